@@ -1,0 +1,107 @@
+"""What is said when an input can't be used: where, what was found, what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+__all__ = ["InputError", "Problem", "find_nearest", "list_names", "quote"]
+
+_LONGEST_QUOTE = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with one place of one file.
+
+    Attributes
+    ----------
+    file : str
+        The file, as the user would name it.
+    place : str
+        Where in it: a line, a row and column, a key. Empty for the whole file.
+    found : str
+        What is there, as a sentence without its full stop.
+    allowed : str
+        What may stand there instead, or what to do.
+    nearest : str
+        The allowed name most like the one found; empty when none is near.
+    """
+
+    file: str
+    place: str
+    found: str
+    allowed: str = ""
+    nearest: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}, {self.place}" if self.place else self.file
+        text = f"{where}: {self.found}."
+        if self.nearest:
+            text += f" Did you mean '{self.nearest}'?"
+        if self.allowed:
+            text += f" {self.allowed}."
+        return text
+
+
+class InputError(ValueError):
+    """Input that can't be used; the message is fit to be shown as it stands.
+
+    Parameters
+    ----------
+    problems : Problem or iterable of Problem
+        Everything that was found wrong, in reading order; at least one.
+
+    Examples
+    --------
+    >>> print(InputError(Problem("cohort.yml", "line 3", "'tittle' is not a key", nearest="title")))
+    cohort.yml, line 3: 'tittle' is not a key. Did you mean 'title'?
+    """
+
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
+
+
+def find_nearest(name: object, allowed: Iterable[str]) -> str:
+    """Return the allowed name most like `name`, or an empty string.
+
+    Case, spaces, hyphens and underscores count for nothing in the comparison.
+
+    Examples
+    --------
+    >>> find_nearest("Tittle", ["title", "pairs"])
+    'title'
+    """
+    plain = {_fold(option): option for option in allowed}
+    close = get_close_matches(_fold(str(name)[:200]), list(plain), n=1, cutoff=0.6)
+    return plain[close[0]] if close else ""
+
+
+def list_names(names: Sequence[str], most: int = 12) -> str:
+    """Join names for a message, cutting a long list short and saying so.
+
+    Examples
+    --------
+    >>> list_names(["a", "b", "c"], most=2)
+    "'a', 'b' and 1 more"
+    """
+    shown = ", ".join(f"'{quote(name)}'" for name in names[:most])
+    left = len(names) - most
+    return f"{shown} and {left} more" if left > 0 else shown
+
+
+def quote(value: object) -> str:
+    """Return `value` as text safe to print in a message: one line, no controls, not too long."""
+    text = "".join(
+        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in str(value)
+    )
+    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
+
+
+def _fold(name: str) -> str:
+    return "".join(char for char in name.casefold() if char not in " -_")

@@ -1,0 +1,5 @@
+"""The statistics: arrays in, frozen Estimate out; numpy and scipy only."""
+
+from sbwork.estimates.estimate import Estimate
+
+__all__ = ["Estimate"]

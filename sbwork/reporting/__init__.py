@@ -1,0 +1,1 @@
+"""Cohorts run through the notebook, and the finished pages made of it."""

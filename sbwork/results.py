@@ -1,0 +1,113 @@
+"""The one shape that every result takes: a long tidy frame, one row a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+from sbwork.estimates import Estimate
+
+__all__ = ["RESULT_COLUMNS", "Finding", "combine_findings", "tabulate_findings"]
+
+RESULT_COLUMNS = (
+    "section",
+    "outcome",
+    "site",
+    "comparison",
+    "period",
+    "estimator",
+    "estimate",
+    "ci_low",
+    "ci_high",
+    "ci_level",
+    "p_value",
+    "p_adjusted",
+    "se",
+    "statistic",
+    "df",
+    "n",
+    "unit",
+    "evidence_level",
+    "note",
+)
+"""The columns of every frame of findings, in order; names never change with the options."""
+
+_TEXT = ("section", "outcome", "site", "comparison", "period", "estimator", "unit", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An estimate, and what it is an estimate of.
+
+    Attributes
+    ----------
+    section : str
+        The part of the report it belongs to, such as ``"counts"`` or ``"scales"``.
+    outcome : str
+        The key of the outcome, scale or item.
+    site : str
+        The key of the site; ``"all"`` for a pooled figure.
+    estimate : Estimate
+        The number.
+    comparison : str
+        The key of the site it is compared with; empty where there is none.
+    period : str
+        ``"before"``, ``"after"``, ``"change"``, or a window such as ``"12+12"``.
+    """
+
+    section: str
+    outcome: str
+    site: str
+    estimate: Estimate
+    comparison: str = ""
+    period: str = ""
+
+
+def tabulate_findings(findings: Iterable[Finding]) -> pd.DataFrame:
+    """Lay findings out as a long tidy frame.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        In the order in which they are to be shown.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (n_findings, len(RESULT_COLUMNS))
+        One row a finding. ``p_adjusted`` and ``evidence_level`` are still missing: they belong
+        to the family of tests and to the design, not to one number.
+
+    Examples
+    --------
+    >>> frame = tabulate_findings([Finding("counts", "asb", "a1", Estimate("n", 12.0))])
+    >>> frame.loc[0, "estimate"]
+    np.float64(12.0)
+    """
+    rows = [
+        {
+            "section": finding.section,
+            "outcome": finding.outcome,
+            "site": finding.site,
+            "comparison": finding.comparison,
+            "period": finding.period,
+            **asdict(finding.estimate),
+        }
+        for finding in findings
+    ]
+    return _order_columns(pd.DataFrame(rows))
+
+
+def combine_findings(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Join frames of findings into one, in the order given; empty ones are left out."""
+    filled = [frame for frame in frames if len(frame)]
+    if not filled:
+        return _order_columns(pd.DataFrame())
+    return _order_columns(pd.concat(filled, ignore_index=True))
+
+
+def _order_columns(frame: pd.DataFrame) -> pd.DataFrame:
+    ordered = frame.reindex(columns=list(RESULT_COLUMNS))
+    kinds = {column: "str" if column in _TEXT else "float64" for column in RESULT_COLUMNS}
+    return ordered.astype(kinds)
