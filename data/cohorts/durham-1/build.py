@@ -1,0 +1,337 @@
+"""Make the invented row-level files of durham-1; run it again and the same bytes come out.
+
+Nothing here is a real person or a real incident. The deck gives percentage changes and p values
+only; the rows are made so that the ordinary analysis of them gives those figures back at the
+precision that the deck prints. Sample sizes, item answers, months and area codes are made up.
+
+    python data/cohorts/durham-1/build.py
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import random
+import shutil
+from pathlib import Path
+from statistics import NormalDist, fmean, variance
+
+SEED = 20180601
+HERE = Path(__file__).parent
+
+BEFORE = [f"{2015 + (9 + m) // 12}-{(9 + m) % 12 + 1:02d}" for m in range(12)]
+AFTER = [f"{2016 + (9 + m) // 12}-{(9 + m) % 12 + 1:02d}" for m in range(12)]
+
+SITES = {
+    "Area 1": ["X01000001", "X01000002", "X01000003"],
+    "Area 1 control site": ["X01000011", "X01000012", "X01000013"],
+    "Area 2": ["X01000021", "X01000022", "X01000023"],
+    "Area 2 control site": ["X01000031", "X01000032", "X01000033"],
+}
+ELSEWHERE = ["X01000091", "X01000092"]
+
+VICTIM_BASED = {  # before, after: -31, +5, -14 and +39 per cent
+    "Area 1": (348, 240),
+    "Area 1 control site": (320, 336),
+    "Area 2": (286, 246),
+    "Area 2 control site": (264, 367),
+}
+ASB = {  # -11, +2, -22 and -2 per cent
+    "Area 1": (412, 367),
+    "Area 1 control site": (350, 357),
+    "Area 2": (300, 234),
+    "Area 2 control site": (406, 398),
+}
+VICTIM_TYPES = {
+    "Violence and sexual offences": 0.34,
+    "Criminal damage and arson": 0.22,
+    "Other theft": 0.13,
+    "Burglary": 0.12,
+    "Vehicle crime": 0.09,
+    "Shoplifting": 0.06,
+    "Theft from the person": 0.02,
+    "Bicycle theft": 0.01,
+    "Robbery": 0.01,
+}
+OTHER_TYPES = ["Drugs", "Public order", "Possession of weapons", "Other crime"]
+
+PEOPLE = 150
+ITEMS = [f"{scale}_{number}" for scale in ("trust", "info", "vision") for number in range(1, 5)]
+REVERSED = {"trust_3", "info_3", "vision_3"}
+TARGET_P = {"trust": 0.020, "info": 0.007, "vision": 0.043, "social capital": 0.010}
+TREATED = ("Area 1", "Area 2")
+COMMENTS = [
+    "I know the names of our officers now and I would stop to talk.",
+    "The meal in the hall was the first time I met the people over the road.",
+    "They asked what we wanted and then came back to tell us what happened.",
+    "It is quieter, but I am not sure it will last.",
+    "Nothing much has changed on our side of the estate.",
+    "I rang about the bikes because I knew who would pick it up.",
+]
+
+
+def write_incidents(rng: random.Random) -> None:
+    """Write one street file a month in the layout of data.police.uk."""
+    folder = HERE / "incidents"
+    shutil.rmtree(folder, ignore_errors=True)
+    rows: dict[str, list[list[str]]] = {month: [] for month in BEFORE + AFTER}
+    for site, codes in SITES.items():
+        for months, which in ((BEFORE, 0), (AFTER, 1)):
+            for month in spread(rng, months, VICTIM_BASED[site][which]):
+                kind = choose(rng, VICTIM_TYPES)
+                rows[month].append(incident(rng, month, pick(rng, codes), kind))
+            for month in spread(rng, months, ASB[site][which]):
+                rows[month].append(incident(rng, month, pick(rng, codes), "Anti-social behaviour"))
+            for month in spread(rng, months, 40):
+                kind = pick(rng, OTHER_TYPES)
+                rows[month].append(incident(rng, month, pick(rng, codes), kind))
+    for month in rows:
+        for _ in range(12):
+            kind = choose(rng, VICTIM_TYPES)
+            rows[month].append(incident(rng, month, pick(rng, ELSEWHERE), kind))
+        for _ in range(3):
+            rows[month].append(incident(rng, month, "", "Anti-social behaviour"))
+    header = [
+        "Crime ID",
+        "Month",
+        "Reported by",
+        "Falls within",
+        "Longitude",
+        "Latitude",
+        "Location",
+        "LSOA code",
+        "LSOA name",
+        "Crime type",
+        "Last outcome category",
+        "Context",
+    ]
+    number = 0
+    for month, incidents in rows.items():
+        for row in sorted(incidents, key=lambda row: row[7:10]):
+            if row[9] != "Anti-social behaviour":
+                number += 1
+                row[0] = f"invented-{number:05d}"
+        write_csv(folder / month / f"{month}-invented-street.csv", [header, *incidents])
+
+
+def spread(rng: random.Random, months: list[str], total: int) -> list[str]:
+    """Share a total out over months, more unevenly than chance alone would."""
+    busy = {month: 0.6 + 0.8 * rng.random() for month in months}
+    return sorted(choose(rng, busy) for _ in range(total))
+
+
+def incident(rng: random.Random, month: str, code: str, kind: str) -> list[str]:
+    """Make one row; the name of the area follows from its code."""
+    police = "Invented Constabulary"
+    name = f"Invented {int(code[-2]) + 1:03d}{' ABC'[int(code[-1])]}" if code else ""
+    outcome = "" if kind == "Anti-social behaviour" else "Investigation complete"
+    street = pick(rng, ["Elm Street", "Chapel Row", "Station Road", "Mill Lane"])
+    return [
+        "",
+        month,
+        police,
+        police,
+        "",
+        "",
+        f"On or near {street}",
+        code,
+        name,
+        kind,
+        outcome,
+        "",
+    ]
+
+
+def write_surveys(rng: random.Random) -> None:
+    """Write one Qualtrics-style export a wave, three header rows each."""
+    people = [
+        {"site": site, "wave": wave, "answers": answer(rng, site, wave)}
+        for wave in ("before", "after")
+        for site in SITES
+        for _ in range(PEOPLE)
+    ]
+    fit_to_deck(rng, people)
+    scatter_nonresponse(rng, people)
+    for wave in ("before", "after"):
+        write_export(rng, wave, [person for person in people if person["wave"] == wave])
+
+
+def answer(rng: random.Random, site: str, wave: str) -> dict[str, int]:
+    """Answer twelve items from one shared and three own leanings."""
+    rise = 0.2 if site in TREATED and wave == "after" else 0.0
+    shared = normal(rng)
+    answers = {}
+    for scale in ("trust", "info", "vision"):
+        leaning = 0.88 * shared + 0.36 * normal(rng)
+        for number in range(1, 5):
+            value = round(3.1 + rise + 0.75 * leaning + 0.62 * normal(rng))
+            answers[f"{scale}_{number}"] = min(5, max(1, value))
+    return answers
+
+
+def fit_to_deck(rng: random.Random, people: list[dict]) -> None:
+    """Nudge single answers, then swap whole blocks, until the four p values are the deck's."""
+    treated = [person for person in people if person["site"] in TREATED]
+    for scale in ("trust", "info", "vision"):
+        names = [name for name in ITEMS if name.startswith(scale)]
+        for _ in range(20_000):
+            p = compare_waves(treated, names)
+            if abs(p - TARGET_P[scale]) < 0.0002:
+                break
+            person = pick(rng, [p for p in treated if p["wave"] == "after"])
+            name = pick(rng, names)
+            step = 1 if p > TARGET_P[scale] else -1
+            person["answers"][name] = min(5, max(1, person["answers"][name] + step))
+        else:
+            raise SystemExit(f"{scale}: the p value of the deck was not reached")
+    gap = abs(compare_waves(treated, ITEMS) - TARGET_P["social capital"])
+    for _ in range(20_000):
+        if gap < 0.0002:
+            return
+        one, other = pick(rng, treated), pick(rng, treated)
+        if one["wave"] == other["wave"] and one["site"] == other["site"]:
+            swap(one, other)
+            new = abs(compare_waves(treated, ITEMS) - TARGET_P["social capital"])
+            if new > gap:
+                swap(one, other)
+            gap = min(gap, new)
+    raise SystemExit("social capital: the p value of the deck was not reached")
+
+
+def swap(one: dict, other: dict) -> None:
+    """Swap the vision answers of two people: no subscale's own distribution changes."""
+    for name in ITEMS[8:]:
+        one["answers"][name], other["answers"][name] = (
+            other["answers"][name],
+            one["answers"][name],
+        )
+
+
+def compare_waves(people: list[dict], names: list[str]) -> float:
+    """Return the p value of Welch's t between the waves; n is large enough for a normal."""
+    from scipy.stats import t as student
+
+    groups = [
+        [fmean(p["answers"][name] for name in names) for p in people if p["wave"] == wave]
+        for wave in ("before", "after")
+    ]
+    parts = [variance(group) / len(group) for group in groups]
+    statistic = (fmean(groups[1]) - fmean(groups[0])) / math.sqrt(sum(parts))
+    df = sum(parts) ** 2 / sum(v**2 / (len(g) - 1) for v, g in zip(parts, groups, strict=True))
+    return 2 * float(student.sf(abs(statistic), df)) if statistic > 0 else 1.0
+
+
+def scatter_nonresponse(rng: random.Random, people: list[dict]) -> None:
+    """Leave blanks and 'don't know' in the control sites, where no figure of the deck rests."""
+    for person in people:
+        if person["site"] not in TREATED:
+            for name in ITEMS:
+                draw = rng.random()
+                if draw < 0.03:
+                    person["answers"][name] = 8 if draw < 0.015 else 0
+
+
+def write_export(rng: random.Random, wave: str, people: list[dict]) -> None:
+    """Write the columns that Qualtrics writes, personal ones included, all made up."""
+    start = {"before": "2016-09", "after": "2017-09"}[wave]
+    texts = item_texts()
+    columns = {
+        "StartDate": ("Start Date", "startDate"),
+        "EndDate": ("End Date", "endDate"),
+        "Status": ("Response Type", "status"),
+        "IPAddress": ("IP Address", "ipAddress"),
+        "Progress": ("Progress", "progress"),
+        "Duration (in seconds)": ("Duration (in seconds)", "duration"),
+        "Finished": ("Finished", "finished"),
+        "ResponseId": ("Response ID", "_recordId"),
+        "RecipientEmail": ("Recipient Email", "recipientEmail"),
+        "LocationLatitude": ("Location Latitude", "locationLatitude"),
+        "LocationLongitude": ("Location Longitude", "locationLongitude"),
+        "Area": ("Area", "Area"),
+    }
+    for number, item in enumerate(ITEMS, 1):
+        # the reversed items are stored as they were answered
+        columns[item] = (f"How far do you agree? - {texts[item]}", f"QID1_{number}")
+    columns["Comment"] = ("What, if anything, has changed around here?", "QID2_TEXT")
+    header = [
+        list(columns),
+        [label for label, _ in columns.values()],
+        [json.dumps({"ImportId": code}) for _, code in columns.values()],
+    ]
+    rows = []
+    for number, person in enumerate(people, 1):
+        rows.append(export_row(rng, start, number, person))
+    preview = export_row(rng, start, len(rows) + 1, people[0])
+    preview[2] = "1"
+    unfinished = export_row(rng, start, len(rows) + 2, people[1])
+    unfinished[4], unfinished[6] = "38", "0"
+    unfinished[-7:] = [""] * 7
+    write_csv(HERE / f"survey-{wave}.csv", [*header, preview, *rows, unfinished])
+
+
+def export_row(rng: random.Random, start: str, number: int, person: dict) -> list[str]:
+    """Make one row of the export; code 0 stands for an answer left blank."""
+    day, minute = 1 + number % 28, int(rng.random() * 60)
+    seconds = 180 + int(rng.random() * 600)
+    begun = f"{start}-{day:02d} 10:{minute:02d}:00"
+    ended = f"{start}-{day:02d} {10 + (minute + seconds // 60) // 60}:"
+    ended += f"{(minute + seconds // 60) % 60:02d}:{seconds % 60:02d}"
+    comment = pick(rng, COMMENTS) if rng.random() < 0.15 and person["wave"] == "after" else ""
+    answers = [stored(name, person["answers"][name]) for name in ITEMS]
+    person_id = f"R_invented{person['wave']}{number:04d}"
+    address = f"192.0.2.{1 + number % 250}"
+    email = f"resident{number:04d}@example.org"
+    site = person["site"]
+    return [
+        begun, ended, "0", address, "100", str(seconds), "1", person_id, email,
+        "54.0", "-1.5", site, *answers, comment,
+    ]  # fmt: skip
+
+
+def stored(name: str, code: int) -> str:
+    """Return the code as answered: a reversed item is asked the other way round."""
+    if code == 0:
+        return ""
+    return str(6 - code) if name in REVERSED and code <= 5 else str(code)
+
+
+def item_texts() -> dict[str, str]:
+    """Read the wording from the instrument, so that it stands in one place."""
+    import yaml
+
+    path = HERE.parents[1] / "instruments" / "residents-illustrative.yml"
+    items = yaml.safe_load(path.read_text(encoding="utf-8"))["items"]
+    return {name: item["text"] for name, item in items.items()}
+
+
+def pick(rng: random.Random, options: list) -> object:
+    """Pick one option; only ``random()`` is promised to stay the same between Pythons."""
+    return options[int(rng.random() * len(options))]
+
+
+def choose(rng: random.Random, weights: dict[str, float]) -> str:
+    """Pick one key in proportion to its weight."""
+    left = rng.random() * sum(weights.values())
+    for name, weight in weights.items():
+        left -= weight
+        if left < 0:
+            return name
+    return name
+
+
+def normal(rng: random.Random) -> float:
+    """Draw from a standard normal."""
+    return NormalDist().inv_cdf(min(max(rng.random(), 1e-12), 1 - 1e-12))
+
+
+def write_csv(path: Path, rows: list[list[str]]) -> None:
+    """Write rows with the same line ends on every system."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+if __name__ == "__main__":
+    write_incidents(random.Random(SEED))
+    write_surveys(random.Random(SEED + 1))
