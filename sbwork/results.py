@@ -9,7 +9,14 @@ import pandas as pd
 
 from sbwork.estimates import Estimate
 
-__all__ = ["RESULT_COLUMNS", "Finding", "combine_findings", "tabulate_findings"]
+__all__ = [
+    "RESULT_COLUMNS",
+    "Finding",
+    "combine_findings",
+    "find_row",
+    "select_findings",
+    "tabulate_findings",
+]
 
 RESULT_COLUMNS = (
     "section",
@@ -105,6 +112,36 @@ def combine_findings(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     if not filled:
         return _order_columns(pd.DataFrame())
     return _order_columns(pd.concat(filled, ignore_index=True))
+
+
+def select_findings(findings: pd.DataFrame, **where: str) -> pd.DataFrame:
+    """Return the findings whose columns hold the given values, in their order.
+
+    Parameters
+    ----------
+    findings : pandas.DataFrame
+        As `tabulate_findings` returns it.
+    **where : str
+        A column and the value it must hold, such as ``estimator="rirr"``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The matching rows; none where nothing matches.
+    """
+    unknown = sorted(set(where) - set(RESULT_COLUMNS))
+    if unknown:
+        raise ValueError(f"no such column in a frame of findings: {unknown}")
+    keep = pd.Series(True, index=findings.index)
+    for column, value in where.items():
+        keep &= findings[column] == value
+    return findings[keep]
+
+
+def find_row(findings: pd.DataFrame, **where: str) -> pd.Series | None:
+    """Return the first finding that matches, or None; see `select_findings`."""
+    matching = select_findings(findings, **where)
+    return None if matching.empty else matching.iloc[0]
 
 
 def _order_columns(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,109 @@
+"""Numbers as readers see them: the only place that rounds."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = [
+    "MISSING",
+    "format_change",
+    "format_count",
+    "format_interval",
+    "format_number",
+    "format_p",
+    "format_share",
+]
+
+MISSING = "not available"
+"""What stands where a number could not be computed; the reason stands in a note."""
+
+_MINUS = "\N{MINUS SIGN}"
+
+
+def format_number(value: float, digits: int = 2) -> str:
+    """Write a number with a fixed count of decimals and a true minus sign.
+
+    Examples
+    --------
+    >>> format_number(-0.4238)
+    '−0.42'
+    >>> format_number(float("nan"))
+    'not available'
+    """
+    if math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return "no limit"
+    text = f"{abs(value):,.{digits}f}"
+    negative = value < 0 and any(char in "123456789" for char in text)
+    return f"{_MINUS}{text}" if negative else text
+
+
+def format_count(value: float) -> str:
+    """Write a whole number with thousands separated.
+
+    Examples
+    --------
+    >>> format_count(28537)
+    '28,537'
+    """
+    return format_number(value, 0)
+
+
+def format_change(percent: float, digits: int = 0) -> str:
+    """Write a percentage change with its sign, as the Durham table does.
+
+    Examples
+    --------
+    >>> format_change(-31.03), format_change(5.0), format_change(0.2)
+    ('−31%', '+5%', '0%')
+    """
+    if math.isnan(percent) or math.isinf(percent):
+        return MISSING
+    text = format_number(percent, digits)
+    rises = percent > 0 and any(char in "123456789" for char in text)
+    return f"+{text}%" if rises else f"{text}%"
+
+
+def format_share(share: float) -> str:
+    """Write a share from 0 to 1 as a percentage.
+
+    Examples
+    --------
+    >>> format_share(0.073)
+    '7%'
+    """
+    return MISSING if math.isnan(share) else f"{format_number(100 * share, 0)}%"
+
+
+def format_p(p: float) -> str:
+    """Write a p value to three decimals without its leading zero.
+
+    Examples
+    --------
+    >>> format_p(0.0101), format_p(0.00004)
+    ('.010', '< .001')
+    """
+    if math.isnan(p):
+        return MISSING
+    if p < 0.001:
+        return "< .001"
+    text = f"{p:.3f}"
+    return text.removeprefix("0")
+
+
+def format_interval(low: float, high: float, digits: int = 2, *, percent: bool = False) -> str:
+    """Write the two ends of an interval.
+
+    Examples
+    --------
+    >>> format_interval(0.3657, 1.1714)
+    '0.37 to 1.17'
+    >>> format_interval(-44.2, -14.9, 0, percent=True)
+    '−44% to −15%'
+    """
+    if math.isnan(low) or math.isnan(high):
+        return MISSING
+    if percent:
+        return f"{format_change(low, digits)} to {format_change(high, digits)}"
+    return f"{format_number(low, digits)} to {format_number(high, digits)}"
