@@ -15,6 +15,9 @@ from sbwork.results import find_row, select_findings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
 
 __all__ = [
     "AFTER",
@@ -354,19 +357,21 @@ def draw_likert(
     ax.spines["left"].set_visible(False)
 
 
-def _place_bars(shares: np.ndarray, middle: int | None, neutral: str) -> np.ndarray:
+def _place_bars(shares: FloatArray, middle: int | None, neutral: str) -> FloatArray:
     """Return where each bar starts, shape (n_items, n_codes)."""
     ends = np.cumsum(shares, axis=1)
-    starts = ends - shares
+    starts: FloatArray = ends - shares
     if neutral == "stacked":
         return starts
     if middle is None:
-        return starts - starts[:, [shares.shape[1] // 2]]
+        starts -= starts[:, [shares.shape[1] // 2]]
+        return starts
     width = shares[:, [middle]]
     if neutral == "split":
-        return starts - starts[:, [middle]] - width / 2
+        starts -= starts[:, [middle]] + width / 2
+        return starts
     gap = width.max() if neutral == "centred" else 0.0
-    placed = starts - starts[:, [middle]] - gap / 2
+    placed: FloatArray = starts - starts[:, [middle]] - gap / 2
     placed[:, middle + 1 :] += gap - width
     placed[:, middle] = -width[:, 0] / 2 if neutral == "centred" else 110.0
     return placed
@@ -374,7 +379,7 @@ def _place_bars(shares: np.ndarray, middle: int | None, neutral: str) -> np.ndar
 
 def count_shares(
     answers: pd.DataFrame, items: Sequence[str], codes: Sequence[float]
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[FloatArray, FloatArray]:
     """Return the percentage of each code, shape (n_items, n_codes), and each item's base."""
     counts = np.array(
         [[np.count_nonzero(answers[item].to_numpy() == code) for code in codes] for item in items],

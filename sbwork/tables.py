@@ -1,0 +1,501 @@
+"""Results laid out as tables for reading; numbers come rounded from `sbwork.formats`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from sbwork.cohort import Cohort
+from sbwork.formats import (
+    MISSING,
+    format_change,
+    format_count,
+    format_interval,
+    format_number,
+    format_p,
+    format_share,
+)
+from sbwork.instrument import Instrument
+from sbwork.results import find_row, select_findings
+
+if TYPE_CHECKING:
+    from great_tables import GT
+
+__all__ = [
+    "lay_out",
+    "tabulate_changes",
+    "tabulate_checks",
+    "tabulate_count_models",
+    "tabulate_differences",
+    "tabulate_engagement",
+    "tabulate_kinds",
+    "tabulate_pairs",
+    "tabulate_placebos",
+    "tabulate_reliability",
+    "tabulate_scales",
+    "tabulate_stories",
+]
+
+_KINDS = {
+    "functional": "Functional: crime, incidents, statistics",
+    "internal quality": "Internal quality: culture, skills, management",
+    "interactional": "Interactional: what the community asks for and says",
+}
+
+
+def lay_out(
+    rows: Sequence[Mapping[str, str]],
+    *,
+    name: str,
+    title: str,
+    subtitle: str = "",
+    stub: str = "",
+    group: str = "",
+    spanners: Mapping[str, Sequence[str]] | None = None,
+    labels: Mapping[str, str] | None = None,
+    text: Sequence[str] = (),
+    notes: Iterable[str] = (),
+) -> GT:
+    """Lay rows of finished text out as one table, with header cells that screen readers follow.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        One mapping of column to text a row; every row has the same keys.
+    name : str
+        The table's id, unique in its page.
+    title, subtitle : str
+        What stands above it.
+    stub, group : str
+        The columns that name the rows and the groups of rows.
+    spanners : mapping of str to sequence of str, optional
+        Headings that span several columns.
+    labels : mapping of str to str, optional
+        What to print for a column in place of its key; repeats are allowed.
+    text : sequence of str
+        Columns of words, set left; the rest are numbers, set right.
+    notes : iterable of str
+        What stands below it; repeats are printed once.
+
+    Returns
+    -------
+    great_tables.GT
+        The table; all text is escaped.
+    """
+    from great_tables import GT
+
+    frame = pd.DataFrame([{key: _escape(value) for key, value in row.items()} for row in rows])
+    table = GT(frame, rowname_col=stub or None, groupname_col=group or None, id=f"table-{name}")
+    table = table.tab_header(escape(title), escape(subtitle) or None)
+    if stub:
+        table = table.tab_stubhead(escape(stub))
+    for heading, columns in (spanners or {}).items():
+        table = table.tab_spanner(escape(heading), list(columns))
+    if labels:
+        table = table.cols_label(**{key: escape(label) for key, label in labels.items()})
+    numbers = [column for column in frame.columns if column not in {stub, group, *text}]
+    if numbers:
+        table = table.cols_align("right", numbers)
+    if text:
+        table = table.cols_align("left", list(text))
+    for note in dict.fromkeys(note for note in notes if note):
+        table = table.tab_source_note(escape(note))
+    return table
+
+
+def tabulate_changes(findings: pd.DataFrame, cohort: Cohort) -> GT:
+    """Lay out the Durham table: each area beside its control site, an outcome a row."""
+    spanners: dict[str, list[str]] = {}
+    labels: dict[str, str] = {}
+    sites = [(pair, site) for pair in cohort.pairs for site in (pair.intervention, pair.control)]
+    for pair, site in sites:
+        if site:
+            spanners.setdefault(pair.title or cohort.title_site(pair.intervention), []).append(site)
+            labels[site] = cohort.title_site(site)
+    rows, notes = [], []
+    for outcome in cohort.outcomes:
+        row = {"Change in": cohort.title_outcome(outcome)}
+        for site in labels:
+            row[site] = _describe_change(findings, outcome, site, notes)
+        rows.append(row)
+    notes.append("Each cell: percentage change; counts before and after; 95% interval.")
+    return lay_out(
+        rows,
+        name="changes",
+        title="What changed, each area beside its control site",
+        stub="Change in",
+        spanners={key: value for key, value in spanners.items() if len(value) > 1},
+        labels=labels,
+        notes=notes,
+    )
+
+
+def tabulate_count_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
+    """Lay out the comparison of each pair's counts: raw change, RIRR and WDD, with intervals."""
+    rows, notes = [], []
+    for outcome in cohort.outcomes:
+        for pair in (*cohort.pairs, None):
+            site = pair.intervention if pair else "all"
+            estimator = "rirr" if pair else "rirr_pooled"
+            rirr = find_row(
+                findings, section="counts", outcome=outcome, site=site, estimator=estimator,
+                period="change",
+            )  # fmt: skip
+            if rirr is None:
+                continue
+            wdd = find_row(
+                findings, section="counts", outcome=outcome, site=site, estimator="wdd",
+                period="change",
+            )  # fmt: skip
+            raw = [
+                find_row(
+                    findings, section="counts", outcome=outcome, site=s or "",
+                    estimator="percentage_change", period="change",
+                )
+                for s in ((pair.intervention, pair.control) if pair else ())
+            ]  # fmt: skip
+            notes.append(rirr["note"])
+            rows.append(
+                {
+                    "Outcome": cohort.title_outcome(outcome),
+                    "Pair": _title_pair(cohort, site),
+                    "Area": format_change(raw[0]["estimate"])
+                    if pair and raw[0] is not None
+                    else "",
+                    "Control": (
+                        format_change(raw[1]["estimate"]) if pair and raw[1] is not None else ""
+                    ),
+                    "RIRR": format_number(rirr["estimate"]),
+                    "95% interval": format_interval(rirr["ci_low"], rirr["ci_high"]),
+                    "p": format_p(rirr["p_value"]),
+                    "WDD": format_number(wdd["estimate"], 0) if wdd is not None else "",
+                    "WDD interval": (
+                        format_interval(wdd["ci_low"], wdd["ci_high"], 0) if wdd is not None else ""
+                    ),
+                }
+            )
+    notes.append(
+        "RIRR: relative incidence rate ratio; 1 means the area changed just as its control site "
+        "did, below 1 that it fell more or rose less. WDD: weighted displacement difference, in "
+        "incidents over the window."
+    )
+    return lay_out(
+        rows,
+        name="count-models",
+        title="Each area against its control site",
+        subtitle="Relative incidence rate ratio beside the raw change",
+        stub="Pair",
+        group="Outcome",
+        spanners={"Raw change": ["Area", "Control"]},
+        notes=notes,
+    )
+
+
+def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
+    """Lay out where each pair stands among comparable areas in which nothing was done."""
+    rows, notes = [], []
+    chosen = select_findings(findings, section="placebo", estimator="placebo_p")
+    for _, row in chosen.iterrows():
+        place = {"section": "placebo", "outcome": row["outcome"], "site": row["site"]}
+        low, high, areas, share = (
+            find_row(findings, **place, estimator=estimator)
+            for estimator in (
+                "placebo_low", "placebo_high", "placebo_areas", "placebo_share_as_large",
+            )
+        )  # fmt: skip
+        notes.append(row["note"])
+        rows.append(
+            {
+                "Outcome": cohort.title_outcome(row["outcome"]),
+                "Pair": _title_pair(cohort, row["site"]),
+                "Comparisons": _value(areas, format_count),
+                "Middle 95% of them": (
+                    format_interval(low["estimate"], high["estimate"], 0, percent=True)
+                    if low is not None and high is not None
+                    else MISSING
+                ),
+                "Changed as much": _value(share, format_share),
+                "Rank p": format_p(row["estimate"]),
+            }
+        )
+    return lay_out(
+        rows or [{"Outcome": "", "Pair": MISSING}],
+        name="placebos",
+        title="How often places where nothing happened changed as much",
+        stub="Pair",
+        group="Outcome",
+        notes=notes,
+    )
+
+
+def tabulate_scales(findings: pd.DataFrame, cohort: Cohort, instrument: Instrument) -> GT:
+    """Lay out every scale by site: n, means by wave, the difference with its tests."""
+    rows, notes = [], []
+    chosen = select_findings(findings, section="scales", estimator="mean_difference")
+    for _, row in chosen.iterrows():
+        place = {"section": "scales", "outcome": row["outcome"], "site": row["site"]}
+        means = [
+            find_row(findings, **place, estimator="mean", period=wave)
+            for wave in ("before", "after")
+        ]
+        g = find_row(findings, **place, estimator="hedges_g")
+        notes.append(row["note"])
+        rows.append(
+            {
+                "Scale": instrument.title_scale(row["outcome"]),
+                "Site": _title_group(cohort, row["site"]),
+                "n before": _value(means[0], format_count, "n"),
+                "Mean before": _value(means[0], format_number),
+                "n after": _value(means[1], format_count, "n"),
+                "Mean after": _value(means[1], format_number),
+                "Difference": format_number(row["estimate"]),
+                "95% interval": format_interval(row["ci_low"], row["ci_high"]),
+                "Welch t (df)": (
+                    MISSING
+                    if math.isnan(row["statistic"])
+                    else f"{format_number(row['statistic'])} ({format_number(row['df'], 1)})"
+                ),
+                "p": format_p(row["p_value"]),
+                "Hedges g": _value(g, format_number),
+            }
+        )
+    return lay_out(
+        rows,
+        name="scales",
+        title="Residents' scales, before and after",
+        subtitle="Independent-samples t-tests: a description of each place, not yet a comparison",
+        stub="Site",
+        group="Scale",
+        notes=notes,
+    )
+
+
+def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Instrument) -> GT:
+    """Lay out the difference in differences of every scale, with what it would take to erase it."""
+    rows, notes = [], []
+    chosen = select_findings(findings, section="scales", estimator="difference_in_differences")
+    for _, row in chosen.iterrows():
+        place = {"section": "scales", "outcome": row["outcome"], "site": row["site"]}
+        tau, smallest, g = (
+            find_row(findings, **place, estimator=estimator)
+            for estimator in ("tau_star", "smallest_detectable_difference", "did_hedges_g")
+        )
+        verdict = find_row(findings, **place, estimator="tost")
+        notes += [row["note"], tau["note"] if tau is not None else ""]
+        rows.append(
+            {
+                "Scale": instrument.title_scale(row["outcome"]),
+                "Pair": _title_pair(cohort, row["site"]),
+                "Difference": format_number(row["estimate"]),
+                "95% interval": format_interval(row["ci_low"], row["ci_high"]),
+                "p": format_p(row["p_value"]),
+                "p adjusted": format_p(row["p_adjusted"]),
+                "In SD": _value(g, format_number),
+                "Smallest detectable (SD)": _value(smallest, format_number),
+                "Shock that erases it": _value(tau, format_number),
+                "Verdict": verdict["note"] if verdict is not None else "",
+            }
+        )
+    return lay_out(
+        rows,
+        name="differences",
+        title="Did the areas change more than their control sites?",
+        subtitle="Difference in differences, in points of the scale",
+        stub="Pair",
+        group="Scale",
+        text=["Verdict"],
+        notes=notes,
+    )
+
+
+def tabulate_reliability(findings: pd.DataFrame, instrument: Instrument) -> GT:
+    """Lay out how reliable each scale is, over all sites and waves."""
+    rows, notes = [], []
+    chosen = select_findings(findings, section="reliability", site="all", period="all")
+    for scale in instrument.scales:
+        place = chosen[chosen["outcome"] == scale]
+        alpha, omega, floor, ceiling = (
+            find_row(place, estimator=estimator)
+            for estimator in ("alpha", "omega_total", "floor_share", "ceiling_share")
+        )
+        if alpha is None:
+            continue
+        notes += [row["note"] for row in (alpha, omega) if row is not None]
+        rows.append(
+            {
+                "Scale": instrument.title_scale(scale),
+                "Items": str(len(instrument.list_scale_items(scale))),
+                "n": format_count(alpha["n"]),
+                "Alpha": format_number(alpha["estimate"]),
+                "95% interval": format_interval(alpha["ci_low"], alpha["ci_high"]),
+                "Omega total": _value(omega, format_number),
+                "At the floor": _value(floor, format_share),
+                "At the ceiling": _value(ceiling, format_share),
+            }
+        )
+    items = select_findings(chosen, estimator="item_rest_correlation")
+    notes += [note for note in items["note"] if note]
+    return lay_out(
+        rows,
+        name="reliability",
+        title="How reliably each scale measures",
+        stub="Scale",
+        notes=notes,
+    )
+
+
+def tabulate_pairs(cohort: Cohort) -> GT:
+    """Lay out the sites, their roles, and why each control site was chosen."""
+    rows = []
+    for pair in cohort.pairs:
+        for role, site in (
+            ("Intervention", pair.intervention),
+            ("Control", pair.control),
+            ("Displacement", pair.displacement),
+            ("Displacement control", pair.displacement_control),
+        ):
+            if site:
+                spec = cohort.sites[site]
+                reason = pair.control_reason if role == "Control" else ""
+                if role == "Control" and not reason:
+                    reason = "No reason is given in cohort.yml."
+                rows.append(
+                    {
+                        "Site": cohort.title_site(site),
+                        "Role": role,
+                        "Small areas (LSOAs)": str(len(spec.lsoas)) if spec.lsoas else "",
+                        "Why it was chosen": reason,
+                    }
+                )
+    return lay_out(
+        rows,
+        name="pairs",
+        title="The sites",
+        stub="Site",
+        text=["Role", "Why it was chosen"],
+    )
+
+
+def tabulate_kinds(findings: pd.DataFrame, cohort: Cohort, instrument: Instrument | None) -> GT:
+    """Lay out the three kinds of evidence, and what this cohort has of each."""
+    held: dict[str, list[str]] = {kind: [] for kind in _KINDS}
+    for key, outcome in cohort.outcomes.items():
+        if len(select_findings(findings, section="counts", outcome=key)):
+            held[outcome.kind].append(f"{outcome.title} (counted from incident rows)")
+    for figure in cohort.reported_figures:
+        held[figure.kind].append(
+            f"{figure.title} {format_change(figure.change_percent)} ({figure.reported_by})"
+        )
+    if instrument is not None:
+        measured = set(select_findings(findings, section="scales")["outcome"])
+        titles = [instrument.title_scale(key) for key in instrument.scales if key in measured]
+        if titles:
+            held["interactional"].append(f"Residents' scales: {', '.join(titles)}")
+    for story in cohort.stories:
+        held[story.kind].append(f"Story: {story.theme}")
+    if cohort.engagement:
+        held["interactional"].append(f"Engagement log: {len(cohort.engagement)} events")
+    rows = [
+        {"Kind": _KINDS[kind], "What there is": "; ".join(what) or "None was given."}
+        for kind, what in held.items()
+    ]
+    return lay_out(
+        rows,
+        name="kinds",
+        title="Three kinds of evidence",
+        stub="Kind",
+        text=["What there is"],
+        notes=["The three kinds follow Waters (1996) and Fisher and Ritchie (2015)."],
+    )
+
+
+def tabulate_stories(stories: pd.DataFrame) -> GT:
+    """Lay out what people said: columns theme, text, told_by and kind."""
+    rows = [
+        {"Theme": row["theme"], "What was said": row["text"], "Told by": row["told_by"]}
+        for _, row in stories.iterrows()
+    ]
+    return lay_out(
+        rows,
+        name="stories",
+        title="What residents and staff said",
+        stub="Theme",
+        text=["What was said", "Told by"],
+    )
+
+
+def tabulate_engagement(cohort: Cohort) -> GT:
+    """Lay out the engagement log."""
+    rows = [
+        {
+            "Date": event.date,
+            "Event": event.event,
+            "Where": cohort.title_site(event.site) if event.site else "",
+            "Attendance": "" if event.attendance is None else format_count(event.attendance),
+            "Ideas": "" if event.ideas is None else format_count(event.ideas),
+            "Money (£)": "" if event.money is None else format_count(event.money),
+        }
+        for event in cohort.engagement
+    ]
+    return lay_out(
+        rows, name="engagement", title="Engagement log", stub="Date", text=["Event", "Where"]
+    )
+
+
+def tabulate_checks(quality: pd.DataFrame, name: str, title: str) -> GT:
+    """Lay out what was read and what was left out, with the reason."""
+    rows = [
+        {
+            "File": row["source"],
+            "What": row["check"],
+            "Count": "" if math.isnan(row["count"]) else format_count(row["count"]),
+            "Note": row["note"],
+        }
+        for _, row in quality.iterrows()
+    ]
+    return lay_out(rows, name=name, title=title, stub="What", group="File", text=["Note"])
+
+
+def _describe_change(findings: pd.DataFrame, outcome: str, site: str, notes: list[str]) -> str:
+    place = {"section": "counts", "outcome": outcome, "site": site}
+    change = find_row(findings, **place, estimator="percentage_change", period="change")
+    if change is None or math.isnan(change["estimate"]):
+        notes.append(change["note"] if change is not None else "")
+        return MISSING
+    counts = [
+        find_row(findings, **place, estimator="count", period=wave) for wave in ("before", "after")
+    ]
+    notes.append(change["note"])
+    return (
+        f"{format_change(change['estimate'])}\n"
+        f"{_value(counts[0], format_count)} to {_value(counts[1], format_count)}\n"
+        f"({format_interval(change['ci_low'], change['ci_high'], 0, percent=True)})"
+    )
+
+
+def _title_pair(cohort: Cohort, site: str) -> str:
+    if site == "all":
+        return "All pairs together"
+    titles = {pair.intervention: pair.title for pair in cohort.pairs}
+    return titles.get(site) or cohort.title_site(site)
+
+
+def _title_group(cohort: Cohort, site: str) -> str:
+    together = {
+        "intervention": "Intervention areas together",
+        "control": "Control sites together",
+        "all": "All sites together",
+    }
+    return together.get(site) or cohort.title_site(site)
+
+
+def _value(row: pd.Series[Any] | None, write: Any, column: str = "estimate") -> str:
+    return MISSING if row is None else str(write(row[column]))
+
+
+def _escape(value: str) -> str:
+    return escape(str(value)).replace("\n", "<br>")
