@@ -116,7 +116,8 @@ def tabulate_changes(findings: pd.DataFrame, cohort: Cohort) -> GT:
         if site:
             spanners.setdefault(pair.title or cohort.title_site(pair.intervention), []).append(site)
             labels[site] = cohort.title_site(site)
-    rows, notes = [], []
+    rows: list[dict[str, str]] = []
+    notes: list[str] = []
     for outcome in cohort.outcomes:
         row = {"Change in": cohort.title_outcome(outcome)}
         for site in labels:
@@ -136,7 +137,8 @@ def tabulate_changes(findings: pd.DataFrame, cohort: Cohort) -> GT:
 
 def tabulate_count_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
     """Lay out the comparison of each pair's counts: raw change, RIRR and WDD, with intervals."""
-    rows, notes = [], []
+    rows: list[dict[str, str]] = []
+    notes: list[str] = []
     for outcome in cohort.outcomes:
         for pair in (*cohort.pairs, None):
             site = pair.intervention if pair else "all"
@@ -197,7 +199,8 @@ def tabulate_count_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
 
 def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
     """Lay out where each pair stands among comparable areas in which nothing was done."""
-    rows, notes = [], []
+    rows: list[dict[str, str]] = []
+    notes: list[str] = []
     chosen = select_findings(findings, section="placebo", estimator="placebo_p")
     for _, row in chosen.iterrows():
         place = {"section": "placebo", "outcome": row["outcome"], "site": row["site"]}
@@ -234,7 +237,8 @@ def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
 
 def tabulate_scales(findings: pd.DataFrame, cohort: Cohort, instrument: Instrument) -> GT:
     """Lay out every scale by site: n, means by wave, the difference with its tests."""
-    rows, notes = [], []
+    rows: list[dict[str, str]] = []
+    notes: list[str] = []
     chosen = select_findings(findings, section="scales", estimator="mean_difference")
     for _, row in chosen.iterrows():
         place = {"section": "scales", "outcome": row["outcome"], "site": row["site"]}
@@ -276,7 +280,8 @@ def tabulate_scales(findings: pd.DataFrame, cohort: Cohort, instrument: Instrume
 
 def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Instrument) -> GT:
     """Lay out the difference in differences of every scale, with what it would take to erase it."""
-    rows, notes = [], []
+    rows: list[dict[str, str]] = []
+    notes: list[str] = []
     chosen = select_findings(findings, section="scales", estimator="difference_in_differences")
     for _, row in chosen.iterrows():
         place = {"section": "scales", "outcome": row["outcome"], "site": row["site"]}
@@ -314,7 +319,8 @@ def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Ins
 
 def tabulate_reliability(findings: pd.DataFrame, instrument: Instrument) -> GT:
     """Lay out how reliable each scale is, over all sites and waves."""
-    rows, notes = [], []
+    rows: list[dict[str, str]] = []
+    notes: list[str] = []
     chosen = select_findings(findings, section="reliability", site="all", period="all")
     for scale in instrument.scales:
         place = chosen[chosen["outcome"] == scale]
