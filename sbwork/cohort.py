@@ -403,6 +403,13 @@ class Cohort(Spec):
         spec = self.sites.get(site)
         return (spec.title if spec else "") or site.replace("-", " ").replace("_", " ")
 
+    def title_pair(self, intervention: str) -> str:
+        """Return what readers call the pair of an intervention site; ``"all"`` is every pair."""
+        if intervention == "all":
+            return "All pairs together"
+        titles = {pair.intervention: pair.title for pair in self.pairs}
+        return titles.get(intervention) or self.title_site(intervention)
+
     def title_outcome(self, outcome: str) -> str:
         """Return what readers call an outcome."""
         spec = self.outcomes.get(outcome)

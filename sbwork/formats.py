@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from calendar import month_name
+from collections.abc import Sequence
 
 __all__ = [
     "MISSING",
     "format_change",
     "format_count",
     "format_interval",
+    "format_list",
+    "format_months",
     "format_number",
     "format_p",
     "format_share",
@@ -107,3 +111,26 @@ def format_interval(low: float, high: float, digits: int = 2, *, percent: bool =
     if percent:
         return f"{format_change(low, digits)} to {format_change(high, digits)}"
     return f"{format_number(low, digits)} to {format_number(high, digits)}"
+
+
+def format_months(start: str, end: str) -> str:
+    """Write a run of months, given as YYYY-MM, in words.
+
+    Examples
+    --------
+    >>> format_months("2016-07", "2016-07"), format_months("2015-10", "2016-09")
+    ('July 2016', 'October 2015 to September 2016')
+    """
+    ends = [f"{month_name[int(month[5:])]} {month[:4]}" for month in (start, end)]
+    return ends[0] if start == end else " to ".join(ends)
+
+
+def format_list(parts: Sequence[str]) -> str:
+    """Join phrases as prose does.
+
+    Examples
+    --------
+    >>> format_list(["trust", "vision", "voice"])
+    'trust, vision and voice'
+    """
+    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)

@@ -164,7 +164,7 @@ def tabulate_count_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
             rows.append(
                 {
                     "Outcome": cohort.title_outcome(outcome),
-                    "Pair": _title_pair(cohort, site),
+                    "Pair": cohort.title_pair(site),
                     "Area": format_change(raw[0]["estimate"])
                     if pair and raw[0] is not None
                     else "",
@@ -214,7 +214,7 @@ def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
         rows.append(
             {
                 "Outcome": cohort.title_outcome(row["outcome"]),
-                "Pair": _title_pair(cohort, row["site"]),
+                "Pair": cohort.title_pair(row["site"]),
                 "Comparisons": _value(areas, format_count),
                 "Middle 95% of them": (
                     format_interval(low["estimate"], high["estimate"], 0, percent=True)
@@ -294,7 +294,7 @@ def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Ins
         rows.append(
             {
                 "Scale": instrument.title_scale(row["outcome"]),
-                "Pair": _title_pair(cohort, row["site"]),
+                "Pair": cohort.title_pair(row["site"]),
                 "Difference": format_number(row["estimate"]),
                 "95% interval": format_interval(row["ci_low"], row["ci_high"]),
                 "p": format_p(row["p_value"]),
@@ -481,13 +481,6 @@ def _describe_change(findings: pd.DataFrame, outcome: str, site: str, notes: lis
         f"{_value(counts[0], format_count)} to {_value(counts[1], format_count)}\n"
         f"({format_interval(change['ci_low'], change['ci_high'], 0, percent=True)})"
     )
-
-
-def _title_pair(cohort: Cohort, site: str) -> str:
-    if site == "all":
-        return "All pairs together"
-    titles = {pair.intervention: pair.title for pair in cohort.pairs}
-    return titles.get(site) or cohort.title_site(site)
 
 
 def _title_group(cohort: Cohort, site: str) -> str:

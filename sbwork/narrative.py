@@ -1,0 +1,314 @@
+"""What the results say, in plain sentences; no sentence claims more than the design allows."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from sbwork.cohort import Cohort, Pair
+from sbwork.evidence import Evidence
+from sbwork.formats import (
+    format_change,
+    format_count,
+    format_interval,
+    format_list,
+    format_months,
+    format_number,
+    format_p,
+)
+from sbwork.instrument import Instrument
+from sbwork.results import find_row, select_findings
+
+__all__ = [
+    "describe_changes",
+    "describe_differences",
+    "describe_means",
+    "describe_monthly_counts",
+    "describe_placebo",
+    "list_limits",
+    "summarise_cohort",
+]
+
+_ALPHA = 0.05
+
+
+def summarise_cohort(
+    cohort: Cohort,
+    findings: pd.DataFrame,
+    evidence: Evidence,
+    instrument: Instrument | None = None,
+) -> str:
+    """Say in one paragraph what was found and how sure one can be.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The evaluation.
+    findings : pandas.DataFrame
+        Every finding of the report.
+    evidence : Evidence
+        As `grade_evidence` returns it.
+    instrument : Instrument, optional
+        For the titles of the scales.
+
+    Returns
+    -------
+    str
+        One paragraph of plain English.
+    """
+    sentences = [
+        *_tell_status(cohort),
+        *_tell_reported(cohort),
+        *_tell_counts(cohort, findings),
+        *_tell_placebos(cohort, findings),
+        *_tell_scales(cohort, findings, instrument),
+        *_tell_level(cohort, evidence),
+    ]
+    return " ".join(sentences)
+
+
+def list_limits(cohort: Cohort, findings: pd.DataFrame, evidence: Evidence) -> list[str]:
+    """List what these results can't show, each with its reason."""
+    limits = []
+    if cohort.data_status == "invented":
+        limits.append(
+            "Nothing about any real place: the rows behind this report are invented, and so are "
+            "the sample sizes, the months and every interval."
+        )
+    if not any(pair.control for pair in cohort.pairs):
+        limits.append(
+            "Whether the change would have come anyway: there is no control site to set it beside."
+        )
+    elif evidence.level < 4:
+        limits.append(
+            "That the work was the reason: the areas were chosen, not drawn by lot, and something "
+            "else may have differed between an area and its control site."
+        )
+    if cohort.reported_figures and not cohort.incidents:
+        limits.append(
+            "How large the change was: the figures came without counts, dates or a source that can "
+            "be checked, so no interval can be given."
+        )
+    if not cohort.surveys:
+        limits.append("What residents think: no survey was given.")
+    if cohort.rehearsal:
+        limits.append("Whether any project works: none ran here. This is a test of the method.")
+    if cohort.incidents and select_findings(findings, section="placebo").empty:
+        limits.append(
+            "How often places where nothing happened change as much: the files hold no other areas."
+        )
+    return limits
+
+
+def describe_changes(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
+    """Say how each area changed beside its control site."""
+    parts = [_compare_pair(cohort, findings, outcome, pair) for pair in cohort.pairs]
+    told = "; ".join(part for part in parts if part)
+    return f"{cohort.title_outcome(outcome)}: {told}." if told else ""
+
+
+def describe_monthly_counts(cohort: Cohort, counts: pd.DataFrame, pair: Pair, outcome: str) -> str:
+    """Say what range the monthly counts of a pair lie in."""
+    parts = []
+    for site in (pair.intervention, pair.control):
+        chosen = counts[(counts["site"] == site) & (counts["outcome"] == outcome)]["count"]
+        if site and chosen.notna().any():
+            parts.append(
+                f"{cohort.title_site(site)} between {format_count(chosen.min())} and "
+                f"{format_count(chosen.max())} a month"
+            )
+    return f"Monthly counts of {cohort.title_outcome(outcome).lower()}: {format_list(parts)}."
+
+
+def describe_placebo(cohort: Cohort, findings: pd.DataFrame, outcome: str, site: str) -> str:
+    """Say where one pair stands among comparable places in which nothing was done."""
+    place = {"section": "placebo", "outcome": outcome, "site": site}
+    p = find_row(findings, **place, estimator="placebo_p")
+    low = find_row(findings, **place, estimator="placebo_low")
+    high = find_row(findings, **place, estimator="placebo_high")
+    title = cohort.title_pair(site)
+    if p is None or math.isnan(p["estimate"]) or low is None or high is None:
+        note = f" {p['note']}" if p is not None else ""
+        return f"{title}, {cohort.title_outcome(outcome)}: no placebo rank is available.{note}"
+    middle = format_interval(low["estimate"], high["estimate"], 0, percent=True)
+    return (
+        f"{title}, {cohort.title_outcome(outcome)}: among comparable places where nothing was "
+        f"done, the middle 95% changed by {middle}; rank p = {format_p(p['estimate'])}."
+    )
+
+
+def describe_means(
+    cohort: Cohort, findings: pd.DataFrame, instrument: Instrument, scale: str
+) -> str:
+    """Say each site's mean of a scale before and after."""
+    parts = []
+    rows = select_findings(findings, section="scales", outcome=scale, estimator="mean")
+    for site in cohort.sites:
+        means = [find_row(rows, site=site, period=wave) for wave in ("before", "after")]
+        if means[0] is not None and means[1] is not None:
+            parts.append(
+                f"{cohort.title_site(site)} {format_number(means[0]['estimate'])} before, "
+                f"{format_number(means[1]['estimate'])} after"
+            )
+    return f"{instrument.title_scale(scale)}: {'; '.join(parts)}."
+
+
+def describe_differences(rows: pd.DataFrame, labels: list[str]) -> str:
+    """Say each estimate with its interval."""
+    parts = [
+        f"{label} {format_number(row['estimate'])} "
+        f"({format_interval(row['ci_low'], row['ci_high'])})"
+        for label, (_, row) in zip(labels, rows.iterrows(), strict=True)
+    ]
+    return "; ".join(parts) + "."
+
+
+def _tell_status(cohort: Cohort) -> list[str]:
+    if cohort.data_status == "invented":
+        return [
+            "The rows behind this report are invented so that they give back published figures; "
+            "read it to see what such a report shows, not to learn about a place."
+        ]
+    if cohort.rehearsal:
+        return [
+            "No project ran in these areas: this is a rehearsal on real data, and an honest report "
+            "should find nothing out of the ordinary."
+        ]
+    return []
+
+
+def _tell_reported(cohort: Cohort) -> list[str]:
+    if not cohort.reported_figures:
+        return []
+    figures = format_list(
+        [f"{f.title} {format_change(f.change_percent)}" for f in cohort.reported_figures]
+    )
+    sources = format_list(sorted({figure.reported_by for figure in cohort.reported_figures}))
+    return [
+        f"These figures are as reported ({sources}): {figures}.",
+        "They came without counts, dates or a control site, so they can't be checked and no "
+        "interval can be put around them.",
+    ]
+
+
+def _tell_counts(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
+    sentences = []
+    if cohort.periods and len(select_findings(findings, section="counts")):
+        before, after = cohort.periods.before, cohort.periods.after
+        sentences.append(
+            f"{format_months(before.start, before.end)} is set against "
+            f"{format_months(after.start, after.end)}."
+        )
+    for outcome in cohort.outcomes:
+        told = describe_changes(cohort, findings, outcome)
+        if told:
+            sentences.append(told)
+            sentences += _tell_pooled(cohort, findings, outcome)
+    return sentences
+
+
+def _tell_pooled(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> list[str]:
+    row = find_row(
+        findings, section="counts", outcome=outcome, site="all", estimator="rirr_pooled",
+        period="change",
+    )  # fmt: skip
+    if row is None or math.isnan(row["estimate"]):
+        return []
+    ends = sorted(100 * (row[end] - 1) for end in ("ci_low", "ci_high"))
+    interval = format_interval(ends[0], ends[1], 0, percent=True)
+    change = 100 * (row["estimate"] - 1)
+    sure = "" if ends[0] > 0 or ends[1] < 0 else ", a range that takes in no change at all"
+    return [
+        f"Over all pairs, {_lower(cohort.title_outcome(outcome))} moved {format_change(change)} "
+        f"relative to the control sites (95% interval {interval}{sure})."
+    ]
+
+
+def _tell_placebos(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
+    rows = select_findings(findings, section="placebo", estimator="placebo_p").dropna(
+        subset="estimate"
+    )
+    if rows.empty:
+        return []
+    unusual = int((rows["estimate"] < _ALPHA).sum())
+    smallest = format_p(float(rows["estimate"].min()))
+    expected = format_number(_ALPHA * len(rows), 1)
+    if unusual == 0:
+        return [
+            f"Set among comparable places where nothing was done, none of the {len(rows)} "
+            f"comparisons is out of the ordinary (smallest rank p = {smallest})."
+        ]
+    return [
+        f"Set among comparable places where nothing was done, {unusual} of the {len(rows)} "
+        f"comparisons lies in the outermost 5% (smallest rank p = {smallest}); chance alone would "
+        f"put about {expected} there."
+    ]
+
+
+def _tell_scales(
+    cohort: Cohort, findings: pd.DataFrame, instrument: Instrument | None
+) -> list[str]:
+    if instrument is None or select_findings(findings, section="scales").empty:
+        return []
+    scale = next(iter(cohort.confirmatory or tuple(instrument.scales)))
+    title = _lower(instrument.title_scale(scale))
+    own = find_row(
+        findings, section="scales", outcome=scale, site="intervention",
+        estimator="mean_difference",
+    )  # fmt: skip
+    did = find_row(
+        findings, section="scales", outcome=scale, site="all",
+        estimator="difference_in_differences",
+    )  # fmt: skip
+    sentences = []
+    if own is not None and not math.isnan(own["estimate"]):
+        way = "rose" if own["estimate"] > 0 else "fell"
+        sentences.append(
+            f"Residents' {title} {way} by {format_number(abs(own['estimate']))} points in the "
+            f"intervention areas (95% interval {format_interval(own['ci_low'], own['ci_high'])}; "
+            f"p = {format_p(own['p_value'])})."
+        )
+    if did is not None and not math.isnan(did["estimate"]):
+        way = "more" if did["estimate"] > 0 else "less"
+        includes_zero = did["ci_low"] <= 0 <= did["ci_high"]
+        sure = ", which takes in no difference" if includes_zero else ""
+        sentences.append(
+            f"That is {format_number(abs(did['estimate']))} points {way} than in the control sites "
+            f"(95% interval {format_interval(did['ci_low'], did['ci_high'])}{sure})."
+        )
+    return sentences
+
+
+def _tell_level(cohort: Cohort, evidence: Evidence) -> list[str]:
+    level = f"On the Maryland scale of 1 (weakest) to 5, this is evidence of level {evidence.level}"
+    if cohort.rehearsal:
+        return [f"{level} by its design, and there is no work here to credit."]
+    if evidence.level < 3:
+        return [
+            f"{level}: the figures changed alongside the work, and this design can't say that the "
+            "work was the reason."
+        ]
+    return [f"{level}."]
+
+
+def _compare_pair(cohort: Cohort, findings: pd.DataFrame, outcome: str, pair: Pair) -> str:
+    changes = [
+        find_row(
+            findings, section="counts", outcome=outcome, site=site,
+            estimator="percentage_change", period="change",
+        )
+        for site in (pair.intervention, pair.control)
+        if site
+    ]  # fmt: skip
+    if not changes or changes[0] is None:
+        return ""
+    told = f"{cohort.title_site(pair.intervention)} {format_change(changes[0]['estimate'])}"
+    if len(changes) > 1 and changes[1] is not None:
+        told += f" beside {format_change(changes[1]['estimate'])} in its control site"
+    return told
+
+
+def _lower(title: str) -> str:
+    """Lower the first letter of a title unless it starts with an abbreviation."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
