@@ -1,0 +1,375 @@
+"""A site's monthly counts beside its control's: level, trend, break, and what drift would undo."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sbwork.estimates.estimate import Estimate
+from sbwork.estimates.regression import (
+    compute_newey_west,
+    estimate_coefficient,
+    fit_shares,
+)
+
+__all__ = [
+    "FEWEST_MONTHS",
+    "estimate_event_study",
+    "estimate_interrupted_series",
+    "estimate_level_ratio",
+    "estimate_pre_trend",
+]
+
+Vector = NDArray[np.float64]
+
+FEWEST_MONTHS = 6
+"""Months before the start below which no trend is estimated."""
+
+_FEWEST_EACH_SIDE = 8
+_FEWEST_FOR_SEASONS = 24
+
+
+def estimate_level_ratio(
+    treated: ArrayLike,
+    control: ArrayLike,
+    *,
+    exposure: tuple[float, float] = (1.0, 1.0),
+    level: float = 0.95,
+) -> Estimate:
+    """Estimate the ratio of the site's incidents to its control's.
+
+    ``R = (sum T / population T) / (sum C / population C)``, with variance
+    ``phi (1 / sum T + 1 / sum C)`` on the log scale; phi is the Pearson dispersion of the
+    site's monthly share, never below 1, with Student's t on months - 1 degrees of freedom.
+
+    Parameters
+    ----------
+    treated, control : array_like, shape (n_months,)
+        Incidents a month; a month that is NaN in either is left out.
+    exposure : tuple of float, default (1, 1)
+        Populations of site and control; (1, 1) compares counts.
+    level : float, default 0.95
+        Level of the interval.
+
+    Returns
+    -------
+    Estimate
+        ``pre_level_ratio``, in ``ratio``; missing where either site has no incident.
+
+    Examples
+    --------
+    >>> estimate_level_ratio([10, 12, 8], [20, 19, 21]).estimate
+    0.5
+    """
+    y, c = _pair_months(treated, control)
+    refused = _refuse_empty(y, c)
+    if refused:
+        return Estimate("pre_level_ratio", ci_level=level, unit="ratio", note=refused)
+    if len(y) == 1:
+        return _estimate_one_month(float(y[0]), float(c[0]), exposure, level)
+    y, c = _drop_silent(y, c)
+    fit = fit_shares(y, y + c, np.ones((len(y), 1)))
+    found = estimate_coefficient(fit, 0, "pre_level_ratio", level=level, n=float(y.sum() + c.sum()))
+    scale = exposure[1] / exposure[0]
+    log = math.log(scale) + found.se * found.statistic
+    statistic = log / found.se
+    return replace(
+        found,
+        estimate=found.estimate * scale,
+        ci_low=found.ci_low * scale,
+        ci_high=found.ci_high * scale,
+        statistic=statistic,
+        p_value=_find_p(statistic, found.df),
+    )
+
+
+def estimate_pre_trend(
+    treated: ArrayLike, control: ArrayLike, times: ArrayLike, *, level: float = 0.95
+) -> Estimate:
+    """Estimate how fast the site drifted away from its control before the start.
+
+    The slope of treated x time in the quasi-Poisson model with site and month effects, fitted
+    as a logistic model of the site's share of each month's incidents.
+
+    Parameters
+    ----------
+    treated, control : array_like, shape (n_months,)
+        Incidents a month, before the start only; a month that is NaN in either is left out.
+    times : array_like, shape (n_months,)
+        Months on any scale with a step of 1 a month.
+    level : float, default 0.95
+        Level of the interval.
+
+    Returns
+    -------
+    Estimate
+        ``pre_trend``, in ``percent`` a month: 1 means that the site rose 1% a month against its
+        control. Missing below `FEWEST_MONTHS` months.
+
+    Notes
+    -----
+    A slope that differs from 0 by chance alone is no proof that the two were parallel: read the
+    interval, not the p value (Roth, J. (2022). AER: Insights 4(3), 305-322).
+
+    Examples
+    --------
+    >>> trend = estimate_pre_trend([10, 11, 12, 13, 14, 16], [20, 20, 21, 20, 19, 20], range(6))
+    >>> round(trend.estimate, 3)
+    10.129
+    """
+    y, c, t = _pair_months(treated, control, times)
+    n = float(y.sum() + c.sum())
+    refused = _refuse_short(len(y)) or _refuse_empty(y, c)
+    if refused:
+        return Estimate("pre_trend", ci_level=level, n=n, unit="percent", note=refused)
+    y, c, t = _drop_silent(y, c, t)
+    fit = fit_shares(y, y + c, np.column_stack([np.ones_like(t), t - t.mean()]))
+    found = estimate_coefficient(fit, 1, "pre_trend", unit="percent", level=level, n=n)
+    return found if found.note else replace(found, note=_word_trend(found))
+
+
+def estimate_event_study(
+    treated: ArrayLike, control: ArrayLike, times: ArrayLike, *, level: float = 0.95
+) -> list[Estimate]:
+    """Estimate, month by month, the site against its control and against the months before.
+
+    The coefficient of treated x this month in the Poisson model with site and month effects.
+    A month after the start is set against all months before it; a month before the start is
+    set against the other months before it, so that no single month is the yardstick. The
+    dispersion is that of the site's share over the months before, never below 1.
+
+    Parameters
+    ----------
+    treated, control : array_like, shape (n_months,)
+        Incidents a month; a month that is NaN in either gives a missing estimate.
+    times : array_like, shape (n_months,)
+        Months since the start: below 0 before it, 0 in the first month after it.
+    level : float, default 0.95
+        Level of each interval; they are not adjusted for being many.
+
+    Returns
+    -------
+    list of Estimate, length n_months
+        ``event_study``, in ``ratio``, in the order of `times`.
+
+    Examples
+    --------
+    >>> study = estimate_event_study([10, 12, 11, 5], [20, 22, 24, 20], [-3, -2, -1, 0])
+    >>> round(study[-1].estimate, 6)
+    0.5
+    """
+    y, c, t = (np.asarray(part, dtype=float) for part in (treated, control, times))
+    known = np.isfinite(y) & np.isfinite(c)
+    before = known & (t < 0)
+    phi, df = _measure_dispersion(y[before], c[before])
+    found = []
+    for month in range(len(t)):
+        base = before & (np.arange(len(t)) != month)
+        cells = (y[month], c[month], float(y[base].sum()), float(c[base].sum()))
+        found.append(_estimate_month(cells, int(base.sum()), phi, df, level))
+    return found
+
+
+def estimate_interrupted_series(
+    treated: ArrayLike,
+    control: ArrayLike,
+    times: ArrayLike,
+    *,
+    lag: int = 2,
+    level: float = 0.95,
+) -> tuple[Estimate, Estimate]:
+    """Estimate a controlled interrupted time series: a break in level and a break in slope.
+
+    Log of site over control = a + b time + level x after + slope x after x time, with one
+    yearly sine and cosine where there are 24 months or more: the quasi-Poisson model of both
+    series with an effect for every month, fitted as a logistic model of the site's share.
+    What the two sites share, seasons among it, drops out; the season terms take up what they
+    do not share. Standard errors are Newey and West's, so months may hang together.
+
+    Parameters
+    ----------
+    treated, control : array_like, shape (n_months,)
+        Incidents a month, in order of time; a month that is NaN in either is left out.
+    times : array_like, shape (n_months,)
+        Months since the start: below 0 before it, 0 in the first month after it.
+    lag : int, default 2
+        Months over which errors may hang together.
+    level : float, default 0.95
+        Level of the intervals.
+
+    Returns
+    -------
+    tuple of Estimate
+        ``its_level``, a ratio: the site against what its own and its control's course before
+        would give at the start; and ``its_slope``, the change of the monthly trend in percent.
+
+    References
+    ----------
+    Lopez Bernal, J., Cummins, S. & Gasparrini, A. (2018). The use of controls in interrupted
+    time series studies of public health interventions. Int. J. Epidemiology 47(6), 2082-2093.
+
+    Examples
+    --------
+    >>> after = [8, 9, 7, 8, 9, 7, 8, 7]
+    >>> level, slope = estimate_interrupted_series(
+    ...     [12, 11, 13, 12, 11, 12, 13, 12, *after], [20, 21] * 8, range(-8, 8))
+    >>> round(level.estimate, 3)
+    0.69
+    """
+    y, c, t = _pair_months(treated, control, times)
+    n = float(y.sum() + c.sum())
+    refused = _refuse_sides(t) or _refuse_empty(y, c)
+    if refused:
+        return (
+            Estimate("its_level", ci_level=level, n=n, unit="ratio", note=refused),
+            Estimate("its_slope", ci_level=level, n=n, unit="percent", note=refused),
+        )
+    y, c, t = _drop_silent(y, c, t)
+    after = (t >= 0).astype(float)
+    columns = [np.ones_like(t), t, after, after * t]
+    note = "Fewer than 24 months, so seasons that differ between the sites are not allowed for."
+    if len(t) >= _FEWEST_FOR_SEASONS:
+        columns += [np.sin(2 * np.pi * t / 12), np.cos(2 * np.pi * t / 12)]
+        note = ""
+    fit = fit_shares(y, y + c, np.column_stack(columns))
+    covariance = None if fit.problem else compute_newey_west(fit, lag)
+    level_break = estimate_coefficient(
+        fit, 2, "its_level", covariance=covariance, level=level, n=n, note=note
+    )
+    slope_break = estimate_coefficient(
+        fit, 3, "its_slope", unit="percent", covariance=covariance, level=level, n=n, note=note
+    )
+    return level_break, slope_break
+
+
+def _pair_months(*series: ArrayLike) -> tuple[Vector, ...]:
+    arrays = [np.asarray(part, dtype=float) for part in series]
+    if len({part.shape for part in arrays}) > 1 or arrays[0].ndim != 1:
+        raise ValueError("the series must be one-dimensional and of the same length")
+    known = np.isfinite(arrays[0]) & np.isfinite(arrays[1])
+    return tuple(part[known] for part in arrays)
+
+
+def _drop_silent(y: Vector, c: Vector, *more: Vector) -> tuple[Vector, ...]:
+    """Drop months with no incident in either site: they say nothing about the ratio."""
+    heard = y + c > 0
+    return tuple(part[heard] for part in (y, c, *more))
+
+
+def _refuse_short(months: int) -> str:
+    if months >= FEWEST_MONTHS:
+        return ""
+    had = "only one month" if months == 1 else f"only {months} months"
+    return (
+        f"Not computed: {had if months else 'no month'} before the start with counts for both "
+        f"sites, and a trend needs at least {FEWEST_MONTHS}."
+    )
+
+
+def _refuse_sides(t: Vector) -> str:
+    counts = int((t < 0).sum()), int((t >= 0).sum())
+    if min(counts) >= _FEWEST_EACH_SIDE:
+        return ""
+    return (
+        f"Not computed: {counts[0]} months before and {counts[1]} after with counts for both "
+        f"sites; an interrupted time series needs at least {_FEWEST_EACH_SIDE} on each side."
+    )
+
+
+def _refuse_empty(y: Vector, c: Vector) -> str:
+    if not len(y):
+        return "Not computed: no month has counts for both sites."
+    if y.sum() == 0 or c.sum() == 0:
+        who = "the site" if y.sum() == 0 else "the control site"
+        return f"Not computed: {who} had no incident in these months, so there is no ratio."
+    return ""
+
+
+def _estimate_one_month(
+    y: float, c: float, exposure: tuple[float, float], level: float
+) -> Estimate:
+    from scipy import stats
+
+    se = math.sqrt(1 / y + 1 / c)
+    log = math.log(y / exposure[0]) - math.log(c / exposure[1])
+    half = float(stats.norm.ppf(0.5 + level / 2)) * se
+    return Estimate(
+        "pre_level_ratio",
+        estimate=math.exp(log),
+        ci_low=math.exp(log - half),
+        ci_high=math.exp(log + half),
+        ci_level=level,
+        p_value=_find_p(log / se, math.inf),
+        se=se,
+        statistic=log / se,
+        df=math.inf,
+        n=y + c,
+        unit="ratio",
+        note="One month only: the interval takes counts to vary by chance alone, so it is too "
+        "narrow if they vary more.",
+    )
+
+
+def _find_p(statistic: float, df: float) -> float:
+    from scipy import stats
+
+    reference = stats.norm if math.isinf(df) else stats.t(df)
+    return 2 * float(reference.sf(abs(statistic)))
+
+
+def _word_trend(trend: Estimate) -> str:
+    if trend.p_value < 1 - trend.ci_level:
+        return "Before the start the site and its control were already moving apart."
+    return (
+        "No clear difference in trend before the start. That is not proof that the two were "
+        f"parallel: anything from {trend.ci_low:+.1f}% to {trend.ci_high:+.1f}% a month fits "
+        "these counts."
+    )
+
+
+def _measure_dispersion(y: Vector, c: Vector) -> tuple[float, float]:
+    y, c = _drop_silent(y, c)
+    df = len(y) - 1
+    if df < 1 or y.sum() == 0 or c.sum() == 0:
+        return 1.0, math.inf
+    share = y.sum() / (y + c).sum()
+    expected = (y + c) * share
+    pearson = float(np.sum((y - expected) ** 2 / (expected * (1 - share))))
+    return max(1.0, pearson / df), float(df)
+
+
+def _estimate_month(
+    cells: tuple[float, ...], base_months: int, phi: float, df: float, level: float
+) -> Estimate:
+    from scipy import stats
+
+    note = ""
+    if not all(map(math.isfinite, cells)):
+        note = "Not computed: the files do not cover this month for both sites."
+    elif base_months < 1:
+        note = "Not computed: there is no other month before the start to set it against."
+    elif min(cells) == 0:
+        note = "Not computed: a count of zero here, or in the months before, leaves no ratio."
+    n = float(np.nansum(cells[:2]))
+    if note:
+        return Estimate("event_study", ci_level=level, n=n, unit="ratio", note=note)
+    log = math.log(cells[0] / cells[1]) - math.log(cells[2] / cells[3])
+    se = math.sqrt(phi * sum(1 / cell for cell in cells))
+    reference = stats.norm if math.isinf(df) else stats.t(df)
+    half = float(reference.ppf(0.5 + level / 2)) * se
+    return Estimate(
+        "event_study",
+        estimate=math.exp(log),
+        ci_low=math.exp(log - half),
+        ci_high=math.exp(log + half),
+        ci_level=level,
+        p_value=_find_p(log / se, df),
+        se=se,
+        statistic=log / se,
+        df=df,
+        n=n,
+        unit="ratio",
+    )
