@@ -1,0 +1,496 @@
+"""Means compared: between two waves, and between the changes of two sites.
+
+Every comparison here is a sum of cell means times coefficients: (-1, 1) is a difference,
+(-1, 1, 1, -1) a difference in differences. In a saturated model weighted least squares gives back
+the weighted cell means, and the HC2 variance of such a sum is the sum of the cells' own
+(MacKinnon & White 1985), so one function serves them all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sbwork.estimates.estimate import Estimate
+
+__all__ = [
+    "Cell",
+    "complete_estimate",
+    "compute_kish_n",
+    "compute_pooled_spread",
+    "estimate_contrast",
+    "estimate_difference_in_differences",
+    "estimate_hedges_g",
+    "estimate_mean",
+    "estimate_mean_difference",
+    "estimate_standardised_contrast",
+    "estimate_student_difference",
+    "summarise_cell",
+]
+
+_DID = (1.0, -1.0, -1.0, 1.0)
+_TOO_FEW = "Fewer than two people gave a score in one of the groups."
+_NO_SPREAD = "Everybody in the groups gave the same score, so chance can not be gauged."
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The scores of one site in one wave, in brief.
+
+    Attributes
+    ----------
+    n : int
+        How many people gave a score; never weighted.
+    n_effective : float
+        Kish's effective number of people; equal to `n` where all weights are equal.
+    mean : float
+        Weighted mean; NaN where nobody gave a score.
+    variance : float
+        Weighted variance of the scores, times n / (n - 1); NaN below two people.
+    mean_variance : float
+        HC2 variance of the mean; variance / n where all weights are equal.
+    """
+
+    n: int
+    n_effective: float
+    mean: float
+    variance: float
+    mean_variance: float
+
+
+def summarise_cell(scores: ArrayLike, weights: ArrayLike | None = None) -> Cell:
+    """Reduce scores to what the comparisons need.
+
+    Parameters
+    ----------
+    scores : array_like, shape (n_people,)
+        One score a person; NaN is left out.
+    weights : array_like, shape (n_people,), optional
+        Positive weights of any size; equal by default.
+
+    Returns
+    -------
+    Cell
+        Number of people, mean, variance, and HC2 variance of the mean.
+
+    Raises
+    ------
+    ValueError
+        The lengths differ, or the weight of a person with a score is not above 0.
+
+    Examples
+    --------
+    >>> round(summarise_cell([1.0, 2.0, 3.0]).mean_variance, 4)
+    0.3333
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    weight = np.ones_like(values) if weights is None else np.asarray(weights, dtype=np.float64)
+    if values.ndim != 1 or values.shape != weight.shape:
+        raise ValueError("scores and weights must be one-dimensional and of one length")
+    values, weight = values[~np.isnan(values)], weight[~np.isnan(values)]
+    if not (np.isfinite(weight) & (weight > 0)).all():
+        raise ValueError("weights must be above 0 and finite")
+    n = len(values)
+    if n == 0:
+        return Cell(0, 0.0, math.nan, math.nan, math.nan)
+    share = weight / weight.sum()
+    n_effective = compute_kish_n(weight)
+    mean = float(share @ values)
+    if n == 1:
+        return Cell(1, n_effective, mean, math.nan, math.nan)
+    squares = (values - mean) ** 2
+    return Cell(
+        n,
+        n_effective,
+        mean,
+        variance=float(share @ squares) * n / (n - 1),
+        mean_variance=float(np.sum(share**2 * squares / (1 - share))),
+    )
+
+
+def estimate_mean(cell: Cell, level: float = 0.95) -> Estimate:
+    """Estimate a mean with its t interval.
+
+    Parameters
+    ----------
+    cell : Cell
+        From `summarise_cell`.
+    level : float, default .95
+        Level of the interval.
+
+    Returns
+    -------
+    Estimate
+        ``"mean"``, in points of the scale.
+
+    Examples
+    --------
+    >>> estimate_mean(summarise_cell([1.0, 2.0, 3.0])).estimate
+    2.0
+    """
+    contrast = estimate_contrast([cell], [1.0], estimator="mean", level=level)
+    note = "Nobody gave a score." if cell.n == 0 else "Only one person gave a score."
+    return Estimate(
+        "mean",
+        cell.mean,
+        contrast.ci_low,
+        contrast.ci_high,
+        level,
+        se=contrast.se,
+        df=contrast.df,
+        n=cell.n,
+        unit="points",
+        note=note if cell.n < 2 else "",
+    )
+
+
+def estimate_contrast(
+    cells: Sequence[Cell],
+    coefficients: Sequence[float],
+    *,
+    estimator: str,
+    level: float = 0.95,
+) -> Estimate:
+    """Estimate a sum of coefficients times cell means, by weighted least squares with HC2.
+
+    The degrees of freedom are Welch and Satterthwaite's, so that a small or restless cell counts
+    for what it is; with equal cells of equal spread they are n minus the number of cells. Kish's
+    effective numbers of people stand in for n where there are weights.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        The cells compared.
+    coefficients : sequence of float
+        One a cell.
+    estimator : str
+        What the result is called.
+    level : float, default .95
+        Level of the interval.
+
+    Returns
+    -------
+    Estimate
+        In points of the scale; `n` is the unweighted number of people.
+
+    Raises
+    ------
+    ValueError
+        There are not as many coefficients as cells.
+
+    References
+    ----------
+    MacKinnon, J. G., & White, H. (1985). Some heteroskedasticity-consistent covariance matrix
+    estimators with improved finite sample properties. Journal of Econometrics, 29, 305-325.
+    Welch, B. L. (1947). The generalization of "Student's" problem when several different
+    population variances are involved. Biometrika, 34, 28-35.
+
+    Examples
+    --------
+    >>> before, after = summarise_cell([1.0, 2.0, 3.0]), summarise_cell([2.0, 3.0, 4.0])
+    >>> estimate_contrast([before, after], [-1, 1], estimator="change").df
+    4.0
+    """
+    c = _check_coefficients(cells, coefficients)
+    if any(cell.n < 2 for cell in cells):
+        return Estimate(estimator, n=_count(cells), unit="points", note=_TOO_FEW)
+    estimate = float(c @ np.array([cell.mean for cell in cells]))
+    parts = c**2 * np.array([cell.mean_variance for cell in cells])
+    variance = float(parts.sum())
+    if variance <= 0:
+        return Estimate(
+            estimator, estimate, se=0.0, n=_count(cells), unit="points", note=_NO_SPREAD
+        )
+    freedom = np.array([cell.n_effective - 1 for cell in cells])
+    df = variance**2 / float(np.sum(parts**2 / freedom))
+    return complete_estimate(estimator, estimate, math.sqrt(variance), df, level, _count(cells))
+
+
+def estimate_mean_difference(before: Cell, after: Cell, level: float = 0.95) -> Estimate:
+    """Estimate after minus before with Welch's t-test.
+
+    Parameters
+    ----------
+    before, after : Cell
+        The two waves of one site, answered by different people.
+    level : float, default .95
+        Level of the interval.
+
+    Returns
+    -------
+    Estimate
+        ``"mean_difference"``, in points, with t, degrees of freedom and two-sided p.
+
+    References
+    ----------
+    Welch, B. L. (1947). Biometrika, 34, 28-35.
+
+    Examples
+    --------
+    >>> before, after = summarise_cell([1.0, 2.0, 3.0]), summarise_cell([4.0, 6.0, 8.0])
+    >>> round(estimate_mean_difference(before, after).statistic, 4)
+    3.0984
+    """
+    return estimate_contrast([before, after], [-1.0, 1.0], estimator="mean_difference", level=level)
+
+
+def estimate_student_difference(before: Cell, after: Cell, level: float = 0.95) -> Estimate:
+    """Estimate after minus before with Student's t-test, which takes the spreads as equal.
+
+    Parameters
+    ----------
+    before, after : Cell
+        The two waves of one site, answered by different people. With unequal weights Kish's
+        effective numbers stand in for n.
+    level : float, default .95
+        Level of the interval.
+
+    Returns
+    -------
+    Estimate
+        ``"mean_difference_student"``, in points, with t, degrees of freedom and two-sided p.
+
+    Examples
+    --------
+    >>> before, after = summarise_cell([1.0, 2.0, 3.0]), summarise_cell([4.0, 6.0, 8.0])
+    >>> estimate_student_difference(before, after).df
+    4.0
+    """
+    name, cells = "mean_difference_student", [before, after]
+    if min(before.n, after.n) < 2:
+        return Estimate(name, n=_count(cells), unit="points", note=_TOO_FEW)
+    difference = after.mean - before.mean
+    spread, df, factor = _pool(cells, np.array([-1.0, 1.0]))
+    if spread <= 0:
+        return Estimate(name, difference, se=0.0, n=_count(cells), unit="points", note=_NO_SPREAD)
+    return complete_estimate(name, difference, spread * factor, df, level, _count(cells))
+
+
+def estimate_difference_in_differences(
+    treated_before: Cell,
+    treated_after: Cell,
+    control_before: Cell,
+    control_after: Cell,
+    level: float = 0.95,
+) -> Estimate:
+    """Estimate by how much the change of one site differs from that of its control.
+
+    Parameters
+    ----------
+    treated_before, treated_after, control_before, control_after : Cell
+        The four cells.
+    level : float, default .95
+        Level of the interval.
+
+    Returns
+    -------
+    Estimate
+        ``"difference_in_differences"``, in points: weighted least squares on wave, site and their
+        product, HC2 standard error. The interval takes people for independent and knows nothing
+        of chance shocks to a whole area: see `precision.compute_tau_star`.
+
+    Examples
+    --------
+    >>> cells = [summarise_cell([x, x + 1.0, x + 2.0]) for x in (1.0, 3.0, 2.0, 2.5)]
+    >>> round(estimate_difference_in_differences(*cells).estimate, 4)
+    1.5
+    """
+    return estimate_contrast(
+        [treated_after, treated_before, control_after, control_before],
+        _DID,
+        estimator="difference_in_differences",
+        level=level,
+    )
+
+
+def estimate_hedges_g(before: Cell, after: Cell, level: float = 0.95) -> Estimate:
+    """Estimate after minus before in standard deviations (Hedges g).
+
+    Parameters
+    ----------
+    before, after : Cell
+        The two waves of one site.
+    level : float, default .95
+        Level of the interval.
+
+    Returns
+    -------
+    Estimate
+        ``"hedges_g"``; see `estimate_standardised_contrast`.
+
+    Examples
+    --------
+    >>> before, after = summarise_cell([1.0, 2.0, 3.0]), summarise_cell([2.0, 3.0, 4.0])
+    >>> round(estimate_hedges_g(before, after).estimate, 3)
+    0.798
+    """
+    return estimate_standardised_contrast(
+        [before, after], [-1.0, 1.0], estimator="hedges_g", level=level
+    )
+
+
+def estimate_standardised_contrast(
+    cells: Sequence[Cell],
+    coefficients: Sequence[float],
+    *,
+    estimator: str,
+    level: float = 0.95,
+) -> Estimate:
+    """Estimate a contrast of cell means in pooled standard deviations, with Hedges' correction.
+
+    The interval inverts the noncentral t distribution. Both the estimate and the ends of the
+    interval are multiplied by the exact correction J = G(df/2) / (sqrt(df/2) G((df-1)/2)).
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        The cells compared.
+    coefficients : sequence of float
+        One a cell.
+    estimator : str
+        What the result is called.
+    level : float, default .95
+        Level of the interval.
+
+    Returns
+    -------
+    Estimate
+        In standard deviations (``"sd"``); `n` is the unweighted number of people.
+
+    Raises
+    ------
+    ValueError
+        There are not as many coefficients as cells.
+
+    References
+    ----------
+    Hedges, L. V. (1981). Distribution theory for Glass's estimator of effect size. Journal of
+    Educational Statistics, 6, 107-128.
+    Steiger, J. H. (2004). Beyond the F test. Psychological Methods, 9, 164-182.
+
+    Examples
+    --------
+    >>> cells = [summarise_cell([x, x + 1.0, x + 2.0]) for x in (1.0, 3.0)]
+    >>> g = estimate_standardised_contrast(cells, [-1, 1], estimator="hedges_g")
+    >>> g.ci_low < g.estimate < g.ci_high
+    True
+    """
+    c = _check_coefficients(cells, coefficients)
+    if any(cell.n < 2 for cell in cells):
+        return Estimate(estimator, n=_count(cells), unit="sd", note=_TOO_FEW)
+    spread, df, factor = _pool(cells, c)
+    if spread <= 0:
+        return Estimate(estimator, n=_count(cells), unit="sd", note=_NO_SPREAD)
+    t = float(c @ np.array([cell.mean for cell in cells])) / (spread * factor)
+    scale = _correct_small_samples(df) * factor
+    low, high = (_invert_noncentral_t(t, df, tail) for tail in ((1 + level) / 2, (1 - level) / 2))
+    return Estimate(
+        estimator,
+        t * scale,
+        low * scale,
+        high * scale,
+        level,
+        df=df,
+        n=_count(cells),
+        unit="sd",
+    )
+
+
+def compute_pooled_spread(cells: Sequence[Cell]) -> float:
+    """Compute the standard deviation within cells, pooled, in points; NaN below two people.
+
+    Examples
+    --------
+    >>> compute_pooled_spread([summarise_cell([1.0, 2.0, 3.0]), summarise_cell([5.0, 6.0, 7.0])])
+    1.0
+    """
+    if any(cell.n < 2 for cell in cells):
+        return math.nan
+    return _pool(cells, np.ones(len(cells)))[0]
+
+
+def compute_kish_n(weights: ArrayLike) -> float:
+    """Compute Kish's effective number of people, (sum w)^2 / sum w^2.
+
+    References
+    ----------
+    Kish, L. (1965). Survey Sampling. Wiley.
+
+    Examples
+    --------
+    >>> compute_kish_n([1.0, 1.0, 2.0])
+    2.6666666666666665
+    """
+    w = np.asarray(weights, dtype=np.float64)
+    return float(w.sum() ** 2 / np.sum(w**2)) if len(w) else 0.0
+
+
+def complete_estimate(
+    estimator: str, estimate: float, se: float, df: float, level: float, n: float
+) -> Estimate:
+    """Add t, its two-sided p and its interval to a number of points with a standard error.
+
+    Examples
+    --------
+    >>> round(complete_estimate("mean_difference", 1.0, 0.5, 10.0, 0.95, n=12.0).p_value, 4)
+    0.0734
+    """
+    from scipy.special import stdtr, stdtrit
+
+    half = float(stdtrit(df, (1 + level) / 2)) * se
+    t = estimate / se
+    return Estimate(
+        estimator,
+        estimate,
+        estimate - half,
+        estimate + half,
+        level,
+        p_value=2 * float(stdtr(df, -abs(t))),
+        se=se,
+        statistic=t,
+        df=df,
+        n=n,
+        unit="points",
+    )
+
+
+def _check_coefficients(
+    cells: Sequence[Cell], coefficients: Sequence[float]
+) -> NDArray[np.float64]:
+    c = np.asarray(coefficients, dtype=np.float64)
+    if c.shape != (len(cells),):
+        raise ValueError("there must be one coefficient a cell")
+    return c
+
+
+def _count(cells: Sequence[Cell]) -> float:
+    return float(sum(cell.n for cell in cells))
+
+
+def _pool(cells: Sequence[Cell], coefficients: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the pooled standard deviation, its degrees of freedom, and sqrt(sum c^2 / n)."""
+    n = np.array([cell.n_effective for cell in cells])
+    variance = np.array([cell.variance for cell in cells])
+    df = float(np.sum(n - 1))
+    spread = math.sqrt(float(np.sum((n - 1) * variance)) / df)
+    return spread, df, math.sqrt(float(np.sum(coefficients**2 / n)))
+
+
+def _correct_small_samples(df: float) -> float:
+    if df <= 1:
+        return math.nan
+    return math.exp(math.lgamma(df / 2) - math.log(math.sqrt(df / 2)) - math.lgamma((df - 1) / 2))
+
+
+def _invert_noncentral_t(t: float, df: float, probability: float) -> float:
+    """Find the noncentrality at which a t this large or smaller has the given probability."""
+    from scipy.optimize import brentq
+    from scipy.special import nctdtr
+
+    width = 4.0 + abs(t)
+    low, high = t - width, t + width
+    return float(brentq(lambda nc: nctdtr(df, nc, t) - probability, low, high, xtol=1e-10))

@@ -1,0 +1,474 @@
+"""How strong the evidence is, and the words that it allows."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from sbwork.cohort import Cohort, Pair
+
+__all__ = [
+    "FEWEST_PAIRS",
+    "LARGEST_DRIFT",
+    "LEVELS",
+    "Evidence",
+    "EvidenceLevel",
+    "Wording",
+    "choose_wording",
+    "find_forbidden_words",
+    "grade_evidence",
+    "set_levels",
+]
+
+LARGEST_DRIFT = 10.0
+"""Largest drift before the start, in percent a year, that counts as parallel.
+
+The windows usually lie a year apart, so a drift of this size would move the comparison by as much
+as a modest programme might. The whole 95% interval of the drift must lie within it, in either
+direction: an interval that is merely wide enough to hold zero does not pass.
+"""
+
+FEWEST_PAIRS = 2
+"""Pairs needed for a level above 3: with one site and one control, chance and site are one."""
+
+_COMPARED = ("counts", "scales")
+_DESCRIPTIVE = ("reliability", "scores")
+_COMPARING = ("panel", "placebo")
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceLevel:
+    """One step of the Maryland Scientific Methods Scale.
+
+    Attributes
+    ----------
+    level : int
+        0 where there is nothing to grade, else 1 (weakest) to 5.
+    name : str
+        A short name.
+    design : str
+        What kind of study stands on it.
+    allows : str
+        What may be concluded.
+    """
+
+    level: int
+    name: str
+    design: str
+    allows: str
+
+
+LEVELS = (
+    EvidenceLevel(
+        0, "Nothing to grade", "No figure is given.", "Nothing can be concluded either way."
+    ),
+    EvidenceLevel(
+        1,
+        "Before and after only",
+        "One point in time, a before and an after without a comparison site, or figures heard "
+        "from others.",
+        "What changed, not why.",
+    ),
+    EvidenceLevel(
+        2,
+        "Compared, comparability not shown",
+        "A comparison site that is not shown to be comparable, or adjustment by statistics alone.",
+        "Whether things changed differently elsewhere, not why.",
+    ),
+    EvidenceLevel(
+        3,
+        "Compared with a comparable site",
+        "Before and after, beside a comparison site chosen for a stated reason, alike in level "
+        "and in trend beforehand.",
+        "A careful statement about the programme, with other explanations named.",
+    ),
+    EvidenceLevel(
+        4,
+        "Quasi-random",
+        "Several areas, treated or not for a reason that has nothing to do with the outcome.",
+        "A statement about the programme, with the reason for the allocation.",
+    ),
+    EvidenceLevel(
+        5,
+        "Randomised",
+        "Several areas, treated or not by lot.",
+        "A statement about the programme.",
+    ),
+)
+"""The Maryland scale (Sherman et al. 1998; Farrington et al. 2002), in this project's words."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The level of evidence of a cohort, and why.
+
+    Attributes
+    ----------
+    level : int
+        The lowest level among the sections that compare sites or waves; figures heard from others
+        count only where there is nothing else. 0 where there is nothing to grade.
+    reasons : tuple of str
+        Why it is not lower, and what was found.
+    missing : tuple of str
+        What would be needed for the next level.
+    sections : mapping of str to int
+        The level of each section of findings that bears evidence.
+    rehearsal : bool
+        Nothing was done in any site: the design is graded, but there is nothing it says.
+    """
+
+    level: int
+    reasons: tuple[str, ...]
+    missing: tuple[str, ...]
+    sections: Mapping[str, int] = field(default_factory=dict)
+    rehearsal: bool = False
+
+    @property
+    def facts(self) -> EvidenceLevel:
+        """What the level stands for."""
+        return LEVELS[self.level]
+
+    @property
+    def wording(self) -> Wording:
+        """The words that the level allows; those of the weakest level in a rehearsal."""
+        return choose_wording(min(self.level, 1) if self.rehearsal else self.level)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Verb phrases that a level of evidence allows.
+
+    Attributes
+    ----------
+    level : int
+        The level.
+    changed, rose, fell : str
+        What may be said of an outcome and the programme: "X {fell} the programme".
+    summary : str
+        One sentence that says how far the words go.
+    """
+
+    level: int
+    changed: str
+    rose: str
+    fell: str
+    summary: str
+
+
+_WORDINGS = {
+    "weak": (
+        "changed alongside",
+        "rose alongside",
+        "fell alongside",
+        "The figures say what changed; they can not say why.",
+    ),
+    "careful": (
+        "probably changed with",
+        "probably rose with",
+        "probably fell with",
+        "The comparison points to the programme, but other explanations remain.",
+    ),
+    "strong": (
+        "changed under",
+        "was raised by",
+        "was reduced by",
+        "The design allows the change to be put down to the programme.",
+    ),
+}
+
+_CHANGE = (
+    r"(?:change|rise|rose|fall|fell|drop|increase|decrease|decline|difference|improvement|gain)"
+    r"(?:s|d|ed|ped)?"
+)
+_DOER = r"(?:pilot|programme|program|scheme|intervention|project|approach|training|initiative)s?"
+_DEED = (
+    r"(?:works|worked|succeeded|improved|improves|increased|increases|decreased|decreases|lowered|"
+    r"lowers|cut|cuts|boosted|boosts|raised|raises|drove|drives|delivered|produced|produces|"
+    r"stopped|stops|made|makes|changed|changes|helped|helps)"
+)
+_CAUSAL = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\breduc(?:e|es|ed|ing|tion|tions)\b",
+        r"\bcaus(?:e|es|ed|ing|ation)\b",
+        r"\b(?:led|leads?|leading)\s+to\b",
+        r"\bimpact(?:s|ed|ing|ful)?\b",
+        r"\beffects?\s+(?:of|on|upon)\b",
+        r"\b(?:resulted|resulting)\s+in\b",
+        r"\b(?:brought|bringing)\s+about\b",
+        r"\b(?:gave|gives|giving)\s+rise\s+to\b",
+        r"\bprevent(?:s|ed|ing)?\b",
+        r"\bcontribut(?:e|es|ed|ing)\s+to\b",
+        r"\battribut(?:ed|able)\s+to\b",
+        rf"\b{_CHANGE}\b[^.;:!?]{{0,80}}?\b(?:due|thanks|owing)\s+to\b",
+        rf"\b{_CHANGE}\b[^.;:!?]{{0,80}}?\b(?:because\s+of|as\s+a\s+result\s+of)\b",
+        rf"\b{_DOER}\s+(?:has\s+|have\s+|had\s+)?(?:{_DEED})\b",
+    )
+)
+
+
+def grade_evidence(cohort: Cohort, findings: pd.DataFrame) -> Evidence:
+    """Grade a cohort's evidence on the Maryland Scientific Methods Scale.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The design: pairs, why their controls were chosen, how the sites were assigned.
+    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+        Everything that was computed. Of section ``"panel"``, ``pre_level_ratio`` and
+        ``pre_trend`` per pair and outcome say whether the sites were alike beforehand.
+
+    Returns
+    -------
+    Evidence
+        Level, reasons, what is missing for the next level, and the level of each section.
+
+    Notes
+    -----
+    A control that is not shown to be comparable gives 2. It gives 3 where every pair names a
+    written reason for its control and, for every pair and outcome, the interval of the level
+    ratio before lies within ``cohort.placebo.size_ratio`` and that of the pre-trend within
+    `LARGEST_DRIFT` percent a year. Two waves of a survey show no trend beforehand, so scales
+    reach 2 unless sites were assigned by chance. Levels 4 and 5 need sites assigned quasi-randomly
+    or at random, written reasons, and at least `FEWEST_PAIRS` pairs.
+
+    References
+    ----------
+    Sherman, L. W., et al. (1998). Preventing Crime: What Works, What Doesn't, What's Promising.
+    National Institute of Justice. Farrington, D. P., Gottfredson, D. C., Sherman, L. W., & Welsh,
+    B. C. (2002). The Maryland Scientific Methods Scale. Evidence-Based Crime Prevention.
+    Roth, J. (2022). Pretest with caution. American Economic Review: Insights, 4, 305-322.
+
+    Examples
+    --------
+    >>> from sbwork.results import combine_findings
+    >>> heard = {"title": "Incidents", "change_percent": -40, "reported_by": "staff"}
+    >>> cohort = Cohort(name="pilot", reported_figures=[heard])
+    >>> grade_evidence(cohort, combine_findings([])).level
+    1
+    """
+    known = findings[findings["estimate"].notna()]
+    reasons: list[str] = []
+    missing: list[str] = []
+    sections: dict[str, int] = {}
+    compared = [name for name in _COMPARED if (known["section"] == name).any()]
+    if not compared and known["section"].isin(_COMPARING).any():
+        compared = ["counts"]
+    for name in compared:
+        level, why, lacking = _grade_section(name, cohort, known)
+        sections[name] = level
+        reasons += [text for text in why if text not in reasons]
+        missing += [text for text in lacking if text not in missing]
+    if cohort.reported_figures or (known["section"] == "reported").any():
+        sections["reported"] = 1
+        reasons.append("Figures reported by others rest on no counts that can be checked: level 1.")
+        if not compared:
+            missing.append(
+                "Counts or answers from before and after, so that figures can be checked."
+            )
+            missing.append("A comparison site where the programme did not run.")
+    if not sections and len(known):
+        sections["description"] = 1
+        reasons.append("The figures describe one point in time.")
+        missing.append("The same figures from before and after, and from a comparison site.")
+    if not sections:
+        reasons.append("There is no figure to grade.")
+        missing.append("Figures from before and after, and from a comparison site.")
+    if cohort.rehearsal:
+        reasons.insert(
+            0,
+            "This is a rehearsal: nothing was done in any site. The design is graded, but there is "
+            "no intervention for it to speak of.",
+        )
+    level = min((sections[name] for name in compared), default=max(sections.values(), default=0))
+    return Evidence(level, tuple(reasons), tuple(missing), sections, cohort.rehearsal)
+
+
+def set_levels(findings: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
+    """Fill the column ``evidence_level``, row by row.
+
+    Parameters
+    ----------
+    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+        Findings of any section.
+    evidence : Evidence
+        From `grade_evidence`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy. A row that compares sites has the level of its section; a row about one site, or
+        about sites without their controls, can be no more than before and after: 1. Reported
+        figures are 1. Reliability and the making of scores are no evidence on what changed: NaN.
+
+    Examples
+    --------
+    >>> from sbwork.results import Finding, tabulate_findings
+    >>> from sbwork.estimates import Estimate
+    >>> rows = tabulate_findings([Finding("reported", "asb", "", Estimate("percent", -40.0))])
+    >>> set_levels(rows, Evidence(1, (), ()))["evidence_level"].tolist()
+    [1.0]
+    """
+    section = findings["section"]
+    compares = (
+        (findings["comparison"] != "") | (findings["site"] == "all") | section.isin(_COMPARING)
+    )
+    counts = evidence.sections.get("counts", evidence.level)
+    own = section.map({**dict.fromkeys(_COMPARING, counts), **evidence.sections})
+    levels = own.astype("float64").fillna(float(evidence.level))
+    levels = levels.where(compares, levels.clip(upper=1.0))
+    levels = levels.mask(section == "reported", 1.0).mask(section.isin(_DESCRIPTIVE), math.nan)
+    return findings.assign(evidence_level=levels)
+
+
+def choose_wording(level: int) -> Wording:
+    """Return the verb phrases that a level allows.
+
+    Parameters
+    ----------
+    level : int
+        0 to 5.
+
+    Raises
+    ------
+    ValueError
+        The level is none of the scale.
+
+    Examples
+    --------
+    >>> choose_wording(2).fell
+    'fell alongside'
+    """
+    if level not in range(len(LEVELS)):
+        raise ValueError(f"the level must lie between 0 and {len(LEVELS) - 1}")
+    strength = "weak" if level < 3 else "careful" if level == 3 else "strong"
+    return Wording(level, *_WORDINGS[strength])
+
+
+def find_forbidden_words(
+    text: str, level: int, allow: Collection[str] = ()
+) -> list[tuple[str, str]]:
+    """Find the words of cause in a text that its level of evidence does not allow.
+
+    Parameters
+    ----------
+    text : str
+        Plain text, as readers see it.
+    level : int
+        The level of evidence; from 3 on nothing is forbidden.
+    allow : collection of str
+        Passages that may stay, such as the title of a cited work.
+
+    Returns
+    -------
+    list of tuple of str
+        The word and the words around it, in the order of the text. A denial is found as well:
+        readers remember the word and forget the "not".
+
+    Examples
+    --------
+    >>> find_forbidden_words("The pilot reduced crime. The effect size is .2.", 2)[0][0]
+    'reduced'
+    >>> find_forbidden_words("ASB fell alongside the pilot, because fewer people called.", 2)
+    []
+    """
+    if level >= 3:
+        return []
+    plain = " ".join(text.split())
+    for passage in allow:
+        joined = " ".join(passage.split())
+        if joined:
+            plain = plain.replace(joined, " " * len(joined))
+    found = {
+        (match.start(), match.end()): match.group()
+        for pattern in _CAUSAL
+        for match in pattern.finditer(plain)
+    }
+    return [
+        (word, plain[max(0, start - 40) : end + 40].strip())
+        for (start, end), word in sorted(found.items())
+    ]
+
+
+def _grade_section(
+    section: str, cohort: Cohort, known: pd.DataFrame
+) -> tuple[int, list[str], list[str]]:
+    pairs = [pair for pair in cohort.pairs if pair.control]
+    if not pairs:
+        return (
+            1,
+            ["There is a before and an after, but no control site: level 1."],
+            ["A comparison site where the programme did not run."],
+        )
+    rows = known[(known["section"] == section) | known["section"].isin(_COMPARING)]
+    if not ((rows["comparison"] != "") | (rows["site"] == "all")).any():
+        return (
+            1,
+            [f"Control sites are named, but no comparison could be made ({section}): level 1."],
+            ["Figures from before and after in both sites of a pair."],
+        )
+    reasoned = [pair for pair in pairs if pair.control_reason.strip()]
+    if cohort.assignment != "chosen" and len(pairs) >= FEWEST_PAIRS and len(reasoned) == len(pairs):
+        level = 5 if cohort.assignment == "randomised" else 4
+        why = (
+            f"Sites were assigned {_say_assignment(cohort)}, in {len(pairs)} pairs: level {level}."
+        )
+        return level, [reason], [] if level == 5 else ["Sites assigned at random."]
+    why = ["There is a before and an after beside control sites."]
+    lacking = [
+        f"A written reason why {cohort.title_site(str(pair.control))} was chosen as control."
+        for pair in pairs
+        if pair not in reasoned
+    ]
+    if section == "scales":
+        why.append("The survey has two waves, so it can not show a trend beforehand: level 2.")
+        lacking.append("Survey waves from before the start, to show a trend beforehand.")
+        return 2, why, lacking
+    lacking += [text for pair in pairs for text in _explain_differences(pair, cohort, known)]
+    if lacking:
+        return 2, [*why, "They are not shown to be comparable: level 2."], lacking
+    why.append("Each control has a written reason and was alike in level and trend: level 3.")
+    if cohort.assignment == "chosen":
+        return 3, why, ["Sites assigned at random, or nearly so, in several pairs."]
+    return 3, why, [f"At least {FEWEST_PAIRS} pairs: one site and one control reach 3 at most."]
+
+
+def _explain_differences(pair: Pair, cohort: Cohort, known: pd.DataFrame) -> list[str]:
+    """Say what keeps a pair from being comparable; nothing where it is."""
+    title = f"{cohort.title_site(pair.intervention)} and its control site"
+    rows = known[
+        (known["section"] == "panel")
+        & (known["site"] == pair.intervention)
+        & (known["comparison"] == pair.control)
+    ]
+    ratio = cohort.placebo.size_ratio
+    drift = (
+        100 * ((1 - LARGEST_DRIFT / 100) ** (1 / 12) - 1),
+        100 * ((1 + LARGEST_DRIFT / 100) ** (1 / 12) - 1),
+    )
+    checks = (
+        ("pre_level_ratio", (1 / ratio, ratio), "level"),
+        ("pre_trend", drift, "trend"),
+    )
+    lacking = []
+    outcomes = sorted(set(known.loc[known["section"].isin(["counts", "panel"]), "outcome"]))
+    if not outcomes:
+        lacking.append(f"Monthly counts before the start for {title}.")
+    for outcome in outcomes:
+        for estimator, (low, high), word in checks:
+            found = rows[(rows["outcome"] == outcome) & (rows["estimator"] == estimator)]
+            within = (found["ci_low"] >= low) & (found["ci_high"] <= high)
+            if found.empty or not within.all():
+                lacking.append(
+                    f"{cohort.title_outcome(outcome)}: {title} shown to be alike in {word} "
+                    "beforehand."
+                )
+    return lacking
+
+
+def _say_assignment(cohort: Cohort) -> str:
+    return "at random" if cohort.assignment == "randomised" else "quasi-randomly"
