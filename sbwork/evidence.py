@@ -414,7 +414,7 @@ def _grade_section(
     reasoned = [pair for pair in pairs if pair.control_reason.strip()]
     if cohort.assignment != "chosen" and len(pairs) >= FEWEST_PAIRS and len(reasoned) == len(pairs):
         level = 5 if cohort.assignment == "randomised" else 4
-        why = (
+        reason = (
             f"Sites were assigned {_say_assignment(cohort)}, in {len(pairs)} pairs: level {level}."
         )
         return level, [reason], [] if level == 5 else ["Sites assigned at random."]
