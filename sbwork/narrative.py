@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -16,11 +17,13 @@ from sbwork.formats import (
     format_months,
     format_number,
     format_p,
+    format_share,
 )
 from sbwork.instrument import Instrument
 from sbwork.results import find_row, select_findings
 
 __all__ = [
+    "describe_answers",
     "describe_changes",
     "describe_differences",
     "describe_means",
@@ -161,6 +164,20 @@ def describe_differences(rows: pd.DataFrame, labels: list[str]) -> str:
         f"({format_interval(row['ci_low'], row['ci_high'])})"
         for label, (_, row) in zip(labels, rows.iterrows(), strict=True)
     ]
+    return "; ".join(parts) + "."
+
+
+def describe_answers(answers: pd.DataFrame, instrument: Instrument, items: Sequence[str]) -> str:
+    """Say what share gave an answer above the middle to each item, and how many answered."""
+    parts = []
+    for item in items:
+        codes = [option.code for option in instrument.list_answers(item)]
+        given = answers[item].dropna()
+        middle = (min(codes) + max(codes)) / 2
+        if len(given):
+            share = format_share(float((given > middle).mean()))
+            text = instrument.items[item].text or item
+            parts.append(f"'{text}' {share} above the middle (n = {format_count(len(given))})")
     return "; ".join(parts) + "."
 
 

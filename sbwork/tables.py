@@ -27,15 +27,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "lay_out",
+    "tabulate_answers",
     "tabulate_changes",
+    "tabulate_checklist",
     "tabulate_checks",
     "tabulate_count_models",
     "tabulate_differences",
+    "tabulate_dropped",
     "tabulate_engagement",
+    "tabulate_headings",
     "tabulate_kinds",
     "tabulate_pairs",
     "tabulate_placebos",
     "tabulate_reliability",
+    "tabulate_reported_figures",
     "tabulate_scales",
     "tabulate_stories",
 ]
@@ -431,6 +436,84 @@ def tabulate_stories(stories: pd.DataFrame) -> GT:
         title="What residents and staff said",
         stub="Theme",
         text=["What was said", "Told by"],
+    )
+
+
+def tabulate_answers(counted: pd.DataFrame, cohort: Cohort) -> GT:
+    """Lay out what residents wrote, the commonest first: columns question, text and times."""
+    rows = [
+        {
+            "What residents wrote": row["text"],
+            "Question": row["question"],
+            "Times": str(row["times"]),
+        }
+        for _, row in counted.iterrows()
+    ]
+    return lay_out(
+        rows,
+        name="answers",
+        title="In residents' own words",
+        subtitle="Invented data" if cohort.data_status == "invented" else "",
+        stub="What residents wrote",
+        group="Question",
+    )
+
+
+def tabulate_reported_figures(cohort: Cohort) -> GT:
+    """Lay out figures that somebody gave, with who said so and what is not known of them."""
+    rows = [
+        {
+            "Figure": figure.title,
+            "Change": format_change(figure.change_percent),
+            "Counts": MISSING,
+            "Interval": MISSING,
+            "Control site": MISSING,
+            "Who said so": figure.reported_by,
+        }
+        for figure in cohort.reported_figures
+    ]
+    return lay_out(
+        rows,
+        name="reported",
+        title="Figures as reported",
+        stub="Figure",
+        text=["Who said so"],
+        notes=["No counts came with these figures, so no interval can be given: level 1 evidence."],
+    )
+
+
+def tabulate_headings(headings: Sequence[tuple[str, str]]) -> GT:
+    """Lay out the five EMMIE headings and what this report holds under each."""
+    rows = [{"Heading": heading, "What this report holds": held} for heading, held in headings]
+    return lay_out(
+        rows,
+        name="headings",
+        title="Under the five EMMIE headings",
+        stub="Heading",
+        text=["What this report holds"],
+        notes=["No EMMIE score is awarded: that takes a review of many studies."],
+    )
+
+
+def tabulate_checklist(items: Sequence[tuple[str, str]]) -> GT:
+    """Lay out the TREND checklist: each item, and where it is reported or that it is not."""
+    rows = [{"Item": item, "Where": where} for item, where in items]
+    return lay_out(rows, name="trend", title="TREND checklist", stub="Item", text=["Where"])
+
+
+def tabulate_dropped(dropped: pd.DataFrame) -> GT:
+    """Lay out the columns dropped as the files were read: columns source, column and reason."""
+    rows = [
+        {"File": source, "Why": reason, "Columns dropped": ", ".join(columns)}
+        for (source, reason), columns in dropped.groupby(["source", "reason"], sort=False)["column"]
+    ]
+    return lay_out(
+        rows or [{"File": "", "Why": "Nothing was dropped", "Columns dropped": ""}],
+        name="dropped",
+        title="Columns dropped as the files were read",
+        stub="Why",
+        group="File",
+        text=["Columns dropped"],
     )
 
 

@@ -1,0 +1,122 @@
+"""One cohort taken from its files to its graded findings, a step at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from sbwork.cohort import Cohort, read_cohort
+from sbwork.counts import compare_counts
+from sbwork.disclosure import suppress_findings
+from sbwork.evidence import Evidence, grade_evidence, set_levels
+from sbwork.incidents import Incidents, read_incidents
+from sbwork.instrument import Instrument, read_instrument
+from sbwork.panels import assess_comparability
+from sbwork.placebo import Placebo, compare_placebos
+from sbwork.reported import tabulate_reported
+from sbwork.responses import Responses, read_responses
+from sbwork.results import combine_findings
+from sbwork.scoring import scale_reliability, score_coverage, score_scales
+from sbwork.surveys import compare_scales
+
+__all__ = ["Evaluation", "evaluate_cohort"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that is known of one cohort; what it has no files for is None.
+
+    Attributes
+    ----------
+    cohort : Cohort
+        What was evaluated.
+    instrument : Instrument or None
+        The questionnaire.
+    incidents : Incidents or None
+        Counts by site and month.
+    responses : Responses or None
+        Answers, with no personal data.
+    scores : pandas.DataFrame or None
+        Scale scores, one row a questionnaire.
+    placebo : Placebo or None
+        The same comparison where nothing was done.
+    findings : pandas.DataFrame
+        Every number, small groups already hidden, with its level of evidence.
+    evidence : Evidence
+        The level, and why.
+    """
+
+    cohort: Cohort
+    instrument: Instrument | None
+    incidents: Incidents | None
+    responses: Responses | None
+    scores: pd.DataFrame | None
+    placebo: Placebo | None
+    findings: pd.DataFrame
+    evidence: Evidence
+
+
+def evaluate_cohort(
+    name: str | Path, data: str | Path = "data", *, seed: int | None = None
+) -> Evaluation:
+    """Read, score, compare and grade one cohort.
+
+    Parameters
+    ----------
+    name : str or Path
+        The cohort's name.
+    data : str or Path, default "data"
+        The folder that holds ``cohorts/`` and ``instruments/``.
+    seed : int, optional
+        Where every random step starts from; the cohort's own by default.
+
+    Returns
+    -------
+    Evaluation
+        Ready to be shown.
+
+    Raises
+    ------
+    InputError
+        A file can't be used; every problem is listed.
+    """
+    cohort = read_cohort(name, data)
+    if seed is not None:
+        folder = cohort.folder
+        cohort = cohort.model_copy(update={"seed": seed})
+        cohort._folder = folder
+    instrument = read_instrument(cohort.instrument, data) if cohort.instrument else None
+    incidents = read_incidents(cohort) if cohort.incidents else None
+    responses = read_responses(cohort, instrument) if cohort.surveys and instrument else None
+
+    frames = [tabulate_reported(cohort)]
+    placebo = None
+    if incidents is not None:
+        placebo = compare_placebos(incidents, cohort)
+        frames += [
+            compare_counts(incidents, cohort),
+            assess_comparability(incidents, cohort),
+            placebo.findings,
+        ]
+    scores = None
+    if responses is not None and instrument is not None:
+        scores = score_scales(responses.answers, instrument)
+        frames += [
+            compare_scales(scores, cohort, instrument),
+            score_coverage(responses.answers, instrument),
+            scale_reliability(responses.answers, instrument, seed=cohort.seed),
+        ]
+    findings = suppress_findings(combine_findings(frames), cohort)
+    evidence = grade_evidence(cohort, findings)
+    return Evaluation(
+        cohort,
+        instrument,
+        incidents,
+        responses,
+        scores,
+        placebo,
+        set_levels(findings, evidence),
+        evidence,
+    )
