@@ -221,6 +221,7 @@ class SurveySource(Spec):
     keep: tuple[str, ...] = ()
     stories: tuple[str, ...] = ()
     multiple: dict[str, str] = Field(default_factory=dict)
+    not_asked: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _check_wave(self) -> Self:
