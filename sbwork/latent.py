@@ -1,0 +1,448 @@
+"""Factor models by maximum likelihood.
+
+Every free parameter t enters the model's covariance matrix as dSigma/dt = u v' + v u' for two
+vectors u and v. Gradient and expected information need nothing else, so further kinds of
+parameter (paths, means, groups) come down to their own u and v.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "FactorFit",
+    "fit_factors",
+    "fit_one_factor",
+    "is_regular",
+    "refit_one_factor",
+]
+
+_MOST_ITERATIONS = 300
+_MOST_HALVINGS = 12
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class FactorFit:
+    """A fitted factor model; factors have variance 1.
+
+    Attributes
+    ----------
+    loadings : numpy.ndarray, shape (n_items, n_factors)
+        In the units of the items; each factor is turned so that its loadings sum to more than 0.
+    loading_errors : numpy.ndarray, shape (n_items, n_factors)
+        Their standard errors from the expected information; 0 where a loading is fixed at 0.
+    correlations : numpy.ndarray, shape (n_factors, n_factors)
+        Correlations of the factors.
+    residual_variances : numpy.ndarray, shape (n_items,)
+        In squared units of the items; never below 0.
+    at_bound : numpy.ndarray of bool, shape (n_items,)
+        Where a residual variance was held at 0 (a Heywood case).
+    n : int
+        Complete cases.
+    chi_square, df, p_value : float
+        Test against the unrestricted covariance matrix; p is NaN without degrees of freedom.
+    cfi, tli, rmsea, srmr : float
+        Fit indices; NaN where they are not defined.
+    converged : bool
+        Whether a maximum was reached; nothing here means anything if not.
+    iterations : int
+        Steps taken.
+    """
+
+    loadings: FloatArray
+    loading_errors: FloatArray
+    correlations: FloatArray
+    residual_variances: FloatArray
+    at_bound: BoolArray
+    n: int
+    chi_square: float
+    df: float
+    p_value: float
+    cfi: float
+    tli: float
+    rmsea: float
+    srmr: float
+    converged: bool
+    iterations: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Which parameter stands where in the vector: loadings, then correlations, then residuals."""
+
+    pattern: BoolArray
+
+    @property
+    def n_items(self) -> int:
+        return len(self.pattern)
+
+    @property
+    def loads(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        rows, columns = np.nonzero(self.pattern)
+        return rows, columns
+
+    @property
+    def pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        rows, columns = np.tril_indices(self.pattern.shape[1], -1)
+        return rows, columns
+
+    @property
+    def first_pair(self) -> int:
+        return int(self.pattern.sum())
+
+    @property
+    def first_residual(self) -> int:
+        return self.first_pair + len(self.pairs[0])
+
+    @property
+    def size(self) -> int:
+        return self.first_residual + self.n_items
+
+    def unpack(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return loadings (…, p, r), factor correlations (…, r, r) and residuals (…, p)."""
+        batch = parameters.shape[:-1]
+        loadings = np.zeros((*batch, *self.pattern.shape))
+        loadings[..., self.loads[0], self.loads[1]] = parameters[..., : self.first_pair]
+        factors = np.broadcast_to(
+            np.eye(self.pattern.shape[1]), (*batch,) + (self.pattern.shape[1],) * 2
+        ).copy()
+        shared = parameters[..., self.first_pair : self.first_residual]
+        factors[..., self.pairs[0], self.pairs[1]] = shared
+        factors[..., self.pairs[1], self.pairs[0]] = shared
+        return loadings, factors, parameters[..., self.first_residual :]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Maximum-likelihood solutions for a stack of correlation matrices."""
+
+    parameters: FloatArray
+    minimum: FloatArray
+    converged: BoolArray
+    iterations: int
+
+
+def fit_factors(covariance: ArrayLike, n: int, pattern: ArrayLike) -> FactorFit:
+    """Fit a confirmatory factor model with correlated factors by maximum likelihood.
+
+    Parameters
+    ----------
+    covariance : array_like, shape (n_items, n_items)
+        Sample covariance matrix (divisor n - 1) of complete cases.
+    n : int
+        Complete cases.
+    pattern : array_like of bool, shape (n_items, n_factors)
+        Which item may load on which factor.
+
+    Returns
+    -------
+    FactorFit
+        The solution; estimates and chi-square follow the normal likelihood, with divisor n.
+
+    Raises
+    ------
+    ValueError
+        Shapes do not match, an item does not vary, the covariance matrix is singular, or the
+        model has more parameters than there are moments.
+
+    References
+    ----------
+    Jöreskog, K. G. (1969). Psychometrika, 34, 183-202. Lawley, D. N., & Maxwell, A. E. (1971).
+    Factor Analysis as a Statistical Method. Hu, L., & Bentler, P. M. (1999). Structural Equation
+    Modeling, 6, 1-55 (fit indices).
+
+    Examples
+    --------
+    >>> loadings = np.array([0.9, 0.8, 0.7, 0.6])
+    >>> matrix = np.outer(loadings, loadings) + np.diag(1 - loadings**2)
+    >>> fit = fit_factors(matrix, 200, np.ones((4, 1)))
+    >>> (fit.loadings[:, 0] / np.sqrt(199 / 200)).round(6)
+    array([0.9, 0.8, 0.7, 0.6])
+    """
+    sample, sd, layout = _standardise(covariance, n, pattern)
+    batch = _maximise(sample[None], layout, _guess(sample, layout), 1e-11)
+    return _summarise(batch, sample, sd, n, layout)
+
+
+def fit_one_factor(covariance: ArrayLike, n: int) -> FactorFit:
+    """Fit one factor behind all items by maximum likelihood.
+
+    Parameters
+    ----------
+    covariance : array_like, shape (n_items, n_items)
+        Sample covariance matrix (divisor n - 1) of complete cases; at least three items.
+    n : int
+        Complete cases.
+
+    Returns
+    -------
+    FactorFit
+        As from `fit_factors`.
+
+    Raises
+    ------
+    ValueError
+        As from `fit_factors`.
+
+    References
+    ----------
+    Jöreskog, K. G. (1967). Psychometrika, 32, 443-482.
+
+    Examples
+    --------
+    >>> fit = fit_one_factor(np.full((3, 3), 0.25) + 0.75 * np.eye(3), 100)
+    >>> (fit.loadings[:, 0] / np.sqrt(99 / 100)).round(6)
+    array([0.5, 0.5, 0.5])
+    """
+    matrix = np.asarray(covariance, dtype=np.float64)
+    return fit_factors(matrix, n, np.ones((len(matrix), 1), dtype=np.bool_))
+
+
+def refit_one_factor(
+    covariances: FloatArray, fit: FactorFit
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Fit one factor to many covariance matrices at once, starting from a fit that is near.
+
+    Parameters
+    ----------
+    covariances : numpy.ndarray, shape (n_matrices, n_items, n_items)
+        Covariance matrices of the same items, such as those of bootstrap samples.
+    fit : FactorFit
+        A one-factor fit to start from.
+
+    Returns
+    -------
+    loadings : numpy.ndarray, shape (n_matrices, n_items)
+        Loadings, in the units of the items.
+    residual_variances : numpy.ndarray, shape (n_matrices, n_items)
+        Residual variances, in squared units of the items.
+    converged : numpy.ndarray of bool, shape (n_matrices,)
+        Where a maximum was reached.
+
+    References
+    ----------
+    Jöreskog, K. G. (1967). Psychometrika, 32, 443-482.
+
+    Examples
+    --------
+    >>> matrix = np.full((3, 3), 0.25) + 0.75 * np.eye(3)
+    >>> loadings, _, converged = refit_one_factor(matrix[None], fit_one_factor(matrix, 100))
+    >>> loadings.round(6), converged
+    (array([[0.5, 0.5, 0.5]]), array([ True]))
+    """
+    layout = _Layout(np.ones((covariances.shape[-1], 1), dtype=np.bool_))
+    sd = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1))
+    samples = covariances / (sd[:, :, None] * sd[:, None, :])
+    scale = np.sqrt(np.square(fit.loadings[:, 0]) + fit.residual_variances)
+    start = np.concatenate(
+        [fit.loadings[:, 0] / scale, np.maximum(fit.residual_variances / scale**2, 0.05)]
+    )
+    batch = _maximise(samples, layout, start, 1e-7)
+    loadings, _, residuals = layout.unpack(batch.parameters)
+    return loadings[..., 0] * sd, residuals * sd**2, batch.converged
+
+
+def is_regular(covariance: FloatArray) -> bool:
+    """Tell whether a covariance matrix can be inverted: no item is a sum of others.
+
+    Examples
+    --------
+    >>> is_regular(np.eye(2)), is_regular(np.ones((2, 2)))
+    (True, False)
+    """
+    sd = np.sqrt(np.diag(covariance))
+    return bool(np.linalg.eigvalsh(covariance / np.outer(sd, sd))[0] > 1e-10)
+
+
+def _standardise(
+    covariance: ArrayLike, n: int, pattern: ArrayLike
+) -> tuple[FloatArray, FloatArray, _Layout]:
+    matrix = np.asarray(covariance, dtype=np.float64)
+    allowed = np.asarray(pattern, dtype=np.bool_)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"the covariance matrix must be square, found shape {matrix.shape}")
+    if allowed.ndim != 2 or len(allowed) != len(matrix):
+        raise ValueError(f"the pattern must have {len(matrix)} rows, found shape {allowed.shape}")
+    if np.diag(matrix).min() <= 0 or not is_regular(matrix):
+        raise ValueError("the covariance matrix is singular")
+    layout = _Layout(allowed)
+    if layout.size > _count_moments(len(matrix)):
+        raise ValueError(
+            f"{layout.size} parameters can't be found from {_count_moments(len(matrix))} moments"
+        )
+    sd = np.sqrt(np.diag(matrix) * ((n - 1) / n))
+    return matrix * ((n - 1) / n) / np.outer(sd, sd), sd, layout
+
+
+def _count_moments(n_items: int) -> int:
+    return n_items * (n_items + 1) // 2
+
+
+def _guess(sample: FloatArray, layout: _Layout) -> FloatArray:
+    """Start from the first principal component of each factor's items."""
+    loadings = np.zeros(layout.pattern.shape)
+    for factor, items in enumerate(layout.pattern.T):
+        values, vectors = np.linalg.eigh(sample[np.ix_(items, items)])
+        loadings[items, factor] = vectors[:, -1] * np.sqrt(0.7 * values[-1])
+    signs = np.where(loadings.sum(axis=0) < 0, -1.0, 1.0)
+    free = np.clip((loadings * signs)[layout.loads], -0.9, 0.9)
+    shared = np.zeros(len(layout.pairs[0]))
+    residuals = 1 - np.square(np.clip(loadings, -0.9, 0.9)).sum(axis=1)
+    return np.concatenate([free, shared, np.clip(residuals, 0.1, 1.0)])
+
+
+def _maximise(samples: FloatArray, layout: _Layout, start: FloatArray, tolerance: float) -> _Batch:
+    """Maximise the likelihood of every correlation matrix of a stack by Fisher scoring.
+
+    Residual variances are kept at or above 0: a parameter at 0 whose gradient pushes it further
+    is held there for the step. Steps that do not lower the discrepancy are halved.
+    """
+    parameters = np.tile(start, (len(samples), 1))
+    minimum = _compute_discrepancy(parameters, samples, layout)
+    converged = np.zeros(len(samples), dtype=np.bool_)
+    open_ones = np.arange(len(samples))
+    iteration = 0
+    while len(open_ones) and iteration < _MOST_ITERATIONS:
+        iteration += 1
+        current = parameters[open_ones]
+        step = _find_step(current, samples[open_ones], layout)
+        moved, lowest = _search_line(current, step, minimum[open_ones], samples[open_ones], layout)
+        change = np.abs(moved - current).max(axis=1)
+        parameters[open_ones], minimum[open_ones] = moved, lowest
+        done = change < tolerance
+        # A step that was halved to nothing is a stop, and an answer only if it was short at first.
+        converged[open_ones] = done & (np.abs(step).max(axis=1) < 1e3 * tolerance + 1e-6)
+        open_ones = open_ones[~done]
+    return _Batch(parameters, minimum, converged, iteration)
+
+
+def _find_step(parameters: FloatArray, samples: FloatArray, layout: _Layout) -> FloatArray:
+    gradient, information = _differentiate(parameters, samples, layout)
+    held = np.zeros(parameters.shape, dtype=np.bool_)
+    held[:, layout.first_residual :] = (parameters[:, layout.first_residual :] <= 0) & (
+        gradient[:, layout.first_residual :] > 0
+    )
+    identity = np.eye(layout.size)
+    information = np.where(held[:, :, None] | held[:, None, :], identity, information)
+    gradient = np.where(held, 0.0, gradient)
+    ridge = 1e-13 * np.trace(information, axis1=1, axis2=2)[:, None, None] * identity
+    return -np.linalg.solve(information + ridge, gradient[:, :, None])[:, :, 0]
+
+
+def _differentiate(
+    parameters: FloatArray, samples: FloatArray, layout: _Layout
+) -> tuple[FloatArray, FloatArray]:
+    """Return gradient (…, q) and expected information (…, q, q) of half the discrepancy."""
+    loadings, factors, residuals = layout.unpack(parameters)
+    batch, p = parameters.shape[0], layout.n_items
+    units = np.broadcast_to(np.eye(p), (batch, p, p))
+    rows, columns = layout.loads
+    first, second = layout.pairs
+    u = np.concatenate([units[:, :, rows], loadings[:, :, first], units], axis=2)
+    v = np.concatenate(
+        [(loadings @ factors)[:, :, columns], loadings[:, :, second], units / 2], axis=2
+    )
+    implied = _imply(loadings, factors, residuals)
+    weight = np.linalg.inv(implied)
+    misfit = weight @ (implied - samples) @ weight
+    gradient = np.sum(u * (misfit @ v), axis=1)
+    u_turned, v_turned = np.swapaxes(u, 1, 2), np.swapaxes(v, 1, 2)
+    mixed = u_turned @ (weight @ v)
+    information = (u_turned @ (weight @ u)) * (v_turned @ (weight @ v)) + mixed * np.swapaxes(
+        mixed, 1, 2
+    )
+    return gradient, information
+
+
+def _search_line(
+    current: FloatArray,
+    step: FloatArray,
+    minimum: FloatArray,
+    samples: FloatArray,
+    layout: _Layout,
+) -> tuple[FloatArray, FloatArray]:
+    moved, lowest = current.copy(), minimum.copy()
+    waiting = np.arange(len(current))
+    length = 1.0
+    for _ in range(_MOST_HALVINGS):
+        tried = current[waiting] + length * step[waiting]
+        residuals = tried[:, layout.first_residual :]
+        np.maximum(residuals, 0.0, out=residuals)
+        reached = _compute_discrepancy(tried, samples[waiting], layout)
+        better = reached <= minimum[waiting] + 1e-13
+        moved[waiting[better]], lowest[waiting[better]] = tried[better], reached[better]
+        waiting = waiting[~better]
+        if not len(waiting):
+            break
+        length /= 2
+    return moved, lowest
+
+
+def _compute_discrepancy(
+    parameters: FloatArray, samples: FloatArray, layout: _Layout
+) -> FloatArray:
+    """Return log det Sigma + trace(S Sigma^-1); infinite where Sigma is no covariance matrix."""
+    loadings, factors, residuals = layout.unpack(parameters)
+    implied = _imply(loadings, factors, residuals)
+    values = np.linalg.eigvalsh(implied)
+    regular = values[:, 0] > 1e-9
+    discrepancy = np.full(len(parameters), np.inf)
+    inverse = np.linalg.inv(implied[regular])
+    discrepancy[regular] = np.log(values[regular]).sum(axis=1) + np.sum(
+        samples[regular] * inverse, axis=(1, 2)
+    )
+    return discrepancy
+
+
+def _imply(loadings: FloatArray, factors: FloatArray, residuals: FloatArray) -> FloatArray:
+    implied = loadings @ factors @ np.swapaxes(loadings, -1, -2)
+    diagonal = np.arange(residuals.shape[-1])
+    implied[..., diagonal, diagonal] += residuals
+    return np.asarray(implied)
+
+
+def _summarise(
+    batch: _Batch, sample: FloatArray, sd: FloatArray, n: int, layout: _Layout
+) -> FactorFit:
+    """Turn the solution back into the items' units, and judge its fit."""
+    from scipy.special import gammaincc
+
+    p = layout.n_items
+    parameters = batch.parameters[0]
+    loadings, factors, residuals = layout.unpack(parameters)
+    _, information = _differentiate(batch.parameters, sample[None], layout)
+    at_bound = residuals <= 0
+    free = np.concatenate([np.ones(layout.first_residual, dtype=np.bool_), ~at_bound])
+    errors = np.zeros(layout.size)
+    errors[free] = np.sqrt(np.diag(np.linalg.pinv(n * information[0][np.ix_(free, free)])))
+    signs = np.where(loadings.sum(axis=0) < 0, -1.0, 1.0)
+    log_determinant = np.linalg.slogdet(sample)[1]
+    chi_square = max(n * float(batch.minimum[0] - log_determinant - p), 0.0)
+    df = _count_moments(p) - layout.size
+    null_chi, null_df = -n * float(log_determinant), p * (p - 1) // 2
+    excess, null_excess = max(chi_square - df, 0.0), max(null_chi - null_df, 0.0)
+    misfit = sample - _imply(loadings, factors, residuals)
+    tested = df > 0
+    return FactorFit(
+        loadings=loadings * signs * sd[:, None],
+        loading_errors=layout.unpack(errors)[0] * sd[:, None],
+        correlations=factors * np.outer(signs, signs),
+        residual_variances=residuals * sd**2,
+        at_bound=at_bound,
+        n=n,
+        chi_square=chi_square,
+        df=float(df),
+        p_value=float(gammaincc(df / 2, chi_square / 2)) if tested else np.nan,
+        cfi=1 - excess / max(excess, null_excess) if max(excess, null_excess) > 0 else 1.0,
+        tli=1 - (chi_square / df - 1) / (null_chi / null_df - 1) if tested else np.nan,
+        rmsea=float(np.sqrt(excess / (df * n))) if tested else np.nan,
+        srmr=float(np.sqrt(np.square(misfit[np.tril_indices(p)]).mean())),
+        converged=bool(batch.converged[0]),
+        iterations=batch.iterations,
+    )

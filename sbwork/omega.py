@@ -1,0 +1,163 @@
+"""Omega total of a scale, with a bootstrap interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sbwork.estimates import Estimate
+from sbwork.estimates.reliability import describe_unmeasurable
+from sbwork.latent import FactorFit, fit_one_factor, is_regular, refit_one_factor
+
+__all__ = ["estimate_omega", "resample_covariances"]
+
+_FEWEST_DRAWS = 100
+_MOST_LOST = 0.1
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+
+def estimate_omega(
+    covariance: ArrayLike,
+    n: int,
+    *,
+    names: Sequence[str] = (),
+    resamples: FloatArray | None = None,
+    ci_level: float = 0.95,
+) -> Estimate:
+    """Estimate omega total: the share of the sum's variance that one common factor explains.
+
+    ``omega = (sum lambda)^2 / ((sum lambda)^2 + sum theta)`` from a one-factor maximum-likelihood
+    model with loadings lambda and residual variances theta.
+
+    Parameters
+    ----------
+    covariance : array_like, shape (k, k)
+        Covariance matrix of the items, reversed items already reversed, on complete cases.
+    n : int
+        How many complete cases it rests on.
+    names : sequence of str, length k, optional
+        The items, as a note is to name them.
+    resamples : numpy.ndarray, shape (draws, k, k), optional
+        Covariance matrices of bootstrap samples, from `resample_covariances`; without them there
+        is no interval.
+    ci_level : float, default 0.95
+        Level of the percentile interval.
+
+    Returns
+    -------
+    Estimate
+        ``"omega_total"``, without a unit. Missing, with the reason, for fewer than three items
+        or ten complete cases, an item that does not vary, or a model that can't be fitted.
+
+    References
+    ----------
+    McDonald, R. P. (1999). Test Theory: A Unified Treatment, chapter 6.
+    Kelley, K., & Pornprasertmanit, S. (2016). Psychological Methods, 21, 69-92 (the interval).
+
+    Examples
+    --------
+    >>> omega = estimate_omega(np.full((3, 3), 0.5) + 0.5 * np.eye(3), n=100)
+    >>> round(omega.estimate, 6)
+    0.75
+    """
+    matrix = np.asarray(covariance, dtype=np.float64)
+    note = describe_unmeasurable(matrix, n, names)
+    if not note and len(matrix) < 3:
+        note = "A one-factor model needs at least three items."
+    if not note and not is_regular(matrix):
+        note = "One item is a sum of others, so no factor model can be fitted."
+    fit = None if note else fit_one_factor(matrix, n)
+    if fit is not None and not fit.converged:
+        note = "The one-factor model did not converge on an answer."
+    if fit is None or note:
+        return Estimate("omega_total", ci_level=ci_level, n=n, note=note)
+    estimate = Estimate(
+        "omega_total",
+        float(_compute_omega(fit.loadings[:, 0], fit.residual_variances)),
+        ci_level=ci_level,
+        n=n,
+        note=_describe_bounds(fit.at_bound, names),
+    )
+    return estimate if resamples is None else _add_interval(estimate, fit, resamples)
+
+
+def resample_covariances(answers: ArrayLike, draws: int, random: np.random.Generator) -> FloatArray:
+    """Compute the covariance matrix of `draws` bootstrap samples of the rows.
+
+    Parameters
+    ----------
+    answers : array_like, shape (n, k)
+        Complete cases.
+    draws : int
+        How many samples.
+    random : numpy.random.Generator
+        The source of chance.
+
+    Returns
+    -------
+    numpy.ndarray, shape (draws, k, k)
+        Covariance matrices (divisor n - 1).
+
+    References
+    ----------
+    Efron, B., & Tibshirani, R. J. (1993). An Introduction to the Bootstrap.
+
+    Examples
+    --------
+    >>> resample_covariances(np.eye(4), 2, np.random.default_rng(1)).shape
+    (2, 4, 4)
+    """
+    rows = np.asarray(answers, dtype=np.float64)
+    n, k = rows.shape
+    covariances = np.zeros((draws, k, k))
+    if n < 2:
+        return covariances
+    centred = np.ascontiguousarray((rows - rows.mean(axis=0)).T)
+    for draw in range(draws):
+        counts = np.bincount(random.integers(n, size=n), minlength=n)
+        weighted = centred * counts
+        means = weighted.sum(axis=1) / n
+        covariances[draw] = (weighted @ centred.T - n * np.outer(means, means)) / (n - 1)
+    return covariances
+
+
+def _add_interval(estimate: Estimate, fit: FactorFit, resamples: FloatArray) -> Estimate:
+    """Refit the model to every resample, starting from the solution that is known."""
+    variances = np.diagonal(resamples, axis1=-2, axis2=-1)
+    varied = variances.min(axis=-1) > 1e-9 * variances.max(axis=-1)
+    loadings, residuals, converged = refit_one_factor(resamples[varied], fit)
+    omegas = _compute_omega(loadings, residuals)[converged]
+    lost = len(resamples) - len(omegas)
+    notes = [estimate.note] if estimate.note else []
+    if len(omegas) < _FEWEST_DRAWS or lost > _MOST_LOST * len(resamples):
+        notes.append(
+            f"No interval: the model could be fitted in only {len(omegas)} of "
+            f"{len(resamples)} bootstrap samples."
+        )
+        return replace(estimate, note=" ".join(notes))
+    tail = (1 - estimate.ci_level) / 2
+    low, high = np.quantile(omegas, [tail, 1 - tail])
+    return replace(estimate, ci_low=float(low), ci_high=float(high), note=" ".join(notes))
+
+
+def _compute_omega(loadings: FloatArray, residuals: FloatArray) -> FloatArray:
+    common = np.square(loadings.sum(axis=-1))
+    return np.asarray(common / (common + residuals.sum(axis=-1)))
+
+
+def _describe_bounds(at_bound: BoolArray, names: Sequence[str]) -> str:
+    if not at_bound.any():
+        return ""
+    named = [
+        f"'{names[i]}'" if len(names) == len(at_bound) else f"item {i + 1}"
+        for i in map(int, np.flatnonzero(at_bound))
+    ]
+    return (
+        f"The error variance of {', '.join(named)} was held at zero: "
+        "the items fit one factor badly."
+    )

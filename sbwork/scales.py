@@ -1,0 +1,197 @@
+"""The scores of an instrument's scales as arrays: the arithmetic under `sbwork.scoring`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.instrument import Instrument
+
+__all__ = ["Part", "ScaleScore", "average_scales"]
+
+_CHUNK = 16_384
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A column that a scale averages: an item, or the score of another scale.
+
+    Attributes
+    ----------
+    name : str
+        The key of the item or scale.
+    column : numpy.ndarray, shape (n_respondents,)
+        The codes as given, or the scores; NaN where missing.
+    low, high : float
+        The lowest and highest possible value.
+    reverse : bool
+        Whether it is to be turned round.
+    """
+
+    name: str
+    column: FloatArray
+    low: float
+    high: float
+    reverse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleScore:
+    """The scores of one scale.
+
+    Attributes
+    ----------
+    parts : tuple of Part
+        What was averaged.
+    points : numpy.ndarray, shape (n_respondents,)
+        The scores; NaN where too little was answered.
+    complete : numpy.ndarray of bool, shape (n_respondents,)
+        Where every item under the scale was answered.
+    """
+
+    parts: tuple[Part, ...]
+    points: FloatArray
+    complete: BoolArray
+
+    @property
+    def names(self) -> list[str]:
+        """The keys of the parts."""
+        return [part.name for part in self.parts]
+
+
+def average_scales(answers: pd.DataFrame, instrument: Instrument) -> dict[str, ScaleScore]:
+    """Score every scale; `sbwork.scoring.score_scales` tells the rule.
+
+    Parameters
+    ----------
+    answers : pandas.DataFrame
+        One float64 column an item, holding the code as given.
+    instrument : Instrument
+        The questionnaire.
+
+    Returns
+    -------
+    dict of str to ScaleScore
+        By the key of the scale, in the instrument's order.
+
+    Raises
+    ------
+    InputError
+        An item of a scale has no column, or a column holds codes outside the item's range.
+    ValueError
+        A column stands twice.
+    """
+    items = _read_items(answers, instrument)
+    strays: dict[str, Part] = {}
+    scores: dict[str, ScaleScore] = {}
+    for key, scale in instrument.scales.items():
+        if scale.items:
+            parts = tuple(items[item] for item in scale.items)
+            scores[key] = ScaleScore(parts, *_average(parts, scale.required, strays))
+    if strays:
+        raise InputError([_describe_stray(part, instrument) for part in strays.values()])
+    for key, scale in instrument.scales.items():
+        if scale.scales:
+            parts = tuple(_take_as_part(name, scores[name]) for name in scale.scales)
+            values, _ = _average(parts, scale.required, None)
+            complete = np.logical_and.reduce([scores[name].complete for name in scale.scales])
+            scores[key] = ScaleScore(parts, values, complete)
+    return {key: scores[key] for key in instrument.scales}
+
+
+def _read_items(answers: pd.DataFrame, instrument: Instrument) -> dict[str, Part]:
+    if not answers.columns.is_unique:
+        twice = answers.columns[answers.columns.duplicated()]
+        raise ValueError(f"columns stand twice: {list_names([str(name) for name in twice])}")
+    needed = dict.fromkeys(item for scale in instrument.scales.values() for item in scale.items)
+    absent = [item for item in needed if item not in answers.columns]
+    if absent:
+        raise InputError(
+            [
+                Problem(
+                    "the answers",
+                    f"item '{quote(item)}'",
+                    "there is no such column",
+                    "Every item of a scale needs a column, be it empty",
+                    find_nearest(item, [str(name) for name in answers.columns]),
+                )
+                for item in absent
+            ]
+        )
+    return {
+        item: Part(
+            item,
+            answers[item].to_numpy(dtype=np.float64, na_value=np.nan),
+            *instrument.find_range(item),
+            instrument.items[item].reverse,
+        )
+        for item in needed
+    }
+
+
+def _take_as_part(name: str, score: ScaleScore) -> Part:
+    low = sum(part.low for part in score.parts) / len(score.parts)
+    high = sum(part.high for part in score.parts) / len(score.parts)
+    return Part(name, score.points, low, high)
+
+
+def _average(
+    parts: Sequence[Part], required: int, strays: dict[str, Part] | None
+) -> tuple[FloatArray, BoolArray]:
+    """Average the parts a block of rows at a time, so that the work stays in the cache.
+
+    Parts with codes outside their range are put into `strays` unless that is None.
+    """
+    n = len(parts[0].column)
+    scores = np.empty(n)
+    complete = np.empty(n, dtype=np.bool_)
+    for start in range(0, n, _CHUNK):
+        rows = slice(start, min(start + _CHUNK, n))
+        total = np.zeros(rows.stop - start)
+        blanks = np.zeros(rows.stop - start, dtype=np.uint16)
+        turned = 0.0
+        for part in parts:
+            values = part.column[rows]
+            lowest, highest = values.min(), values.max()
+            turn = part.low + part.high if part.reverse else 0.0
+            if np.isnan(lowest):
+                lowest, highest = np.fmin.reduce(values), np.fmax.reduce(values)
+                blank = np.isnan(values)
+                blanks += blank
+                values = np.where(blank, turn, values)
+            if strays is not None and (lowest < part.low or highest > part.high):
+                strays.setdefault(part.name, part)
+            if part.reverse:
+                total -= values
+                turned += turn
+            else:
+                total += values
+        total += turned
+        complete[rows] = blanks == 0
+        if blanks.any():
+            answered = len(parts) - blanks.astype(np.float64)
+            answered[answered < required] = np.nan
+            np.divide(total, answered, out=scores[rows])
+        else:
+            np.divide(total, len(parts), out=scores[rows])
+    return scores, complete
+
+
+def _describe_stray(part: Part, instrument: Instrument) -> Problem:
+    outside = (part.column < part.low) | (part.column > part.high)
+    codes = sorted({f"{code:g}" for code in np.unique(part.column[outside])[:50]})
+    allowed = [f"{option.code:g}" for option in instrument.list_answers(part.name)]
+    return Problem(
+        "the answers",
+        f"item '{quote(part.name)}'",
+        f"{int(outside.sum())} answers have a code outside its range: {list_names(codes, most=5)}",
+        f"Codes of its answers: {list_names(allowed)}",
+    )
