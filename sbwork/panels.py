@@ -3,24 +3,53 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import replace
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.cohort import Cohort, Pair, list_months
+from sbwork.cohort import Cohort, Pair, Periods, list_months
 from sbwork.estimates import Estimate
-from sbwork.estimates.trends import estimate_level_ratio, estimate_pre_trend
+from sbwork.estimates.panel import estimate_panel
+from sbwork.estimates.rates import correct_dispersion, estimate_dispersion, estimate_rirr
+from sbwork.estimates.sensitivity import bound_drift
+from sbwork.estimates.trends import (
+    FEWEST_MONTHS,
+    estimate_event_study,
+    estimate_interrupted_series,
+    estimate_level_ratio,
+    estimate_pre_trend,
+)
 from sbwork.incidents import Incidents
 from sbwork.results import Finding, tabulate_findings
 
-__all__ = ["LONGEST_HISTORY", "assess_comparability"]
+__all__ = [
+    "LONGEST_HISTORY",
+    "WINDOWS",
+    "analyse_panel",
+    "assess_comparability",
+    "vary_specifications",
+]
 
 Vector = NDArray[np.float64]
+_Model = Literal["quasipoisson", "nb2"]
 
 LONGEST_HISTORY = 36
 """Months before the start that a trend looks back over, where the files reach that far."""
+
+WINDOWS = (6, 12, 18, 24)
+"""Months on each side that the specification curve tries, beside the cohort's own periods."""
+
+_MODELS = {
+    "rirr": "rate ratio with a correction for over-dispersion",
+    "panel_quasipoisson": "quasi-Poisson with site and month effects",
+    "panel_nb2": "negative binomial with site and month effects",
+    "panel_quasipoisson_trend": "quasi-Poisson, drift before the start carried forward",
+    "its_level": "controlled interrupted time series, break in level",
+}
 
 _NO_PERIODS = "Not computed: no periods are given, so there is no before and after."
 _NO_CONTROL = "Not computed: no control site is named for this site."
@@ -63,7 +92,7 @@ def assess_comparability(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     """
     found = []
     for outcome in cohort.outcomes:
-        wide = _widen(incidents, outcome)
+        wide = _widen(incidents, outcome, cohort)
         for pair in cohort.pairs:
             for estimate in _assess_pair(wide, pair, cohort):
                 found.append(
@@ -71,6 +100,130 @@ def assess_comparability(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
                         "panel", outcome, pair.intervention, estimate, pair.control or "", "before"
                     )
                 )
+    return tabulate_findings(found)
+
+
+def analyse_panel(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
+    """Fit the panel models of each pair, and of all pairs together.
+
+    Parameters
+    ----------
+    incidents : Incidents
+        Counts by site, outcome and month.
+    cohort : Cohort
+        The evaluation: its pairs, outcomes and periods.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Section ``"panel"``. A row a pair and outcome of ``panel_quasipoisson``, ``panel_nb2``
+        (ratios; also for site ``"all"`` where there are two pairs or more), ``its_level``
+        (ratio), ``its_slope`` (percent a month) and ``sensitivity_mbar``; three rows of
+        ``trend_break_bound``; and one of ``event_study`` for each month of the history and of
+        the period after, whose `period` is the month counted from the start (``"-1"`` is the
+        last month before it, ``"0"`` the first after).
+
+    See Also
+    --------
+    sbwork.estimates.panel.estimate_panel, sbwork.estimates.trends.estimate_event_study,
+    sbwork.estimates.trends.estimate_interrupted_series, sbwork.estimates.sensitivity.bound_drift
+
+    Examples
+    --------
+    >>> months = list_months("2016-01", "2017-12")
+    >>> counts = {"a": [30.0, 20.0] * 6 + [15.0] * 12, "b": [20.0] * 24}
+    >>> sites = pd.DataFrame(
+    ...     [(site, "asb", *row) for site in counts
+    ...      for row in zip(months, counts[site], strict=True)],
+    ...     columns=["site", "outcome", "month", "count"])
+    >>> cohort = Cohort.model_validate({
+    ...     "name": "pilot", "sites": {"a": {}, "b": {}},
+    ...     "pairs": [{"intervention": "a", "control": "b"}],
+    ...     "periods": {"before": {"start": "2016-01", "end": "2016-12"},
+    ...                 "after": {"start": "2017-01", "end": "2017-12"}},
+    ...     "outcomes": {"asb": {"title": "ASB", "crime_types": ["Anti-social behaviour"]}}})
+    >>> incidents = Incidents(sites, pd.DataFrame(), months, (), pd.DataFrame())
+    >>> found = analyse_panel(incidents, cohort).set_index("estimator")["estimate"]
+    >>> round(float(found["panel_quasipoisson"]), 4)
+    0.6
+    """
+    found: list[Finding] = []
+    for outcome in cohort.outcomes:
+        wide = _widen(incidents, outcome, cohort)
+        for pair in cohort.pairs:
+            found += [
+                Finding("panel", outcome, pair.intervention, estimate, pair.control or "", period)
+                for period, estimate in _analyse_pair(wide, pair, cohort)
+            ]
+        found += [
+            Finding("panel", outcome, "all", estimate, "all", period)
+            for period, estimate in _analyse_all(wide, cohort)
+        ]
+    return tabulate_findings(found)
+
+
+def vary_specifications(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
+    """Compute each pair's ratio over all windows, controls and models that can be defended.
+
+    Windows: the cohort's own and those of `WINDOWS`; the months before are the latest with the
+    same calendar months as those after. Controls: the pair's own, all control sites of the
+    cohort taken together, and all areas of the archive outside every site whose incidents in
+    the months before lie within ``cohort.placebo.size_ratio`` of the site's, taken together.
+    Models: RIRR, quasi-Poisson and NB2 panel, the panel with drift carried forward, and the
+    interrupted time series.
+
+    Parameters
+    ----------
+    incidents : Incidents
+        Counts by site, by area, outcome and month.
+    cohort : Cohort
+        The evaluation: its pairs, outcomes and periods.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Section ``"specification"``. One row a specification: `estimator` is the model,
+        `period` the window, `comparison` the control (a site's key, ``"all controls"`` or
+        ``"comparable areas"``), `note` the specification in words. A window that the files do
+        not reach is one row a control, missing with the reason. Then, with period ``"summary"``:
+        ``specification_median`` (ratio), ``specification_same_sign`` (share of specifications on
+        the median's side of 1) and ``specification_excludes_one`` (share whose interval leaves
+        out 1), with `n` the number of specifications.
+
+    References
+    ----------
+    Simonsohn, U., Simmons, J. P. & Nelson, L. D. (2020). Specification curve analysis. Nature
+    Human Behaviour 4, 1208-1214.
+
+    Examples
+    --------
+    >>> months = list_months("2016-01", "2017-12")
+    >>> counts = {"a": [30.0, 20.0] * 6 + [15.0] * 12, "b": [20.0] * 24}
+    >>> sites = pd.DataFrame(
+    ...     [(site, "asb", *row) for site in counts
+    ...      for row in zip(months, counts[site], strict=True)],
+    ...     columns=["site", "outcome", "month", "count"])
+    >>> cohort = Cohort.model_validate({
+    ...     "name": "pilot", "sites": {"a": {}, "b": {}},
+    ...     "pairs": [{"intervention": "a", "control": "b"}],
+    ...     "periods": {"before": {"start": "2016-01", "end": "2016-12"},
+    ...                 "after": {"start": "2017-01", "end": "2017-12"}},
+    ...     "outcomes": {"asb": {"title": "ASB", "crime_types": ["Anti-social behaviour"]}}})
+    >>> incidents = Incidents(sites, pd.DataFrame(), months, (), pd.DataFrame())
+    >>> curve = vary_specifications(incidents, cohort).set_index("estimator")
+    >>> round(float(curve.loc["specification_median", "estimate"]), 4)
+    0.6
+    """
+    found: list[Finding] = []
+    for outcome in cohort.outcomes:
+        wide = _widen(incidents, outcome, cohort)
+        for pair in cohort.pairs:
+            rows = _vary_pair(wide, incidents, outcome, pair, cohort)
+            rows += [("", "summary", e) for e in _summarise([e for _, _, e in rows])]
+            found += [
+                Finding("specification", outcome, pair.intervention, estimate, control, period)
+                for control, period, estimate in rows
+            ]
     return tabulate_findings(found)
 
 
@@ -83,9 +236,9 @@ def _assess_pair(wide: pd.DataFrame, pair: Pair, cohort: Cohort) -> tuple[Estima
         )
     before = cohort.periods.before
     treated, control = _take_pair(wide, pair, before.months)
-    populations = [cohort.sites[site].population for site in (pair.intervention, pair.control)]
-    if all(populations):
-        exposure = (float(populations[0] or 1), float(populations[1] or 1))
+    population = _take_populations(cohort, (pair.intervention, pair.control))
+    if population is not None:
+        exposure = (float(population[0]), float(population[1]))
         words = "Incidents per head in the site, divided by those in its control."
     else:
         exposure = (1.0, 1.0)
@@ -100,11 +253,199 @@ def _assess_pair(wide: pd.DataFrame, pair: Pair, cohort: Cohort) -> tuple[Estima
     return _mark_gaps(ratio, treated + control), trend
 
 
-def _widen(incidents: Incidents, outcome: str) -> pd.DataFrame:
-    """Lay one outcome's counts out with a row a month and a column a site."""
+def _analyse_pair(wide: pd.DataFrame, pair: Pair, cohort: Cohort) -> list[tuple[str, Estimate]]:
+    reason = _NO_CONTROL if not pair.control else "" if cohort.periods else _NO_PERIODS
+    if reason or cohort.periods is None or pair.control is None:
+        units = {"its_slope": "percent"}
+        names = ["panel_quasipoisson", "panel_nb2", "its_level", "its_slope"]
+        names += ["trend_break_bound", "sensitivity_mbar", "event_study"]
+        return [("", Estimate(name, unit=units.get(name, "ratio"), note=reason)) for name in names]
+    periods = cohort.periods
+    months = (*periods.before.months, *periods.after.months)
+    times = _count_from(periods.after.start, months)
+    treated, control = _take_pair(wide, pair, months)
+    counts = np.column_stack([treated, control])
+    exposure = _take_populations(cohort, (pair.intervention, pair.control))
+    window = _name_window(periods)
+    rows = [
+        (window, _fit_panel(counts, (True, False), times, exposure, model))
+        for model in get_args(_Model)
+    ]
+    rows += [(window, found) for found in estimate_interrupted_series(treated, control, times)]
+    drift = bound_drift(treated, control, times)
+    rows.append((window, drift.breakdown))
+    rows += [
+        (f"drift x {multiple:g}", bound)
+        for multiple, bound in zip(drift.multiples, drift.bounds, strict=True)
+    ]
+    rows = [(period, _mark_gaps(found, counts.sum(axis=1))) for period, found in rows]
+    reached = [month for month in _list_history(periods.before.end) if month in wide.index]
+    months = (*reached, *periods.after.months)
+    times = _count_from(periods.after.start, months)
+    study = estimate_event_study(*_take_pair(wide, pair, months), times)
+    return rows + [(f"{time:g}", found) for time, found in zip(times, study, strict=True)]
+
+
+def _analyse_all(wide: pd.DataFrame, cohort: Cohort) -> list[tuple[str, Estimate]]:
+    pairs = [pair for pair in cohort.pairs if pair.control]
+    if len(pairs) < 2 or cohort.periods is None:
+        return []
+    months = (*cohort.periods.before.months, *cohort.periods.after.months)
+    times = _count_from(cohort.periods.after.start, months)
+    treated = [pair.intervention for pair in pairs]
+    sites = treated + sorted({pair.control for pair in pairs if pair.control})
+    counts = wide.reindex(index=list(months), columns=sites).to_numpy(dtype=float)
+    arm = tuple(site in treated for site in sites)
+    window = _name_window(cohort.periods)
+    exposure = _take_populations(cohort, tuple(sites))
+    return [
+        (window, _mark_gaps(_fit_panel(counts, arm, times, exposure, model), counts.sum(axis=1)))
+        for model in get_args(_Model)
+    ]
+
+
+def _fit_panel(
+    counts: Vector,
+    arm: tuple[bool, ...],
+    times: Vector,
+    exposure: Vector | None,
+    model: _Model,
+) -> Estimate:
+    return estimate_panel(counts, arm, times, exposure=exposure, model=model)
+
+
+def _vary_pair(
+    wide: pd.DataFrame, incidents: Incidents, outcome: str, pair: Pair, cohort: Cohort
+) -> list[tuple[str, str, Estimate]]:
+    periods = cohort.periods
+    if periods is None:
+        return [("", "", Estimate("rirr", unit="ratio", note=_NO_PERIODS))]
+    controls = _gather_controls(wide, incidents, outcome, pair, cohort)
+    if not controls:
+        return [("", "", Estimate("rirr", unit="ratio", note=_NO_CONTROL))]
+    rows: list[tuple[str, str, Estimate]] = []
+    for period, months in _list_windows(periods).items():
+        times = _count_from(periods.after.start, months)
+        for control, series in controls.items():
+            both = pd.concat([wide[pair.intervention], series], axis=1).reindex(list(months))
+            counts = both.to_numpy(dtype=float)
+            words = f"{period} months; control: {cohort.title_site(control)}"
+            if np.isnan(counts).any():
+                note = f"Not computed: the files do not cover every month of this window. {words}."
+                rows.append((control, period, Estimate("rirr", unit="ratio", note=note)))
+                continue
+            rows += [
+                (control, period, _describe(found, f"{words}; {_MODELS[found.estimator]}."))
+                for found in _fit_models(counts, times)
+            ]
+    return rows
+
+
+def _fit_models(counts: Vector, times: Vector) -> list[Estimate]:
+    """Fit every model to one window and one control; counts are months by (site, control)."""
+    after = times >= 0
+    cells = [counts[side, column] for column in (0, 1) for side in (~after, after)]
+    phi, df = correct_dispersion(estimate_dispersion(*cells))
+    sums = [float(cell.sum()) for cell in cells]
+    lengths = (float((~after).sum()), float(after.sum()))
+    arm = (True, False)
+    found = [
+        estimate_rirr(
+            (sums[0], sums[1]), (sums[2], sums[3]), months=lengths, dispersion=phi, df=df
+        ),
+        estimate_panel(counts, arm, times),
+        estimate_panel(counts, arm, times, model="nb2"),
+    ]
+    if min(lengths) >= FEWEST_MONTHS:
+        found.append(estimate_panel(counts, arm, times, trend=True))
+        found.append(estimate_interrupted_series(counts[:, 0], counts[:, 1], times)[0])
+    return found
+
+
+def _gather_controls(
+    wide: pd.DataFrame, incidents: Incidents, outcome: str, pair: Pair, cohort: Cohort
+) -> dict[str, pd.Series]:
+    """Gather the series that the site can be set against; empty where there is none."""
+    controls: dict[str, pd.Series] = {}
+    if pair.control:
+        controls[pair.control] = wide[pair.control]
+    named = sorted({p.control for p in cohort.pairs if p.control})
+    if len(named) > 1:
+        controls["all controls"] = wide[named].sum(axis=1, skipna=False)
+    areas = incidents.areas
+    if cohort.periods is None or not len(areas):
+        return controls
+    outside = areas[(areas["outcome"] == outcome) & (areas["site"].fillna("") == "")]
+    table = outside.pivot_table(
+        index="month", columns="area", values="count", sort=False, dropna=False
+    )
+    before = [month for month in cohort.periods.before.months if month in table.index]
+    size = float(wide[pair.intervention].reindex(before).sum())
+    sizes = table.loc[before].sum()
+    ratio = cohort.placebo.size_ratio
+    alike = table.loc[:, (sizes >= size / ratio) & (sizes <= size * ratio)]
+    if alike.shape[1]:
+        controls["comparable areas"] = alike.sum(axis=1, skipna=False)
+    return controls
+
+
+def _list_windows(periods: Periods) -> dict[str, tuple[str, ...]]:
+    """List the windows by name: the months before, then those after."""
+    windows = {_name_window(periods): (*periods.before.months, *periods.after.months)}
+    for size in WINDOWS:
+        start = periods.after.start
+        after = list_months(start, _shift_month(start, size - 1))
+        windows.setdefault(f"{size}+{size}", (*_match_seasons(after, periods.before.end), *after))
+    return windows
+
+
+def _match_seasons(after: tuple[str, ...], end: str) -> tuple[str, ...]:
+    """Find the latest months up to `end` that hold the same calendar months as `after`."""
+    wanted = Counter(month[5:] for month in after)
+    found = []
+    for back in range(12 * max(wanted.values())):
+        month = _shift_month(end, -back)
+        if wanted[month[5:]] > 0:
+            wanted[month[5:]] -= 1
+            found.append(month)
+    return tuple(reversed(found))
+
+
+def _describe(found: Estimate, words: str) -> Estimate:
+    return replace(found, note=f"{words} {found.note}".strip())
+
+
+def _summarise(curve: list[Estimate]) -> list[Estimate]:
+    """Sum up a specification curve in three numbers."""
+    known = [found for found in curve if not math.isnan(found.estimate)]
+    n = float(len(known))
+    names = {
+        "specification_median": "ratio",
+        "specification_same_sign": "share",
+        "specification_excludes_one": "share",
+    }
+    if not known:
+        note = "Not computed: no specification gave a number."
+        return [Estimate(name, n=n, unit=unit, note=note) for name, unit in names.items()]
+    logs = np.log([found.estimate for found in known])
+    middle = float(np.median(logs))
+    outside = [found.ci_low > 1 or found.ci_high < 1 for found in known]
+    left = len(curve) - len(known)
+    note = f"Over {len(known)} specifications" + (
+        f"; {left} more could not be computed." if left else "."
+    )
+    values = (math.exp(middle), float(np.mean(logs * middle > 0)), float(np.mean(outside)))
+    return [
+        Estimate(name, value, n=n, unit=unit, note=note)
+        for (name, unit), value in zip(names.items(), values, strict=True)
+    ]
+
+
+def _widen(incidents: Incidents, outcome: str, cohort: Cohort) -> pd.DataFrame:
+    """Lay one outcome's counts out: a row a month, a column each site of the cohort."""
     rows = incidents.sites[incidents.sites["outcome"] == outcome]
     counts: pd.DataFrame = rows.set_index(["month", "site"])["count"].unstack("site")  # noqa: PD010
-    return counts
+    return counts.reindex(columns=list(cohort.sites))
 
 
 def _take_pair(wide: pd.DataFrame, pair: Pair, months: tuple[str, ...]) -> tuple[Vector, Vector]:
@@ -114,9 +455,28 @@ def _take_pair(wide: pd.DataFrame, pair: Pair, months: tuple[str, ...]) -> tuple
     return values[:, 0], values[:, 1]
 
 
+def _take_populations(cohort: Cohort, sites: tuple[str, ...]) -> Vector | None:
+    known = [cohort.sites[site].population for site in sites]
+    return None if None in known else np.array(known, dtype=float)
+
+
 def _list_history(end: str) -> tuple[str, ...]:
-    number = int(end[:4]) * 12 + int(end[5:]) - LONGEST_HISTORY
-    return list_months(f"{number // 12:04d}-{number % 12 + 1:02d}", end)
+    return list_months(_shift_month(end, 1 - LONGEST_HISTORY), end)
+
+
+def _shift_month(month: str, by: int) -> str:
+    number = int(month[:4]) * 12 + int(month[5:]) - 1 + by
+    return f"{number // 12:04d}-{number % 12 + 1:02d}"
+
+
+def _count_from(start: str, months: tuple[str, ...]) -> Vector:
+    """Count months from `start`, which is 0."""
+    numbers = [int(month[:4]) * 12 + int(month[5:]) for month in (start, *months)]
+    return np.array(numbers[1:], dtype=float) - numbers[0]
+
+
+def _name_window(periods: Periods) -> str:
+    return f"{len(periods.before.months)}+{len(periods.after.months)}"
 
 
 def _mark_gaps(estimate: Estimate, total: Vector) -> Estimate:

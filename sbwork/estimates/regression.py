@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sbwork.estimates.estimate import Estimate
+from sbwork.estimates.rates import find_critical_value, find_p_value
 
 __all__ = [
     "RegressionFit",
@@ -207,6 +208,8 @@ def fit_nb2(counts: ArrayLike, design: ArrayLike, *, offset: ArrayLike = 0.0) ->
     fit = fit_counts(y, design, offset=offset)
     if fit.problem:
         return fit
+    if not fit.df > 0:
+        return _report_problem(_TOO_FEW)
     theta, deviance = math.inf, math.inf
     for _ in range(_MOST_STEPS):
         found = _maximise_theta(y, fit.fitted)
@@ -310,8 +313,6 @@ def estimate_coefficient(
     >>> round(estimate_coefficient(fit, 1, "change", unit="percent").estimate, 3)
     -31.522
     """
-    from scipy import stats
-
     if fit.problem:
         return Estimate(estimator, ci_level=level, n=n, unit=unit, note=fit.problem)
     if covariance is None:
@@ -326,8 +327,7 @@ def estimate_coefficient(
     if not variance > 0:
         return Estimate(estimator, ci_level=level, n=n, unit=unit, note=_NO_SPREAD)
     log, se = float(fit.coefficients[column]), math.sqrt(variance)
-    reference = stats.norm if math.isinf(df) else stats.t(df)
-    half = float(reference.ppf(0.5 + level / 2)) * se
+    half = find_critical_value(df, level) * se
     ends = [math.exp(value) for value in (log, log - half, log + half)]
     if unit == "percent":
         ends = [100 * (value - 1) for value in ends]
@@ -337,7 +337,7 @@ def estimate_coefficient(
         ci_low=ends[1],
         ci_high=ends[2],
         ci_level=level,
-        p_value=2 * float(reference.sf(abs(log / se))),
+        p_value=find_p_value(log / se, df),
         se=se,
         statistic=log / se,
         df=df,

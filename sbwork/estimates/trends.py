@@ -9,11 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sbwork.estimates.estimate import Estimate
-from sbwork.estimates.regression import (
-    compute_newey_west,
-    estimate_coefficient,
-    fit_shares,
-)
+from sbwork.estimates.rates import find_critical_value, find_p_value
+from sbwork.estimates.regression import compute_newey_west, estimate_coefficient, fit_shares
 
 __all__ = [
     "FEWEST_MONTHS",
@@ -82,7 +79,7 @@ def estimate_level_ratio(
         ci_low=found.ci_low * scale,
         ci_high=found.ci_high * scale,
         statistic=statistic,
-        p_value=_find_p(statistic, found.df),
+        p_value=find_p_value(statistic, found.df),
     )
 
 
@@ -291,18 +288,16 @@ def _refuse_empty(y: Vector, c: Vector) -> str:
 def _estimate_one_month(
     y: float, c: float, exposure: tuple[float, float], level: float
 ) -> Estimate:
-    from scipy import stats
-
     se = math.sqrt(1 / y + 1 / c)
     log = math.log(y / exposure[0]) - math.log(c / exposure[1])
-    half = float(stats.norm.ppf(0.5 + level / 2)) * se
+    half = find_critical_value(math.inf, level) * se
     return Estimate(
         "pre_level_ratio",
         estimate=math.exp(log),
         ci_low=math.exp(log - half),
         ci_high=math.exp(log + half),
         ci_level=level,
-        p_value=_find_p(log / se, math.inf),
+        p_value=find_p_value(log / se, math.inf),
         se=se,
         statistic=log / se,
         df=math.inf,
@@ -311,13 +306,6 @@ def _estimate_one_month(
         note="One month only: the interval takes counts to vary by chance alone, so it is too "
         "narrow if they vary more.",
     )
-
-
-def _find_p(statistic: float, df: float) -> float:
-    from scipy import stats
-
-    reference = stats.norm if math.isinf(df) else stats.t(df)
-    return 2 * float(reference.sf(abs(statistic)))
 
 
 def _word_trend(trend: Estimate) -> str:
@@ -344,8 +332,6 @@ def _measure_dispersion(y: Vector, c: Vector) -> tuple[float, float]:
 def _estimate_month(
     cells: tuple[float, ...], base_months: int, phi: float, df: float, level: float
 ) -> Estimate:
-    from scipy import stats
-
     note = ""
     if not all(map(math.isfinite, cells)):
         note = "Not computed: the files do not cover this month for both sites."
@@ -358,15 +344,14 @@ def _estimate_month(
         return Estimate("event_study", ci_level=level, n=n, unit="ratio", note=note)
     log = math.log(cells[0] / cells[1]) - math.log(cells[2] / cells[3])
     se = math.sqrt(phi * sum(1 / cell for cell in cells))
-    reference = stats.norm if math.isinf(df) else stats.t(df)
-    half = float(reference.ppf(0.5 + level / 2)) * se
+    half = find_critical_value(df, level) * se
     return Estimate(
         "event_study",
         estimate=math.exp(log),
         ci_low=math.exp(log - half),
         ci_high=math.exp(log + half),
         ci_level=level,
-        p_value=_find_p(log / se, df),
+        p_value=find_p_value(log / se, df),
         se=se,
         statistic=log / se,
         df=df,
