@@ -33,6 +33,7 @@ __all__ = [
     "draw_placebos",
     "draw_reported",
     "draw_score_distributions",
+    "list_compared_sites",
 ]
 
 INTERVENTION = "#0b3c6f"
@@ -122,9 +123,14 @@ def draw_changes(ax: Axes, findings: pd.DataFrame, cohort: Cohort, outcome: str)
 
 
 def draw_monthly_counts(
-    ax: Axes, counts: pd.DataFrame, cohort: Cohort, pair_index: int, outcome: str
+    ax: Axes,
+    counts: pd.DataFrame,
+    cohort: Cohort,
+    sites: Sequence[str],
+    outcome: str,
+    periods: Sequence[str] = ("before", "after"),
 ) -> None:
-    """Draw the monthly counts of one pair; a month that no file covers is a gap in the line.
+    """Draw the monthly counts of sites; a month that no file covers is a gap in the line.
 
     Parameters
     ----------
@@ -133,44 +139,47 @@ def draw_monthly_counts(
     counts : pandas.DataFrame
         ``Incidents.sites``: columns site, outcome, month, count.
     cohort : Cohort
-        For the pair, its titles and the periods.
-    pair_index : int
-        Which pair of the cohort.
+        For the roles and titles of the sites, and for the periods.
+    sites : sequence of str
+        Keys of the sites.
     outcome : str
         Key of the outcome.
+    periods : sequence of {"before", "after"}
+        Which periods to draw; both also show what lies between and around them.
     """
-    pair = cohort.pairs[pair_index]
     chosen = counts[counts["outcome"] == outcome]
     months = sorted(chosen["month"].unique())
+    if cohort.periods and set(periods) != {"before", "after"}:
+        wanted = {month for period in periods for month in getattr(cohort.periods, period).months}
+        months = [month for month in months if month in wanted]
     at = {month: index for index, month in enumerate(months)}
-    if cohort.periods:
-        held = [at[m] for m in cohort.periods.after.months if m in at]
-        if held:
-            ax.axvspan(min(held) - 0.5, max(held) + 0.5, color="#eef3f8", zorder=0)
-            ax.text(min(held) - 0.3, 0.985, "after", transform=ax.get_xaxis_transform(), va="top")
-    for site, colour, line, marker in (
-        (pair.intervention, INTERVENTION, "-", "o"),
-        (pair.control, CONTROL, "--", "s"),
-    ):
-        if site:
-            series = chosen[chosen["site"] == site].set_index("month")["count"].reindex(months)
-            ax.plot(
-                range(len(months)),
-                series.to_numpy(),
-                line,
-                color=colour,
-                marker=marker,
-                ms=4,
-                lw=1.8,
-                label=cohort.title_site(site),
-            )
+    held = [at[m] for m in cohort.periods.after.months if m in at] if cohort.periods else []
+    if held:
+        ax.axvspan(min(held) - 0.5, max(held) + 0.5, color="#eef3f8", zorder=0)
+        ax.text(min(held) - 0.3, 0.985, "after", transform=ax.get_xaxis_transform(), va="top")
+    seen = {True: 0, False: 0}
+    interventions = {pair.intervention for pair in cohort.pairs}
+    for site in sites:
+        treated = site in interventions
+        series = chosen[chosen["site"] == site].set_index("month")["count"].reindex(months)
+        ax.plot(
+            range(len(months)),
+            series.to_numpy(),
+            "-" if treated else "--",
+            color=(INTERVENTION if treated else CONTROL),
+            alpha=1 / (1 + 0.5 * seen[treated]),
+            marker=("o^Dv" if treated else "sPX*")[seen[treated] % 4],
+            ms=4.5,
+            lw=1.8,
+            label=cohort.title_site(site),
+        )
+        seen[treated] += 1
     step = max(1, len(months) // 8)
     ax.set_xticks(range(0, len(months), step), months[::step], rotation=30, ha="right")
     ax.set_ylim(bottom=0, top=ax.get_ylim()[1] * 1.12)
     ax.grid(axis="y")
     ax.set_ylabel("Incidents a month")
-    ax.set_title(f"{pair.title or cohort.title_site(pair.intervention)}: "
-                 f"{cohort.title_outcome(outcome)}")  # fmt: skip
+    ax.set_title(cohort.title_outcome(outcome))
     ax.legend(loc="lower left", fontsize=9)
 
 
@@ -210,33 +219,54 @@ def draw_placebos(ax: Axes, changes: Sequence[float], own: float, low: float, hi
     ax.xaxis.set_major_formatter(lambda value, _: format_change(value))
 
 
-def draw_means(ax: Axes, findings: pd.DataFrame, cohort: Cohort, scale: str) -> None:
-    """Draw a scale's mean by site, before and after, with intervals."""
+def draw_means(
+    ax: Axes,
+    findings: pd.DataFrame,
+    cohort: Cohort,
+    scale: str,
+    sites: Sequence[str] | None = None,
+    waves: Sequence[str] = ("before", "after"),
+) -> None:
+    """Draw a scale's mean by site and wave, with intervals.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    findings : pandas.DataFrame
+        As `compare_scales` returns it.
+    cohort : Cohort
+        For the sites and their titles.
+    scale : str
+        Key of the scale.
+    sites : sequence of str, optional
+        Keys of the sites; every site of every pair by default.
+    waves : sequence of {"before", "after"}
+        Which waves to draw.
+    """
     rows = select_findings(findings, section="scales", estimator="mean", outcome=scale)
-    sites = [site for pair in cohort.pairs for site in (pair.intervention, pair.control) if site]
-    for index, site in enumerate(sites):
-        for period, colour, marker, shift in (
-            ("before", BEFORE, "s", -0.14),
-            ("after", AFTER, "o", 0.14),
-        ):
-            row = rows[(rows["site"] == site) & (rows["period"] == period)]
-            if row.empty or np.isnan(row["estimate"].iloc[0]):
+    shown = list_compared_sites(cohort) if sites is None else list(sites)
+    looks = {"before": (BEFORE, "s", -0.14), "after": (AFTER, "o", 0.14)}
+    for wave in waves:
+        colour, marker, shift = looks[wave]
+        label: str | None = wave.capitalize()
+        for index, site in enumerate(shown):
+            row = find_row(rows, site=site, period=wave)
+            if row is None or np.isnan(row["estimate"]):
                 continue
             y = index + shift
-            ends = [row["ci_low"].iloc[0], row["ci_high"].iloc[0]]
-            ax.plot(ends, [y, y], color=colour, lw=2)
-            ax.plot(
-                row["estimate"].iloc[0],
-                y,
-                marker,
-                color=colour,
-                ms=7,
-                label=period.capitalize() if index == 0 else None,
-            )
-    ax.set_yticks(range(len(sites)), [cohort.title_site(site) for site in sites])
-    ax.set_ylim(len(sites) - 0.5, -0.5)
+            ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=2)
+            ax.plot(row["estimate"], y, marker, color=colour, ms=7, label=label)
+            label = None
+    ax.set_yticks(range(len(shown)), [cohort.title_site(site) for site in shown])
+    ax.set_ylim(len(shown) - 0.5, -0.5)
     ax.grid(axis="x")
     ax.tick_params(axis="y", length=0)
+
+
+def list_compared_sites(cohort: Cohort) -> list[str]:
+    """List the sites of every pair, each intervention site followed by its control."""
+    return [site for pair in cohort.pairs for site in (pair.intervention, pair.control) if site]
 
 
 def draw_differences(ax: Axes, rows: pd.DataFrame, labels: Sequence[str], band: float) -> None:
@@ -409,7 +439,7 @@ def draw_score_distributions(
     fewest : int
         A group with fewer scores than this is left out.
     """
-    sites = [site for pair in cohort.pairs for site in (pair.intervention, pair.control) if site]
+    sites = list_compared_sites(cohort)
     for index, site in enumerate(sites):
         for wave, colour, shift in (("before", BEFORE, -0.18), ("after", AFTER, 0.18)):
             chosen = scores[(scores["site"] == site) & (scores["wave"] == wave)][scale].dropna()

@@ -25,10 +25,13 @@ from sbwork.results import find_row, select_findings
 __all__ = [
     "describe_answers",
     "describe_changes",
+    "describe_counts",
     "describe_differences",
+    "describe_mean_differences",
     "describe_means",
     "describe_monthly_counts",
     "describe_placebo",
+    "describe_reported",
     "list_limits",
     "summarise_cohort",
 ]
@@ -111,12 +114,68 @@ def describe_changes(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> st
     return f"{cohort.title_outcome(outcome)}: {told}." if told else ""
 
 
-def describe_monthly_counts(cohort: Cohort, counts: pd.DataFrame, pair: Pair, outcome: str) -> str:
-    """Say what range the monthly counts of a pair lie in."""
+def describe_counts(
+    cohort: Cohort,
+    findings: pd.DataFrame,
+    outcome: str,
+    sites: Sequence[str],
+    waves: Sequence[str],
+) -> str:
+    """Say each site's count in the chosen periods and, over both, its change."""
     parts = []
-    for site in (pair.intervention, pair.control):
+    for site in sites:
+        place = {"section": "counts", "outcome": outcome, "site": site}
+        counts = {
+            wave: find_row(findings, **place, estimator="count", period=wave) for wave in waves
+        }
+        told = ", ".join(
+            f"{format_count(row['estimate'])} {wave}"
+            for wave, row in counts.items()
+            if row is not None
+        )
+        change = find_row(findings, **place, estimator="percentage_change", period="change")
+        if len(counts) > 1 and change is not None:
+            interval = format_interval(change["ci_low"], change["ci_high"], 0, percent=True)
+            told += f": {format_change(change['estimate'])} (95% interval {interval})"
+        parts.append(f"{cohort.title_site(site)} {told}")
+    return f"{cohort.title_outcome(outcome)}. {'; '.join(parts)}."
+
+
+def describe_mean_differences(
+    cohort: Cohort, findings: pd.DataFrame, scale: str, sites: Sequence[str]
+) -> str:
+    """Say how much each site's mean of a scale changed, with its interval."""
+    parts = []
+    for site in sites:
+        row = find_row(
+            findings, section="scales", outcome=scale, site=site, estimator="mean_difference"
+        )
+        if row is not None:
+            interval = format_interval(row["ci_low"], row["ci_high"])
+            parts.append(
+                f"{cohort.title_site(site)} {format_number(row['estimate'])} "
+                f"(95% interval {interval}; p = {format_p(row['p_value'])})"
+            )
+    return f"Change: {'; '.join(parts)}." if parts else ""
+
+
+def describe_reported(cohort: Cohort) -> str:
+    """Say what figures were reported, and by whom."""
+    figures = format_list(
+        [f"{f.title} {format_change(f.change_percent)}" for f in cohort.reported_figures]
+    )
+    sources = format_list(sorted({figure.reported_by for figure in cohort.reported_figures}))
+    return f"These figures are as reported ({sources}): {figures}."
+
+
+def describe_monthly_counts(
+    cohort: Cohort, counts: pd.DataFrame, sites: Sequence[str], outcome: str
+) -> str:
+    """Say what range the monthly counts of each site lie in."""
+    parts = []
+    for site in sites:
         chosen = counts[(counts["site"] == site) & (counts["outcome"] == outcome)]["count"]
-        if site and chosen.notna().any():
+        if chosen.notna().any():
             parts.append(
                 f"{cohort.title_site(site)} between {format_count(chosen.min())} and "
                 f"{format_count(chosen.max())} a month"
@@ -142,18 +201,25 @@ def describe_placebo(cohort: Cohort, findings: pd.DataFrame, outcome: str, site:
 
 
 def describe_means(
-    cohort: Cohort, findings: pd.DataFrame, instrument: Instrument, scale: str
+    cohort: Cohort,
+    findings: pd.DataFrame,
+    instrument: Instrument,
+    scale: str,
+    sites: Sequence[str],
+    waves: Sequence[str] = ("before", "after"),
 ) -> str:
-    """Say each site's mean of a scale before and after."""
+    """Say each site's mean of a scale in each wave."""
     parts = []
     rows = select_findings(findings, section="scales", outcome=scale, estimator="mean")
-    for site in cohort.sites:
-        means = [find_row(rows, site=site, period=wave) for wave in ("before", "after")]
-        if means[0] is not None and means[1] is not None:
-            parts.append(
-                f"{cohort.title_site(site)} {format_number(means[0]['estimate'])} before, "
-                f"{format_number(means[1]['estimate'])} after"
-            )
+    for site in sites:
+        means = {wave: find_row(rows, site=site, period=wave) for wave in waves}
+        told = ", ".join(
+            f"{format_number(row['estimate'])} {wave}"
+            for wave, row in means.items()
+            if row is not None
+        )
+        if told:
+            parts.append(f"{cohort.title_site(site)} {told}")
     return f"{instrument.title_scale(scale)}: {'; '.join(parts)}."
 
 
@@ -198,12 +264,8 @@ def _tell_status(cohort: Cohort) -> list[str]:
 def _tell_reported(cohort: Cohort) -> list[str]:
     if not cohort.reported_figures:
         return []
-    figures = format_list(
-        [f"{f.title} {format_change(f.change_percent)}" for f in cohort.reported_figures]
-    )
-    sources = format_list(sorted({figure.reported_by for figure in cohort.reported_figures}))
     return [
-        f"These figures are as reported ({sources}): {figures}.",
+        describe_reported(cohort),
         "They came without counts, dates or a control site, so they can't be checked and no "
         "interval can be put around them.",
     ]

@@ -292,14 +292,15 @@ def _picture_months(evaluation: Evaluation, index: int, outcome: str) -> Picture
     cohort, pair = evaluation.cohort, evaluation.cohort.pairs[index]
     assert evaluation.incidents is not None  # noqa: S101
     counts = evaluation.incidents.sites
+    sites = [site for site in (pair.intervention, pair.control) if site]
     return compose_picture(
         cohort,
         f"months-{outcome}-{pair.intervention}",
         lambda figure: figures.draw_monthly_counts(
-            figure.subplots(), counts, cohort, index, outcome
+            figure.subplots(), counts, cohort, sites, outcome
         ),
         size=(8.2, 3.1),
-        alt=narrative.describe_monthly_counts(cohort, counts, pair, outcome),
+        alt=narrative.describe_monthly_counts(cohort, counts, sites, outcome),
         caption="Incidents a month; the shaded part is the period after. A gap in a line is a "
         "month that no file covers.",
     )
@@ -372,7 +373,9 @@ def _picture_means(evaluation: Evaluation, scale: str) -> Picture:
         f"means-{scale}",
         draw,
         size=(8.2, 1.5 + 0.45 * len(cohort.sites)),
-        alt=narrative.describe_means(cohort, findings, instrument, scale),
+        alt=narrative.describe_means(
+            cohort, findings, instrument, scale, figures.list_compared_sites(cohort)
+        ),
         caption=f"{instrument.title_scale(scale)}: mean score with its 95% interval, before (grey "
         "squares) and after (blue circles).",
     )
@@ -436,8 +439,8 @@ def _list_methods(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.incidents is not None:
         yield (
             "Percentage change: 100 (after / before − 1). Relative incidence rate ratio: the "
-            "area's after/before ratio divided by its control site's (Wilson 2022), with a variance "
-            "corrected for over-dispersion and a t reference. Weighted displacement difference: "
+            "area's after/before ratio divided by its control site's (Wilson 2022), with a "
+            "variance corrected for over-dispersion and a t reference. Weighted displacement difference: "
             "Wheeler and Ratcliffe (2018)."
         )
         yield (
