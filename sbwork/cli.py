@@ -1,0 +1,168 @@
+"""The command line: sbwork report, lab."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sbwork.errors import InputError, Problem, find_nearest, quote
+
+__all__ = ["app", "main"]
+
+OK, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="sbwork",
+    help="A workbench for evaluating strengths-based policing pilots.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+DataOption = Annotated[
+    Path, typer.Option("--data", help="The folder that holds cohorts/ and instruments/.")
+]
+
+
+def main() -> None:
+    """Run the command line; bad input is told in plain words and ends with exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except InputError as error:
+        print(f"sbwork: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt as stop:
+        print("sbwork: stopped; reports finished before that are kept", file=sys.stderr)
+        signum = getattr(stop, "signum", 2)
+        sys.exit(128 + signum)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from sbwork import __version__
+
+        print(f"sbwork {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def set_up(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and stop."
+        ),
+    ] = False,
+) -> None:
+    """Evaluate strengths-based policing pilots."""
+
+
+@app.command()
+def report(
+    cohorts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[COHORT]...", help="Which cohorts; all of them by default."),
+    ] = None,
+    data: DataOption = Path("data"),
+    out: Annotated[
+        Path, typer.Option("--out", help="The folder that the reports are written to.")
+    ] = Path("reports"),
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="How many cohorts at a time.")
+    ] = 1,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--parameter", "-p", metavar="NAME=VALUE", help="Set a parameter of the notebook."
+        ),
+    ] = None,
+    notebook: Annotated[
+        Path | None,
+        typer.Option("--notebook", help="Another notebook than notebooks/cohort_report.ipynb."),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", min=1, help="The longest that one cell may take, in seconds."),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Also make the reports that are up to date.")
+    ] = False,
+) -> None:
+    """Make the report of each cohort, and the index of them all.
+
+    Exit code 0: all is well. 1: a cohort failed; the others are finished. 2: bad input.
+    """
+    from sbwork.reporting.batch import produce_reports, stop_on_signals
+    from sbwork.reporting.index import write_index
+    from sbwork.reporting.planning import plan_jobs
+    from sbwork.reporting.progress import Display
+    from sbwork.reporting.staging import clear_leftovers, remove_empty
+
+    plan = plan_jobs(
+        cohorts or [],
+        data=_find_folder(data, "data"),
+        out=out,
+        notebook=notebook or _find_folder(Path("notebooks"), "notebooks") / "cohort_report.ipynb",
+        parameters=parameter or [],
+        timeout=timeout,
+        workers=jobs,
+        fresh=fresh,
+    )
+    clear_leftovers(out)
+    with stop_on_signals():
+        with Display() as display:
+            outcomes = produce_reports(plan, display, workers=jobs)
+        states = [outcome.state for outcome in outcomes]
+        if any(state != "bad input" for state in states):
+            print(f"All reports: {write_index(out, plan[0].data, outcomes)}")
+        remove_empty(out)
+    if "failed" in states:
+        raise typer.Exit(FAILED)
+    if "bad input" in states:
+        raise typer.Exit(BAD_INPUT)
+
+
+@app.command()
+def lab(
+    port: Annotated[int, typer.Option("--port", help="The port on this machine.")] = 8888,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open a browser window.")
+    ] = True,
+) -> None:
+    """Open JupyterLab in the folder of notebooks, for this machine alone."""
+    import subprocess
+
+    folder = _find_folder(Path("notebooks"), "notebooks")
+    command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--port={port}"]
+    command += [] if browser else ["--no-browser"]
+    raise typer.Exit(subprocess.call(command, cwd=folder))  # noqa: S603
+
+
+def _find_folder(given: Path, name: str) -> Path:
+    """Return the folder as given or, for the usual one, that of the checkout sbwork runs from."""
+    if given.is_dir() or given != Path(name):
+        return given
+    beside = Path(__file__).resolve().parents[1] / name
+    if beside.is_dir():
+        return beside
+    raise InputError(
+        Problem(
+            str(given),
+            "",
+            f"there is no folder '{quote(name)}' here, nor beside the installed sbwork",
+            "Run the command from the project's folder",
+            find_nearest(name, [p.name for p in Path().iterdir() if p.is_dir()]),
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""reports/index.html: every cohort with its state, and the picture across them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sbwork.cohort import find_cohorts, read_cohort
+from sbwork.errors import InputError
+from sbwork.reporting.forest import ForestRow, draw_forest, pick_rows
+from sbwork.reporting.manifest import read_manifest
+from sbwork.reporting.page import format_date, render_template
+from sbwork.reporting.producing import FAILED_FOLDER, Outcome
+
+__all__ = ["CohortEntry", "list_entries", "write_index"]
+
+_STATUS = {"real": "real data", "invented": "invented data", "reported": "reported figures only"}
+_STATES = {
+    "ok": "made",
+    "unchanged": "unchanged",
+    "failed": "failed",
+    "bad input": "bad input",
+    "": "not run yet",
+}
+_FILES = (
+    ("report.html", "report"),
+    ("results.csv", "numbers (CSV)"),
+    ("results.json", "numbers (JSON)"),
+    ("report.ipynb", "notebook"),
+    ("manifest.json", "manifest"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CohortEntry:
+    """One cohort's line.
+
+    Attributes
+    ----------
+    name, title : str
+        What it is called.
+    state, reason : str
+        How its last run ended, and why if not well.
+    data_status : str
+        "real data", "invented data" or "reported figures only", with "rehearsal" added.
+    evidence : str
+        The level of evidence, in words; empty where there is no report.
+    made : str
+        The date of the report that is there.
+    files : tuple of (str, str)
+        Address relative to the index, and what to call it.
+    rows : tuple of ForestRow
+        Its part of the picture.
+    """
+
+    name: str
+    title: str
+    state: str
+    reason: str
+    data_status: str
+    evidence: str
+    made: str
+    files: tuple[tuple[str, str], ...]
+    rows: tuple[ForestRow, ...]
+
+
+def list_entries(out: Path, data: Path, outcomes: Iterable[Outcome]) -> list[CohortEntry]:
+    """List every cohort that has a file or a report.
+
+    Parameters
+    ----------
+    out : Path
+        The folder of reports.
+    data : Path
+        The data folder.
+    outcomes : iterable of Outcome
+        Of the run just ended; the other cohorts keep the state of their last run.
+
+    Returns
+    -------
+    list of CohortEntry
+        By name.
+    """
+    states = _read_states(out)
+    states |= {o.cohort: {"state": o.state, "reason": o.reason} for o in outcomes}
+    reported = [path.parent.name for path in out.glob("[!._]*/manifest.json")]
+    names = sorted({*find_cohorts(data), *reported})
+    return [_make_entry(name, out, data, states.get(name, {})) for name in names]
+
+
+def write_index(out: Path, data: Path, outcomes: Iterable[Outcome]) -> Path:
+    """Write ``index.html`` and the states behind it, ``index.json``.
+
+    Parameters
+    ----------
+    out, data : Path
+        The folder of reports and the data folder.
+    outcomes : iterable of Outcome
+        Of the run just ended.
+
+    Returns
+    -------
+    Path
+        The page.
+    """
+    entries = list_entries(out, data, outcomes)
+    rows = [row for entry in entries for row in entry.rows]
+    now = datetime.now(UTC)
+    page = render_template(
+        "index.html.j2",
+        entries=entries,
+        states=_STATES,
+        forest=draw_forest(rows),
+        made=now,
+        made_text=format_date(now),
+    )
+    states = {entry.name: {"state": entry.state, "reason": entry.reason} for entry in entries}
+    _write_whole(out / "index.json", json.dumps(states, indent=2, ensure_ascii=False) + "\n")
+    _write_whole(out / "index.html", page)
+    return out / "index.html"
+
+
+def _make_entry(name: str, out: Path, data: Path, last: Mapping[str, str]) -> CohortEntry:
+    folder = out / name
+    manifest = read_manifest(folder)
+    title = str(manifest.get("title") or name)
+    status = _describe_status(manifest.get("data_status", ""), bool(manifest.get("rehearsal")))
+    if not manifest:
+        try:
+            cohort = read_cohort(name, data)
+            title = cohort.display_title
+            status = _describe_status(cohort.data_status, cohort.rehearsal)
+        except InputError:
+            status = ""
+    findings = _read_findings(folder / "results.json")
+    files = [(f"{name}/{file}", label) for file, label in _FILES if (folder / file).is_file()]
+    if (out / FAILED_FOLDER / f"{name}.ipynb").is_file():
+        files.append((f"{FAILED_FOLDER}/{name}.ipynb", "notebook of the failed run"))
+    made = manifest.get("finished", "")
+    return CohortEntry(
+        name=name,
+        title=title,
+        state=last.get("state", "ok" if manifest else ""),
+        reason=last.get("reason", ""),
+        data_status=status,
+        evidence=_describe_evidence(findings),
+        made=format_date(datetime.fromisoformat(made)) if made else "",
+        files=tuple(files),
+        rows=tuple(pick_rows(findings, title, "" if status == "real data" else status)),
+    )
+
+
+def _describe_status(status: str, rehearsal: bool) -> str:
+    words = _STATUS.get(status, "")
+    return f"{words}, rehearsal" if rehearsal and words else words
+
+
+def _describe_evidence(findings: list[dict[str, Any]]) -> str:
+    levels = {
+        row["evidence_level"]
+        for row in findings
+        if isinstance(row.get("evidence_level"), int | float)
+    }
+    if not levels:
+        return ""
+    low, high = (f"{bound:g}" for bound in (min(levels), max(levels)))
+    return f"level {low} of 5" if low == high else f"levels {low} to {high} of 5"
+
+
+def _read_findings(path: Path) -> list[dict[str, Any]]:
+    """Read results.json: a list of rows, or a mapping that holds it under 'results'."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    if isinstance(content, dict):
+        content = content.get("results", [])
+    return [row for row in content if isinstance(row, dict)] if isinstance(content, list) else []
+
+
+def _read_states(out: Path) -> dict[str, dict[str, str]]:
+    try:
+        content = json.loads((out / "index.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _write_whole(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8", newline="\n")
+    part.replace(path)

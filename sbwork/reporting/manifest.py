@@ -1,0 +1,177 @@
+"""What a report was made from: hashes, versions, seed and times, without paths or names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from sbwork.cohort import Cohort
+
+__all__ = [
+    "describe_sources",
+    "hash_file",
+    "hash_package",
+    "is_current",
+    "list_inputs",
+    "read_manifest",
+    "write_manifest",
+]
+
+MANIFEST = "manifest.json"
+_SOURCES = ("inputs", "notebook", "code", "parameters", "seed", "python", "packages")
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@cache
+def hash_package() -> str:
+    """Return one SHA-256 over every source file of sbwork and its name."""
+    root = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            name = path.relative_to(root).as_posix()
+            digest.update(f"{name}\0{hash_file(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def list_inputs(cohort: Cohort, data: Path) -> dict[str, Path]:
+    """List every file that a cohort's report is computed from.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        As read from `data`.
+    data : Path
+        The folder that holds ``cohorts/`` and ``instruments/``.
+
+    Returns
+    -------
+    dict of str to Path
+        By the name shown in the manifest: relative to `data`, or the bare file name of a file
+        that lies elsewhere. Sorted.
+    """
+    named = [source.path for source in cohort.incidents]
+    named += [source.path for source in cohort.surveys]
+    named += [site.polygon for site in cohort.sites.values()]
+    named += [cohort.geography.lookup, *cohort.geography.boundaries]
+    named += [cohort.geography.lsoa_change, cohort.harm_weights]
+    paths = [cohort.folder / "cohort.yml"]
+    if cohort.instrument:
+        paths.append(data / "instruments" / f"{cohort.instrument}.yml")
+    paths += [cohort.resolve_path(name) for name in named if name]
+    base = data.resolve()
+    files: dict[str, Path] = {}
+    for path in _expand(paths):
+        full = path.resolve()
+        if full.is_relative_to(base):
+            name = full.relative_to(base).as_posix()
+        else:
+            name = f"(elsewhere)/{full.parent.name}/{full.name}"
+        files[name] = full
+    return dict(sorted(files.items()))
+
+
+def describe_sources(
+    cohort: Cohort, data: Path, notebook: Path, parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Describe everything that decides what a report says.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The evaluation.
+    data, notebook : Path
+        The data folder and the notebook.
+    parameters : mapping of str to object
+        As given to the notebook.
+
+    Returns
+    -------
+    dict of str to object
+        Plain JSON values. Two reports with equal sources are the same report.
+    """
+    seed = parameters.get("seed")
+    return {
+        "inputs": {name: hash_file(path) for name, path in list_inputs(cohort, data).items()},
+        "notebook": {"name": notebook.name, "sha256": hash_file(notebook)},
+        "code": {"version": metadata.version("sbwork"), "sha256": hash_package()},
+        "parameters": dict(parameters),
+        "seed": cohort.seed if seed is None else seed,
+        "python": platform.python_version(),
+        "packages": dict(_list_versions()),
+    }
+
+
+def write_manifest(folder: Path, about: Mapping[str, Any], sources: Mapping[str, Any]) -> None:
+    """Write ``manifest.json`` into a finished folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The report's folder; each file in it is hashed.
+    about : mapping of str to object
+        Title, states and times of the run.
+    sources : mapping of str to object
+        As from `describe_sources`.
+    """
+    outputs = {
+        path.relative_to(folder).as_posix(): hash_file(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+    content = {**about, **sources, "outputs": outputs}
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read a report's manifest; an empty mapping where there is none that can be read."""
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def is_current(folder: Path, sources: Mapping[str, Any]) -> bool:
+    """Tell whether a finished report was made from these very sources and is still whole."""
+    manifest = read_manifest(folder)
+    if any(manifest.get(key) != sources[key] for key in _SOURCES):
+        return False
+    outputs = manifest.get("outputs", {})
+    return bool(outputs) and all(
+        (folder / name).is_file() and hash_file(folder / name) == digest
+        for name, digest in outputs.items()
+    )
+
+
+def _expand(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from (p for p in path.rglob("*") if p.is_file())
+        else:
+            yield path
+
+
+@cache
+def _list_versions() -> tuple[tuple[str, str], ...]:
+    versions = []
+    for requirement in metadata.requires("sbwork") or []:
+        if "extra ==" in requirement:
+            continue
+        found = re.match(r"[A-Za-z0-9._-]+", requirement)
+        if found:
+            versions.append((found[0], metadata.version(found[0])))
+    return tuple(sorted(versions))

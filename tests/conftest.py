@@ -1,0 +1,97 @@
+"""What tests of several modules share: a small data folder and small notebooks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PARAMETERS = """\
+cohort_name = "pilot"
+data = "data"
+out = "out"
+seed: int | None = None
+label = "none"
+"""
+
+SETUP = """\
+import json
+from pathlib import Path
+from IPython.display import HTML, Markdown, display
+folder = Path(out)
+rows = [
+    {"section": "counts", "outcome": "asb", "site": "north", "estimator": "rirr",
+     "estimate": 0.65, "ci_low": 0.37, "ci_high": 1.17, "evidence_level": 2},
+    {"section": "reported", "outcome": "asb", "site": "", "estimator": "percent_change",
+     "estimate": -40.0, "ci_low": None, "ci_high": None, "evidence_level": None},
+]
+"""
+
+RESULTS = """\
+(folder / "figures").mkdir(exist_ok=True)
+(folder / "results.json").write_text(json.dumps(rows))
+(folder / "results.csv").write_text("section,outcome\\ncounts,asb\\n")
+"""
+
+
+NotebookWriter = Callable[..., Path]
+
+
+def _make_cell(number: int, source: str, tags: list[str]) -> dict[str, Any]:
+    kind = "markdown" if source.startswith("# ") else "code"
+    cell: dict[str, Any] = {
+        "id": f"cell-{number}",
+        "cell_type": kind,
+        "metadata": {"tags": tags} if tags else {},
+        "source": source,
+    }
+    return cell | ({"outputs": [], "execution_count": None} if kind == "code" else {})
+
+
+@pytest.fixture
+def write_notebook(tmp_path: Path) -> NotebookWriter:
+    """Return a function that writes a notebook: parameters, set-up, the cells given, results.
+
+    A text that starts with "#" and a space becomes a Markdown cell.
+    """
+
+    def write(*cells: str, results: str = RESULTS, parameters: str = PARAMETERS) -> Path:
+        sources = [(parameters, ["parameters"]), (SETUP, []), *((cell, []) for cell in cells)]
+        sources += [(results, [])] if results else []
+        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        content = {
+            "cells": [_make_cell(n, source, tags) for n, (source, tags) in enumerate(sources)],
+            "metadata": {"kernelspec": kernel},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+        path = tmp_path / "cohort_report.ipynb"
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def toy_data(tmp_path: Path) -> Path:
+    """Return a data folder with two cohorts, 'first' and 'second'."""
+    folder = tmp_path / "data"
+    for name, status in (("first", "invented"), ("second", "reported")):
+        cohort = folder / "cohorts" / name
+        cohort.mkdir(parents=True)
+        (cohort / "cohort.yml").write_text(
+            f"name: {name}\ntitle: The {name} cohort\ndata_status: {status}\n", encoding="utf-8"
+        )
+    return folder
+
+
+@pytest.fixture
+def toy_notebook(write_notebook: NotebookWriter) -> Path:
+    """Return a notebook that runs to its end."""
+    return write_notebook(
+        "# A pilot\n\nOne paragraph in plain English.\n\n## Counts",
+        'display(HTML("<p>shown</p>")); display(Markdown("**bold**"))',
+    )

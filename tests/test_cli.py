@@ -1,0 +1,138 @@
+"""The command line, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+NotebookWriter = Callable[..., Path]
+
+
+def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sbwork.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
+
+
+def list_tree(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+@pytest.mark.notebook
+def test_report_makes_every_cohort_and_the_index(toy_data: Path, toy_notebook: Path) -> None:
+    out = toy_data.parent / "reports"
+    done = run("report", "--data", toy_data, "--out", out, "--notebook", toy_notebook)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    for name in ("first", "second"):
+        made = {path.name for path in (out / name).iterdir()}
+        assert made == {
+            "report.ipynb",
+            "report.html",
+            "results.json",
+            "results.csv",
+            "figures",
+            "manifest.json",
+        }
+        assert f"{name}: done" in done.stdout
+        assert f'href="{name}/report.html"' in (out / "index.html").read_text(encoding="utf-8")
+    assert not [name for name in list_tree(out) if name.startswith(".")]
+
+    again = run("report", "--data", toy_data, "--out", out, "--notebook", toy_notebook)
+    assert again.returncode == 0
+    assert again.stdout.count("unchanged") == 2
+
+
+@pytest.mark.notebook
+def test_a_failed_cohort_is_named_and_the_others_are_finished(
+    toy_data: Path, write_notebook: NotebookWriter
+) -> None:
+    broken = write_notebook("# Pilot\n\n## Counts", 'assert cohort_name != "first", "no luck"')
+    out = toy_data.parent / "reports"
+    done = run("report", "--data", toy_data, "--out", out, "--notebook", broken)
+    assert done.returncode == 1
+    assert "first: failed: cell 4 of 5, under 'Counts': AssertionError: no luck" in done.stderr
+    assert not (out / "first").exists()
+    assert (out / "second" / "report.html").is_file()
+    assert "no luck" in (out / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.notebook
+def test_bad_input_met_in_the_notebook_is_told_plainly(
+    toy_data: Path, write_notebook: NotebookWriter
+) -> None:
+    strict = write_notebook(
+        "from sbwork import InputError\n"
+        "from sbwork.errors import Problem\n"
+        'raise InputError(Problem(f"{data}/cohorts/x.csv", "row 3", "there is no column \'site\'"))'
+    )
+    out = toy_data.parent / "reports"
+    done = run("report", "first", "--data", toy_data, "--out", out, "--notebook", strict)
+    assert done.returncode == 2
+    assert f"{toy_data}/cohorts/x.csv, row 3: there is no column 'site'." in done.stderr
+    assert "cell" not in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["frist"], "there is no cohort 'frist'. Did you mean 'first'?"),
+        (["-p", "sede=3"], "the notebook has no such parameter. Did you mean 'seed'?"),
+        (["-p", "seed=three"], "'three' is given, where a whole number or nothing is wanted"),
+        (["-p", "data=x"], "this one is set by --data"),
+        (["-p", "seed"], "'seed' is not NAME=VALUE"),
+        (["--notebook", "none.ipynb"], "there is no such notebook"),
+        (["--jobs", "0"], "--jobs"),
+        (["--jbos", "2"], "--jobs"),
+    ],
+)
+def test_a_mistyped_command_runs_nothing(
+    toy_data: Path, toy_notebook: Path, arguments: list[str], told: str
+) -> None:
+    out = toy_data.parent / "reports"
+    done = run("report", "--data", toy_data, "--out", out, "--notebook", toy_notebook, *arguments)
+    assert done.returncode == 2
+    assert told in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert not out.exists()
+
+
+def test_every_cohort_file_is_read_before_anything_runs(toy_data: Path, toy_notebook: Path) -> None:
+    spec = toy_data / "cohorts" / "second" / "cohort.yml"
+    spec.write_text("name: second\ntittle: Wrong\n", encoding="utf-8")
+    out = toy_data.parent / "reports"
+    done = run("report", "--data", toy_data, "--out", out, "--notebook", toy_notebook)
+    assert done.returncode == 2
+    assert "line 2" in done.stderr
+    assert "Did you mean 'title'?" in done.stderr
+    assert not out.exists()
+
+
+def test_the_version_is_shown() -> None:
+    from sbwork import __version__
+
+    done = run("--version")
+    assert (done.returncode, done.stdout) == (0, f"sbwork {__version__}\n")
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    assert run("reprot").returncode == 2
+
+
+@pytest.mark.notebook
+def test_reports_hold_no_path_of_this_machine(toy_data: Path, toy_notebook: Path) -> None:
+    out = toy_data.parent / "reports"
+    done = run("report", "first", "--data", toy_data, "--out", out, "--notebook", toy_notebook)
+    assert done.returncode == 0, done.stderr
+    for path in out.rglob("*.*"):
+        text = path.read_text(encoding="utf-8")
+        assert str(toy_data.parent) not in text, path.name
+        assert str(Path.home()) + "/" not in text, path.name
+    manifest = json.loads((out / "first" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["parameters"]["data"] == "../../data"
