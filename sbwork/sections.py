@@ -440,8 +440,8 @@ def _list_methods(evaluation: Evaluation) -> Iterator[str]:
         yield (
             "Percentage change: 100 (after / before − 1). Relative incidence rate ratio: the "
             "area's after/before ratio divided by its control site's (Wilson 2022), with a "
-            "variance corrected for over-dispersion and a t reference. Weighted displacement difference: "
-            "Wheeler and Ratcliffe (2018)."
+            "variance corrected for over-dispersion and a t reference. Weighted displacement "
+            "difference: Wheeler and Ratcliffe (2018)."
         )
         yield (
             "Placebo distribution: the same comparison for comparable areas in which nothing was "
