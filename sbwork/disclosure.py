@@ -1,0 +1,425 @@
+"""What may be shown: small groups hidden, and whatever would give them back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sbwork.cohort import Cohort
+
+__all__ = ["suppress_findings", "suppress_table"]
+
+_PEOPLE = ("scales", "scores", "reliability")
+_INCIDENTS = ("counts", "panel", "placebo")
+_WAVES = ("before", "after")
+_NUMBERS = (
+    "estimate",
+    "ci_low",
+    "ci_high",
+    "p_value",
+    "p_adjusted",
+    "se",
+    "statistic",
+    "df",
+    "n",
+)
+_NULL = 1e-9
+_LARGEST_ATTACK = 400
+
+Place = tuple[str, str]
+Vector = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Total:
+    """A figure over several cells: how many people, and which cells."""
+
+    count: float
+    cells: frozenset[int]
+
+
+def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
+    """Hide every figure that rests on a small group, or that would give one back.
+
+    Parameters
+    ----------
+    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+        Findings of all sections.
+    cohort : Cohort
+        ``smallest_group`` (people, 10 by default) and ``smallest_count`` (incidents; 1 by
+        default, which hides none), and who is paired with whom.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy; in hidden rows every number is NaN and the note says so. Nothing else changes.
+
+    Notes
+    -----
+    Of people (sections scales, scores, reliability) a figure is hidden
+
+    1. where it rests on 1 to ``smallest_group`` - 1 people, or is a share or count of as many, or
+       of all but as many;
+    2. where it is a total whose shown parts leave 1 to ``smallest_group`` - 1 people, or let a
+       hidden part be worked out;
+    3. where it compares waves or sites and one of the groups compared is hidden.
+
+    Of incidents, a count from 1 to ``smallest_count`` - 1 is hidden with every figure built on it,
+    pooled ones included. Outcomes that are sums of other outcomes are not looked for: with a
+    ``smallest_count`` above 1, don't define such outcomes.
+
+    References
+    ----------
+    Hundepool, A., et al. (2012). Statistical Disclosure Control. Wiley, chapter 4.
+
+    Examples
+    --------
+    >>> from sbwork.estimates import Estimate
+    >>> from sbwork.results import Finding, tabulate_findings
+    >>> few = Estimate("mean", 3.5, n=4, unit="points")
+    >>> rows = tabulate_findings([Finding("scales", "trust", "a", few, period="before")])
+    >>> suppress_findings(rows, Cohort(name="pilot"))["note"].tolist()
+    ['Hidden: fewer than 10 people.']
+    """
+    people = findings["section"].isin(_PEOPLE)
+    hidden = pd.Series(False, index=findings.index)
+    for _, rows in findings[people].groupby(["section", "outcome", "estimator"], sort=False):
+        hidden.loc[rows.index] = _hide_family(rows, cohort)
+    hidden |= _hide_comparisons(findings, hidden & people, cohort)
+    few = hidden.copy()
+    hidden |= _hide_incidents(findings, cohort)
+    return _blank(_hide_response_totals(findings, cohort), few, hidden, cohort)
+
+
+def suppress_table(
+    counts: pd.DataFrame, smallest_group: int = 10, total: str = "Total"
+) -> pd.DataFrame:
+    """Add totals to a cross-table of people, and hide its small cells so that they stay hidden.
+
+    Parameters
+    ----------
+    counts : pandas.DataFrame, shape (n_rows, n_columns)
+        Whole numbers of people, without totals.
+    smallest_group : int, default 10
+        Cells from 1 to one less than this are hidden. A cell of 0 is shown.
+    total : str, default "Total"
+        Name of the row and the column of totals.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (n_rows + 1, n_columns + 1), float64
+        The table with its totals, NaN where hidden. Besides the small cells, others are hidden
+        until no row or column leaves a remainder of 1 to ``smallest_group`` - 1 people, no small
+        cell follows from the totals, and none is pinned to one value by the fact that nobody can
+        be counted less than zero times.
+
+    Raises
+    ------
+    ValueError
+        A count is negative, missing or not whole; `total` is already a name in the table.
+
+    References
+    ----------
+    Hundepool, A., et al. (2012). Statistical Disclosure Control. Wiley, chapter 4.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"before": [4, 40, 60], "after": [30, 50, 70]}, index=list("abc"))
+    >>> suppress_table(table)
+           before  after  Total
+    a         NaN    NaN   34.0
+    b         NaN    NaN   90.0
+    c        60.0   70.0  130.0
+    Total   104.0  150.0  254.0
+    """
+    plain = counts.to_numpy(dtype=np.float64)
+    if not (np.isfinite(plain).all() and (plain >= 0).all() and (plain == np.floor(plain)).all()):
+        raise ValueError("counts must be whole numbers, none missing and none below 0")
+    if total in counts.index or total in counts.columns:
+        raise ValueError(f"'{total}' is already a name in the table")
+    full = np.zeros((plain.shape[0] + 1, plain.shape[1] + 1))
+    full[:-1, :-1] = plain
+    full[-1] = full.sum(axis=0)
+    full[:, -1] = full[:, :-1].sum(axis=1)
+    lines = _list_lines(full.shape)
+    values = full.ravel()
+    hidden = (values >= 1) & (values < smallest_group)
+    small = hidden.copy()
+    while (extra := _choose_secondary(values, hidden, small, lines, smallest_group)) is not None:
+        hidden[extra] = True
+    shown = np.where(hidden, np.nan, values).reshape(full.shape)
+    return pd.DataFrame(
+        shown, index=[*counts.index, total], columns=[*counts.columns, total], dtype="float64"
+    )
+
+
+def _hide_family(rows: pd.DataFrame, cohort: Cohort) -> pd.Series:
+    """Find the rows to hide among those of one outcome and one estimator."""
+    small = cohort.smallest_group
+    places = list(zip(rows["site"], rows["period"], strict=True))
+    bases = [
+        number
+        for number, (site, period) in enumerate(places)
+        if site in cohort.sites and period != "all" and not rows["comparison"].iloc[number]
+    ]
+    hidden = np.zeros(len(rows), dtype=bool)
+    for count in _list_counts(rows):
+        known = {number: count[number] for number in bases if count[number] > 0}
+        totals = {}
+        for number, place in enumerate(places):
+            cells = _list_cells(place, [places[base] for base in bases], bases, cohort)
+            if number not in bases and cells and not rows["comparison"].iloc[number]:
+                totals[number] = _Total(count[number], frozenset(cells) & frozenset(known))
+        hidden |= (count >= 1) & (count < small)
+        secret = {number: value for number, value in known.items() if hidden[number]}
+        open_totals = {number: t for number, t in totals.items() if not hidden[number]}
+        for number in _find_telling_totals(open_totals, secret, small):
+            hidden[number] = True
+    return pd.Series(hidden, index=rows.index)
+
+
+def _list_counts(rows: pd.DataFrame) -> list[Vector]:
+    """List the numbers of people that rows tell of: the base, and the part that a share counts."""
+    n = rows["n"].fillna(0).to_numpy()
+    unit = rows["unit"].iloc[0]
+    if unit == "share":
+        part = np.round(rows["estimate"].fillna(0).to_numpy() * n)
+        return [n, part, n - part]
+    if unit == "count":
+        part = rows["estimate"].fillna(0).to_numpy()
+        return [part]
+    return [n]
+
+
+def _list_cells(
+    place: Place, bases: Sequence[Place], numbers: Sequence[int], cohort: Cohort
+) -> list[int]:
+    """List the base rows that a row over several sites or waves takes in."""
+    sites = _list_members(place[0], cohort)
+    return [
+        number
+        for number, (site, period) in zip(numbers, bases, strict=True)
+        if site in sites and place[1] in ("", "all", period)
+    ]
+
+
+def _list_members(site: str, cohort: Cohort) -> Collection[str]:
+    if site in ("", "all"):
+        return cohort.sites
+    if site == "intervention":
+        return {pair.intervention for pair in cohort.pairs}
+    if site == "control":
+        return {pair.control for pair in cohort.pairs if pair.control}
+    return {site}
+
+
+def _find_telling_totals(
+    totals: Mapping[int, _Total], secret: Mapping[int, float], small: int
+) -> set[int]:
+    """Find totals from which hidden cells follow, alone or set against one another."""
+    shown = {key: total for key, total in totals.items() if total.cells & set(secret)}
+    telling: set[int] = set()
+    while shown:
+        exposed = _find_small_remainders(shown, secret, small) or _find_solved(shown, secret)
+        if not exposed:
+            break
+        worst = min(exposed, key=lambda key: (shown[key].count, key))
+        telling.add(worst)
+        del shown[worst]
+    return telling
+
+
+def _find_small_remainders(
+    shown: Mapping[int, _Total], secret: Mapping[int, float], small: int
+) -> set[int]:
+    left = {key: total.cells & set(secret) for key, total in shown.items()}
+    exposed = set()
+    for key, cells in left.items():
+        others = [frozenset[int](), *(c for k, c in left.items() if k != key and c < cells)]
+        for inner in others:
+            remainder = sum(secret[cell] for cell in cells - inner)
+            if 1 <= remainder < small:
+                exposed.add(key)
+    return exposed
+
+
+def _find_solved(shown: Mapping[int, _Total], secret: Mapping[int, float]) -> set[int]:
+    cells = list(secret)
+    system = np.array([[float(cell in total.cells) for cell in cells] for total in shown.values()])
+    solved = {cells[i] for i in np.flatnonzero(_find_determined(system))}
+    return {key for key, total in shown.items() if total.cells & solved}
+
+
+def _find_determined(system: Vector) -> Flags:
+    """Say which unknowns of a linear system have one value only."""
+    _, singular, rows = np.linalg.svd(system, full_matrices=True)
+    rank = int((singular > _NULL * max(1.0, singular.max(initial=0))).sum())
+    free: Flags = (np.abs(rows[rank:]) > _NULL).any(axis=0)
+    return ~free
+
+
+def _hide_comparisons(findings: pd.DataFrame, hidden: pd.Series, cohort: Cohort) -> pd.Series:
+    """Find the comparisons of scales that rest on a hidden group."""
+    scales = findings["section"] == "scales"
+    secret = set(
+        zip(
+            findings.loc[hidden & scales, "outcome"],
+            findings.loc[hidden & scales, "site"],
+            findings.loc[hidden & scales, "period"],
+            strict=True,
+        )
+    )
+    compares = (findings["comparison"] != "") | (findings["site"] == "all")
+    change = scales & (compares | (findings["period"] == "change"))
+    rests = [
+        _rests_on(secret, *(str(part) for part in place), cohort=cohort)
+        for place in findings[["outcome", "site", "comparison"]].itertuples(index=False)
+    ]
+    return change & pd.Series(rests, index=findings.index, dtype=bool)
+
+
+def _rests_on(
+    secret: Collection[tuple[str, str, str]],
+    outcome: str,
+    site: str,
+    comparison: str,
+    *,
+    cohort: Cohort,
+) -> bool:
+    groups = {site, comparison} - {""}
+    if site == "all":
+        groups |= {*_list_members("intervention", cohort), *_list_members("control", cohort)}
+    periods = ("change",) if outcome == "questionnaire" else _WAVES
+    return any((outcome, group, period) in secret for group in groups for period in periods)
+
+
+def _hide_incidents(findings: pd.DataFrame, cohort: Cohort) -> pd.Series:
+    """Find small counts of incidents, and every figure of the same outcome built on them."""
+    incidents = findings["section"].isin(_INCIDENTS)
+    counted = incidents & (findings["estimator"] == "count")
+    value = findings["estimate"]
+    few = counted & (value >= 1) & (value < cohort.smallest_count)
+    found = few.copy()
+    for outcome, rows in findings[few].groupby("outcome"):
+        touched = set(rows["site"])
+        pooled = findings["site"].isin(["all", "intervention", "control"])
+        built = findings["site"].isin(touched) | findings["comparison"].isin(touched) | pooled
+        same_cell = counted & ~few & ~pooled
+        found |= incidents & (findings["outcome"] == outcome) & built & ~same_cell
+    return found
+
+
+def _hide_response_totals(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
+    """Drop the number of respondents beside a number of scores where few of them have none."""
+    left = findings["n"] - findings["estimate"]
+    telling = (findings["estimator"] == "n_scored") & left.between(1, cohort.smallest_group - 1)
+    return findings.assign(n=findings["n"].mask(telling))
+
+
+def _blank(
+    findings: pd.DataFrame, few: pd.Series, hidden: pd.Series, cohort: Cohort
+) -> pd.DataFrame:
+    people = f"Hidden: fewer than {cohort.smallest_group} people."
+    counts = f"Hidden: fewer than {cohort.smallest_count} incidents."
+    blank = findings.copy()
+    blank.loc[hidden, list(_NUMBERS)] = math.nan
+    blank.loc[hidden, "note"] = counts
+    blank.loc[few, "note"] = people
+    return blank
+
+
+def _list_lines(shape: tuple[int, int]) -> Vector:
+    """List the sums that a reader knows to be zero: the cells of a line minus its total."""
+    rows, columns = shape
+    lines = []
+    for row in range(rows):
+        line = np.zeros(shape)
+        line[row, :-1], line[row, -1] = 1.0, -1.0
+        lines.append(line.ravel())
+    for column in range(columns):
+        line = np.zeros(shape)
+        line[:-1, column], line[-1, column] = 1.0, -1.0
+        lines.append(line.ravel())
+    return np.array(lines)
+
+
+def _choose_secondary(
+    values: Vector, hidden: Flags, small: Flags, lines: Vector, smallest_group: int
+) -> int | None:
+    """Choose the next cell to hide; None when every small cell is safe."""
+    for line in lines:
+        parts = (line > 0) & hidden
+        if not hidden[line < 0].any() and 1 <= values[parts].sum() < smallest_group:
+            return _choose_beside(values, hidden, lines, np.flatnonzero(line), small)
+    if not small.any():
+        return None
+    solved = _find_solved_cells(hidden, lines)
+    exposed = np.flatnonzero(solved & small)
+    if len(exposed):
+        beside = np.flatnonzero((lines[(lines[:, solved] != 0).any(axis=1)] != 0).any(axis=0))
+        return _choose_beside(values, hidden, lines, beside, small)
+    pinned = next(_find_pinned(values, hidden, small, lines), None)
+    if pinned is None:
+        return None
+    touching = np.flatnonzero(lines[:, pinned])
+    beside = np.flatnonzero(np.abs(lines[touching]).sum(axis=0))
+    return _choose_beside(values, hidden, lines, beside, small)
+
+
+def _choose_beside(
+    values: Vector, hidden: Flags, lines: Vector, beside: NDArray[np.intp], small: Flags
+) -> int | None:
+    """Choose among shown cells: the one that leaves fewest small cells exposed, then the least.
+
+    Cells come before totals, and cells with people in them before empty ones.
+    """
+    within = set(beside.tolist())
+    shown = [cell for cell in range(len(values)) if not hidden[cell] and cell in within]
+    shown = shown or np.flatnonzero(~hidden).tolist()
+    is_total = (lines < 0).any(axis=0)
+
+    def rank(cell: int) -> tuple[int, bool, bool, float, int]:
+        trial = hidden.copy()
+        trial[cell] = True
+        left = int((_find_solved_cells(trial, lines) & small).sum())
+        return left, bool(is_total[cell]), bool(values[cell] == 0), float(values[cell]), cell
+
+    return min(shown, key=rank, default=None)
+
+
+def _find_solved_cells(hidden: Flags, lines: Vector) -> Flags:
+    solved = np.zeros(len(hidden), dtype=bool)
+    unknown = np.flatnonzero(hidden)
+    solved[unknown] = _find_determined(lines[:, unknown])
+    return solved
+
+
+def _find_pinned(
+    values: Vector,
+    hidden: Flags,
+    small: Flags,
+    lines: Vector,
+) -> Iterator[int]:
+    """Yield small cells that have one value only, because no count is below zero."""
+    from scipy.optimize import linprog
+
+    unknown = np.flatnonzero(hidden)
+    if len(unknown) > _LARGEST_ATTACK:
+        return
+    known = -lines[:, ~hidden] @ values[~hidden]
+    for position in np.flatnonzero(small[unknown]):
+        aim = np.zeros(len(unknown))
+        aim[position] = 1.0
+        ends = [
+            linprog(sign * aim, A_eq=lines[:, unknown], b_eq=known, bounds=(0, None)).fun
+            for sign in (1, -1)
+        ]
+        low, high = ends[0], -ends[1] if ends[1] is not None else math.inf
+        if low is not None and high - low < 1:
+            yield int(unknown[position])
