@@ -1,0 +1,277 @@
+"""What is personal data in a survey export: found, masked, or replaced by a keyed hash."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from sbwork.errors import InputError, Problem
+
+__all__ = [
+    "FREE_TEXT",
+    "KEY_FILE",
+    "find_personal_content",
+    "find_personal_name",
+    "hash_ids",
+    "make_key",
+    "mask_text",
+]
+
+KEY_FILE = ".sbwork-key"
+"""The file beside cohort.yml that may hold the secret for hashes."""
+
+FREE_TEXT = "free text"
+"""The kind of a column in people's own words."""
+
+_BIRTH = "date of birth"
+_DEVICE = "device or browser"
+_EMAIL = "e-mail address"
+_ID = "id of a person or of a response"
+_IP = "IP address"
+_LOCATION = "exact location"
+_NAME = "name of a person"
+_PHONE = "phone number"
+
+_SHORT_NAMES = (
+    (_EMAIL, r"\be ?mails?\b|\bmail address\b|\bcorreo\b|\bcourriel\b"),
+    (
+        _PHONE,
+        r"\b(?:tele)?phones?\b|\bmobile\b|\bcontact (?:no|number)\b|\bwhatsapp\b|\bfax\b"
+        r"|\b(?:telefon|teléfono|téléphone|handy|telefoon|tel)\b",
+    ),
+    (_IP, r"\bip\b|\bip ?addr(?:ess)?\b"),
+    (
+        _LOCATION,
+        r"\b(?:latitude|longitude|lat|lon|lng|long|geo ?(?:code|location)?|gps|easting|northing"
+        r"|uprn|what ?3 ?words|coordinates?|post ?code|zip ?code|zip|postal code|plz|street|road"
+        r"|address(?: line)?(?: \d)?|house number)\b",
+    ),
+    (
+        _DEVICE,
+        r"\b(?:user ?agent|browser|operating system|os version|resolution|device|meta ?info"
+        r"|screen ?size|fingerprint|cookie|mac address|imei)\b",
+    ),
+    (
+        _ID,
+        r"\b(?:response|respondent|participant|record|worker|assignment|hit|panel(?:ist)?|person"
+        r"|user|employee|staff|officer|collar|warrant|badge|payroll|student|patient|session"
+        r"|external|client|contact|prolific|nhs|crime|case|household)"
+        r" ?(?:ids?|pid|no|num|number|nr|ref(?:erence)?|data ?reference|key)\b"
+        r"|\b(?:id|pid|uuid|guid|token|refurl|referrer|rid|user ?name|login|nhs|nino|passport"
+        r"|national insurance|social security|ssn|seed)\b",
+    ),
+    (
+        _NAME,
+        r"^names?$|\b(?:first|last|fore|sur|family|full|given|maiden|middle|your|nick"
+        r"|respondent|participant|contact|officer|recipient) ?name\b"
+        r"|\b(?:vorname|nachname|prénom|apellidos?|nombre|signature|initials)\b",
+    ),
+    (_BIRTH, r"\b(?:date of birth|birth ?date|dob|birthday|geburtsdatum)\b"),
+    (
+        FREE_TEXT,
+        r"\b(?:comments?|feedback|remarks?|verbatim|(?:open|free|other) text|suggestions?)\b"
+        r"|\btext$",
+    ),
+)
+_QUESTIONS = (
+    (_EMAIL, r"\be ?mail address\b|\byour e ?mail\b"),
+    (_PHONE, r"\b(?:phone|mobile|telephone|contact) number\b"),
+    (_LOCATION, r"\byour (?:full |home |street |postal )?(?:address|post ?code|zip)\b"),
+    (_NAME, r"\byour (?:full |first |last |own )?name\b|\bname of respondent\b"),
+    (_BIRTH, r"\bdate of birth\b"),
+    (
+        FREE_TEXT,
+        r"\banything else\b|\bplease (?:specify|describe|explain)\b|\btell us\b|\byour own words\b",
+    ),
+)
+_MOST_WORDS = 4
+_SHORT_PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _SHORT_NAMES)
+_QUESTION_PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _QUESTIONS)
+
+_EMAIL_TEXT = re.compile(r"[\w.+%'-]{1,64} ?(?:@|\(at\)|\[at\]) ?[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
+_URL_TEXT = re.compile(r"(?:https?://|ftp://|www\.)\S{1,2000}", re.IGNORECASE)
+_BARE_URL_TEXT = re.compile(
+    r"\b[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.(?:com|org|net|co\.uk|gov\.uk|police\.uk|ac\.uk|uk|io|eu)"
+    r"\b(?:/\S{0,2000})?",
+    re.IGNORECASE,
+)
+_PHONE_TEXT = re.compile(r"(?<![\w.])(?:\+|\(?0)(?:[ ()-]{0,2}\d){8,14}(?![\w.])")
+_IP_TEXT = re.compile(
+    r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])|\b(?:[0-9a-f]{1,4}:){4,7}[0-9a-f]{1,4}\b",
+    re.IGNORECASE,
+)
+_POSTCODE_TEXT = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s{0,2}\d[ABD-HJLNP-UW-Z]{2}\b", re.IGNORECASE)
+_HANDLE_TEXT = re.compile(r"(?<![\w@.])@\w{2,50}")
+_AGENT_TEXT = re.compile(r"Mozilla/\d|AppleWebKit|iPhone OS|Android \d|Windows NT")
+_NINO_TEXT = re.compile(r"\b[A-Z]{2}\s?(?:\d{2}\s?){3}[A-D]\b", re.IGNORECASE)
+_COORDINATES_TEXT = re.compile(r"-?\d{1,3}\.\d{4,}\s?[,;]\s?-?\d{1,3}\.\d{4,}")
+_COORDINATE = re.compile(r"-?\d{1,3}[.,]\d{4,}")
+_LONG_ID = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[\w-]{8,80}|\d{9,30}")
+_PERSON_NAME = re.compile(r"[A-Z][a-zà-ÿ'-]{1,20}(?:\s[A-Z][A-Za-zà-ÿ'-]{0,20}){1,3}")
+
+_CONTENT = (
+    (_EMAIL, _EMAIL_TEXT),
+    (_DEVICE, _AGENT_TEXT),
+    (_IP, _IP_TEXT),
+    (_PHONE, _PHONE_TEXT),
+    (_LOCATION, _POSTCODE_TEXT),
+    (_LOCATION, _COORDINATES_TEXT),
+    (_ID, _NINO_TEXT),
+)
+_MASKS = (
+    ("[e-mail removed]", _EMAIL_TEXT),
+    ("[link removed]", _URL_TEXT),
+    ("[link removed]", _BARE_URL_TEXT),
+    ("[location removed]", _COORDINATES_TEXT),
+    ("[address removed]", _IP_TEXT),
+    ("[phone removed]", _PHONE_TEXT),
+    ("[postcode removed]", _POSTCODE_TEXT),
+    ("[number removed]", _NINO_TEXT),
+    ("[name removed]", _HANDLE_TEXT),
+)
+_LONGEST_VALUE = 400
+
+
+def find_personal_name(*names: str) -> str:
+    """Return the kind of personal data that a column's name or question speaks of, or "".
+
+    Examples
+    --------
+    >>> find_personal_name("RecipientLastName")
+    'name of a person'
+    >>> find_personal_name("site name")
+    ''
+    """
+    for name in names:
+        words = _split_words(name[:200])
+        short = len(words.split()) <= _MOST_WORDS
+        for kind, pattern in _SHORT_PATTERNS if short else _QUESTION_PATTERNS:
+            if pattern.search(words):
+                return kind
+    return ""
+
+
+def find_personal_content(values: Sequence[str]) -> str:
+    """Return the kind of personal data that a column's cells hold, or "".
+
+    Parameters
+    ----------
+    values : sequence of str
+        Cells of one column; empty ones count for nothing.
+
+    Returns
+    -------
+    str
+        The kind. A pattern that no answer has by chance (an e-mail address, an IP address, a
+        phone number, a postcode, a browser's name) tells by one cell; ids, coordinates, names and
+        free text only when most cells look like it.
+
+    Examples
+    --------
+    >>> find_personal_content(["3", "4", "ann@example.org"])
+    'e-mail address'
+    >>> find_personal_content(["Agree", "Disagree", "Agree"])
+    ''
+    """
+    texts = [value.strip()[:_LONGEST_VALUE] for value in values if value.strip()]
+    if not texts:
+        return ""
+    joined = "\n".join(texts)
+    for kind, pattern in _CONTENT:
+        if pattern.search(joined):
+            return kind
+    distinct = set(texts)
+    if len(texts) < 5 or len(distinct) < 0.8 * len(texts):
+        return ""
+    for kind, pattern in ((_LOCATION, _COORDINATE), (_ID, _LONG_ID), (_NAME, _PERSON_NAME)):
+        if sum(bool(pattern.fullmatch(text)) for text in distinct) > 0.8 * len(distinct):
+            return kind
+    wordy = sum(len(text.split()) >= 4 for text in distinct)
+    return FREE_TEXT if wordy > 0.4 * len(distinct) else ""
+
+
+def mask_text(text: str) -> str:
+    """Replace what points to a person: e-mails, links, phones, postcodes, @names, addresses.
+
+    Names of people in running text are not found: stories are read by a person before they are
+    published.
+
+    Examples
+    --------
+    >>> mask_text("Ring 0191 498 0123 or write to ann@example.org, DH1 5UZ")
+    'Ring [phone removed] or write to [e-mail removed], [postcode removed]'
+    """
+    text = unicodedata.normalize("NFKC", text)
+    for mask, pattern in _MASKS:
+        text = pattern.sub(mask, text)
+    return text
+
+
+def make_key(folder: Path, files: Iterable[Path]) -> bytes:
+    """Return the key for the hashes of one run: from the key file, or else from the data.
+
+    Without a key file the key is a digest of the survey files themselves. So a run on the same
+    files gives the same hashes, and nobody without those files, which hold the ids anyway, can
+    find an id by hashing guesses. With a file ``.sbwork-key`` beside cohort.yml (any secret text)
+    the hashes stay the same when files are added. The key is never written anywhere.
+
+    Parameters
+    ----------
+    folder : Path
+        The cohort's folder.
+    files : iterable of Path
+        The survey files.
+
+    Returns
+    -------
+    bytes
+        32 bytes.
+
+    Raises
+    ------
+    InputError
+        There is a key file, but it holds fewer than 16 bytes.
+    """
+    digest = hashlib.blake2b(digest_size=32, person=b"sbwork-person")
+    stored = folder / KEY_FILE
+    if stored.is_file():
+        secret = stored.read_bytes().strip()
+        if len(secret) < 16:
+            found = f"the key holds {len(secret)} bytes, too few to keep a secret"
+            raise InputError(Problem(KEY_FILE, "", found, "Write 16 characters or more, by chance"))
+        digest.update(secret)
+        return digest.digest()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.digest()
+
+
+def hash_ids(ids: Iterable[str], key: bytes) -> list[str]:
+    """Replace ids by a keyed hash (HMAC with SHA-256, cut to 64 bits); blank stays blank.
+
+    Case, spaces and a ``.0`` left behind by a spreadsheet count for nothing, so that a person is
+    the same in both waves.
+
+    Examples
+    --------
+    >>> first, second, blank = hash_ids(["ab 12", "AB12", " "], key=b"secret")
+    >>> first == second, blank
+    (True, '')
+    """
+    hashes = []
+    for written in ids:
+        plain = "".join(written.split()).casefold()
+        plain = re.sub(r"^(\d+)\.0+$", r"\1", plain)
+        digest = hmac.new(key, plain.encode(), hashlib.sha256).hexdigest()[:16]
+        hashes.append(digest if plain else "")
+    return hashes
+
+
+def _split_words(name: str) -> str:
+    """Cut a name into small words: RecipientLastName -> recipient last name."""
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    return " ".join(re.sub(r"[\W_]+", " ", name).casefold().split())

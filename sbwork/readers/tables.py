@@ -1,0 +1,190 @@
+"""Grid and RawTable: what every reader hands on, whatever the platform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sbwork.errors import InputError, Problem
+
+__all__ = ["MOST_CELLS", "MOST_COLUMNS", "Grid", "RawTable", "fold_name", "refuse_size"]
+
+MOST_COLUMNS = 10_000
+MOST_CELLS = 50_000_000
+
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Texts = np.ndarray[Any, np.dtype[np.object_]]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells of a text file or a sheet, headers included, nothing yet interpreted.
+
+    Attributes
+    ----------
+    cells : pandas.DataFrame
+        Text throughout (object columns numbered from 0); an empty cell is an empty string. Row i
+        is row i + 1 of the file as a spreadsheet shows it.
+    file : str
+        The file's name, for messages.
+    notes : tuple of str
+        What the user should know of how the file was opened.
+    """
+
+    cells: pd.DataFrame
+    file: str
+    notes: tuple[str, ...] = ()
+
+    def list_head(self, rows: int = 12) -> list[list[str]]:
+        """Return the first rows as lists of text, without spaces around the cells."""
+        head: list[list[str]] = self.cells.head(rows).to_numpy().tolist()
+        return [[str(cell).strip() for cell in row] for row in head]
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """One survey export as text: a row an answered questionnaire, a column a question.
+
+    Attributes
+    ----------
+    platform : str
+        ``"qualtrics"``, ``"limesurvey"``, ``"forms"``, ``"spss"``, ``"stata"``, ``"excel"`` or
+        ``"csv"``.
+    file : str
+        The file's name, for messages.
+    names : tuple of str
+        Column names, in file order; they may repeat.
+    labels : tuple of str
+        The question behind each column, empty where the file tells none.
+    aliases : tuple of tuple of str
+        Other names by which each column may be called.
+    cells : pandas.DataFrame
+        Text (object columns numbered from 0, as `names`); an empty cell is an empty string.
+    rows : numpy.ndarray
+        The row of the file that each row of `cells` comes from, counted from 1.
+    codes : mapping
+        Column number -> {code as text: label}, where the file holds value labels.
+    missing : mapping
+        Column number -> codes (as text) that the file declares missing.
+    left_out : mapping
+        Reason -> mask of the rows to leave out for it; no row is under two reasons.
+    record : int or None
+        The column that holds the platform's own number of the response.
+    notes : tuple of str
+        What the user should know of how the file was read.
+    """
+
+    platform: str
+    file: str
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    aliases: tuple[tuple[str, ...], ...]
+    cells: pd.DataFrame
+    rows: np.ndarray[Any, np.dtype[np.int64]]
+    codes: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    missing: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    left_out: Mapping[str, Mask] = field(default_factory=dict)
+    record: int | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> Mask:
+        """Mask of the rows that are under no reason to be left out."""
+        mask = np.ones(len(self.rows), dtype=bool)
+        for out in self.left_out.values():
+            mask &= ~out
+        return mask
+
+    def read_column(self, column: int) -> Texts:
+        """Return one column as an array of text, every row included."""
+        values: Texts = self.cells[column].to_numpy(dtype=object)
+        return values
+
+
+def fold_name(name: str) -> str:
+    """Return a name without case and without spaces, to compare it by.
+
+    Examples
+    --------
+    >>> fold_name(" Trust 1 ") == fold_name("trust1")
+    True
+    """
+    return "".join(name.split()).casefold()
+
+
+def build_table(
+    grid: Grid,
+    platform: str,
+    first: int,
+    names: Sequence[str],
+    labels: Sequence[str] = (),
+    aliases: Sequence[tuple[str, ...]] = (),
+) -> RawTable:
+    """Cut the rows of answers from a grid; rows without any answer are dropped.
+
+    Parameters
+    ----------
+    grid : Grid
+        The file's cells.
+    platform : str
+        What wrote the file.
+    first : int
+        The first row of answers, counted from 0.
+    names, labels, aliases : sequence
+        One entry a column; missing labels and aliases are empty.
+
+    Raises
+    ------
+    InputError
+        No row of answers follows the header.
+    """
+    cells = grid.cells.iloc[first:]
+    empty = np.ones(len(cells), dtype=bool)
+    for column in cells:
+        values = cells[column].to_numpy(dtype=object)
+        undecided = np.flatnonzero(empty)
+        if not len(undecided):
+            break
+        empty[undecided] = values[undecided] == ""
+    if empty.all():
+        raise InputError(
+            Problem(grid.file, "", "there is a header, but no row of answers follows it")
+        )
+    rows = np.arange(first + 1, first + 1 + len(cells), dtype=np.int64)
+    if empty.any():
+        cells, rows = cells.loc[~empty], rows[~empty]
+    width = cells.shape[1]
+    return RawTable(
+        platform=platform,
+        file=grid.file,
+        names=tuple(name or f"column {i + 1}" for i, name in enumerate(names)),
+        labels=tuple(labels) or ("",) * width,
+        aliases=tuple(aliases) or ((),) * width,
+        cells=cells,
+        rows=rows,
+        notes=grid.notes,
+    )
+
+
+def refuse_size(file: str, rows: int, columns: int) -> None:
+    """Refuse a table too large for a survey before memory is spent on it.
+
+    Raises
+    ------
+    InputError
+        More than `MOST_COLUMNS` columns or `MOST_CELLS` cells.
+
+    Examples
+    --------
+    >>> refuse_size("wave1.csv", rows=300, columns=60)
+    """
+    if columns > MOST_COLUMNS:
+        found = f"there are {columns:,} columns or more, which no survey has"
+        raise InputError(Problem(file, "", found, f"At most {MOST_COLUMNS:,} columns are read"))
+    if rows * columns > MOST_CELLS:
+        found = f"there are {rows:,} rows by {columns:,} columns, too many to read"
+        raise InputError(Problem(file, "", found, f"At most {MOST_CELLS:,} cells are read"))
