@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sbwork import figures, narrative, tables
+from sbwork.checklists import list_emmie, trend_checklist
 from sbwork.evaluation import Evaluation
-from sbwork.evidence import list_emmie, trend_checklist
 from sbwork.pictures import Picture, compose_picture
-from sbwork.results import select_findings
+from sbwork.results import find_row, select_findings
 
 if TYPE_CHECKING:
     from great_tables import GT
@@ -200,7 +200,9 @@ def present_evidence(evaluation: Evaluation) -> Section:
         blocks += ["What the next level would need:", Bullets(tuple(evidence.missing))]
     if cohort.pairs:
         blocks.append(tables.tabulate_pairs(cohort))
-    blocks.append(tables.tabulate_headings(list_emmie(cohort, evaluation.findings)))
+    blocks.append(
+        tables.tabulate_headings(list_emmie(cohort, evaluation.findings))
+    )
     return Section(blocks)
 
 
@@ -334,8 +336,6 @@ def _picture_placebos(evaluation: Evaluation) -> Iterator[Picture]:
 
 
 def _draw_placebo(ax: Any, evaluation: Evaluation, outcome: str, site: str) -> None:
-    from sbwork.results import find_row
-
     placebo, findings = evaluation.placebo, evaluation.findings
     assert placebo is not None  # noqa: S101
     drawn = placebo.distribution
