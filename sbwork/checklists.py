@@ -9,7 +9,14 @@ import pandas as pd
 
 from sbwork.cohort import Cohort
 
-__all__ = ["EMMIE_HEADINGS", "NOT_REPORTED", "TREND_ITEMS", "TrendItem", "trend_checklist"]
+__all__ = [
+    "EMMIE_HEADINGS",
+    "NOT_REPORTED",
+    "TREND_ITEMS",
+    "TrendItem",
+    "list_emmie",
+    "trend_checklist",
+]
 
 EMMIE_HEADINGS = (
     ("Effect", "Which way and how far did outcomes move, and how sure is that?"),
@@ -76,7 +83,37 @@ TREND_ITEMS = tuple(
 """Des Jarlais, Lyles and Crepaz (2004), American Journal of Public Health 94, 361-366."""
 
 
-def trend_checklist(cohort: Cohort, findings: pd.DataFrame) -> pd.DataFrame:
+def list_emmie(cohort: Cohort, findings: pd.DataFrame) -> list[tuple[str, str]]:
+    """Say what the report holds under each EMMIE heading.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The evaluation.
+    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+        Everything that was computed; a section whose numbers are all missing does not count.
+
+    Returns
+    -------
+    list of tuple of str
+        The five headings of `EMMIE_HEADINGS` in order, each with what there is, or
+        ``"Not reported"``.
+
+    Examples
+    --------
+    >>> from sbwork.results import combine_findings
+    >>> list_emmie(Cohort(name="pilot"), combine_findings([]))[0]
+    ('Effect', 'Not reported')
+    """
+    facts = _gather_facts(cohort, findings)
+    held = (_hold_effect, _hold_mechanism, _hold_moderators, _hold_work, _hold_costs)
+    return [
+        (heading, hold(facts) or NOT_REPORTED)
+        for (heading, _), hold in zip(EMMIE_HEADINGS, held, strict=True)
+    ]
+
+
+def trend_checklist(cohort: Cohort, findings: pd.DataFrame) -> list[tuple[str, str]]:
     """Say where the report holds each item of the TREND checklist, or that it does not.
 
     Parameters
@@ -88,33 +125,24 @@ def trend_checklist(cohort: Cohort, findings: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    pandas.DataFrame, shape (22, 4)
-        ``number`` (1 to 22), ``topic``, ``item``, and ``where``: the part of the report, or
-        ``"Not reported"``.
+    list of tuple of str
+        The 22 items of `TREND_ITEMS` in order, each with its number and the part of the report
+        that holds it, or ``"Not reported"``.
 
     Examples
     --------
     >>> from sbwork.results import combine_findings
-    >>> checklist = trend_checklist(Cohort(name="pilot"), combine_findings([]))
-    >>> int((checklist["where"] == "Not reported").sum()) > 10
-    True
+    >>> trend_checklist(Cohort(name="pilot", summary="A pilot."), combine_findings([]))[1]
+    ('2. Why the programme was tried, and the theory behind it', 'Summary of the cohort')
     """
-    known = findings[findings["estimate"].notna()]
-    facts = _Facts(
-        cohort,
-        sections=frozenset(known["section"].astype(str)),
-        estimators=frozenset(known["estimator"].astype(str)),
-    )
-    rows = [
-        {
-            "number": item.number,
-            "topic": item.topic,
-            "item": item.item,
-            "where": _PLACES[item.number](facts) if item.number in _PLACES else NOT_REPORTED,
-        }
+    facts = _gather_facts(cohort, findings)
+    return [
+        (
+            f"{item.number}. {item.item}",
+            _PLACES[item.number](facts) if item.number in _PLACES else NOT_REPORTED,
+        )
         for item in TREND_ITEMS
     ]
-    return pd.DataFrame(rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +150,59 @@ class _Facts:
     cohort: Cohort
     sections: frozenset[str]
     estimators: frozenset[str]
+
+
+def _gather_facts(cohort: Cohort, findings: pd.DataFrame) -> _Facts:
+    known = findings[findings["estimate"].notna()]
+    return _Facts(
+        cohort,
+        sections=frozenset(known["section"].astype(str)),
+        estimators=frozenset(known["estimator"].astype(str)),
+    )
+
+
+def _hold_effect(facts: _Facts) -> str:
+    parts = []
+    if "counts" in facts.sections:
+        parts.append("incident counts beside control sites" if _is_paired(facts) else "counts")
+    if "scales" in facts.sections:
+        parts.append("residents' scales by wave and site")
+    if "placebo" in facts.sections:
+        parts.append("the same comparison where nothing was done")
+    if "reported" in facts.sections:
+        parts.append("figures as reported by others, which can not be checked")
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _hold_mechanism(facts: _Facts) -> str:
+    if "mechanism" in facts.sections:
+        return "A model of the steps between residents' scales and outcomes."
+    if "scales" in facts.sections or facts.cohort.stories:
+        return "Residents' scales and stories bear on it; the steps themselves were not tested."
+    return ""
+
+
+def _hold_moderators(facts: _Facts) -> str:
+    if len(facts.cohort.pairs) > 1 and facts.sections & {"counts", "scales"}:
+        return "Each pair of sites is shown by itself; what made them differ was not tested."
+    return ""
+
+
+def _hold_work(facts: _Facts) -> str:
+    if facts.cohort.rehearsal:
+        return "Nothing was done in any site: this is a rehearsal."
+    events = len(facts.cohort.engagement)
+    return f"The engagement log lists {events} event{'s' * (events != 1)}." if events else ""
+
+
+def _hold_costs(facts: _Facts) -> str:
+    priced = [event for event in facts.cohort.engagement if event.money is not None]
+    return "Money in the engagement log; no costs were set against benefits." if priced else ""
+
+
+def _is_paired(facts: _Facts) -> bool:
+    return any(pair.control for pair in facts.cohort.pairs)
 
 
 def _find_part(has: Callable[[_Facts], object], where: str) -> Callable[[_Facts], str]:

@@ -382,13 +382,14 @@ def _choose_beside(
     within = set(beside.tolist())
     shown = [cell for cell in range(len(values)) if not hidden[cell] and cell in within]
     shown = shown or np.flatnonzero(~hidden).tolist()
-    is_total = (lines < 0).any(axis=0)
+    totals = set(np.flatnonzero(lines.min(axis=0) < 0).tolist())
 
     def rank(cell: int) -> tuple[int, bool, bool, float, int]:
         trial = hidden.copy()
         trial[cell] = True
         left = int((_find_solved_cells(trial, lines) & small).sum())
-        return left, bool(is_total[cell]), bool(values[cell] == 0), float(values[cell]), cell
+        people = float(values[cell])
+        return left, cell in totals, people == 0, people, cell
 
     return min(shown, key=rank, default=None)
 
