@@ -1,0 +1,208 @@
+"""Where one change stands among the changes of areas in which nothing was done."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["SMALLEST_POOL", "Rank", "rank_change", "rank_difference"]
+
+SMALLEST_POOL = 19
+"""With fewer areas than this a p of .05 can not be reached: 1 / (19 + 1) = .05."""
+
+FEWEST_PAIRS = 100
+"""The tolerance of the starting gap is widened until this many placebo pairs are within it."""
+
+MOST_PAIRS = 4_000_000
+"""More pairs than this are not formed at once: areas are thinned at random, by the seed."""
+
+Ints = npt.NDArray[np.intp]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rank:
+    """The place of one change among placebo changes.
+
+    Attributes
+    ----------
+    p_value : float
+        Two-sided, by randomisation: the share of all ways to give out the parts among the areas
+        that yield a change at least as far from the middle, the real one among them.
+    share : float
+        Share of the placebo changes, the real site left out, at least as far from their middle.
+    n_areas : int
+        Distinct placebo areas in use.
+    gap : float
+        Widest difference allowed between the starting gap of a placebo pair (log of the ratio of
+        its counts before) and that of the real one; NaN for a site without control.
+    changes : ndarray of float, shape (n_changes,)
+        The placebo changes: log ratios.
+    treated, control : ndarray of int, shape (n_changes,)
+        Positions of the areas that make each; `control` is empty for a site without control.
+    """
+
+    p_value: float
+    share: float
+    n_areas: int
+    gap: float
+    changes: Floats
+    treated: Ints
+    control: Ints
+
+
+def rank_change(
+    own: float, own_before: float, changes: npt.ArrayLike, before: npt.ArrayLike, size_ratio: float
+) -> Rank:
+    """Rank the change of one site among the changes of areas of its size.
+
+    Parameters
+    ----------
+    own, own_before : float
+        The site's log ratio of after to before, and its count before.
+    changes, before : array-like of float, shape (n_areas,)
+        The same for the areas in which nothing was done; finite.
+    size_ratio : float
+        Areas count as of its size up to this many times as large or as small before.
+
+    Returns
+    -------
+    Rank
+        With p = rank / (n_areas + 1). Distance is taken from the median of all, the site's own
+        change included, so that every area is treated alike.
+
+    References
+    ----------
+    Abadie, A., Diamond, A., & Hainmueller, J. (2010). Synthetic control methods for comparative
+    case studies. Journal of the American Statistical Association 105, 493-505.
+
+    Examples
+    --------
+    >>> rank_change(-3.0, 50, [0.1, -0.1, 0.0], [50, 50, 50], 1.5).p_value
+    0.25
+    """
+    size = np.log(np.asarray(before, dtype=float))
+    near = np.flatnonzero(np.abs(size - math.log(own_before)) <= math.log(size_ratio) + 1e-12)
+    pool = np.asarray(changes, dtype=float)[near]
+    none = np.empty(0, dtype=np.intp)
+    if not pool.size:
+        return Rank(math.nan, math.nan, 0, math.nan, pool, near, none)
+    p_value = _share_as_far(np.append(pool, own), own)
+    share = _share_as_far(pool, own)
+    return Rank(p_value, share, pool.size, math.nan, pool, near, none)
+
+
+def rank_difference(
+    own: tuple[float, float],
+    own_before: tuple[float, float],
+    changes: npt.ArrayLike,
+    before: npt.ArrayLike,
+    size_ratio: float,
+    *,
+    gap: float = 0.1,
+    seed: int = 0,
+) -> Rank:
+    """Rank a site's change less its control's among such differences between like areas.
+
+    Parameters
+    ----------
+    own, own_before : tuple of float
+        Log ratios of after to before, and counts before: the site's and its control's.
+    changes, before : array-like of float, shape (n_areas,)
+        The same for the areas in which nothing was done; finite, counts above 0.
+    size_ratio : float
+        An area may stand in for the site, or for its control, up to this many times as large or
+        as small before.
+    gap : float, default .1
+        A pair of areas is like the real pair when the log ratio of its counts before is within
+        `gap` of the real pair's; doubled until there are 100 such pairs, or all are in.
+    seed : int, default 0
+        Used only where more than four million pairs would be formed.
+
+    Returns
+    -------
+    Rank
+        `share` counts ordered pairs of distinct placebo areas. The p value adds the real site
+        and its control to the areas, each able to take the other areas' parts: under no effect
+        each of those ordered pairs was as likely to be the real one, so that dependence between
+        pairs that share an area does no harm.
+
+    Notes
+    -----
+    Ranking the real pair among the placebo pairs alone rejects too often when areas are few
+    (6.7% at a nominal 5% with 19 areas), since pairs are many but areas are not. And where a
+    control was picked for being like the site before, its chance high or low before is like the
+    site's, so that the real pair varies less than pairs at large and the p value comes out too
+    high (2% at a nominal 5%); hence the condition on the starting gap, which also gives placebo
+    pairs the same regression to the mean as the real one. ``sbwork.simulation`` measures both.
+
+    References
+    ----------
+    Abadie, A., Diamond, A., & Hainmueller, J. (2010). Synthetic control methods for comparative
+    case studies. Journal of the American Statistical Association 105, 493-505.
+    Ernst, M. D. (2004). Permutation methods: a basis for exact inference. Statistical Science
+    19, 676-685.
+    Hennessy, J., Dasgupta, T., Miratrix, L., Pattanayak, C., & Sarkar, P. (2016). A conditional
+    randomization test to account for covariate imbalance in randomized experiments. Journal of
+    Causal Inference 4, 61-80.
+
+    Examples
+    --------
+    >>> steps = np.linspace(-0.2, 0.2, 40)
+    >>> rank = rank_difference((-0.5, 0.5), (50, 50), steps, np.full(40, 50), 1.5)
+    >>> rank.n_areas, rank.share, round(rank.p_value, 6)
+    (40, 0.0, 0.001161)
+    """
+    everyone = np.concatenate([own, np.asarray(changes, dtype=float)])
+    size = np.log(np.concatenate([own_before, np.asarray(before, dtype=float)]))
+    limit = math.log(size_ratio) + 1e-12
+    pools = [np.flatnonzero(np.abs(size - size[part]) <= limit) for part in (0, 1)]
+    treated, control = _thin(pools[0], pools[1], seed)
+    starts = np.subtract.outer(size[treated], size[control]) - (size[0] - size[1])
+    starts[np.equal.outer(treated, control)] = np.inf
+    placebo = np.logical_and.outer(treated > 1, control > 1)
+    gap = _widen(np.abs(starts[placebo]), gap)
+    like = np.abs(starts) <= gap
+    differences = np.subtract.outer(everyone[treated], everyone[control])
+    own_difference = float(everyone[0] - everyone[1])
+    rows, columns = np.nonzero(like & placebo)
+    pairs = differences[rows, columns]
+    positions = treated[rows] - 2, control[columns] - 2
+    if not pairs.size:
+        return Rank(math.nan, math.nan, 0, gap, pairs, *positions)
+    return Rank(
+        p_value=_share_as_far(differences[like], own_difference),
+        share=_share_as_far(pairs, own_difference),
+        n_areas=int(np.unique(np.concatenate(positions)).size),
+        gap=gap,
+        changes=pairs,
+        treated=positions[0],
+        control=positions[1],
+    )
+
+
+def _share_as_far(pool: Floats, own: float) -> float:
+    middle = float(np.median(pool))
+    return float(np.mean(np.abs(pool - middle) >= abs(own - middle) - 1e-12))
+
+
+def _widen(gaps: Floats, gap: float) -> float:
+    finite = np.sort(gaps[np.isfinite(gaps)])
+    wanted = finite[min(FEWEST_PAIRS, finite.size) - 1] if finite.size else 0.0
+    while gap < wanted:
+        gap *= 2
+    return gap + 1e-12
+
+
+def _thin(treated: Ints, control: Ints, seed: int) -> tuple[Ints, Ints]:
+    """Keep so many areas that their pairs can be formed; the real site and control come first."""
+    most = math.isqrt(MOST_PAIRS)
+    if treated.size * control.size <= MOST_PAIRS:
+        return treated, control
+    everyone = np.union1d(treated, control)
+    rng = np.random.default_rng(seed)
+    kept = np.union1d([0, 1], rng.choice(everyone, size=min(most, everyone.size), replace=False))
+    return np.intersect1d(treated, kept), np.intersect1d(control, kept)

@@ -1,0 +1,373 @@
+"""Changes in incident counts: within one site, and of a site beside its control."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from sbwork.estimates.estimate import Estimate
+
+__all__ = [
+    "Change",
+    "correct_dispersion",
+    "estimate_dispersion",
+    "estimate_incidents_avoided",
+    "estimate_percentage_change",
+    "estimate_relative_effect_size",
+    "estimate_rirr",
+    "estimate_smallest_detectable_rirr",
+    "find_critical_value",
+    "find_p_value",
+]
+
+Change: TypeAlias = tuple[float, float]
+"""A count before and a count after."""
+
+
+def estimate_dispersion(*cells: npt.ArrayLike) -> Estimate:
+    """Estimate how much more months vary than Poisson counts would.
+
+    Parameters
+    ----------
+    *cells : array-like of float, shape (n_months,)
+        The monthly counts of each cell (a site in a period); lengths may differ.
+
+    Returns
+    -------
+    Estimate
+        ``"dispersion"``, a ratio: the sum over cells of (months - 1) s²/mean, divided by
+        `df` = sum of (months - 1). On cells of equal length it is the Pearson dispersion of the
+        quasi-Poisson GLM with one mean a cell. Unfloored: see `correct_dispersion`. A cell in
+        which nothing happened says nothing about spread and is left out, with its months.
+
+    References
+    ----------
+    Wilson, D. B. (2022). The relative incident rate ratio effect size for count-based impact
+    evaluations. Journal of Quantitative Criminology 38, 323-341.
+    McCullagh, P., & Nelder, J. A. (1989). Generalized Linear Models, 2nd ed., section 6.2.
+
+    Examples
+    --------
+    >>> round(estimate_dispersion([18, 35, 25], [14, 25, 20]).estimate, 4)
+    2.175
+    """
+    pearson, df, months = 0.0, 0, 0
+    for cell in cells:
+        counts = np.asarray(cell, dtype=float)
+        months = max(months, counts.size)
+        mean = float(counts.mean()) if counts.size else 0.0
+        if mean > 0:
+            pearson += float(((counts - mean) ** 2).sum()) / mean
+            df += counts.size - 1
+    if months < 2:
+        note = "A single month on each side cannot show how much the months vary among themselves."
+        return Estimate("dispersion", unit="ratio", note=note)
+    if df == 0:
+        return Estimate("dispersion", unit="ratio", note="No incident in any month.")
+    return Estimate("dispersion", pearson / df, df=float(df), unit="ratio")
+
+
+def correct_dispersion(dispersion: Estimate) -> Change:
+    """Return the factor and the degrees of freedom that a variance is corrected with.
+
+    Parameters
+    ----------
+    dispersion : Estimate
+        From `estimate_dispersion`.
+
+    Returns
+    -------
+    tuple of float
+        The factor, never below 1, and the degrees of freedom of the t distribution; ``(1, inf)``,
+        the plain Poisson case, where the dispersion could not be estimated.
+
+    Examples
+    --------
+    >>> correct_dispersion(estimate_dispersion([5, 5], [7, 7]))
+    (1.0, 2.0)
+    """
+    if math.isnan(dispersion.estimate):
+        return 1.0, math.inf
+    return max(1.0, dispersion.estimate), dispersion.df
+
+
+def estimate_percentage_change(
+    before: float,
+    after: float,
+    *,
+    months: Change = (1, 1),
+    dispersion: float = 1.0,
+    df: float = math.inf,
+    ci_level: float = 0.95,
+) -> Estimate:
+    """Estimate the percentage change of a count, 100 (after / before - 1).
+
+    Parameters
+    ----------
+    before, after : float
+        Incidents in each period.
+    months : tuple of float, default (1, 1)
+        The length of each period; where lengths differ, rates a month are compared.
+    dispersion : float, default 1
+        Factor on the Poisson variance.
+    df : float, default infinity
+        Degrees of freedom of the t distribution that the interval uses.
+    ci_level : float, default .95
+        Level of the interval.
+
+    Returns
+    -------
+    Estimate
+        ``"percentage_change"`` in percent; `se` and `statistic` are of the log ratio, whose
+        variance is dispersion x (1/before + 1/after). With nothing before it is undefined. With
+        nothing after it is -100 without an interval.
+
+    Examples
+    --------
+    >>> estimate_percentage_change(200, 138).estimate
+    -31.0...
+    """
+    name, unit, total = "percentage_change", "percent", before + after
+    if before == 0:
+        found = "nothing was recorded in either period" if after == 0 else "none before"
+        note = f"A percentage change is undefined: {found}."
+        return Estimate(name, unit=unit, n=total, note=note)
+    if after == 0:
+        note = "None after: the change is -100%, and no interval can be given."
+        return Estimate(name, -100.0, unit=unit, n=total, note=note)
+    log_ratio = math.log(after / months[1]) - math.log(before / months[0])
+    se = math.sqrt(dispersion * (1 / before + 1 / after))
+    plain = _estimate_ratio(name, log_ratio, se, df, ci_level)
+    return replace(
+        plain,
+        estimate=100 * (after * months[0] / (before * months[1]) - 1),
+        ci_low=100 * (plain.ci_low - 1),
+        ci_high=100 * (plain.ci_high - 1),
+        unit=unit,
+        n=total,
+    )
+
+
+def estimate_rirr(
+    treated: Change,
+    control: Change,
+    *,
+    months: Change = (1, 1),
+    dispersion: float = 1.0,
+    df: float = math.inf,
+    ci_level: float = 0.95,
+    estimator: str = "rirr",
+) -> Estimate:
+    """Estimate the relative incidence rate ratio of a site beside its control.
+
+    Parameters
+    ----------
+    treated, control : tuple of float
+        Incidents before and after in the intervention site and in its control.
+    months : tuple of float, default (1, 1)
+        The length of the two periods. The same periods hold for both sites, so that their
+        lengths cancel; they are taken so that a caller need not know.
+    dispersion, df, ci_level : float
+        As in `estimate_percentage_change`.
+    estimator : str, default "rirr"
+        The name that the estimate bears.
+
+    Returns
+    -------
+    Estimate
+        A ratio: exp L with L = ln(T1/T0) - ln(C1/C0) and variance
+        dispersion x (1/T0 + 1/T1 + 1/C0 + 1/C1). Below 1 the site fell beside its control.
+        `se` and `statistic` are of L. Missing where one of the four counts is 0.
+
+    References
+    ----------
+    Wilson, D. B. (2022). The relative incident rate ratio effect size for count-based impact
+    evaluations. Journal of Quantitative Criminology 38, 323-341.
+
+    Examples
+    --------
+    >>> rirr = estimate_rirr((50, 30), (60, 55))
+    >>> round(rirr.estimate, 4), round(rirr.ci_low, 4), round(rirr.ci_high, 4)
+    (0.6545, 0.3657, 1.1714)
+    """
+    total = float(sum(treated) + sum(control))
+    cells = {
+        "before in the site": treated[0],
+        "after in the site": treated[1],
+        "before in the control site": control[0],
+        "after in the control site": control[1],
+    }
+    empty = [cell for cell, count in cells.items() if count == 0]
+    if empty:
+        note = f"No incident {' nor '.join(empty)}: a ratio that rests on a count of 0 is undefined"
+        note += ". The WDD is defined all the same."
+        return Estimate(estimator, unit="ratio", n=total, note=note)
+    lengths = math.log(months[0] / months[1])
+    log_treated = math.log(treated[1] / treated[0]) + lengths
+    log_control = math.log(control[1] / control[0]) + lengths
+    se = math.sqrt(dispersion * sum(1 / count for count in cells.values()))
+    ratio = _estimate_ratio(estimator, log_treated - log_control, se, df, ci_level)
+    return replace(ratio, n=total)
+
+
+def estimate_relative_effect_size(rirr: Estimate) -> Estimate:
+    """Turn an RIRR over: Welsh and Farrington's relative effect size, 1 / RIRR.
+
+    Parameters
+    ----------
+    rirr : Estimate
+        From `estimate_rirr`.
+
+    Returns
+    -------
+    Estimate
+        ``"relative_effect_size"``; above 1 the site fell beside its control, so it points the
+        other way from the RIRR.
+
+    References
+    ----------
+    Welsh, B. C., & Farrington, D. P. (2009). Public area CCTV and crime prevention: an updated
+    systematic review and meta-analysis. Justice Quarterly 26(4), 716-745.
+
+    Examples
+    --------
+    >>> estimate_relative_effect_size(estimate_rirr((100, 50), (100, 100))).estimate
+    2.0
+    """
+    name = "relative_effect_size"
+    if math.isnan(rirr.estimate):
+        return replace(rirr, estimator=name)
+    return replace(
+        rirr,
+        estimator=name,
+        estimate=1 / rirr.estimate,
+        ci_low=1 / rirr.ci_high,
+        ci_high=1 / rirr.ci_low,
+        statistic=-rirr.statistic,
+        note="1 / RIRR: above 1, the site fell beside its control.",
+    )
+
+
+def estimate_incidents_avoided(after: float, rirr: Estimate) -> Estimate:
+    """Estimate how many incidents fewer than expected from the control's change there were.
+
+    Parameters
+    ----------
+    after : float
+        Incidents after in the intervention site, T1.
+    rirr : Estimate
+        The site beside its control, with the interval to be carried over.
+
+    Returns
+    -------
+    Estimate
+        ``"incidents_avoided"``: the expected count T0 x C1/C0 less the count found, which is
+        T1 (1/RIRR - 1). The interval is that of the RIRR put into the same formula, with the
+        count found taken as given. Negative where there were more than expected.
+
+    Examples
+    --------
+    >>> round(estimate_incidents_avoided(30, estimate_rirr((50, 30), (60, 55))).estimate, 6)
+    15.833333
+    """
+    name = "incidents_avoided"
+    if math.isnan(rirr.estimate):
+        return Estimate(name, unit="incidents", note=rirr.note)
+    low, middle, high = (
+        after * (1 / ratio - 1) for ratio in (rirr.ci_high, rirr.estimate, rirr.ci_low)
+    )
+    note = (
+        "The count expected from the control site's change, less the count found; the interval "
+        "is the RIRR's, put into the same sum. Negative: more than expected."
+    )
+    return Estimate(
+        name,
+        middle,
+        ci_low=low,
+        ci_high=high,
+        ci_level=rirr.ci_level,
+        p_value=rirr.p_value,
+        df=rirr.df,
+        n=rirr.n,
+        unit="incidents",
+        note=note,
+    )
+
+
+def estimate_smallest_detectable_rirr(
+    counts: Sequence[float], *, dispersion: float = 1.0, power: float = 0.8, ci_level: float = 0.95
+) -> Estimate:
+    """Estimate the smallest fall that these counts could have shown.
+
+    Parameters
+    ----------
+    counts : sequence of float
+        The four counts: before and after, in the site and in its control.
+    dispersion : float, default 1
+        Factor on the Poisson variance.
+    power : float, default .8
+        How often a true change of that size would be found.
+    ci_level : float, default .95
+        One less the share of false positives, two-sided.
+
+    Returns
+    -------
+    Estimate
+        ``"smallest_detectable_rirr"``: exp(-(z.975 + z.80) sqrt(dispersion x sum 1/n)). A true
+        RIRR nearer to 1 would be missed more than one time in five.
+
+    Examples
+    --------
+    >>> round(estimate_smallest_detectable_rirr([240, 240, 240, 240]).estimate, 4)
+    0.6965
+    """
+    from scipy.special import ndtri
+
+    name = "smallest_detectable_rirr"
+    if min(counts) <= 0:
+        note = "One of the counts is 0, so the precision of a ratio can not be worked out."
+        return Estimate(name, unit="ratio", note=note)
+    se = math.sqrt(dispersion * sum(1 / count for count in counts))
+    z = float(ndtri(0.5 + ci_level / 2) + ndtri(power))
+    note = f"A true fall smaller than this would be missed more often than {1 - power:.0%}."
+    return Estimate(name, math.exp(-z * se), se=se, unit="ratio", n=float(sum(counts)), note=note)
+
+
+def _estimate_ratio(
+    estimator: str, log_ratio: float, se: float, df: float, ci_level: float
+) -> Estimate:
+    statistic = log_ratio / se
+    margin = find_critical_value(df, ci_level) * se
+    return Estimate(
+        estimator,
+        math.exp(log_ratio),
+        ci_low=math.exp(log_ratio - margin),
+        ci_high=math.exp(log_ratio + margin),
+        ci_level=ci_level,
+        p_value=find_p_value(statistic, df),
+        se=se,
+        statistic=statistic,
+        df=df,
+        unit="ratio",
+    )
+
+
+def find_critical_value(df: float, ci_level: float = 0.95) -> float:
+    """Return the two-sided critical value of t; of the normal where `df` is infinite."""
+    from scipy.special import ndtri, stdtrit
+
+    tail = 0.5 + ci_level / 2
+    return float(ndtri(tail) if math.isinf(df) else stdtrit(df, tail))
+
+
+def find_p_value(statistic: float, df: float) -> float:
+    """Return the two-sided p of a t statistic; of a z statistic where `df` is infinite."""
+    from scipy.special import ndtr, stdtr
+
+    tail = -abs(statistic)
+    return float(2 * (ndtr(tail) if math.isinf(df) else stdtr(df, tail)))

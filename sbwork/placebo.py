@@ -1,0 +1,359 @@
+"""The same estimate where nothing happened: how often areas left alone changed as much."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sbwork.cohort import Cohort, Pair
+from sbwork.estimates import Estimate
+from sbwork.estimates.ranks import SMALLEST_POOL, Rank, rank_change, rank_difference
+from sbwork.incidents import Incidents
+from sbwork.results import Finding, combine_findings, tabulate_findings
+from sbwork.windows import MAIN, Window, list_windows, match_months, shift_month, shift_window
+
+__all__ = ["DISTRIBUTION_COLUMNS", "Placebo", "compare_placebos"]
+
+SECTION = "placebo"
+
+MOST_CHANGES = 20_000
+"""Placebo changes kept in the distribution of one pair; ranks use all of them."""
+
+DISTRIBUTION_COLUMNS = (
+    "outcome",
+    "pair",
+    "kind",
+    "area",
+    "comparison",
+    "shift",
+    "log_rirr",
+    "percent_change",
+)
+"""The columns of the distribution, in order."""
+
+SPACE_ESTIMATORS = {
+    "placebo_observed": "percent",
+    "placebo_p": "p",
+    "placebo_areas": "count",
+    "placebo_pairs": "count",
+    "placebo_share_as_large": "share",
+    "placebo_low": "percent",
+    "placebo_high": "percent",
+}
+"""What is found of a pair among areas, with its unit."""
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Placebo:
+    """Where each pair stands among areas, and times, in which nothing was done.
+
+    Attributes
+    ----------
+    findings : pandas.DataFrame
+        Findings of section ``"placebo"``, period ``"change"``: see `compare_placebos`.
+    distribution : pandas.DataFrame
+        One row a placebo change: ``outcome``; ``pair`` (the intervention site); ``kind``,
+        ``"space"`` or ``"time"``; ``area`` and ``comparison`` (the area in the site's part and
+        the one in the control's; empty without control); ``shift`` (months by which the window
+        was moved, 0 in space); ``log_rirr``; ``percent_change``, 100 (exp(log_rirr) - 1). At
+        most 20,000 rows a pair and outcome, drawn with the cohort's seed.
+    """
+
+    findings: pd.DataFrame
+    distribution: pd.DataFrame
+
+
+def compare_placebos(incidents: Incidents, cohort: Cohort) -> Placebo:
+    """Place each pair among all like pairs of areas in which nothing was done.
+
+    Parameters
+    ----------
+    incidents : Incidents
+        Counts by site and by area, outcome and month.
+    cohort : Cohort
+        Names the pairs, the periods, the size ratio of comparable areas and the seed.
+
+    Returns
+    -------
+    Placebo
+        Its findings, for each pair and outcome:
+
+        - ``placebo_observed``: the pair's own relative change, 100 (RIRR - 1), in percent.
+        - ``placebo_p``: two-sided randomisation p (see `sbwork.estimates.ranks`); missing with
+          fewer than 19 areas.
+        - ``placebo_areas``, ``placebo_pairs``: areas in use, ordered pairs that they make.
+        - ``placebo_share_as_large``: share of the placebo changes as far from their middle as
+          the pair's own.
+        - ``placebo_low``, ``placebo_high``: the range that holds the middle 95% of them.
+        - ``placebo_time_contrasts``, ``placebo_time_share_as_large``: the same pair with the
+          window moved to earlier times, wholly before the start.
+
+        Without a control site, the site's own change is placed among the areas' changes.
+
+    Notes
+    -----
+    A comparable area overlaps no site of the cohort, has every month of the window, and was up
+    to ``cohort.placebo.size_ratio`` times as large or as small before, in the same outcome and
+    months; a placebo pair started as unequal as the real one. An area with no incident on one
+    side enters with half an incident added on both, so that it counts as a large change rather
+    than none.
+
+    References
+    ----------
+    Abadie, A., Diamond, A., & Hainmueller, J. (2010). Synthetic control methods for comparative
+    case studies. Journal of the American Statistical Association 105, 493-505.
+    """
+    if cohort.periods is None:
+        return Placebo(combine_findings([]), _tabulate([]))
+    window = list_windows(cohort.periods, ())[0]
+    findings: list[Finding] = []
+    frames: list[pd.DataFrame] = []
+    outcomes = list(dict.fromkeys(incidents.sites["outcome"]))
+    for outcome in outcomes:
+        sites = _spread(incidents.sites, outcome, "site")
+        areas = _spread(_list_free_areas(incidents.areas), outcome, "area")
+        for pair in cohort.pairs:
+            place = _Place(outcome, pair, sites, areas, window, cohort)
+            found, changes = _compare_in_space(place)
+            findings += [_find(place, estimate) for estimate in found]
+            frames.append(changes)
+            found, changes = _compare_in_time(place)
+            findings += [_find(place, estimate) for estimate in found]
+            frames.append(changes)
+    return Placebo(tabulate_findings(findings), _tabulate(frames))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One pair and outcome, with the counts it is placed among (months by areas)."""
+
+    outcome: str
+    pair: Pair
+    sites: pd.DataFrame
+    areas: pd.DataFrame
+    window: Window
+    cohort: Cohort
+
+    @property
+    def compared(self) -> list[str]:
+        """The sites whose changes are compared: the site, and its control if there is one."""
+        return [site for site in (self.pair.intervention, self.pair.control) if site]
+
+    def match(self, window: Window) -> Window:
+        """Keep the months of `window` that all compared sites have."""
+        known = self.sites.reindex(columns=list(self.pair.sites)).notna().all(axis=1)
+        return match_months(window, set(known.index[known]))
+
+    def sum_sites(self, window: Window) -> tuple[Array, Array]:
+        """Sum the compared sites before and after."""
+        sums = [
+            self.sites.reindex(index=list(side), columns=self.compared).to_numpy().sum(axis=0)
+            for side in (window.before, window.after)
+        ]
+        return sums[0], sums[1]
+
+
+def _compare_in_space(place: _Place) -> tuple[list[Estimate], pd.DataFrame]:
+    window = place.match(place.window)
+    if not min(window.lengths):
+        return _leave_out("The data hold no months to compare on both sides."), _tabulate([])
+    before, after = place.sum_sites(window)
+    if not (before.all() and after.all()):
+        reason = "One of the counts of the pair is 0, so it has no ratio that could be placed."
+        return _leave_out(reason), _tabulate([])
+    own = np.log(after / before) - math.log(window.lengths[1] / window.lengths[0])
+    sums = [
+        place.areas.reindex(index=list(side)).to_numpy().sum(axis=0)
+        for side in (window.before, window.after)
+    ]
+    usable = np.flatnonzero(np.isfinite(sums[0]) & np.isfinite(sums[1]) & (sums[0] > 0))
+    starts, ends = sums[0][usable], sums[1][usable]
+    half = np.where(ends == 0, 0.5, 0.0)
+    changes = np.log((ends + half) / (starts + half))
+    changes -= math.log(window.lengths[1] / window.lengths[0])
+    ratio = place.cohort.placebo.size_ratio
+    if place.pair.control is None:
+        rank = rank_change(float(own[0]), float(before[0]), changes, starts, ratio)
+        observed = float(own[0])
+    else:
+        rank = rank_difference(
+            (own[0], own[1]),
+            (before[0], before[1]),
+            changes,
+            starts,
+            ratio,
+            seed=place.cohort.seed,
+        )
+        observed = float(own[0] - own[1])
+    names = place.areas.columns.to_numpy(dtype=object)[usable]
+    return _describe_rank(rank, observed, place), _lay_out(rank, names, place)
+
+
+def _describe_rank(rank: Rank, observed: float, place: _Place) -> list[Estimate]:
+    group = place.cohort.placebo.group_by
+    n = float(rank.n_areas)
+    said = (
+        f"{rank.n_areas} areas ({group}) of like size in which nothing was done, from "
+        f"1/{place.cohort.placebo.size_ratio:g} to {place.cohort.placebo.size_ratio:g} times as "
+        "many incidents before."
+    )
+    found = [
+        Estimate("placebo_observed", _percent(observed), unit="percent", n=n),
+        _judge(rank, said, group),
+        Estimate("placebo_areas", n, unit="count", n=n, note=said),
+        Estimate("placebo_pairs", float(rank.changes.size), unit="count", n=n),
+    ]
+    if not rank.n_areas:
+        reason = f"No comparable area: {said}"
+        return found + [
+            Estimate(name, unit=SPACE_ESTIMATORS[name], n=0.0, note=reason)
+            for name in ("placebo_share_as_large", "placebo_low", "placebo_high")
+        ]
+    low, high = np.quantile(rank.changes, [0.025, 0.975])
+    share = f"Share of {rank.changes.size} placebo changes at least as far from their middle."
+    spread = "The middle 95% of the placebo changes lie between low and high."
+    if rank.n_areas < SMALLEST_POOL:
+        spread += " With so few areas this range is rough."
+    return [
+        *found,
+        Estimate("placebo_share_as_large", rank.share, unit="share", n=n, note=share),
+        Estimate("placebo_low", _percent(low), unit="percent", n=n, note=spread),
+        Estimate("placebo_high", _percent(high), unit="percent", n=n, note=spread),
+    ]
+
+
+def _judge(rank: Rank, said: str, group: str) -> Estimate:
+    n = float(rank.n_areas)
+    if rank.n_areas < SMALLEST_POOL:
+        reason = f"Too few areas for p = .05 to be possible: at least {SMALLEST_POOL} are needed. "
+        reason += said
+        if group == "lsoa":
+            reason += " Larger areas may be of the site's size: set placebo.group_by."
+        return Estimate("placebo_p", unit="p", n=n, note=reason)
+    note = (
+        "Two-sided, by randomisation: how often a pair drawn from these areas and the real ones "
+        f"changed at least as much. {said}"
+    )
+    return Estimate("placebo_p", rank.p_value, p_value=rank.p_value, unit="p", n=n, note=note)
+
+
+def _lay_out(rank: Rank, names: npt.NDArray[np.object_], place: _Place) -> pd.DataFrame:
+    kept = np.arange(rank.changes.size)
+    if kept.size > MOST_CHANGES:
+        rng = np.random.default_rng(place.cohort.seed)
+        kept = np.sort(rng.choice(kept, size=MOST_CHANGES, replace=False))
+    comparison = names[rank.control[kept]] if rank.control.size else [""] * kept.size
+    return pd.DataFrame(
+        {
+            "outcome": place.outcome,
+            "pair": place.pair.intervention,
+            "kind": "space",
+            "area": names[rank.treated[kept]],
+            "comparison": comparison,
+            "shift": 0,
+            "log_rirr": rank.changes[kept],
+        }
+    )
+
+
+def _compare_in_time(place: _Place) -> tuple[list[Estimate], pd.DataFrame]:
+    own = _change_at(place, place.window)
+    earlier = [(shift, change) for shift, change in _change_earlier(place) if change is not None]
+    names = ("placebo_time_contrasts", "placebo_time_share_as_large")
+    n = float(len(earlier))
+    if own is None or not earlier:
+        reason = "The pair itself has no change that could be placed."
+        if own is not None:
+            length = len(place.window.months)
+            reason = f"The data hold no earlier run of {length} months before the start."
+        count = Estimate(names[0], 0.0, unit="count", n=n, note=reason)
+        return [count, Estimate(names[1], unit="share", n=n, note=reason)], _tabulate([])
+    shifts, changes = zip(*earlier, strict=True)
+    values = np.array(changes)
+    share = float(np.mean(np.abs(values) >= abs(own)))
+    note = (
+        f"The same pair with the window moved {-max(shifts)} to {-min(shifts)} months back. The "
+        "windows overlap, so this describes and is no test."
+    )
+    frame = pd.DataFrame(
+        {
+            "outcome": place.outcome,
+            "pair": place.pair.intervention,
+            "kind": "time",
+            "area": place.pair.intervention,
+            "comparison": place.pair.control or "",
+            "shift": list(shifts),
+            "log_rirr": values,
+        }
+    )
+    found = [
+        Estimate(names[0], n, unit="count", n=n, note=note),
+        Estimate(names[1], share, unit="share", n=n, note=note),
+    ]
+    return found, frame
+
+
+def _change_earlier(place: _Place) -> Iterator[tuple[int, float | None]]:
+    if not len(place.sites):
+        return
+    first = str(place.sites.index.min())
+    last_allowed = place.window.before[-1]
+    shift = -1
+    while shift_month(place.window.before[0], shift) >= first:
+        moved = shift_window(place.window, shift)
+        if moved.after[-1] <= last_allowed:
+            yield shift, _change_at(place, moved, whole=True)
+        shift -= 1
+
+
+def _change_at(place: _Place, window: Window, *, whole: bool = False) -> float | None:
+    matched = place.match(window)
+    if not min(matched.lengths) or (whole and matched.lengths != window.lengths):
+        return None
+    before, after = place.sum_sites(matched)
+    if not (before.all() and after.all()):
+        return None
+    logs = np.log(after / before)
+    if place.pair.control is None:
+        return float(logs[0]) - math.log(matched.lengths[1] / matched.lengths[0])
+    return float(logs[0] - logs[1])
+
+
+def _list_free_areas(areas: pd.DataFrame) -> pd.DataFrame:
+    return areas[areas["site"].isna() | (areas["site"] == "")]
+
+
+def _spread(rows: pd.DataFrame, outcome: str, by: str) -> pd.DataFrame:
+    """Lay one outcome out as months by areas."""
+    chosen = rows[rows["outcome"] == outcome]
+    wide = chosen.pivot(index="month", columns=by, values="count")  # noqa: PD010 - refuses twins
+    return wide.astype("float64")
+
+
+def _leave_out(reason: str) -> list[Estimate]:
+    return [Estimate(name, unit=unit, note=reason) for name, unit in SPACE_ESTIMATORS.items()]
+
+
+def _find(place: _Place, estimate: Estimate) -> Finding:
+    pair = place.pair
+    return Finding(SECTION, place.outcome, pair.intervention, estimate, pair.control or "", MAIN)
+
+
+def _percent(log_ratio: float) -> float:
+    return 100 * math.expm1(log_ratio)
+
+
+def _tabulate(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    filled = [frame for frame in frames if len(frame)]
+    frame = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
+    frame = frame.reindex(columns=list(DISTRIBUTION_COLUMNS))
+    frame["percent_change"] = 100 * np.expm1(frame["log_rirr"].astype("float64"))
+    text = dict.fromkeys(("outcome", "pair", "kind", "area", "comparison"), "str")
+    return frame.astype({**text, "shift": "int64", "log_rirr": "float64"})
