@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -89,27 +88,27 @@ def lay_out(
     Returns
     -------
     great_tables.GT
-        The table; all text is escaped.
+        The table; its library escapes all text.
     """
     from great_tables import GT
 
-    frame = pd.DataFrame([{key: _escape(value) for key, value in row.items()} for row in rows])
+    frame = pd.DataFrame(rows)
     table = GT(frame, rowname_col=stub or None, groupname_col=group or None, id=f"table-{name}")
-    table = table.tab_header(escape(title), escape(subtitle) or None)
+    table = table.tab_header(title, subtitle or None)
     if stub:
-        table = table.tab_stubhead(escape(stub))
+        table = table.tab_stubhead(stub)
     for heading, columns in (spanners or {}).items():
-        table = table.tab_spanner(escape(heading), list(columns))
+        table = table.tab_spanner(heading, list(columns))
     if labels:
-        table = table.cols_label(**{key: escape(label) for key, label in labels.items()})
+        table = table.cols_label(dict(labels))
     numbers = [column for column in frame.columns if column not in {stub, group, *text}]
     if numbers:
         table = table.cols_align("right", numbers)
     if text:
         table = table.cols_align("left", list(text))
     for note in dict.fromkeys(note for note in notes if note):
-        table = table.tab_source_note(escape(note))
-    return table
+        table = table.tab_source_note(note)
+    return table.opt_css(f"#table-{name} td {{ white-space: pre-line; }}")
 
 
 def tabulate_changes(findings: pd.DataFrame, cohort: Cohort) -> GT:
@@ -577,7 +576,3 @@ def _title_group(cohort: Cohort, site: str) -> str:
 
 def _value(row: pd.Series[Any] | None, write: Any, column: str = "estimate") -> str:
     return MISSING if row is None else str(write(row[column]))
-
-
-def _escape(value: str) -> str:
-    return escape(str(value)).replace("\n", "<br>")

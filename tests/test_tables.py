@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from sbwork import tables
+from sbwork.cohort import Cohort
+from sbwork.estimates import Estimate
+from sbwork.results import Finding, tabulate_findings
+
+COHORT = Cohort.model_validate(
+    {
+        "name": "pilot",
+        "sites": {"a": {"title": "Area A"}, "c": {"title": "Control C"}},
+        "pairs": [{"title": "Pair A", "intervention": "a", "control": "c"}],
+        "outcomes": {"asb": {"title": "ASB", "crime_types": ["Anti-social behaviour"]}},
+    }
+)
+NAN = float("nan")
+
+
+def text_of(table) -> str:
+    return " ".join(
+        re.sub(r"<style>.*?</style>|<[^>]+>", " ", table.as_raw_html(), flags=re.S).split()
+    )
+
+
+def counts(site: str, before: float, after: float, change: float, note: str = "") -> list[Finding]:
+    changed = Estimate("percentage_change", change, change - 9, change + 9, note=note)
+    return [
+        Finding("counts", "asb", site, Estimate("count", before), period="before"),
+        Finding("counts", "asb", site, Estimate("count", after), period="after"),
+        Finding("counts", "asb", site, changed, period="change"),
+    ]
+
+
+def test_header_cells_say_what_they_head():
+    html = tables.lay_out(
+        [{"Site": "A", "n": "12"}], name="x", title="T", stub="Site"
+    ).as_raw_html()
+    assert 'scope="col"' in html
+    assert 'scope="row"' in html
+    assert 'id="table-x"' in html
+
+
+def test_hostile_text_is_shown_not_run():
+    html = tables.lay_out(
+        [{"Site": "<script>alert(1)</script>", "n": "<img src=x onerror=alert(1)>"}],
+        name="x",
+        title="<b>T</b>",
+        stub="Site",
+        notes=["<i>note</i>"],
+    ).as_raw_html()
+    for tag in ("<script>", "<img", "<b>T", "<i>note"):
+        assert tag not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_a_note_is_printed_once():
+    table = tables.lay_out([{"a": "1"}], name="x", title="T", notes=["Same.", "", "Same."])
+    assert text_of(table).count("Same.") == 1
+
+
+def test_the_durham_table_has_change_counts_and_interval():
+    findings = tabulate_findings([*counts("a", 348, 240, -31.03), *counts("c", 320, 336, 5.0)])
+    shown = text_of(tables.tabulate_changes(findings, COHORT))
+    assert "−31% 348 to 240 (−40% to −22%)" in shown
+    assert "+5% 320 to 336" in shown
+    assert "Pair A" in shown
+
+
+def test_a_missing_number_is_shown_as_missing_with_its_reason():
+    reason = "Nothing was recorded before, so a percentage has no meaning."
+    findings = tabulate_findings([*counts("a", 0, 4, NAN, reason), *counts("c", 320, 336, 5.0)])
+    shown = text_of(tables.tabulate_changes(findings, COHORT))
+    assert "not available" in shown
+    assert reason in shown
+    assert "0%" not in shown.replace("+0%", "").split("+5%")[0]
+
+
+def test_reported_figures_show_what_is_not_known():
+    cohort = Cohort.model_validate(
+        {
+            "name": "heard",
+            "reported_figures": [
+                {"title": "ASB", "change_percent": -40, "reported_by": "heard from staff"}
+            ],
+        }
+    )
+    shown = text_of(tables.tabulate_reported_figures(cohort))
+    assert "−40%" in shown
+    assert shown.count("not available") == 3
+    assert "heard from staff" in shown
+
+
+def test_dropped_columns_are_listed_by_reason():
+    dropped = pd.DataFrame(
+        {
+            "source": ["s.csv", "s.csv"],
+            "column": ["IPAddress", "Email"],
+            "reason": ["IP address", "e-mail address"],
+        }
+    )
+    shown = text_of(tables.tabulate_dropped(dropped))
+    assert "IP address IPAddress" in shown
+    assert "e-mail address Email" in shown
