@@ -72,53 +72,32 @@ class FactorFit:
     iterations: int
 
 
-@dataclass(frozen=True, slots=True)
 class _Layout:
     """Which parameter stands where in the vector: loadings, then correlations, then residuals."""
 
-    pattern: BoolArray
-
-    @property
-    def n_items(self) -> int:
-        return len(self.pattern)
-
-    @property
-    def loads(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        rows, columns = np.nonzero(self.pattern)
-        return rows, columns
-
-    @property
-    def pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        rows, columns = np.tril_indices(self.pattern.shape[1], -1)
-        return rows, columns
-
-    @property
-    def first_pair(self) -> int:
-        return int(self.pattern.sum())
-
-    @property
-    def first_residual(self) -> int:
-        return self.first_pair + len(self.pairs[0])
-
-    @property
-    def size(self) -> int:
-        return self.first_residual + self.n_items
+    def __init__(self, pattern: BoolArray) -> None:
+        self.pattern = pattern
+        self.n_items, self.n_factors = pattern.shape
+        self.loads = np.nonzero(pattern)
+        self.pairs = np.tril_indices(self.n_factors, -1)
+        self.first_pair = len(self.loads[0])
+        self.first_residual = self.first_pair + len(self.pairs[0])
+        self.size = self.first_residual + self.n_items
 
     def unpack(self, parameters: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return loadings (…, p, r), factor correlations (…, r, r) and residuals (…, p)."""
         batch = parameters.shape[:-1]
-        loadings = np.zeros((*batch, *self.pattern.shape))
+        loadings = np.zeros((*batch, self.n_items, self.n_factors))
         loadings[..., self.loads[0], self.loads[1]] = parameters[..., : self.first_pair]
-        factors = np.broadcast_to(
-            np.eye(self.pattern.shape[1]), (*batch,) + (self.pattern.shape[1],) * 2
-        ).copy()
+        factors = np.zeros((*batch, self.n_factors, self.n_factors))
+        factors[..., range(self.n_factors), range(self.n_factors)] = 1.0
         shared = parameters[..., self.first_pair : self.first_residual]
         factors[..., self.pairs[0], self.pairs[1]] = shared
         factors[..., self.pairs[1], self.pairs[0]] = shared
         return loadings, factors, parameters[..., self.first_residual :]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Batch:
     """Maximum-likelihood solutions for a stack of correlation matrices."""
 
@@ -243,7 +222,7 @@ def refit_one_factor(
     start = np.concatenate(
         [fit.loadings[:, 0] / scale, np.maximum(fit.residual_variances / scale**2, 0.05)]
     )
-    batch = _maximise(samples, layout, start, 1e-7)
+    batch = _maximise(samples, layout, start, 1e-6)
     loadings, _, residuals = layout.unpack(batch.parameters)
     return loadings[..., 0] * sd, residuals * sd**2, batch.converged
 
@@ -388,16 +367,19 @@ def _compute_discrepancy(
     parameters: FloatArray, samples: FloatArray, layout: _Layout
 ) -> FloatArray:
     """Return log det Sigma + trace(S Sigma^-1); infinite where Sigma is no covariance matrix."""
-    loadings, factors, residuals = layout.unpack(parameters)
-    implied = _imply(loadings, factors, residuals)
-    values = np.linalg.eigvalsh(implied)
-    regular = values[:, 0] > 1e-9
-    discrepancy = np.full(len(parameters), np.inf)
-    inverse = np.linalg.inv(implied[regular])
-    discrepancy[regular] = np.log(values[regular]).sum(axis=1) + np.sum(
-        samples[regular] * inverse, axis=(1, 2)
-    )
-    return discrepancy
+    implied = _imply(*layout.unpack(parameters))
+    try:
+        roots = np.linalg.cholesky(implied)
+    except np.linalg.LinAlgError:
+        regular = np.linalg.eigvalsh(implied)[:, 0] > 1e-9
+        discrepancy = np.full(len(parameters), np.inf)
+        if regular.any():
+            discrepancy[regular] = _compute_discrepancy(
+                parameters[regular], samples[regular], layout
+            )
+        return discrepancy
+    log_determinant = 2 * np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
+    return np.asarray(log_determinant + np.sum(samples * np.linalg.inv(implied), axis=(1, 2)))
 
 
 def _imply(loadings: FloatArray, factors: FloatArray, residuals: FloatArray) -> FloatArray:

@@ -27,13 +27,12 @@ __all__ = ["scale_reliability", "score_coverage", "score_scales"]
 
 _CHUNK = 16_384
 _WEAK_ITEM_REST = 0.2
-_WAVES = ("before", "after")
+_WAVES = {"before": 0, "after": 1}
 _NO_SCORE = "Nobody answered enough items for a score."
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
-Rows = slice | IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,25 @@ class _Group:
     site: str
     period: str
     cells: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Grouping:
+    """The cell of wave and site that each row is in, and the groups made of cells."""
+
+    cell_of: NDArray[np.uint16]
+    n_cells: int
+    groups: tuple[_Group, ...]
+
+    def select(self, group: _Group) -> slice | IntArray:
+        if len(group.cells) == self.n_cells:
+            return slice(None)
+        chosen = np.zeros(self.n_cells, dtype=np.bool_)
+        chosen[list(group.cells)] = True
+        return np.flatnonzero(chosen[self.cell_of])
+
+    def count(self, marked: BoolArray) -> IntArray:
+        return np.bincount(self.cell_of[marked], minlength=self.n_cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +171,18 @@ def score_coverage(answers: pd.DataFrame, instrument: Instrument) -> pd.DataFram
         As for `score_scales`.
     """
     scores = average_scales(answers, instrument)
-    cells, groups = _split_groups(answers)
+    grouping = _group_rows(answers)
     findings: list[Finding] = []
-    for scale, score in scores.items():
-        for group in groups:
-            chosen = _join_cells(cells, group)
-            values = score.points[chosen]
-            complete = values[score.complete[chosen]]
-            scored = values[~np.isnan(values)]
-            for estimate in _describe_scores(len(values), scored, complete):
-                findings.append(Finding("scores", scale, group.site, estimate, period=group.period))
+    for group in grouping.groups:
+        rows = grouping.select(group)
+        for scale, score in scores.items():
+            points = score.points[rows]
+            complete = points[score.complete[rows]]
+            scored = points[~np.isnan(points)]
+            findings += [
+                Finding("scores", scale, group.site, estimate, period=group.period)
+                for estimate in _describe_scores(len(points), scored, complete)
+            ]
     return tabulate_findings(findings)
 
 
@@ -205,24 +225,23 @@ def scale_reliability(
     See Also
     --------
     sbwork.estimates.reliability : the formulas and where they come from.
-    sbwork.latent.estimate_omega : omega total.
+    sbwork.omega.estimate_omega : omega total.
     """
     if draws < 0:
         raise ValueError(f"draws must be 0 or more, found {draws}")
     scores = average_scales(answers, instrument)
-    cells, groups = _split_groups(answers)
+    grouping = _group_rows(answers)
+    moments = _add_up_products(scores, grouping)
     findings: list[Finding] = []
     for scale, score in scores.items():
-        moments = [_add_up_products(score.parts, rows) for rows in cells]
-        ends = np.array([_count_ends(score, rows) for rows in cells]).reshape(-1, 3)
-        for group in groups:
-            pooled = _pool(moments, group, len(score.parts))
-            key = crc32(f"{scale}/{group.site}/{group.period}".encode())
-            random = np.random.default_rng([seed, key])
+        ends = [grouping.count(marked) for marked in _mark_ends(score)]
+        for group in grouping.groups:
+            pooled = sum((moments[scale][cell] for cell in group.cells), _start(score))
+            counts = [int(end[list(group.cells)].sum()) for end in ends]
             estimates = [
                 ("", estimate_alpha(pooled.covariance, pooled.n, names=score.names)),
-                ("", _measure_omega(score, pooled, _join_cells(cells, group), draws, random)),
-                *(("", share) for share in _share_ends(ends[list(group.cells)].sum(axis=0))),
+                ("", _measure_omega(scale, score, pooled, grouping, group, draws, seed)),
+                *(("", share) for share in _share_ends(*counts)),
                 *_measure_items(score, pooled),
             ]
             findings += [
@@ -232,52 +251,40 @@ def scale_reliability(
     return tabulate_findings(findings)
 
 
-def _split_groups(answers: pd.DataFrame) -> tuple[list[Rows], list[_Group]]:
-    """Cut the rows into cells of wave and site, and list the groups made of those cells."""
+def _group_rows(answers: pd.DataFrame) -> _Grouping:
     sites, site_of = _code_column(answers, "site")
     waves, wave_of = _code_column(answers, "wave")
-    waves_in_order = sorted(waves, key=lambda wave: _WAVES.index(wave) if wave in _WAVES else 9)
-    pairs = (wave_of + 1) * (len(sites) + 1) + site_of + 1
-    cells: list[Rows]
-    if len(pairs) and (pairs == pairs[0]).all():
-        present, cells = pairs[:1], [slice(0, len(pairs))]
-    else:
-        small = pairs.astype(np.uint16) if pairs.max(initial=0) < 65_536 else pairs
-        order = np.argsort(small, kind="stable")
-        present, starts = np.unique(pairs[order], return_index=True)
-        cells = list(np.split(order, starts[1:])) if len(present) else []
-    labels = [
-        (["", *sites][site], ["", *waves][wave])
-        for wave, site in (divmod(int(pair), len(sites) + 1) for pair in present)
-    ]
-    groups = []
-    for site in ["all", *sites]:
-        for wave in ["all", *waves_in_order]:
-            members = tuple(
-                index
-                for index, (own_site, own_wave) in enumerate(labels)
-                if site in ("all", own_site) and wave in ("all", own_wave)
-            )
-            groups.append(_Group(site, wave, members))
-    return cells, groups
+    pairs = wave_of * (len(sites) + 1) + site_of
+    met = np.flatnonzero(np.bincount(pairs))
+    labels = [divmod(int(pair), len(sites) + 1) for pair in met]
+    number = np.zeros(int(met.max(initial=0)) + 1, dtype=np.uint16)
+    number[met] = np.arange(len(met), dtype=np.uint16)
+    groups = tuple(
+        _Group(
+            sites[site] if site is not None else "all",
+            waves[wave] if wave is not None else "all",
+            tuple(
+                cell
+                for cell, (own_wave, own_site) in enumerate(labels)
+                if site in (None, own_site) and wave in (None, own_wave)
+            ),
+        )
+        for site in (None, *range(len(sites)))
+        for wave in (None, *range(len(waves)))
+    )
+    return _Grouping(number[pairs], len(met), groups)
 
 
 def _code_column(answers: pd.DataFrame, column: str) -> tuple[list[str], IntArray]:
+    """Give the values of a column numbers, waves in order of time; a row without one comes last."""
     if column not in answers.columns:
-        return [], np.full(len(answers), -1, dtype=np.intp)
-    codes, names = pd.factorize(answers[column], sort=True)
-    return [str(name) for name in names], codes
-
-
-def _join_cells(cells: list[Rows], group: _Group) -> Rows:
-    if len(group.cells) == 1:
-        return cells[group.cells[0]]
-    if len(group.cells) == len(cells):
-        return slice(None)
-    chosen = [
-        cell for cell in (cells[index] for index in group.cells) if isinstance(cell, np.ndarray)
-    ]
-    return np.sort(np.concatenate(chosen)) if chosen else np.empty(0, dtype=np.intp)
+        return [], np.zeros(len(answers), dtype=np.intp)
+    codes, names = pd.factorize(answers[column])
+    named = [str(name) for name in names]
+    order = sorted(range(len(named)), key=lambda i: (_WAVES.get(named[i], 2), named[i]))
+    place = np.empty(len(named) + 1, dtype=np.intp)
+    place[[*order, len(named)]] = np.arange(len(named) + 1)
+    return [named[i] for i in order], place[codes]
 
 
 def _describe_scores(n: int, scored: FloatArray, complete: FloatArray) -> Iterator[Estimate]:
@@ -311,81 +318,104 @@ def _estimate_mean(estimator: str, values: FloatArray, missing: str) -> Estimate
     )
 
 
-def _add_up_products(parts: Sequence[Part], rows: Rows) -> _Moments:
-    """Sum products over the complete cases of one cell, a block of rows at a time."""
-    signs = np.array([-1.0 if part.reverse else 1.0 for part in parts])
-    n, sums, products = 0, np.zeros(len(parts)), np.zeros((len(parts), len(parts)))
-    for block in _cut(rows, _CHUNK):
-        centred = _gather(parts, block)
-        n += centred.shape[1]
-        sums += centred.sum(axis=1)
-        products += centred @ centred.T
-    return _Moments(n, sums * signs, products * np.outer(signs, signs))
+def _start(score: ScaleScore) -> _Moments:
+    k = len(score.parts)
+    return _Moments(0, np.zeros(k), np.zeros((k, k)))
 
 
-def _gather(parts: Sequence[Part], rows: Rows) -> FloatArray:
-    """Stack the complete cases as (n_parts, n), each part about the middle of its range."""
-    first = parts[0].column[rows]
-    centred = np.empty((len(parts), len(first)))
-    for row, part in zip(centred, parts, strict=True):
-        np.subtract(part.column[rows], (part.low + part.high) / 2, out=row)
-    known = ~np.isnan(centred.sum(axis=0))
-    return centred if known.all() else centred[:, known]
+def _add_up_products(
+    scores: dict[str, ScaleScore], grouping: _Grouping
+) -> dict[str, list[_Moments]]:
+    """Sum products over the complete cases of each cell, a block of rows at a time.
+
+    Blocks stay in the processor's cache, so each answer is fetched from memory once.
+    """
+    moments = {scale: [_start(score)] * grouping.n_cells for scale, score in scores.items()}
+    for start in range(0, len(grouping.cell_of), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        cells = grouping.cell_of[rows]
+        present = np.bincount(cells, minlength=grouping.n_cells)
+        mixed = np.count_nonzero(present) > 1
+        order = np.argsort(cells, kind="stable")
+        ends = np.cumsum(present)
+        for scale, score in scores.items():
+            block = _centre(score.parts, rows)
+            known = ~np.isnan(np.ones(len(block)) @ block)
+            counts = present
+            if not known.all():
+                np.copyto(block, 0.0, where=~known)
+                counts = np.bincount(cells[known], minlength=grouping.n_cells)
+            if mixed:
+                block = block.take(order, axis=1)
+            for cell in map(int, np.flatnonzero(counts)):
+                part = block[:, ends[cell] - present[cell] : ends[cell]]
+                moments[scale][cell] += _Moments(
+                    int(counts[cell]), part @ np.ones(part.shape[1]), part @ part.T
+                )
+    return moments
 
 
-def _cut(rows: Rows, size: int) -> Iterator[Rows]:
-    if isinstance(rows, slice):
-        for start in range(rows.start, rows.stop, size):
-            yield slice(start, min(start + size, rows.stop))
-    else:
-        for start in range(0, len(rows), size):
-            yield rows[start : start + size]
+def _centre(parts: Sequence[Part], rows: slice | IntArray) -> FloatArray:
+    """Stack the parts as (n_parts, n_rows), reversed ones turned, about the middle of each."""
+    columns = [part.column[rows] for part in parts]
+    centred = np.empty((len(parts), len(columns[0])))
+    for row, column, part in zip(centred, columns, parts, strict=True):
+        middle = (part.low + part.high) / 2
+        if part.reverse:
+            np.subtract(middle, column, out=row)
+        else:
+            np.subtract(column, middle, out=row)
+    return centred
 
 
-def _pool(moments: Sequence[_Moments], group: _Group, k: int) -> _Moments:
-    pooled = _Moments(0, np.zeros(k), np.zeros((k, k)))
-    for cell in group.cells:
-        pooled += moments[cell]
-    return pooled
-
-
-def _count_ends(score: ScaleScore, rows: Rows) -> IntArray:
-    """Count who has a score, who is at its lowest and who at its highest possible value."""
-    scored = ~np.isnan(score.points[rows])
+def _mark_ends(score: ScaleScore) -> Iterator[BoolArray]:
+    """Mark who has a score, who is at its lowest and who at its highest possible value."""
+    scored = ~np.isnan(score.points)
+    yield scored
     lows, highs = {part.low for part in score.parts}, {part.high for part in score.parts}
     if len(lows) == len(highs) == 1:
         low, high = lows.pop(), highs.pop()
-        values, slack = score.points[rows], 1e-9 * (high - low)
-        ends = [(values <= low + slack).sum(), (values >= high - slack).sum()]
+        slack = 1e-9 * (high - low)
+        yield score.points <= low + slack
+        yield score.points >= high - slack
     else:
-        ends = [(scored & _stay_at(score.parts, rows, top)).sum() for top in (False, True)]
-    return np.array([scored.sum(), *ends], dtype=np.intp)
+        for top in (False, True):
+            yield scored & _stay_at(score.parts, top)
 
 
-def _stay_at(parts: Sequence[Part], rows: Rows, top: bool) -> BoolArray:
+def _stay_at(parts: Sequence[Part], top: bool) -> BoolArray:
     """Mark who gave the lowest (or highest) answer to every item that they answered."""
-    stays = np.ones(len(parts[0].column[rows]), dtype=np.bool_)
+    stays = np.ones(len(parts[0].column), dtype=np.bool_)
     for part in parts:
-        values, slack = part.column[rows], 1e-9 * (part.high - part.low)
-        away = values < part.high - slack if top != part.reverse else values > part.low + slack
-        stays &= ~away
+        slack = 1e-9 * (part.high - part.low)
+        if top != part.reverse:
+            stays &= ~(part.column < part.high - slack)
+        else:
+            stays &= ~(part.column > part.low + slack)
     return stays
 
 
 def _measure_omega(
-    score: ScaleScore, moments: _Moments, rows: Rows, draws: int, random: np.random.Generator
+    scale: str,
+    score: ScaleScore,
+    moments: _Moments,
+    grouping: _Grouping,
+    group: _Group,
+    draws: int,
+    seed: int,
 ) -> Estimate:
     resamples = None
     if draws and moments.n:
-        turned = _gather(score.parts, rows)
-        turned *= np.array([-1.0 if part.reverse else 1.0 for part in score.parts])[:, None]
-        resamples = resample_covariances(turned.T, draws, random)
+        centred = _centre(score.parts, grouping.select(group))
+        complete = centred[:, ~np.isnan(centred.sum(axis=0))]
+        key = crc32(f"{scale}/{group.site}/{group.period}".encode())
+        random = np.random.default_rng([seed, key])
+        resamples = resample_covariances(complete.T, draws, random)
     return estimate_omega(moments.covariance, moments.n, names=score.names, resamples=resamples)
 
 
-def _share_ends(counts: IntArray) -> Iterator[Estimate]:
-    scored, *ends = (int(count) for count in counts)
-    for estimator, count in zip(("floor_share", "ceiling_share"), ends, strict=True):
+def _share_ends(scored: int, at_floor: int, at_ceiling: int) -> Iterator[Estimate]:
+    for estimator, count in (("floor_share", at_floor), ("ceiling_share", at_ceiling)):
         if scored:
             yield Estimate(estimator, count / scored, n=scored, unit="share")
         else:
