@@ -220,11 +220,13 @@ def leave_out_duplicates(sources: Sequence[SurveyFile]) -> None:
         record = source.table.record
         if record is None:
             continue
-        ids = pd.Series(source.table.read_column(record))
-        again = ids.duplicated().to_numpy() & (ids != "").to_numpy() & source.rows
-        telling = ids.str.len().to_numpy() >= _TELLING_ID
-        again |= ids.isin(seen).to_numpy() & telling & source.rows
-        seen |= set(ids[telling & source.rows])
+        ids = pd.Series(source.table.read_column(record), dtype=object)
+        filled = np.asarray(ids.to_numpy() != "", dtype=bool)
+        again = ids.duplicated().to_numpy() & filled & source.rows
+        if len(sources) > 1:
+            telling = np.asarray(ids.map(len) >= _TELLING_ID, dtype=bool) & source.rows
+            again |= ids.isin(seen).to_numpy() & telling
+            seen |= set(ids[telling])
         note = f"the same '{quote(source.table.names[record])}' stands in a row above"
         source.quality.append(("left out: the same response again", float(again.sum()), note))
         source.rows = source.rows & ~again

@@ -53,8 +53,7 @@ def read_delimited(path: Path) -> Grid:
     data, note = decode_text(path.read_bytes(), path.name)
     separator, data = find_separator(data, path.name)
     width = _find_width(data, separator, path.name)
-    lines = data.count(b"\n") + data.count(b"\r")
-    refuse_size(path.name, min(lines, data.count(separator.encode()) + 1), width)
+    refuse_size(path.name, data.count(b"\n") if width > 1 else 0, width)
     try:
         cells = pd.read_csv(
             io.BytesIO(data),
@@ -65,7 +64,6 @@ def read_delimited(path: Path) -> Grid:
             na_filter=False,
             skip_blank_lines=False,
             sep=separator,
-            encoding="utf-8",
         )
     except pd.errors.ParserError as error:
         raise InputError(_explain(error, path.name)) from None
@@ -110,7 +108,7 @@ def decode_text(data: bytes, file: str) -> tuple[bytes, str]:
     except UnicodeDecodeError:
         data = data.decode("cp1252", errors="replace").encode()
         note = "the text is not UTF-8; it was read as Windows-1252, so check its accents"
-    if not data.strip():
+    if not data[:_SAMPLE_BYTES].strip():
         raise InputError(Problem(file, "", "the file is empty"))
     if b"\0" in data:
         line = data[: data.index(0)].count(b"\n") + 1
