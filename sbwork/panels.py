@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import replace
 from typing import Literal, get_args
 
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.cohort import Cohort, Pair, Periods, list_months
+from sbwork.cohort import Cohort, Pair, list_months
 from sbwork.estimates import Estimate
 from sbwork.estimates.panel import estimate_panel
 from sbwork.estimates.rates import correct_dispersion, estimate_dispersion, estimate_rirr
@@ -23,12 +22,13 @@ from sbwork.estimates.trends import (
     estimate_level_ratio,
     estimate_pre_trend,
 )
+from sbwork.geography import site_populations
 from sbwork.incidents import Incidents
 from sbwork.results import Finding, tabulate_findings
+from sbwork.windows import Window, describe_gaps, list_windows, match_months, shift_month
 
 __all__ = [
     "LONGEST_HISTORY",
-    "WINDOWS",
     "analyse_panel",
     "assess_comparability",
     "vary_specifications",
@@ -40,9 +40,6 @@ _Model = Literal["quasipoisson", "nb2"]
 LONGEST_HISTORY = 36
 """Months before the start that a trend looks back over, where the files reach that far."""
 
-WINDOWS = (6, 12, 18, 24)
-"""Months on each side that the specification curve tries, beside the cohort's own periods."""
-
 _MODELS = {
     "rirr": "rate ratio with a correction for over-dispersion",
     "panel_quasipoisson": "quasi-Poisson with site and month effects",
@@ -50,6 +47,18 @@ _MODELS = {
     "panel_quasipoisson_trend": "quasi-Poisson, drift before the start carried forward",
     "its_level": "controlled interrupted time series, break in level",
 }
+
+_PANEL_UNITS = {
+    "panel_quasipoisson": "ratio",
+    "panel_nb2": "ratio",
+    "sensitivity_mbar": "ratio",
+    "trend_break_bound": "ratio",
+    "its_level": "ratio",
+    "its_slope": "percent",
+    "event_study": "ratio",
+}
+
+_PAIR = (True, False)
 
 _NO_PERIODS = "Not computed: no periods are given, so there is no before and after."
 _NO_CONTROL = "Not computed: no control site is named for this site."
@@ -90,16 +99,15 @@ def assess_comparability(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     >>> assess_comparability(incidents, cohort)["estimate"].round(6).tolist()
     [0.5, 0.0]
     """
-    found = []
+    people = site_populations(cohort)
+    found: list[Finding] = []
     for outcome in cohort.outcomes:
         wide = _widen(incidents, outcome, cohort)
         for pair in cohort.pairs:
-            for estimate in _assess_pair(wide, pair, cohort):
-                found.append(
-                    Finding(
-                        "panel", outcome, pair.intervention, estimate, pair.control or "", "before"
-                    )
-                )
+            found += [
+                Finding("panel", outcome, pair.intervention, estimate, pair.control or "", "before")
+                for estimate in _assess_pair(wide, pair, cohort, people)
+            ]
     return tabulate_findings(found)
 
 
@@ -147,6 +155,7 @@ def analyse_panel(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     >>> round(float(found["panel_quasipoisson"]), 4)
     0.6
     """
+    people = site_populations(cohort)
     found: list[Finding] = []
     for outcome in cohort.outcomes:
         wide = _widen(incidents, outcome, cohort)
@@ -157,7 +166,7 @@ def analyse_panel(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
             ]
         found += [
             Finding("panel", outcome, "all", estimate, "all", period)
-            for period, estimate in _analyse_all(wide, cohort)
+            for period, estimate in _analyse_all(wide, cohort, people)
         ]
     return tabulate_findings(found)
 
@@ -165,10 +174,9 @@ def analyse_panel(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
 def vary_specifications(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     """Compute each pair's ratio over all windows, controls and models that can be defended.
 
-    Windows: the cohort's own and those of `WINDOWS`; the months before are the latest with the
-    same calendar months as those after. Controls: the pair's own, all control sites of the
-    cohort taken together, and all areas of the archive outside every site whose incidents in
-    the months before lie within ``cohort.placebo.size_ratio`` of the site's, taken together.
+    Windows: those of `sbwork.windows.list_windows`. Controls: the pair's own, all control sites
+    of the cohort taken together, and all areas of the archive outside every site whose incidents
+    in the months before lie within ``cohort.placebo.size_ratio`` of the site's, taken together.
     Models: RIRR, quasi-Poisson and NB2 panel, the panel with drift carried forward, and the
     interrupted time series.
 
@@ -183,9 +191,10 @@ def vary_specifications(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Section ``"specification"``. One row a specification: `estimator` is the model,
-        `period` the window, `comparison` the control (a site's key, ``"all controls"`` or
-        ``"comparable areas"``), `note` the specification in words. A window that the files do
-        not reach is one row a control, missing with the reason. Then, with period ``"summary"``:
+        `period` the window (``"change"`` is the cohort's own), `comparison` the control (a
+        site's key, ``"all controls"`` or ``"comparable areas"``), `note` the specification in
+        words. A window that the files do not cover is one row a control, with estimator
+        ``"specification"``, missing with the reason. Then, with period ``"summary"``:
         ``specification_median`` (ratio), ``specification_same_sign`` (share of specifications on
         the median's side of 1) and ``specification_excludes_one`` (share whose interval leaves
         out 1), with `n` the number of specifications.
@@ -227,7 +236,9 @@ def vary_specifications(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     return tabulate_findings(found)
 
 
-def _assess_pair(wide: pd.DataFrame, pair: Pair, cohort: Cohort) -> tuple[Estimate, Estimate]:
+def _assess_pair(
+    wide: pd.DataFrame, pair: Pair, cohort: Cohort, people: dict[str, float]
+) -> tuple[Estimate, Estimate]:
     reason = _NO_CONTROL if not pair.control else "" if cohort.periods else _NO_PERIODS
     if reason or cohort.periods is None or pair.control is None:
         return (
@@ -236,82 +247,81 @@ def _assess_pair(wide: pd.DataFrame, pair: Pair, cohort: Cohort) -> tuple[Estima
         )
     before = cohort.periods.before
     treated, control = _take_pair(wide, pair, before.months)
-    population = _take_populations(cohort, (pair.intervention, pair.control))
-    if population is not None:
-        exposure = (float(population[0]), float(population[1]))
-        words = "Incidents per head in the site, divided by those in its control."
-    else:
+    exposure = (people[pair.intervention], people[pair.control])
+    words = "Incidents per head in the site, divided by those in its control."
+    if any(map(math.isnan, exposure)):
         exposure = (1.0, 1.0)
         words = (
             "Incidents in the site, divided by those in its control. No population is given for "
             "both, so the size of the places is not allowed for."
         )
+    gaps = int(np.isnan(treated + control).sum())
+    if gaps:
+        words += f" Months left out because the files do not cover them: {gaps}."
     ratio = estimate_level_ratio(treated, control, exposure=exposure)
-    ratio = ratio if math.isnan(ratio.estimate) else _add_note(ratio, words)
-    history = _list_history(before.end)
+    history = list_months(shift_month(before.end, 1 - LONGEST_HISTORY), before.end)
     trend = estimate_pre_trend(*_take_pair(wide, pair, history), range(-len(history), 0))
-    return _mark_gaps(ratio, treated + control), trend
+    return _add_note(ratio, words), trend
 
 
 def _analyse_pair(wide: pd.DataFrame, pair: Pair, cohort: Cohort) -> list[tuple[str, Estimate]]:
     reason = _NO_CONTROL if not pair.control else "" if cohort.periods else _NO_PERIODS
     if reason or cohort.periods is None or pair.control is None:
-        units = {"its_slope": "percent"}
-        names = ["panel_quasipoisson", "panel_nb2", "its_level", "its_slope"]
-        names += ["trend_break_bound", "sensitivity_mbar", "event_study"]
-        return [("", Estimate(name, unit=units.get(name, "ratio"), note=reason)) for name in names]
-    periods = cohort.periods
-    months = (*periods.before.months, *periods.after.months)
-    times = _count_from(periods.after.start, months)
-    treated, control = _take_pair(wide, pair, months)
-    counts = np.column_stack([treated, control])
-    exposure = _take_populations(cohort, (pair.intervention, pair.control))
-    window = _name_window(periods)
+        return [("", Estimate(name, unit=unit, note=reason)) for name, unit in _PANEL_UNITS.items()]
+    main = list_windows(cohort.periods)[0]
+    covered = _find_covered(wide[[pair.intervention, pair.control]])
+    matched, gaps = match_months(main, covered), describe_gaps(main, covered)
+    start = cohort.periods.after.start
+    times = _count_from(start, matched.months)
+    treated, control = _take_pair(wide, pair, matched.months)
     rows = [
-        (window, _fit_panel(counts, (True, False), times, exposure, model))
+        (
+            main.period,
+            estimate_panel(np.column_stack([treated, control]), _PAIR, times, model=model),
+        )
         for model in get_args(_Model)
     ]
-    rows += [(window, found) for found in estimate_interrupted_series(treated, control, times)]
     drift = bound_drift(treated, control, times)
-    rows.append((window, drift.breakdown))
+    rows.append((main.period, drift.breakdown))
     rows += [
         (f"drift x {multiple:g}", bound)
         for multiple, bound in zip(drift.multiples, drift.bounds, strict=True)
     ]
-    rows = [(period, _mark_gaps(found, counts.sum(axis=1))) for period, found in rows]
-    reached = [month for month in _list_history(periods.before.end) if month in wide.index]
-    months = (*reached, *periods.after.months)
-    times = _count_from(periods.after.start, months)
-    study = estimate_event_study(*_take_pair(wide, pair, months), times)
-    return rows + [(f"{time:g}", found) for time, found in zip(times, study, strict=True)]
+    own = _take_pair(wide, pair, main.months)
+    rows += [
+        (main.period, found)
+        for found in estimate_interrupted_series(*own, _count_from(start, main.months))
+    ]
+    rows = [(period, _add_note(found, gaps)) for period, found in rows]
+    end = cohort.periods.before.end
+    history = list_months(shift_month(end, 1 - LONGEST_HISTORY), end)
+    months = (*(month for month in history if month in wide.index), *main.after)
+    numbers = _count_from(start, months)
+    study = estimate_event_study(*_take_pair(wide, pair, months), numbers)
+    return rows + [(f"{number:g}", found) for number, found in zip(numbers, study, strict=True)]
 
 
-def _analyse_all(wide: pd.DataFrame, cohort: Cohort) -> list[tuple[str, Estimate]]:
+def _analyse_all(
+    wide: pd.DataFrame, cohort: Cohort, people: dict[str, float]
+) -> list[tuple[str, Estimate]]:
     pairs = [pair for pair in cohort.pairs if pair.control]
     if len(pairs) < 2 or cohort.periods is None:
         return []
-    months = (*cohort.periods.before.months, *cohort.periods.after.months)
-    times = _count_from(cohort.periods.after.start, months)
     treated = [pair.intervention for pair in pairs]
     sites = treated + sorted({pair.control for pair in pairs if pair.control})
-    counts = wide.reindex(index=list(months), columns=sites).to_numpy(dtype=float)
-    arm = tuple(site in treated for site in sites)
-    window = _name_window(cohort.periods)
-    exposure = _take_populations(cohort, tuple(sites))
-    return [
-        (window, _mark_gaps(_fit_panel(counts, arm, times, exposure, model), counts.sum(axis=1)))
+    main = list_windows(cohort.periods)[0]
+    covered = _find_covered(wide[sites])
+    matched = match_months(main, covered)
+    counts = wide.reindex(index=list(matched.months), columns=sites).to_numpy(dtype=float)
+    arm = [site in treated for site in sites]
+    times = _count_from(cohort.periods.after.start, matched.months)
+    population = np.array([people[site] for site in sites])
+    exposure = None if np.isnan(population).any() else population
+    rows = [
+        estimate_panel(counts, arm, times, exposure=exposure, model=model)
         for model in get_args(_Model)
     ]
-
-
-def _fit_panel(
-    counts: Vector,
-    arm: tuple[bool, ...],
-    times: Vector,
-    exposure: Vector | None,
-    model: _Model,
-) -> Estimate:
-    return estimate_panel(counts, arm, times, exposure=exposure, model=model)
+    return [(main.period, _add_note(found, describe_gaps(main, covered))) for found in rows]
 
 
 def _vary_pair(
@@ -319,23 +329,24 @@ def _vary_pair(
 ) -> list[tuple[str, str, Estimate]]:
     periods = cohort.periods
     if periods is None:
-        return [("", "", Estimate("rirr", unit="ratio", note=_NO_PERIODS))]
+        return [("", "", Estimate("specification", unit="ratio", note=_NO_PERIODS))]
     controls = _gather_controls(wide, incidents, outcome, pair, cohort)
     if not controls:
-        return [("", "", Estimate("rirr", unit="ratio", note=_NO_CONTROL))]
+        return [("", "", Estimate("specification", unit="ratio", note=_NO_CONTROL))]
     rows: list[tuple[str, str, Estimate]] = []
-    for period, months in _list_windows(periods).items():
-        times = _count_from(periods.after.start, months)
+    for window in list_windows(periods):
+        times = _count_from(periods.after.start, window.months)
         for control, series in controls.items():
-            both = pd.concat([wide[pair.intervention], series], axis=1).reindex(list(months))
-            counts = both.to_numpy(dtype=float)
-            words = f"{period} months; control: {cohort.title_site(control)}"
+            both = pd.concat([wide[pair.intervention], series], axis=1)
+            counts = both.reindex(list(window.months)).to_numpy(dtype=float)
+            words = f"{_describe_window(window)}; control: {cohort.title_site(control)}"
             if np.isnan(counts).any():
                 note = f"Not computed: the files do not cover every month of this window. {words}."
-                rows.append((control, period, Estimate("rirr", unit="ratio", note=note)))
+                missing = Estimate("specification", unit="ratio", note=note)
+                rows.append((control, window.period, missing))
                 continue
             rows += [
-                (control, period, _describe(found, f"{words}; {_MODELS[found.estimator]}."))
+                (control, window.period, _describe(found, f"{words}; {_MODELS[found.estimator]}."))
                 for found in _fit_models(counts, times)
             ]
     return rows
@@ -348,16 +359,15 @@ def _fit_models(counts: Vector, times: Vector) -> list[Estimate]:
     phi, df = correct_dispersion(estimate_dispersion(*cells))
     sums = [float(cell.sum()) for cell in cells]
     lengths = (float((~after).sum()), float(after.sum()))
-    arm = (True, False)
     found = [
         estimate_rirr(
             (sums[0], sums[1]), (sums[2], sums[3]), months=lengths, dispersion=phi, df=df
         ),
-        estimate_panel(counts, arm, times),
-        estimate_panel(counts, arm, times, model="nb2"),
+        estimate_panel(counts, _PAIR, times),
+        estimate_panel(counts, _PAIR, times, model="nb2"),
     ]
     if min(lengths) >= FEWEST_MONTHS:
-        found.append(estimate_panel(counts, arm, times, trend=True))
+        found.append(estimate_panel(counts, _PAIR, times, trend=True))
         found.append(estimate_interrupted_series(counts[:, 0], counts[:, 1], times)[0])
     return found
 
@@ -389,29 +399,15 @@ def _gather_controls(
     return controls
 
 
-def _list_windows(periods: Periods) -> dict[str, tuple[str, ...]]:
-    """List the windows by name: the months before, then those after."""
-    windows = {_name_window(periods): (*periods.before.months, *periods.after.months)}
-    for size in WINDOWS:
-        start = periods.after.start
-        after = list_months(start, _shift_month(start, size - 1))
-        windows.setdefault(f"{size}+{size}", (*_match_seasons(after, periods.before.end), *after))
-    return windows
-
-
-def _match_seasons(after: tuple[str, ...], end: str) -> tuple[str, ...]:
-    """Find the latest months up to `end` that hold the same calendar months as `after`."""
-    wanted = Counter(month[5:] for month in after)
-    found = []
-    for back in range(12 * max(wanted.values())):
-        month = _shift_month(end, -back)
-        if wanted[month[5:]] > 0:
-            wanted[month[5:]] -= 1
-            found.append(month)
-    return tuple(reversed(found))
+def _describe_window(window: Window) -> str:
+    before, after = window.lengths
+    own = " (the cohort's own periods)" if window.period == "change" else ""
+    return f"Months before and after: {before} and {after}{own}"
 
 
 def _describe(found: Estimate, words: str) -> Estimate:
+    if math.isnan(found.estimate):
+        return replace(found, note=f"{found.note} {words}")
     return replace(found, note=f"{words} {found.note}".strip())
 
 
@@ -431,9 +427,7 @@ def _summarise(curve: list[Estimate]) -> list[Estimate]:
     middle = float(np.median(logs))
     outside = [found.ci_low > 1 or found.ci_high < 1 for found in known]
     left = len(curve) - len(known)
-    note = f"Over {len(known)} specifications" + (
-        f"; {left} more could not be computed." if left else "."
-    )
+    note = f"Specifications with a number: {len(known)}. Without one: {left}."
     values = (math.exp(middle), float(np.mean(logs * middle > 0)), float(np.mean(outside)))
     return [
         Estimate(name, value, n=n, unit=unit, note=note)
@@ -455,18 +449,10 @@ def _take_pair(wide: pd.DataFrame, pair: Pair, months: tuple[str, ...]) -> tuple
     return values[:, 0], values[:, 1]
 
 
-def _take_populations(cohort: Cohort, sites: tuple[str, ...]) -> Vector | None:
-    known = [cohort.sites[site].population for site in sites]
-    return None if None in known else np.array(known, dtype=float)
-
-
-def _list_history(end: str) -> tuple[str, ...]:
-    return list_months(_shift_month(end, 1 - LONGEST_HISTORY), end)
-
-
-def _shift_month(month: str, by: int) -> str:
-    number = int(month[:4]) * 12 + int(month[5:]) - 1 + by
-    return f"{number // 12:04d}-{number % 12 + 1:02d}"
+def _find_covered(columns: pd.DataFrame) -> set[str]:
+    """Find the months in which every one of the columns has a count."""
+    known = columns.notna().all(axis=1)
+    return set(known.index[known])
 
 
 def _count_from(start: str, months: tuple[str, ...]) -> Vector:
@@ -475,17 +461,8 @@ def _count_from(start: str, months: tuple[str, ...]) -> Vector:
     return np.array(numbers[1:], dtype=float) - numbers[0]
 
 
-def _name_window(periods: Periods) -> str:
-    return f"{len(periods.before.months)}+{len(periods.after.months)}"
-
-
-def _mark_gaps(estimate: Estimate, total: Vector) -> Estimate:
-    missing = int(np.isnan(total).sum())
-    if not missing or math.isnan(estimate.estimate):
-        return estimate
-    months = "1 month is" if missing == 1 else f"{missing} months are"
-    return _add_note(estimate, f"{months} left out: the files do not cover them.")
-
-
 def _add_note(estimate: Estimate, words: str) -> Estimate:
+    """Add words to an estimate that there is; a missing one keeps its reason alone."""
+    if math.isnan(estimate.estimate):
+        return estimate
     return replace(estimate, note=f"{estimate.note} {words}".strip())

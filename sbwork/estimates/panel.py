@@ -13,6 +13,12 @@ from sbwork.estimates.regression import estimate_coefficient, fit_counts, fit_nb
 
 __all__ = ["estimate_panel"]
 
+_MANY_SITES = 10
+_NARROW = (
+    "With few sites and an effect for every month, this model takes counts to vary less than "
+    "they do, so its interval is too narrow; prefer the quasi-Poisson model."
+)
+
 
 def estimate_panel(
     counts: ArrayLike,
@@ -90,7 +96,8 @@ def estimate_panel(
     offset = np.zeros(sites) if exposure is None else np.log(np.asarray(exposure, dtype=float))
     fit = fit_nb2 if model == "nb2" else fit_counts
     fitted = fit(y.ravel(), np.hstack(columns), offset=np.tile(offset, months))
-    return estimate_coefficient(fitted, 0, estimator, level=level, n=n)
+    note = _NARROW if model == "nb2" and sites < _MANY_SITES else ""
+    return estimate_coefficient(fitted, 0, estimator, level=level, n=n, note=note)
 
 
 def _refuse_panel(y: np.ndarray, t: np.ndarray, arm: np.ndarray) -> str:

@@ -191,8 +191,8 @@ def fit_nb2(counts: ArrayLike, design: ArrayLike, *, offset: ArrayLike = 0.0) ->
     Returns
     -------
     RegressionFit
-        `problem` is set where the counts vary no more than a Poisson model expects, so that no
-        finite theta fits, and wherever `fit_counts` would set it.
+        `problem` is set where the counts vary about their means no more than a Poisson model
+        expects, so that no finite theta fits, and wherever `fit_counts` would set it.
 
     References
     ----------
@@ -357,8 +357,9 @@ _SEPARATION = (
 )
 _UNSETTLED = "Not computed: the model's steps did not settle on an answer."
 _NO_THETA = (
-    "Not computed: the counts vary no more than chance alone would make them, so the negative "
-    "binomial model has nothing to add to the Poisson one."
+    "Not computed: once the model's terms are taken out, no variation beyond chance is left for "
+    "the negative binomial model to fit. Where there are few sites that says little; read the "
+    "quasi-Poisson model."
 )
 _TOO_FEW = "Not computed: as many terms as months, so nothing is left to judge precision by."
 _NO_SPREAD = "Not computed: the months do not vary at all, so precision can't be judged."

@@ -101,9 +101,11 @@ def bound_drift(
     y, c, t = y[known], c[known], t[known]
     n = float(y.sum() + c.sum())
     step, reason = _find_largest_step(y, c, t)
-    fit = _fit_change(y, c, t)
-    found = estimate_coefficient(fit, 1, "trend_break_bound", level=level, n=n)
-    reason = reason or (found.note if math.isnan(found.estimate) else "")
+    if not reason and not (t >= 0).any():
+        reason = "Not computed: no month after the start has counts for both sites."
+    if not reason:
+        found = estimate_coefficient(_fit_change(y, c, t), 1, "trend_break_bound", level=level, n=n)
+        reason = found.note
     if reason:
         missing = Estimate("trend_break_bound", ci_level=level, n=n, unit="ratio", note=reason)
         breakdown = Estimate("sensitivity_mbar", ci_level=level, n=n, unit="ratio", note=reason)

@@ -271,8 +271,8 @@ def _refuse_sides(t: Vector) -> str:
     if min(counts) >= _FEWEST_EACH_SIDE:
         return ""
     return (
-        f"Not computed: {counts[0]} months before and {counts[1]} after with counts for both "
-        f"sites; an interrupted time series needs at least {_FEWEST_EACH_SIDE} on each side."
+        f"Not computed: months with counts for both sites are {counts[0]} before and {counts[1]} "
+        f"after; an interrupted time series needs at least {_FEWEST_EACH_SIDE} on each side."
     )
 
 
@@ -345,6 +345,8 @@ def _estimate_month(
     log = math.log(cells[0] / cells[1]) - math.log(cells[2] / cells[3])
     se = math.sqrt(phi * sum(1 / cell for cell in cells))
     half = find_critical_value(df, level) * se
+    if math.isinf(df):
+        note = "The interval takes counts to vary by chance alone, so it may be too narrow."
     return Estimate(
         "event_study",
         estimate=math.exp(log),
@@ -357,4 +359,5 @@ def _estimate_month(
         df=df,
         n=n,
         unit="ratio",
+        note=note,
     )

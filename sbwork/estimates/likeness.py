@@ -1,0 +1,121 @@
+"""How alike two places are in their monthly counts: level, trend, season and mix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Profile", "describe_series", "measure_distance"]
+
+Matrix = NDArray[np.float64]
+
+_FEWEST_FOR_TREND = 6
+_FEWEST_FOR_SEASON = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What places are compared on, one row a place.
+
+    Attributes
+    ----------
+    values : ndarray, shape (n_places, n_features)
+        The features; NaN where a place has none.
+    features : tuple of str, length n_features
+        Their names, such as ``"level"`` or ``"season (sine)"``.
+    groups : tuple of str, length n_features
+        The aspect that each belongs to; every aspect counts the same in the distance.
+    """
+
+    values: Matrix
+    features: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+def describe_series(counts: ArrayLike, times: ArrayLike) -> Profile:
+    """Describe each place's monthly counts by level, trend and season.
+
+    Parameters
+    ----------
+    counts : array_like, shape (n_months, n_places)
+        Incidents a month, without gaps.
+    times : array_like, shape (n_months,)
+        Months on any scale with a step of 1 a month.
+
+    Returns
+    -------
+    Profile
+        ``level`` (log of the monthly mean), ``trend`` (least-squares slope as a share of the
+        mean, a month; with 6 months or more), ``season`` (size of the yearly sine and cosine as
+        a share of the mean, after the trend; with 12 months or more). A place without any
+        incident is NaN throughout.
+
+    Examples
+    --------
+    >>> profile = describe_series([[10, 20]] * 3 + [[20, 20]] * 3, range(6))
+    >>> profile.features
+    ('level', 'trend')
+    >>> round(float(profile.values[0, 1]), 3)
+    0.171
+    """
+    y, t = np.asarray(counts, dtype=float), np.asarray(times, dtype=float)
+    mean = y.mean(axis=0)
+    mean = np.where(mean > 0, mean, np.nan)
+    values, names = [np.log(mean)], ["level"]
+    terms = [np.ones_like(t)]
+    if len(t) >= _FEWEST_FOR_TREND:
+        terms.append(t - t.mean())
+        names.append("trend")
+    if len(t) >= _FEWEST_FOR_SEASON:
+        terms += [np.sin(2 * np.pi * t / 12), np.cos(2 * np.pi * t / 12)]
+        names += ["season (sine)", "season (cosine)"]
+    index = np.where(np.isfinite(mean), y / mean, 0.0)
+    fitted = np.linalg.lstsq(np.column_stack(terms), index, rcond=None)[0]
+    values += list(np.where(np.isfinite(mean), fitted[1:], np.nan))
+    groups = tuple(name.split(" ")[0] for name in names)
+    return Profile(np.column_stack(values), tuple(names), groups)
+
+
+def measure_distance(
+    values: ArrayLike, target: ArrayLike, scale: ArrayLike, groups: tuple[str, ...]
+) -> tuple[Matrix, Matrix]:
+    """Measure how far places are from a target, every aspect counting the same.
+
+    ``d = sqrt(mean over aspects of (mean over its features of z^2))`` with z the standardised
+    difference, so that an aspect with many features does not drown one with few.
+
+    Parameters
+    ----------
+    values : array_like, shape (n_places, n_features)
+        The places.
+    target : array_like, shape (n_features,)
+        The place to be matched.
+    scale : array_like, shape (n_features,)
+        The standard deviation of each feature; a feature with none is left out.
+    groups : tuple of str, length n_features
+        The aspect of each feature.
+
+    Returns
+    -------
+    tuple of ndarray, shapes (n_places,) and (n_places, n_features)
+        Distances in standard deviations, and the standardised differences behind them.
+
+    Examples
+    --------
+    >>> distance, z = measure_distance([[1.0, 4.0]], [0.0, 0.0], [1.0, 2.0], ("level", "trend"))
+    >>> z.tolist(), round(float(distance[0]), 4)
+    ([[1.0, 2.0]], 1.5811)
+    """
+    spread = np.asarray(scale, dtype=float)
+    spread = np.where(spread > 0, spread, np.nan)
+    z = (np.asarray(values, dtype=float) - np.asarray(target, dtype=float)) / spread
+    squares = []
+    for group in dict.fromkeys(groups):
+        members = [k for k, name in enumerate(groups) if name == group and np.isfinite(spread[k])]
+        if members:
+            squares.append((z[:, members] ** 2).mean(axis=1))
+    if not squares:
+        return np.full(z.shape[0], np.nan), z
+    return np.sqrt(np.mean(squares, axis=0)), z

@@ -1,0 +1,148 @@
+"""Level, trend, event study, broken series and drift bounds against R: reference/panels.R."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sbwork.estimates.sensitivity import bound_drift
+from sbwork.estimates.synthetic import fit_synthetic_control
+from sbwork.estimates.trends import (
+    estimate_event_study,
+    estimate_interrupted_series,
+    estimate_level_ratio,
+    estimate_pre_trend,
+)
+
+TOLERANCE = 1e-6
+
+R = json.loads((Path(__file__).parents[1] / "reference/panels.json").read_text())
+TIMES = np.array(R["times"], dtype=float)
+A, B, C = (np.array(R["sites"][name], dtype=float) for name in "abc")
+BEFORE = TIMES < 0
+
+
+def check(found, expected):
+    percent = found.unit == "percent"
+    ends = [found.estimate, found.ci_low, found.ci_high]
+    logs = [math.log1p(end / 100) if percent else math.log(end) for end in ends]
+    assert logs == pytest.approx([expected[k] for k in ("log", "low", "high")], abs=TOLERANCE)
+    assert found.se == pytest.approx(expected["se"], abs=TOLERANCE)
+    assert found.p_value == pytest.approx(expected["p"], abs=TOLERANCE)
+
+
+def test_level_ratio_agrees_with_quasibinomial_glm():
+    check(estimate_level_ratio(A[BEFORE], B[BEFORE]), R["pre_level"])
+
+
+def test_level_ratio_of_rates_is_shifted_by_the_populations():
+    counts = estimate_level_ratio(A[BEFORE], B[BEFORE])
+    rates = estimate_level_ratio(A[BEFORE], B[BEFORE], exposure=(1000, 3000))
+    assert rates.estimate == pytest.approx(3 * counts.estimate)
+    assert rates.se == counts.se
+    assert rates.p_value < counts.p_value
+
+
+def test_level_ratio_of_one_month_is_poisson_and_says_so():
+    found = estimate_level_ratio([50], [60])
+    assert found.se == pytest.approx(math.sqrt(1 / 50 + 1 / 60))
+    assert "too narrow" in found.note
+
+
+def test_pre_trend_agrees_with_quasipoisson_glm():
+    check(estimate_pre_trend(A[BEFORE], B[BEFORE], TIMES[BEFORE]), R["pre_trend"])
+
+
+def test_pre_trend_never_calls_itself_parallel():
+    found = estimate_pre_trend(A[BEFORE], B[BEFORE], TIMES[BEFORE])
+    assert "not proof" in found.note
+
+
+@pytest.mark.parametrize("months", [0, 1, 5])
+def test_pre_trend_of_few_months_is_missing_with_the_reason(months):
+    found = estimate_pre_trend(A[:months], B[:months], TIMES[:months])
+    assert math.isnan(found.estimate)
+    assert "at least 6" in found.note
+
+
+def test_pre_trend_skips_months_that_are_missing():
+    gap = A[BEFORE].copy()
+    gap[4] = np.nan
+    kept = np.delete(np.arange(12), 4)
+    with_gap = estimate_pre_trend(gap, B[BEFORE], TIMES[BEFORE])
+    without = estimate_pre_trend(A[kept], B[kept], TIMES[kept])
+    assert with_gap.estimate == pytest.approx(without.estimate)
+    assert np.isnan(gap[4])
+
+
+def test_event_study_agrees_with_poisson_glm_month_by_month():
+    found = estimate_event_study(A, B, TIMES)
+    for month, expected in zip(found, R["event_study"], strict=True):
+        check(month, expected)
+
+
+def test_event_study_leaves_out_a_month_with_a_zero():
+    found = estimate_event_study(C, B, TIMES)
+    missing = [month for month, one in zip(TIMES, found, strict=True) if math.isnan(one.estimate)]
+    assert missing == [-10]
+    assert "zero" in found[2].note
+
+
+def test_interrupted_series_agrees_with_glm_and_newey_west():
+    level, slope = estimate_interrupted_series(A, B, TIMES)
+    check(level, R["its_level"])
+    check(slope, R["its_slope"])
+    assert math.log(level.estimate) == pytest.approx(R["its_level_panel"], abs=TOLERANCE)
+
+
+def test_interrupted_series_agrees_with_the_line_through_log_ratios():
+    level, _ = estimate_interrupted_series(A, B, TIMES)
+    expected = R["its_level_lm"]
+    assert math.log(level.estimate) == pytest.approx(expected["log"], abs=expected["se"] / 2)
+    assert level.se == pytest.approx(expected["se"], rel=0.2)
+
+
+def test_interrupted_series_refuses_a_short_side():
+    level, slope = estimate_interrupted_series(A[:19], B[:19], TIMES[:19])
+    assert math.isnan(level.estimate)
+    assert math.isnan(slope.estimate)
+    assert "12 before and 7 after" in level.note
+
+
+def test_drift_bound_by_hand():
+    y = np.array([60, 62, 58, 61, 63, 60] + [30] * 6, dtype=float)
+    c = np.full(12, 80.0)
+    found = bound_drift(y, c, np.arange(-6, 6))
+    step = math.log(184 / 180)
+    assert found.largest_step == pytest.approx(step)
+    se = math.sqrt(1 / 364 + 1 / 480 + 1 / 180 + 1 / 480)
+    spare = -math.log(180 / 364) - 2.2281388519862735 * se  # t.975 on 10 degrees of freedom
+    assert found.breakdown.estimate == pytest.approx(spare / (2 * step), abs=TOLERANCE)
+    half, one, two = found.bounds
+    assert one.ci_high == pytest.approx(half.ci_high * math.exp(step), rel=TOLERANCE)
+    assert two.ci_low == pytest.approx(one.ci_low * math.exp(-2 * step), rel=TOLERANCE)
+
+
+@given(st.lists(st.integers(1, 80), min_size=24, max_size=24), st.floats(0.1, 5))
+@settings(max_examples=40, deadline=None)
+def test_interval_at_the_breakdown_value_touches_no_change(counts, multiple):
+    found = bound_drift(counts[:12], counts[12:], np.arange(-6, 6), multiples=[multiple])
+    value = found.breakdown.estimate
+    if math.isnan(value):
+        assert found.bounds[0].note == found.breakdown.note
+        return
+    leaves_out = not found.bounds[0].ci_low <= 1 <= found.bounds[0].ci_high
+    assert leaves_out == (multiple < value)
+
+
+def test_synthetic_weights_agree_with_quadratic_programming():
+    expected = R["synthetic"]
+    found = fit_synthetic_control(expected["series"], expected["donors"], TIMES)
+    assert found.weights == pytest.approx(expected["weights"], abs=TOLERANCE)
+    assert found.rmspe_before == pytest.approx(expected["rmspe"], abs=TOLERANCE)
