@@ -1,0 +1,292 @@
+"""Placed incidents summed by site or area, by outcome and by month."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sbwork.cohort import Cohort, list_months
+from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.placing import Places
+from sbwork.readers.police_uk import CRIME_TYPES
+from sbwork.readers.tally import Reading
+
+__all__ = [
+    "Coverage",
+    "OutcomeKinds",
+    "count_areas",
+    "count_sites",
+    "list_coverage",
+    "read_outcomes",
+]
+
+HARM = "harm"
+_SHARE_OF_A_MAIN_FEED = 0.1
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass
+class OutcomeKinds:
+    """Which kinds of incident each outcome holds.
+
+    Attributes
+    ----------
+    keys : list of str
+        The outcomes, ``"harm"`` last where weights are given.
+    unknown : dict of tuple of (int, str) to float
+        Kinds that are neither a crime type of data.police.uk nor named by the cohort: source
+        and kind, with their incidents.
+    unweighted : dict of str to float
+        Kinds without a harm weight, with their incidents.
+    """
+
+    keys: list[str]
+    unknown: dict[tuple[int, str], float] = field(default_factory=dict)
+    unweighted: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Which months are covered, and by whom.
+
+    Attributes
+    ----------
+    months : tuple of str
+        Months that some file covers, sorted.
+    span : tuple of str
+        Every month from the first to the last.
+    missing : tuple of str
+        Months of the span, and of the cohort's periods, that no file covers.
+    feeds : list of str
+        Who recorded: forces, or files where no force is named.
+    covered : numpy.ndarray of bool, shape (n_feeds, n_span)
+        Which feed covers which month.
+    """
+
+    months: tuple[str, ...]
+    span: tuple[str, ...]
+    missing: tuple[str, ...]
+    feeds: list[str]
+    covered: npt.NDArray[np.bool_]
+
+
+def list_coverage(cohort: Cohort, readings: list[Reading]) -> Coverage:
+    """List the months that the files cover; a month without a file is missing, not zero."""
+    months_of: dict[str, set[str]] = {}
+    for reading in readings:
+        for batch in reading.batches:
+            months_of.setdefault(batch.feed, set()).update(batch.months)
+    months = tuple(sorted(set().union(*months_of.values()))) if months_of else ()
+    span = list_months(months[0], months[-1]) if months else ()
+    wanted: set[str] = set()
+    if cohort.periods and months:
+        wanted = {*cohort.periods.before.months, *cohort.periods.after.months}
+    missing = tuple(sorted((set(span) | wanted) - set(months)))
+    feeds = sorted(months_of)
+    covered = np.array(
+        [[month in months_of[feed] for month in span] for feed in feeds], dtype=np.bool_
+    ).reshape(len(feeds), len(span))
+    return Coverage(months, span, missing, feeds, covered)
+
+
+def read_outcomes(store: Any, cohort: Cohort) -> OutcomeKinds:
+    """Make the table ``dim_kind``: which outcome each kind of incident counts for, and how much.
+
+    A kind is a crime type, under the name that ``crime_types`` of its source gives it, or the
+    key or title of an outcome in a file that is counted already.
+
+    Raises
+    ------
+    InputError
+        An outcome names a crime type that neither data.police.uk nor the files know, or the
+        table of harm weights can't be used.
+    """
+    found = store.execute(
+        "SELECT source, kind, sum(n) FROM placed GROUP BY 1, 2 ORDER BY 1, 2"
+    ).fetchall()
+    renamed = {
+        source: {_fold(theirs): ours for theirs, ours in spec.crime_types.items()}
+        for source, spec in enumerate(cohort.incidents)
+    }
+    kinds = {(source, kind): renamed[source].get(_fold(kind), kind) for source, kind, _ in found}
+    _refuse_unknown_types(cohort, set(kinds.values()))
+    wanted: dict[str, list[str]] = {}
+    for key, outcome in cohort.outcomes.items():
+        for name in {_fold(key), _fold(outcome.title), *map(_fold, outcome.crime_types)}:
+            wanted.setdefault(name, []).append(key)
+    weights = _read_weights(cohort)
+    outcomes = OutcomeKinds([*cohort.outcomes, *([HARM] if weights is not None else [])])
+    published = {_fold(name) for name in CRIME_TYPES}
+    rows: list[tuple[int, str, int, float]] = []
+    for source, kind, count in found:
+        ours = _fold(kinds[source, kind])
+        for key in wanted.get(ours, []):
+            rows.append((source, kind, outcomes.keys.index(key), 1.0))
+        if ours not in wanted and ours not in published:
+            outcomes.unknown[source, kind] = count
+        if weights is not None and ours in weights:
+            rows.append((source, kind, len(outcomes.keys) - 1, weights[ours]))
+        elif weights is not None:
+            name = kinds[source, kind]
+            outcomes.unweighted[name] = outcomes.unweighted.get(name, 0.0) + count
+    frame = pd.DataFrame(rows, columns=["source", "kind", "outcome", "weight"])
+    store.register("_kinds", frame)
+    store.execute(
+        "CREATE TEMP TABLE dim_kind AS SELECT source::INTEGER AS source, kind::VARCHAR AS kind, "
+        "outcome::INTEGER AS outcome, weight::DOUBLE AS weight FROM _kinds"
+    )
+    store.unregister("_kinds")
+    return outcomes
+
+
+def count_sites(
+    store: Any, cohort: Cohort, outcomes: OutcomeKinds, coverage: Coverage
+) -> pd.DataFrame:
+    """Count each site: columns ``site``, ``outcome``, ``month``, ``count``, complete."""
+    keys = list(cohort.sites)
+    counts = _sum_by(store, "site", len(keys), outcomes, coverage)
+    return _lay_out({"site": keys}, outcomes.keys, coverage.span, counts)
+
+
+def count_areas(
+    store: Any, cohort: Cohort, places: Places, outcomes: OutcomeKinds, coverage: Coverage
+) -> pd.DataFrame:
+    """Count each area: ``area``, ``name``, ``site``, ``outcome``, ``month``, ``count``."""
+    counts = _sum_by(store, "area", len(places.areas), outcomes, coverage)
+    keys = list(cohort.sites)
+    owners = [""] * len(places.areas)
+    rows = store.execute(
+        "SELECT area, site FROM placed WHERE area >= 0 AND site >= 0 GROUP BY 1, 2 ORDER BY sum(n)"
+    ).fetchall()
+    rows += store.execute(
+        "SELECT DISTINCT area, site FROM dim_lsoa WHERE area IS NOT NULL AND site IS NOT NULL"
+    ).fetchall()
+    for area, site in rows:
+        owners[area] = keys[site]
+    labels = {"area": places.areas, "name": places.names, "site": owners}
+    return _lay_out(labels, outcomes.keys, coverage.span, counts)
+
+
+def _sum_by(store: Any, place: str, size: int, outcomes: OutcomeKinds, coverage: Coverage) -> Array:
+    """Sum weights by place, outcome and month; NaN where those who record there cover nothing.
+
+    Who records in a place is told by its rows: every feed with at least a tenth of them. A
+    month that none of these covers is missing there, though another force's file may hold it.
+    """
+    shape = (size, len(outcomes.keys), len(coverage.span))
+    found = store.execute(
+        f"""
+        SELECT placed.{place} AS place, feed, outcome, month, sum(n * weight) AS total
+        FROM placed JOIN dim_kind USING (source, kind) JOIN batches USING (source, batch)
+        WHERE placed.{place} >= 0
+        GROUP BY ALL
+        """  # noqa: S608 - `place` is one of two words of this module
+    ).fetchnumpy()
+    feeds = pd.Index(coverage.feeds).get_indexer(np.asarray(found["feed"], dtype=object))
+    months = pd.Index(coverage.span).get_indexer(np.asarray(found["month"], dtype=object))
+    where = np.asarray(found["place"], dtype=np.intp)
+    outcome = np.asarray(found["outcome"], dtype=np.intp)
+    totals = np.asarray(found["total"], dtype=np.float64)
+    counts = np.zeros(shape)
+    np.add.at(counts, (where, outcome, months), totals)
+    by_feed = np.zeros((size, len(outcomes.keys), len(coverage.feeds)))
+    np.add.at(by_feed, (where, outcome, feeds), totals)
+    whole = by_feed.sum(axis=2, keepdims=True)
+    main = by_feed >= _SHARE_OF_A_MAIN_FEED * np.where(whole > 0, whole, np.inf)
+    anywhere = by_feed.sum(axis=1, keepdims=True) > 0
+    main = np.where(whole > 0, main, anywhere)
+    main = np.where(main.any(axis=2, keepdims=True), main, True)
+    covered = np.einsum("pof,fm->pom", main.astype(np.float32), coverage.covered) > 0
+    counts[~covered] = math.nan
+    return counts
+
+
+def _lay_out(
+    labels: dict[str, list[str]], outcomes: list[str], span: tuple[str, ...], counts: Array
+) -> pd.DataFrame:
+    size = counts.size
+    place = np.repeat(np.arange(counts.shape[0]), counts.shape[1] * counts.shape[2])
+    columns = {name: _spread(values, place) for name, values in labels.items()}
+    columns["outcome"] = _spread(
+        outcomes, np.tile(np.repeat(np.arange(len(outcomes)), len(span)), counts.shape[0])
+    )
+    columns["month"] = _spread(
+        list(span), np.tile(np.arange(len(span)), counts.shape[0] * len(outcomes))
+    )
+    columns["count"] = counts.ravel()
+    return pd.DataFrame(columns, index=pd.RangeIndex(size))
+
+
+def _spread(values: list[str], where: npt.NDArray[np.intp]) -> Any:
+    return pd.array(values, dtype="str").take(where)
+
+
+def _refuse_unknown_types(cohort: Cohort, present: set[str]) -> None:
+    known = {_fold(name): name for name in (*CRIME_TYPES, *present)}
+    problems = [
+        Problem(
+            "cohort.yml",
+            f"key 'outcomes.{key}.crime_types'",
+            f"the crime type '{quote(name)}' is neither one of data.police.uk nor in the files",
+            nearest=find_nearest(name, known.values()),
+        )
+        for key, outcome in cohort.outcomes.items()
+        for name in outcome.crime_types
+        if _fold(name) not in known
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+def _read_weights(cohort: Cohort) -> dict[str, float] | None:
+    shown = cohort.harm_weights
+    if not shown:
+        return None
+    if HARM in cohort.outcomes:
+        found = "there are harm weights, and an outcome called 'harm' as well"
+        raise InputError(Problem("cohort.yml", "key 'outcomes'", found, "Give it another name"))
+    text = cohort.resolve_path(shown).read_bytes()
+    try:
+        lines = text.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        lines = text.decode("cp1252", errors="replace").splitlines()
+    table = csv.DictReader(lines)
+    columns = list(table.fieldnames or [])
+    missing = [name for name in ("crime_type", "weight") if name not in columns]
+    if missing:
+        found = f"there is no column {list_names(missing)}"
+        allowed = f"Columns found: {list_names(columns) or 'none'}"
+        raise InputError(
+            Problem(shown, "line 1", found, allowed, find_nearest(missing[0], columns))
+        )
+    weights: dict[str, float] = {}
+    problems: list[Problem] = []
+    for row, line in enumerate(table, start=2):
+        name = (line["crime_type"] or "").strip()
+        value = (line["weight"] or "").strip().replace(",", "")
+        try:
+            weight = float(value)
+        except ValueError:
+            weight = math.nan
+        if not 0 <= weight < math.inf:
+            found = f"'{quote(value)}' is not a weight"
+            allowed = "A weight is a number of 0 or more, such as days of imprisonment"
+            problems.append(Problem(shown, f"row {row}", found, allowed))
+        elif _fold(name) in weights:
+            problems.append(Problem(shown, f"row {row}", f"'{quote(name)}' stands twice"))
+        else:
+            weights[_fold(name)] = weight
+    if problems:
+        raise InputError(problems)
+    return weights
+
+
+def _fold(name: str) -> str:
+    return " ".join(name.split()).casefold()

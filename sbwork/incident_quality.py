@@ -1,0 +1,151 @@
+"""What was read from incident files, what was left out, and why."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from sbwork.cohort import Cohort
+from sbwork.errors import find_nearest, list_names
+from sbwork.incident_counts import Coverage, OutcomeKinds
+from sbwork.placing import Places
+from sbwork.readers.police_uk import CRIME_TYPES
+from sbwork.readers.tally import Reading
+
+__all__ = ["tabulate_quality"]
+
+_CERTAIN = 1e-3
+
+Row = tuple[str, str, float, str]
+
+
+def tabulate_quality(
+    store: Any,
+    cohort: Cohort,
+    places: Places,
+    outcomes: OutcomeKinds,
+    coverage: Coverage,
+    readings: list[Reading],
+) -> pd.DataFrame:
+    """Tell what was read and what was left out: ``source``, ``check``, ``count``, ``note``."""
+    rows: list[Row] = []
+    for number, (source, reading) in enumerate(zip(cohort.incidents, readings, strict=True)):
+        rows += _describe_source(store, number, source.path, reading, bool(cohort.sites))
+        rows += [(source.path, check, float(count), note) for check, count, note in reading.quality]
+        rows += _describe_kinds(cohort, number, source.path, outcomes)
+    everything = "all files"
+    rows += [
+        (cohort.incidents[source].path if source >= 0 else everything, check, float(count), note)
+        for source, check, count, note in places.notes
+    ]
+    if cohort.incidents:
+        rows.append(
+            (everything, "months covered", float(len(coverage.months)), _span_note(coverage))
+        )
+    if coverage.missing:
+        note = f"Missing, not zero: {list_names(coverage.missing, 24)}"
+        rows.append((everything, "months missing", float(len(coverage.missing)), note))
+    rows += _describe_gaps(coverage, everything)
+    rows += _describe_vanishing(store, cohort, coverage, everything)
+    if outcomes.unweighted:
+        total = sum(outcomes.unweighted.values())
+        note = f"Left out of 'harm': {list_names(sorted(outcomes.unweighted), 20)}"
+        rows.append((everything, "incidents without a harm weight", total, note))
+    return pd.DataFrame(rows, columns=["source", "check", "count", "note"]).astype(
+        {"source": "str", "check": "str", "count": "float64", "note": "str"}
+    )
+
+
+def _describe_source(
+    store: Any, number: int, shown: str, reading: Reading, has_sites: bool
+) -> list[Row]:
+    read, placed, outside, pointed, located, nowhere = store.execute(
+        """
+        SELECT coalesce(sum(n), 0),
+               coalesce(sum(n) FILTER (site >= 0), 0),
+               coalesce(sum(n) FILTER (site < 0 AND (area >= 0 OR lsoa <> '')), 0),
+               coalesce(sum(n) FILTER (pointed), 0),
+               coalesce(sum(n) FILTER (site < 0 AND area < 0 AND lsoa = '' AND located), 0),
+               coalesce(sum(n) FILTER (site < 0 AND area < 0 AND lsoa = '' AND NOT located), 0)
+        FROM placed WHERE source = ?
+        """,
+        [number],
+    ).fetchone()
+    unit = "incidents" if any(batch.counted for batch in reading.batches) else "rows"
+    rows: list[Row] = [
+        (shown, "files read", float(len(reading.batches)), ""),
+        (shown, f"{unit} read", read, "Nothing was dropped as a duplicate"),
+    ]
+    if has_sites:
+        rows.append((shown, f"{unit} in the sites", placed, ""))
+        rows.append((shown, f"{unit} outside every site", outside, ""))
+    if pointed:
+        note = "They carry no LSOA, but coordinates inside the boundaries"
+        rows.append((shown, f"{unit} placed by their coordinates", pointed, note))
+    if located:
+        note = "They carry coordinates and no LSOA, and lie in no boundary that is given"
+        rows.append((shown, f"{unit} not placed, though they have coordinates", located, note))
+    rows.append((shown, f"{unit} without any place", nowhere, ""))
+    return rows
+
+
+def _describe_kinds(cohort: Cohort, number: int, shown: str, outcomes: OutcomeKinds) -> list[Row]:
+    known = [*CRIME_TYPES, *(t for o in cohort.outcomes.values() for t in o.crime_types)]
+    rows: list[Row] = []
+    for (source, kind), count in outcomes.unknown.items():
+        if source == number:
+            near = find_nearest(kind, known)
+            note = f"'{kind}'" if kind else "The crime type is blank"
+            note += f"; the nearest known one is '{near}'" if near else ""
+            rows.append(
+                (shown, "incidents of an unknown crime type", count, f"{note}. Not counted")
+            )
+    return rows
+
+
+def _span_note(coverage: Coverage) -> str:
+    if not coverage.months:
+        return ""
+    first, last = coverage.months[0], coverage.months[-1]
+    return first if first == last else f"{first} to {last}"
+
+
+def _describe_gaps(coverage: Coverage, shown: str) -> list[Row]:
+    rows: list[Row] = []
+    if len(coverage.feeds) < 2:
+        return rows
+    for feed, covered in zip(coverage.feeds, coverage.covered, strict=True):
+        gap = [
+            month
+            for month, has in zip(coverage.span, covered.tolist(), strict=True)
+            if not has and month not in coverage.missing
+        ]
+        if gap:
+            note = f"'{feed}' has no file for {list_names(gap, 12)}; its areas are missing there"
+            rows.append((shown, "months that one force lacks", float(len(gap)), note))
+    return rows
+
+
+def _describe_vanishing(store: Any, cohort: Cohort, coverage: Coverage, shown: str) -> list[Row]:
+    """Name LSOAs of sites that start or stop part way through the series, beyond chance."""
+    found = store.execute(
+        """
+        SELECT site, lsoa, min(month), max(month), sum(n) FROM placed
+        WHERE site >= 0 AND lsoa <> '' AND n > 0 GROUP BY 1, 2 ORDER BY 1, 2
+        """
+    ).fetchall()
+    keys = list(cohort.sites)
+    rows: list[Row] = []
+    position = {month: number for number, month in enumerate(coverage.months)}
+    for site, lsoa, first, last, count in found:
+        seen = position[last] - position[first] + 1
+        unseen = len(position) - seen
+        if unseen and math.exp(-count / seen * unseen) < _CERTAIN:
+            note = (
+                f"{cohort.title_site(keys[site])}: {lsoa} has {count:,.0f} incidents from {first} "
+                f"to {last} and none in the other {unseen} months; its boundary may have moved"
+            )
+            rows.append((shown, "LSOA of a site that starts or stops", count, note))
+    return rows

@@ -1,0 +1,380 @@
+"""Street files in the layout of data.police.uk, counted as they stream by."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.readers.archives import Part, read_ends, use_on_disk
+from sbwork.readers.tally import Batch, Reading
+
+__all__ = ["CRIME_TYPES", "PointNeed", "is_street_header", "read_street_files"]
+
+CRIME_TYPES = (
+    "All crime",
+    "Anti-social behaviour",
+    "Bicycle theft",
+    "Burglary",
+    "Criminal damage and arson",
+    "Drugs",
+    "Other crime",
+    "Other theft",
+    "Possession of weapons",
+    "Public disorder and weapons",
+    "Public order",
+    "Robbery",
+    "Shoplifting",
+    "Theft from the person",
+    "Vehicle crime",
+    "Violence and sexual offences",
+    "Violent crime",
+)
+"""Every crime type that data.police.uk publishes or has published (2010-12 to today)."""
+
+_NEEDED = ("Month", "Crime type")
+_KNOWN = (
+    "Crime ID", "Month", "Reported by", "Falls within", "Longitude", "Latitude", "Easting",
+    "Northing", "Location", "LSOA code", "LSOA name", "Crime type", "Last outcome category",
+    "Context",
+)  # fmt: skip
+_OTHER_KINDS = {"outcomes": "outcomes", "stop": "stop and search", "search": "stop and search"}
+_LONGITUDES = (-9.5, 2.5)
+_LATITUDES = (49.0, 61.5)
+_SHARE_THAT_CONVINCES = 0.5
+
+
+@dataclass(frozen=True)
+class PointNeed:
+    """Which coordinates must be kept because rows are placed by them.
+
+    Attributes
+    ----------
+    unplaced : bool
+        Keep those of rows without an LSOA: there are boundaries to place them in.
+    boxes : tuple of (west, south, east, north)
+        Keep those inside these boxes, in degrees: there are sites given as polygons.
+    """
+
+    unplaced: bool = False
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Layout:
+    header: tuple[str, ...]
+    force: str
+    swapped: bool
+    empty: bool
+
+
+def is_street_header(header: list[str]) -> bool:
+    """Say whether these are the columns of a street file.
+
+    Examples
+    --------
+    >>> is_street_header(["Month", "Reported by", "Crime type"])
+    True
+    """
+    return {"Month", "Crime type"} <= set(header) and bool(
+        {"Reported by", "Falls within", "LSOA code"} & set(header)
+    )
+
+
+def read_street_files(store: Any, parts: list[Part], shown: str, points: PointNeed) -> Reading:
+    """Count street files into the store's table ``tally``.
+
+    Nothing is dropped as a duplicate: rows of anti-social behaviour carry no Crime ID, and
+    identical rows are separate incidents at the same anonymised point.
+
+    Parameters
+    ----------
+    store : duckdb.DuckDBPyConnection
+        With an empty table ``tally``; see `sbwork.readers.tally.create_tally`.
+    parts : list of Part
+        The CSV files; those that are not street files are skipped and counted.
+    shown : str
+        What a message calls the whole source.
+    points : PointNeed
+        Which coordinates to keep.
+
+    Returns
+    -------
+    Reading
+        The files counted, and what was left out.
+
+    Raises
+    ------
+    InputError
+        A file is empty, cut short, lacks a column, holds a row that can't be read or a month
+        other than its name says, has its coordinates swapped, or no street file is there.
+    """
+    reading = Reading()
+    layouts = _survey_parts(parts, reading)
+    street = [part for part in parts if part in layouts]
+    if not street:
+        found = "there is no street file in it"
+        allowed = "Street files have the columns 'Month' and 'Crime type'"
+        raise InputError(Problem(shown, "", found, allowed))
+    on_disk = [number for number, part in enumerate(street) if part.member is None]
+    zipped = [number for number, part in enumerate(street) if part.member is not None]
+    by_header: dict[tuple[str, ...], list[int]] = {}
+    for number in on_disk:
+        by_header.setdefault(layouts[street[number]].header, []).append(number)
+    for header, numbers in by_header.items():
+        store.execute("CREATE OR REPLACE TEMP TABLE numbers (file_index INTEGER, batch INTEGER)")
+        store.executemany("INSERT INTO numbers VALUES (?, ?)", list(enumerate(numbers)))
+        paths = [str(street[number].path) for number in numbers]
+        _count_files(store, paths, header, points, [street[number].shown for number in numbers])
+    if zipped:
+        _count_members(store, [street[n] for n in zipped], zipped, layouts, points)
+    reading.batches = _describe_batches(store, street, layouts)
+    return reading
+
+
+def _survey_parts(parts: list[Part], reading: Reading) -> dict[Part, _Layout]:
+    """Read the ends of every file: which are street files, with which columns, and whole."""
+    layouts: dict[Part, _Layout] = {}
+    problems: list[Problem] = []
+    skipped: Counter[str] = Counter()
+    for part in parts:
+        kind = part.labels[2]
+        if kind and kind != "street":
+            skipped[_OTHER_KINDS.get(kind, kind)] += 1
+            continue
+        head, tail = read_ends(part)
+        header, rows = _split_head(head, part)
+        if "Outcome type" in header:
+            skipped["outcomes"] += 1
+            continue
+        if not kind and not set(_NEEDED) & set(header):
+            skipped["another kind"] += 1
+            continue
+        faults = _check_header(header, part) or _check_tail(tail, len(header), part)
+        problems += faults
+        if faults:
+            continue
+        layout = _lay_out(part, header, rows)
+        if layout.swapped:
+            problems.append(
+                Problem(
+                    part.shown,
+                    "columns 'Longitude' and 'Latitude'",
+                    "the two are swapped: as they stand the places lie outside Great Britain, "
+                    "the other way round inside it",
+                    "Longitude is the one near zero, such as -1.57; latitude lies between 49 "
+                    "and 61",
+                )
+            )
+        layouts[part] = layout
+        if layout.empty:
+            note = f"{part.shown} holds a header and no rows; its month counts as missing"
+            reading.quality.append(("file without rows", 1.0, note))
+        elif tail and not tail.endswith(b"\n"):
+            note = (
+                f"the last line of {part.shown} has no line end, as if the file had been cut "
+                "there; its rows were counted"
+            )
+            reading.quality.append(("file that may be cut short", 1.0, note))
+    if problems:
+        raise InputError(problems)
+    for kind, count in sorted(skipped.items()):
+        reading.quality.append((f"files skipped ({kind})", float(count), ""))
+    return layouts
+
+
+def _split_head(head: bytes, part: Part) -> tuple[list[str], list[list[str]]]:
+    if not head.strip():
+        raise InputError(Problem(part.shown, "", "the file is empty", "Download it again"))
+    try:
+        text = head.decode("utf-8-sig", errors="strict" if len(head) < 65_536 else "ignore")
+    except UnicodeDecodeError:
+        text = head.decode("cp1252", errors="replace")
+    lines = list(csv.reader(io.StringIO(text.replace("\0", ""), newline="")))
+    rows = lines[1:-1] if len(head) >= 65_536 else lines[1:]
+    return [name.strip() for name in lines[0]], rows
+
+
+def _check_header(header: list[str], part: Part) -> list[Problem]:
+    problems = [
+        Problem(
+            part.shown,
+            "line 1",
+            f"there is no column '{needed}'",
+            f"Columns found: {list_names(header)}",
+            find_nearest(needed, [name for name in header if name not in _KNOWN]),
+        )
+        for needed in _NEEDED
+        if needed not in header
+    ]
+    if problems:
+        return problems
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    if twice:
+        return [Problem(part.shown, "line 1", f"columns that stand twice: {list_names(twice)}")]
+    places = ({"LSOA code"}, {"Longitude", "Latitude"}, {"Easting", "Northing"})
+    for strange in (name for name in header if name not in _KNOWN):
+        meant = find_nearest(strange, [name for name in _KNOWN if name not in header])
+        if meant in {"LSOA code", "LSOA name", "Longitude", "Latitude"}:
+            found = f"there is no column '{meant}', but one called '{quote(strange)}'"
+            problems.append(Problem(part.shown, "line 1", found, "Give it its own name back"))
+    if not problems and not any(place <= set(header) for place in places):
+        found = "no column says where an incident was"
+        allowed = "One of 'LSOA code', 'Longitude' with 'Latitude', 'Easting' with 'Northing'"
+        problems.append(Problem(part.shown, "line 1", found, allowed))
+    return problems
+
+
+def _check_tail(tail: bytes, width: int, part: Part) -> list[Problem]:
+    if not tail or tail.endswith((b"\n", b"\r")):
+        return []
+    last = tail.rpartition(b"\n")[2].decode("utf-8", errors="replace")
+    fields = next(csv.reader([last]), [])
+    if len(fields) >= width:
+        return []
+    found = f"the file is cut short: its last line has {len(fields)} of {width} columns"
+    return [Problem(part.shown, "last line", found, "Download or export it again")]
+
+
+def _lay_out(part: Part, header: list[str], rows: list[list[str]]) -> _Layout:
+    full = [dict(zip(header, row, strict=True)) for row in rows if len(row) == len(header)]
+    swapped = 0
+    placed = 0
+    for row in full:
+        try:
+            east, north = float(row["Longitude"]), float(row["Latitude"])
+        except (KeyError, ValueError):
+            continue
+        placed += 1
+        swapped += _is_in_britain(north, east) and not _is_in_britain(east, north)
+    named = next((row.get("Reported by", "") for row in full), "")
+    force = part.labels[1] or _name_force(named) or part.shown
+    much = placed > 0 and swapped / placed > _SHARE_THAT_CONVINCES
+    return _Layout(tuple(header), force, much, empty=not rows)
+
+
+def _name_force(reported_by: str) -> str:
+    """Turn 'Northumbria Police' into 'northumbria', as data.police.uk names its files."""
+    plain = re.sub(r"\b(police|constabulary|service)\b", "", reported_by.lower())
+    name = "-".join(re.findall(r"[a-z]+", plain))
+    return {"british-transport": "btp", "metropolitan": "metropolitan"}.get(name, name)
+
+
+def _is_in_britain(longitude: float, latitude: float) -> bool:
+    return (
+        _LONGITUDES[0] <= longitude <= _LONGITUDES[1] and _LATITUDES[0] <= latitude <= _LATITUDES[1]
+    )
+
+
+def _count_members(
+    store: Any,
+    parts: list[Part],
+    numbers: list[int],
+    layouts: dict[Part, _Layout],
+    points: PointNeed,
+) -> None:
+    def _count(position: int, path: Path) -> None:
+        part = parts[position]
+        with store.cursor() as cursor:
+            cursor.execute(
+                "CREATE OR REPLACE TEMP TABLE numbers AS "
+                "SELECT 0 AS file_index, ?::INTEGER AS batch",
+                [numbers[position]],
+            )
+            _count_files(cursor, [str(path)], layouts[part].header, points, [part.shown])
+
+    use_on_disk(parts, _count)
+
+
+def _count_files(
+    store: Any, paths: list[str], header: tuple[str, ...], points: PointNeed, shown: list[str]
+) -> None:
+    import duckdb
+
+    columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(header)))
+    where = {name: f"c{number}" for number, name in enumerate(header)}
+    lsoa = where.get("LSOA code", "NULL")
+    x = where.get("Longitude") or where.get("Easting") or "NULL"
+    y = where.get("Latitude") or where.get("Northing") or "NULL"
+    keep = [f"{lsoa} IS NULL"] if points.unplaced or points.boxes else []
+    keep += [
+        f"(TRY_CAST({x} AS DOUBLE) BETWEEN {west!r} AND {east!r}"
+        f" AND TRY_CAST({y} AS DOUBLE) BETWEEN {south!r} AND {north!r})"
+        for west, south, east, north in points.boxes
+    ]
+    kept_x, kept_y = (
+        (f"CASE WHEN {' OR '.join(keep)} THEN TRY_CAST({c} AS DOUBLE) END" for c in (x, y))
+        if keep
+        else ("NULL::DOUBLE", "NULL::DOUBLE")
+    )
+    query = f"""
+        INSERT INTO tally
+        SELECT batch, coalesce(lsoa, ''), '', coalesce(kind, ''), coalesce(month, ''),
+               coalesce(name, ''), x, y, coalesce(located, false), n
+        FROM (
+            SELECT file_index, {lsoa} AS lsoa, {where["Crime type"]} AS kind,
+                   {where["Month"]} AS month, any_value({where.get("LSOA name", "NULL")}) AS name,
+                   {kept_x} AS x, {kept_y} AS y,
+                   CASE WHEN {lsoa} IS NULL THEN {x} IS NOT NULL END AS located, count(*) AS n
+            FROM read_csv($paths, auto_detect = false, header = true, delim = ',', quote = '"',
+                          escape = '"', columns = {{{columns}}})
+            GROUP BY ALL
+        ) JOIN numbers USING (file_index)
+    """  # noqa: S608 - built from positions and numbers, never from text of the file
+    try:
+        store.execute(query, {"paths": paths})
+    except duckdb.Error as error:
+        raise _explain_error(str(error), paths, shown) from None
+
+
+def _explain_error(message: str, paths: list[str], shown: list[str]) -> InputError:
+    place = re.search(r"CSV Error on Line: (\d+)", message)
+    line = f"line {place[1]}" if place else ""
+    named = next((s for p, s in zip(paths, shown, strict=True) if p in message), shown[0])
+    widths = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
+    if widths:
+        found = f"the row has {widths[2]} columns where the header has {widths[1]}"
+    elif "nicode" in message or "utf-8" in message.lower():
+        found = "the text is not UTF-8"
+    elif "quote" in message:
+        found = "a quotation mark is opened and never closed, or closed too early"
+    else:
+        found = "the row can't be read"
+    return InputError(Problem(named, line, found, "Download or export the file again"))
+
+
+def _describe_batches(store: Any, parts: list[Part], layouts: dict[Part, _Layout]) -> list[Batch]:
+    months: list[dict[str, int]] = [{} for _ in parts]
+    rows = store.execute(
+        "SELECT batch, month, sum(n)::BIGINT FROM tally GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    for batch, month, count in rows:
+        months[batch][month] = count
+    problems = []
+    for part, found in zip(parts, months, strict=True):
+        strange = [m for m in found if not re.fullmatch(r"(19|20)\d\d-(0[1-9]|1[0-2])", m)]
+        named = part.labels[0]
+        if strange:
+            what = f"months that are none: {list_names([m or '(blank)' for m in strange])}"
+            allowed = "Months are written YYYY-MM"
+            problems.append(Problem(part.shown, "column 'Month'", what, allowed))
+        elif named and set(found) - {named}:
+            other = sorted(set(found) - {named})
+            what = f"the name says {named}, but there are rows of {list_names(other)}"
+            problems.append(Problem(part.shown, "column 'Month'", what, "Download it again"))
+    if problems:
+        raise InputError(problems)
+    return [
+        Batch(
+            part.shown,
+            layouts[part].force,
+            found,
+            grid="Easting" in layouts[part].header and "Longitude" not in layouts[part].header,
+        )
+        for part, found in zip(parts, months, strict=True)
+    ]

@@ -1,0 +1,120 @@
+"""Tallies kept on disk, so that the second read of an archive costs next to nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sbwork.readers.archives import Part, read_ends
+from sbwork.readers.tally import Batch, Reading
+
+__all__ = ["find_entry", "load_entry", "save_entry"]
+
+_VERSION = 1
+_EDGE = 16_384
+
+
+def find_entry(folder: Path, shown: str, parts: Iterable[Part], settings: object) -> Path:
+    """Name the file that holds the tally of these parts, read with these settings.
+
+    The name is a hash of what identifies the content without reading all of it: of a file its
+    name, length, time of last change and a hash of its first and last 16 KiB; of a member of a
+    zip its name, length and the CRC-32 of its content that the zip itself keeps. A full hash of
+    2 GB would take longer than counting it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where tallies are kept.
+    shown : str
+        What the cohort calls the source; older tallies of the same source are replaced.
+    parts : iterable of Part
+        The files.
+    settings : object
+        Everything else that the tally depends on; its ``repr`` counts.
+
+    Returns
+    -------
+    Path
+        The file, which may not exist yet.
+    """
+    content = hashlib.blake2b(repr((_VERSION, settings)).encode(), digest_size=16)
+    for part in parts:
+        if part.member is not None:
+            mark: tuple[object, ...] = (part.member.CRC, part.member.compress_size)
+        else:
+            head, tail = read_ends(part, _EDGE)
+            ends = hashlib.blake2b(head + tail, digest_size=16).hexdigest()
+            mark = (part.path.stat().st_mtime_ns, ends)
+        content.update(repr((part.shown, part.size, *mark)).encode())
+    source = hashlib.blake2b(shown.encode(), digest_size=6).hexdigest()
+    return folder / f"{source}-{content.hexdigest()}.parquet"
+
+
+def load_entry(store: Any, entry: Path) -> Reading | None:
+    """Fill the store's table ``tally`` from a kept tally.
+
+    Returns
+    -------
+    Reading or None
+        None where there is no such tally, or it can't be read; it is then made anew.
+    """
+    import duckdb
+
+    if not entry.is_file():
+        return None
+    try:
+        rows = store.execute(
+            "SELECT value FROM parquet_kv_metadata($1) WHERE key = 'sbwork'", [str(entry)]
+        ).fetchall()
+        told = json.loads(rows[0][0])
+        store.execute("INSERT INTO tally SELECT * FROM read_parquet($1)", [str(entry)])
+        total = store.execute("SELECT coalesce(sum(n), 0) FROM tally").fetchone()[0]
+        reading = Reading(
+            [Batch(**batch) for batch in told["batches"]],
+            [(check, count, note) for check, count, note in told["quality"]],
+        )
+    except (duckdb.Error, ValueError, KeyError, TypeError, IndexError, OSError):
+        store.execute("DELETE FROM tally")
+        return None
+    if total != told["total"]:
+        store.execute("DELETE FROM tally")
+        return None
+    return reading
+
+
+def save_entry(store: Any, entry: Path, reading: Reading) -> None:
+    """Keep the store's table ``tally``; a folder that can't be written to is no fault.
+
+    The file appears whole or not at all, and takes the place of older ones of the same source.
+    """
+    import duckdb
+
+    total = store.execute("SELECT coalesce(sum(n), 0) FROM tally").fetchone()[0]
+    told = {
+        "total": total,
+        "batches": [asdict(batch) for batch in reading.batches],
+        "quality": reading.quality,
+    }
+    text = json.dumps(told).replace("'", "''")
+    unfinished = entry.with_suffix(f".{os.getpid()}.tmp")
+    target = str(unfinished).replace("'", "''")
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        store.execute(
+            f"COPY tally TO '{target}' (FORMAT parquet, KV_METADATA {{sbwork: '{text}'}})"
+        )
+        unfinished.replace(entry)
+        prefix = entry.name.partition("-")[0]
+        for older in entry.parent.glob(f"{prefix}-*.parquet"):
+            if older != entry:
+                older.unlink(missing_ok=True)
+    except (OSError, duckdb.Error):
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
