@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import mimetypes
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -24,7 +24,13 @@ _NUMBER = re.compile(
     r"(?:\s*[\[(].{1,40}[\])])?\*{0,3}$"
 )
 _MISSING = {"", "-", "–", "—", "n/a", "NaN", "not known", "suppressed"}
-_NARROW_COLUMNS = 6
+_INTERVAL = re.compile(r"\[[^\]\n]{1,28}\]|\([^)\n]{1,28}\)")
+_REPR = re.compile(r"^\[?<.*>\]?$", re.DOTALL)
+_FEW_COLUMNS = 3
+_MANY_COLUMNS = 7
+_SHORT_ROWS = 14
+_SHORT_TEXT = 12
+_LONGEST_HEAD = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +41,12 @@ class Notice:
     ----------
     label : str
         A few words, repeated on each printed page.
-    text : str
-        The sentence in the banner.
+    head, text : str
+        How the banner begins, and what it goes on to say.
     """
 
     label: str
+    head: str
     text: str
 
 
@@ -52,21 +59,25 @@ def choose_notice(cohort: Cohort) -> Notice | None:
     'Invented data'
     """
     if cohort.data_status == "invented":
+        label = "Invented data"
         usual = (
             "The files behind this report were made up to show how it works. "
             "No person or place is described by them."
         )
-        return Notice("Invented data", cohort.notice or usual)
-    if cohort.data_status == "reported":
+    elif cohort.data_status == "reported":
+        label = "As reported by staff, not measured"
         usual = "The figures in this report were told by others. Nothing here could be checked."
-        return Notice("Reported figures, not checked", cohort.notice or usual)
-    if cohort.rehearsal:
-        usual = (
-            "The records are real, but nothing was done in these areas: "
-            "this tests the method, not any work."
-        )
-        return Notice("Rehearsal: nothing was done here", cohort.notice or usual)
-    return Notice("Note", cohort.notice) if cohort.notice else None
+    elif cohort.rehearsal:
+        label = "Rehearsal: nothing was done in these areas"
+        usual = "The records are real; they test the method, not any work."
+    elif cohort.notice:
+        label, usual = "Note", ""
+    else:
+        return None
+    head, colon, rest = cohort.notice.partition(": ")
+    if colon and len(head) <= _LONGEST_HEAD:
+        return Notice(label, head, rest[:1].upper() + rest[1:])
+    return Notice(label, label, cohort.notice or usual)
 
 
 def render_page(
@@ -93,7 +104,7 @@ def render_page(
         HTML in Markdown is shown as text.
     """
     blocks = Element()
-    for cell in notebook["cells"]:
+    for cell in _skip_preface(notebook["cells"]):
         for html in _show_cell(cell, base):
             blocks.children.extend(clean_tree(parse_fragment(html)).children)
     title, lead, sections = _divide(blocks, cohort.display_title)
@@ -106,7 +117,7 @@ def render_page(
         title=title,
         cohort=cohort,
         notice=choose_notice(cohort),
-        lead=str(lead),
+        lead=str(lead) if lead.text or any(lead.find("img", "svg")) else "",
         sections=[str(section) for section in sections],
         contents=contents,
         made=made,
@@ -155,6 +166,14 @@ def _load_markdown() -> Any:
     return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 
 
+def _skip_preface(cells: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Leave out what stands before the parameters: it speaks to whoever opens the notebook."""
+    for index, cell in enumerate(cells):
+        if "parameters" in cell["metadata"].get("tags", []):
+            return cells[index + 1 :]
+    return cells
+
+
 def _show_cell(cell: Mapping[str, Any], base: Path | None) -> Iterator[str]:
     if cell["cell_type"] == "markdown":
         yield _show_markdown("".join(cell["source"]), base, cell.get("attachments", {}))
@@ -184,7 +203,8 @@ def _show_output(output: Mapping[str, Any], base: Path | None) -> str:
             alt = output.get("metadata", {}).get("alt", "A figure, described in the text around it")
             source = f"data:{name};base64,{''.join(data[name].split())}"
             return str(Element("figure", {}, [Element("img", {"src": source, "alt": alt})]))
-    return str(Element("pre", {}, ["".join(data["text/plain"])])) if "text/plain" in data else ""
+    text = "".join(data.get("text/plain", ""))
+    return "" if not text or _REPR.match(text) else str(Element("pre", {}, [text]))
 
 
 def _show_markdown(source: str, base: Path | None, attachments: Mapping[str, Any]) -> str:
@@ -266,45 +286,124 @@ def _number_headings(sections: list[Element]) -> list[dict[str, Any]]:
 
 
 def _improve(part: Element) -> None:
-    """Give tables a box to scroll in and their numbers a line to stand on."""
+    """Give every table a box to scroll in, and every picture an alternative text."""
     for parent in list(part.walk()):
+        if any(isinstance(child, Element) and child.tag == "table" for child in parent.children):
+            parent.attributes.pop("style", None)
         parent.children = [
-            _box_table(child) if isinstance(child, Element) and child.tag == "table" else child
-            for child in parent.children
+            _frame(child) if isinstance(child, Element) else child for child in parent.children
         ]
-    for image in part.find("img"):
-        image.attributes.setdefault("alt", "")
 
 
-def _box_table(table: Element) -> Element:
-    table.attributes.pop("border", None)
-    table.attributes.pop("style", None)
-    rows = [
-        [cell for cell in row.children if isinstance(cell, Element) and cell.tag in {"td", "th"}]
-        for row in table.find("tr")
-    ]
-    width = max((len(row) for row in rows), default=0)
-    body = [row for row in rows if len(row) == width and any(cell.tag == "td" for cell in row)]
-    for column in range(width):
-        cells = [row[column] for row in body]
-        filled = [cell.text for cell in cells if cell.text not in _MISSING]
-        if filled and all(_NUMBER.match(text) for text in filled):
-            for row in rows:
-                if len(row) == width and "colspan" not in row[column].attributes:
-                    row[column].add_class("number")
-    caption = next(table.find("caption"), None) or next(
-        (c for c in table.walk() if "gt_title" in c.attributes.get("class", "").split()), None
-    )
+def _frame(element: Element) -> Element:
+    if element.tag == "table":
+        return _frame_table(element)
+    if element.tag == "img":
+        element.attributes.setdefault("alt", "")
+        box = {"class": "figure-box", "role": "group", "tabindex": "0", "aria-label": "Figure"}
+        return Element("div", box, [element])
+    return element
+
+
+def _frame_table(table: Element) -> Element:
+    """Set a table in a box, its title above and its notes below, both outside the box."""
+    for name in ("border", "style"):
+        table.attributes.pop(name, None)
+    title = _take_heading(table)
+    notes = _take_notes(table)
+    rows = [_list_cells(row) for row in table.find("tr")]
+    width = max((sum(_span(cell) for cell in row) for row in rows), default=0)
+    if "gt_table" not in table.attributes.get("class", "").split():
+        _align_numbers(rows, width)
     for head in table.find("thead"):
         for cell in head.find("th"):
             cell.attributes.setdefault("scope", "col")
-    size = "table-wide" if width > _NARROW_COLUMNS else "table-narrow"
-    attributes = {"class": f"table-box {size}"}
-    attributes |= {"role": "region", "tabindex": "0"}
-    attributes["aria-label"] = caption.text if caption is not None and caption.text else "Table"
-    if len(body) <= 14:
-        attributes["class"] += " table-short"
-    return Element("div", attributes, [table])
+    for row in rows:
+        for cell in row:
+            _keep_together(cell)
+    size = "few" if width <= _FEW_COLUMNS else "many" if width >= _MANY_COLUMNS else "some"
+    length = " table-short" if len(rows) <= _SHORT_ROWS else ""
+    label = title.text if title is not None else ""
+    caption = next(table.find("caption"), None)
+    box = {"class": f"table-box columns-{size}", "role": "region", "tabindex": "0"}
+    box["aria-label"] = label or (caption.text if caption is not None else "") or "Table"
+    inner = [title, Element("div", box, [table]), notes]
+    return Element(
+        "div", {"class": f"table{length}"}, [element for element in inner if element is not None]
+    )
+
+
+def _take_heading(table: Element) -> Element | None:
+    """Take the title rows that great-tables puts inside a table's head."""
+    parts: list[Element | str] = []
+    for head in table.find("thead"):
+        for row in list(head.find("tr")):
+            if "gt_heading" in row.attributes.get("class", "").split():
+                head.children.remove(row)
+                for cell in _list_cells(row):
+                    known = {"id": cell.attributes["id"]} if "id" in cell.attributes else {}
+                    parts.append(Element("span" if parts else "b", known, cell.children))
+    return Element("p", {"class": "table-caption"}, parts) if parts else None
+
+
+def _take_notes(table: Element) -> Element | None:
+    notes = [
+        Element("p", {}, cell.children)
+        for foot in table.find("tfoot")
+        for row in foot.find("tr")
+        for cell in _list_cells(row)
+        if "gt_sourcenote" in cell.attributes.get("class", "").split()
+        or "gt_footnote" in cell.attributes.get("class", "").split()
+    ]
+    if not notes:
+        return None
+    table.children = [c for c in table.children if isinstance(c, str) or c.tag != "tfoot"]
+    return Element("div", {"class": "table-notes"}, list(notes))
+
+
+def _keep_together(cell: Element) -> None:
+    """Break a cell's lines where it does itself, never inside an interval or a short number."""
+    if len(cell.text) <= _SHORT_TEXT and "\n" not in cell.text:
+        cell.add_class("short")
+    parts: list[Element | str] = []
+    for child in cell.children:
+        if not isinstance(child, str):
+            parts.append(child)
+            continue
+        for number, line in enumerate(child.strip().split("\n")):
+            if number:
+                parts.append(Element("br"))
+            parts.extend(_wrap_intervals(line))
+    cell.children = parts
+
+
+def _wrap_intervals(line: str) -> Iterator[Element | str]:
+    end = 0
+    for found in _INTERVAL.finditer(line):
+        yield line[end : found.start()]
+        yield Element("span", {"class": "short"}, [found[0]])
+        end = found.end()
+    yield line[end:]
+
+
+def _list_cells(row: Element) -> list[Element]:
+    return [c for c in row.children if isinstance(c, Element) and c.tag in {"td", "th"}]
+
+
+def _span(cell: Element) -> int:
+    span = cell.attributes.get("colspan", "1")
+    return int(span) if span.isdecimal() else 1
+
+
+def _align_numbers(rows: list[list[Element]], width: int) -> None:
+    """Mark the columns whose every filled cell is a number, head and body alike."""
+    whole = [row for row in rows if len(row) == width]
+    body = [row for row in whole if any(cell.tag == "td" for cell in row)]
+    for column in range(width):
+        filled = [row[column].text for row in body if row[column].text not in _MISSING]
+        if filled and all(_NUMBER.match(text) for text in filled):
+            for row in whole:
+                row[column].add_class("number")
 
 
 def _mark_summary(lead: Element, sections: list[Element]) -> None:

@@ -184,6 +184,8 @@ def _tidy_notebook(path: Path) -> dict[str, Any]:
     notebook["metadata"]["papermill"] = {"parameters": papermill.get("parameters", {})}
     home = str(Path.home())
     for cell in notebook["cells"]:
+        if "injected-parameters" in cell["metadata"].get("tags", []):
+            cell["id"] = "injected-parameters"
         cell["metadata"].pop("papermill", None)
         cell["metadata"].pop("execution", None)
         for output in cell.get("outputs", []):
