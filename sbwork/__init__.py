@@ -3,7 +3,25 @@
 Data moves one way: read -> score -> compare -> grade -> render -> report.
 
 read
-    `read_cohort`, `read_instrument`
+    `find_cohorts`, `read_cohort` (a `Cohort`), `read_instrument` (an `Instrument`),
+    `read_responses` (`Responses`), `read_incidents` (`Incidents`); what can't be read raises
+    `InputError`
+score
+    `score_scales`, `score_coverage`, `scale_reliability`
+compare
+    `compare_counts`, `compare_placebos` (a `Placebo`), `assess_comparability`, `compare_scales`;
+    each number is an `Estimate`, each result a long frame that `combine_findings` joins and
+    `select_findings` searches
+grade
+    `grade_evidence`, `suppress_findings`
+all of it
+    `evaluate_cohort` (an `Evaluation`)
+render
+    `present_summary`, `present_changes`, `present_counts`, `present_scales`,
+    `present_reliability`, `present_kinds`, `present_stories`, `present_evidence`,
+    `present_limits`, `present_quality`, `present_methods`; `explore_cohort` (a `CohortExplorer`)
+report
+    `write_results`; the command ``sbwork report`` does the rest
 """
 
 from __future__ import annotations
@@ -15,27 +33,119 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Cohort": "cohort",
+    "CohortExplorer": "explorers",
     "Estimate": "estimates",
+    "Evaluation": "evaluation",
+    "Incidents": "incidents",
     "InputError": "errors",
     "Instrument": "instrument",
+    "Placebo": "placebo",
+    "Responses": "responses",
+    "assess_comparability": "panels",
+    "combine_findings": "results",
+    "compare_counts": "counts",
+    "compare_placebos": "placebo",
+    "compare_scales": "surveys",
+    "evaluate_cohort": "evaluation",
+    "explore_cohort": "explorers",
+    "find_cohorts": "cohort",
+    "grade_evidence": "evidence",
+    "present_changes": "sections",
+    "present_counts": "sections",
+    "present_evidence": "sections",
+    "present_kinds": "sections",
+    "present_limits": "sections",
+    "present_methods": "sections",
+    "present_quality": "sections",
+    "present_reliability": "sections",
+    "present_scales": "sections",
+    "present_stories": "sections",
+    "present_summary": "sections",
     "read_cohort": "cohort",
+    "read_incidents": "incidents",
     "read_instrument": "instrument",
+    "read_responses": "responses",
+    "scale_reliability": "scoring",
+    "score_coverage": "scoring",
+    "score_scales": "scoring",
+    "select_findings": "results",
+    "suppress_findings": "disclosure",
+    "write_results": "outputs",
 }
 
 __all__ = [
     "Cohort",
+    "CohortExplorer",
     "Estimate",
+    "Evaluation",
+    "Incidents",
     "InputError",
     "Instrument",
+    "Placebo",
+    "Responses",
+    "assess_comparability",
+    "combine_findings",
+    "compare_counts",
+    "compare_placebos",
+    "compare_scales",
+    "evaluate_cohort",
+    "explore_cohort",
+    "find_cohorts",
+    "grade_evidence",
+    "present_changes",
+    "present_counts",
+    "present_evidence",
+    "present_kinds",
+    "present_limits",
+    "present_methods",
+    "present_quality",
+    "present_reliability",
+    "present_scales",
+    "present_stories",
+    "present_summary",
     "read_cohort",
+    "read_incidents",
     "read_instrument",
+    "read_responses",
+    "scale_reliability",
+    "score_coverage",
+    "score_scales",
+    "select_findings",
+    "suppress_findings",
+    "write_results",
 ]
 
 if TYPE_CHECKING:
-    from sbwork.cohort import Cohort, read_cohort
+    from sbwork.cohort import Cohort, find_cohorts, read_cohort
+    from sbwork.counts import compare_counts
+    from sbwork.disclosure import suppress_findings
     from sbwork.errors import InputError
     from sbwork.estimates import Estimate
+    from sbwork.evaluation import Evaluation, evaluate_cohort
+    from sbwork.evidence import grade_evidence
+    from sbwork.explorers import CohortExplorer, explore_cohort
+    from sbwork.incidents import Incidents, read_incidents
     from sbwork.instrument import Instrument, read_instrument
+    from sbwork.outputs import write_results
+    from sbwork.panels import assess_comparability
+    from sbwork.placebo import Placebo, compare_placebos
+    from sbwork.responses import Responses, read_responses
+    from sbwork.results import combine_findings, select_findings
+    from sbwork.scoring import scale_reliability, score_coverage, score_scales
+    from sbwork.sections import (
+        present_changes,
+        present_counts,
+        present_evidence,
+        present_kinds,
+        present_limits,
+        present_methods,
+        present_quality,
+        present_reliability,
+        present_scales,
+        present_stories,
+        present_summary,
+    )
+    from sbwork.surveys import compare_scales
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from sbwork.evaluation import Evaluation, evaluate_cohort
+
+DATA = Path(__file__).parents[1] / "data"
+
 PARAMETERS = """\
 cohort_name = "pilot"
 data = "data"
@@ -95,3 +99,21 @@ def toy_notebook(write_notebook: NotebookWriter) -> Path:
         "# A pilot\n\nOne paragraph in plain English.\n\n## Counts",
         'display(HTML("<p>shown</p>")); display(Markdown("**bold**"))',
     )
+
+
+@pytest.fixture(scope="session")
+def durham_1() -> Evaluation:
+    """Return the cohort whose rows are invented."""
+    return evaluate_cohort("durham-1", DATA)
+
+
+@pytest.fixture(scope="session")
+def durham_2() -> Evaluation:
+    """Return the cohort that is known from staff alone."""
+    return evaluate_cohort("durham-2", DATA)
+
+
+@pytest.fixture(scope="session")
+def west_yorkshire() -> Evaluation:
+    """Return the rehearsal on real data."""
+    return evaluate_cohort("west-yorkshire", DATA)
