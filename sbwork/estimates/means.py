@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sbwork.estimates.estimate import Estimate
+from sbwork.estimates.noncentral import invert_noncentral_t
 
 __all__ = [
     "Cell",
@@ -387,7 +388,7 @@ def estimate_standardised_contrast(
         return Estimate(estimator, n=_count(cells), unit="sd", note=_NO_SPREAD)
     t = float(c @ np.array([cell.mean for cell in cells])) / (spread * factor)
     scale = _correct_small_samples(df) * factor
-    low, high = (_invert_noncentral_t(t, df, tail) for tail in ((1 + level) / 2, (1 - level) / 2))
+    low, high = (invert_noncentral_t(t, df, tail) for tail in ((1 + level) / 2, (1 - level) / 2))
     return Estimate(
         estimator,
         t * scale,
@@ -484,13 +485,3 @@ def _correct_small_samples(df: float) -> float:
     if df <= 1:
         return math.nan
     return math.exp(math.lgamma(df / 2) - math.log(math.sqrt(df / 2)) - math.lgamma((df - 1) / 2))
-
-
-def _invert_noncentral_t(t: float, df: float, probability: float) -> float:
-    """Find the noncentrality at which a t this large or smaller has the given probability."""
-    from scipy.optimize import brentq
-    from scipy.special import nctdtr
-
-    width = 4.0 + abs(t)
-    low, high = t - width, t + width
-    return float(brentq(lambda nc: nctdtr(df, nc, t) - probability, low, high, xtol=1e-10))

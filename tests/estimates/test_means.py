@@ -1,0 +1,379 @@
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sbwork.estimates import Estimate
+from sbwork.estimates.ancova import estimate_ancova
+from sbwork.estimates.means import (
+    compute_kish_n,
+    compute_pooled_spread,
+    estimate_contrast,
+    estimate_difference_in_differences,
+    estimate_hedges_g,
+    estimate_mean,
+    estimate_mean_difference,
+    estimate_standardised_contrast,
+    estimate_student_difference,
+    summarise_cell,
+)
+from sbwork.estimates.noncentral import invert_noncentral_t
+from sbwork.estimates.precision import (
+    compute_cluster_deff,
+    compute_smallest_detectable_difference,
+    compute_tau_star,
+    estimate_equivalence,
+    find_verdict,
+)
+from sbwork.estimates.shares import estimate_share, estimate_share_difference
+
+EXACT = 1e-9
+"""Closed formulas against R's."""
+SEARCH = 1e-5
+"""Roots that effectsize finds by optimisation to about six digits."""
+PRINTED = 5e-3
+"""Values that the methods print to two decimals."""
+
+R = json.loads((Path(__file__).parents[1] / "reference" / "means.json").read_text())
+DID = (1, -1, -1, 1)
+
+
+def make(n, a, b, shift):
+    i = np.arange(1, n + 1)
+    return 1 + ((a * i**2 + b * i) % 29) / 7 + shift
+
+
+def weigh(n):
+    return 0.5 + (np.arange(1, n + 1) * 13 % 17) / 10
+
+
+SCORES = {
+    "treated_before": make(41, 3, 5, 0),
+    "treated_after": make(37, 7, 2, 0.6),
+    "control_before": make(52, 5, 11, 0.1),
+    "control_after": make(29, 2, 9, 0.2),
+}
+CELLS = {name: summarise_cell(scores) for name, scores in SCORES.items()}
+WEIGHTED = {name: summarise_cell(scores, weigh(len(scores))) for name, scores in SCORES.items()}
+TREATED = (CELLS["treated_before"], CELLS["treated_after"])
+
+
+def assert_test(found: Estimate, expected: dict[str, float]) -> None:
+    seen = (found.statistic, found.df, found.p_value, found.ci_low, found.ci_high)
+    wanted = tuple(expected[key] for key in ("t", "df", "p", "low", "high"))
+    assert seen == pytest.approx(wanted, rel=EXACT)
+
+
+@pytest.fixture(scope="module")
+def mtcars():
+    mpg, am = (np.array(R["mtcars"][key]) for key in ("mpg", "am"))
+    return summarise_cell(mpg[am == 0]), summarise_cell(mpg[am == 1])
+
+
+def test_mtcars_gives_the_published_values(mtcars):
+    welch = estimate_mean_difference(*mtcars)
+    assert welch.statistic == pytest.approx(3.7671231, abs=5e-8)
+    assert welch.df == pytest.approx(18.332252, abs=5e-7)
+    assert welch.p_value == pytest.approx(0.001373638, abs=5e-10)
+    g = estimate_hedges_g(*mtcars)
+    assert (g.estimate, g.ci_low, g.ci_high) == pytest.approx((1.44, 0.65, 2.21), abs=PRINTED)
+
+
+def test_t_tests_agree_with_r(mtcars):
+    assert_test(estimate_mean_difference(*mtcars), R["mtcars_welch"])
+    assert_test(estimate_student_difference(*mtcars), R["mtcars_student"])
+    assert_test(estimate_mean_difference(*TREATED), R["welch"])
+    assert_test(estimate_student_difference(*TREATED), R["student"])
+
+
+def test_hedges_g_agrees_with_effectsize(mtcars):
+    for cells, key in ((mtcars, "mtcars_g"), (TREATED, "g")):
+        g = estimate_hedges_g(*cells)
+        assert (g.estimate, g.ci_low, g.ci_high) == pytest.approx(R[key], rel=SEARCH)
+
+
+@pytest.mark.parametrize(("cells", "key"), [(CELLS, "did"), (WEIGHTED, "did_weighted")])
+def test_difference_in_differences_agrees_with_lm_and_sandwich(cells, key):
+    did = estimate_difference_in_differences(**cells)
+    assert did.estimate == pytest.approx(R[key]["estimate"], rel=EXACT)
+    assert did.se == pytest.approx(R[key]["se"], rel=EXACT)
+    assert did.n == sum(map(len, SCORES.values()))
+
+
+def test_difference_in_differences_agrees_with_statsmodels():
+    import statsmodels.api as sm
+
+    y = np.concatenate(list(SCORES.values()))
+    w = np.concatenate([weigh(len(scores)) for scores in SCORES.values()])
+    name = np.concatenate([[key] * len(scores) for key, scores in SCORES.items()])
+    treated = np.char.startswith(name, "treated").astype(float)
+    after = np.char.endswith(name, "after").astype(float)
+    design = np.column_stack([np.ones_like(y), treated, after, treated * after])
+    fit = sm.WLS(y, design, weights=w).fit(cov_type="HC2")
+    did = estimate_difference_in_differences(**WEIGHTED)
+    assert (did.estimate, did.se) == pytest.approx((fit.params[3], fit.bse[3]), rel=EXACT)
+
+
+def test_degrees_of_freedom_are_welch_and_satterthwaites():
+    did = estimate_difference_in_differences(**CELLS)
+    assert did.df == pytest.approx(R["df_did"], rel=EXACT)
+
+
+def test_standardised_difference_in_differences_agrees_with_emmeans():
+    cells = [
+        CELLS[k] for k in ("treated_after", "treated_before", "control_after", "control_before")
+    ]
+    g = estimate_standardised_contrast(cells, DID, estimator="did_hedges_g")
+    assert (g.estimate, g.ci_low, g.ci_high) == pytest.approx(R["standardised"], rel=1e-7)
+    assert g.df == R["did_pooled"]["df"]
+
+
+def test_equivalence_agrees_with_r():
+    did = estimate_difference_in_differences(**CELLS)
+    tost = estimate_equivalence(did, spread=2.0, bound=0.2)
+    assert tost.p_value == pytest.approx(R["tost"], rel=EXACT)
+    assert tost.ci_level == 0.90
+
+
+def test_ancova_agrees_with_lm_and_sandwich():
+    n = 60
+    before = make(n, 3, 4, 0)
+    treated = np.tile([0, 1], n // 2)
+    after = 1 + 0.5 * before + 0.3 * treated + make(n, 11, 6, -2) / 3
+    for weights, key in ((None, "ancova"), (weigh(n), "ancova_weighted")):
+        found = estimate_ancova(after, before, treated, weights)
+        seen = (found.estimate, found.se, found.p_value, found.ci_low, found.ci_high)
+        wanted = [R[key][part] for part in ("estimate", "se", "p", "low", "high")]
+        assert seen == pytest.approx(wanted, rel=EXACT)
+        assert found.df == n - 3
+
+
+def test_ancova_leaves_out_people_with_a_score_missing():
+    y, x, arm = [1.0, 2, 4, 3, 5, 7, 9], [1.0, 2, 3, 1, 2, 3, math.nan], [0, 0, 0, 1, 1, 1, 1]
+    assert estimate_ancova(y, x, arm) == estimate_ancova(y[:6], x[:6], arm[:6])
+
+
+def test_ancova_says_when_it_cannot_be_fitted():
+    found = estimate_ancova([1.0, 2, 3, 4], [2.0, 2, 2, 2], [0, 0, 1, 1])
+    assert math.isnan(found.estimate)
+    assert "same score before" in found.note
+
+
+def test_weighted_mean_agrees_with_r():
+    y = np.concatenate([SCORES["treated_before"], SCORES["treated_after"]])
+    w = np.concatenate([weigh(41), weigh(37)])
+    cell = summarise_cell(y, w)
+    wanted = R["weighted_mean"]
+    assert cell.mean == pytest.approx(wanted["mean"], rel=EXACT)
+    assert math.sqrt(cell.mean_variance) == pytest.approx(wanted["se"], rel=EXACT)
+    assert cell.variance == pytest.approx(wanted["variance"], rel=EXACT)
+    assert cell.n == 78
+
+
+def test_shares_agree_with_r():
+    for (count, n), wanted in zip(
+        [(3, 10), (0, 12), (12, 12), (81, 263)], R["wilson"], strict=True
+    ):
+        share = estimate_share(count, n)
+        assert (share.ci_low, share.ci_high) == pytest.approx(wanted, rel=EXACT, abs=1e-12)
+    difference = estimate_share_difference(56, 70, 48, 80)
+    assert difference.p_value == pytest.approx(R["share_test"], rel=EXACT)
+    # Newcombe (1998), table II, method 10: .0524 to .3339.
+    assert (difference.ci_low, difference.ci_high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+
+
+def test_a_share_of_nobody_is_missing_and_an_impossible_one_refused():
+    assert math.isnan(estimate_share(0, 0).estimate)
+    assert math.isnan(estimate_share_difference(0, 0, 1, 5).estimate)
+    with pytest.raises(ValueError, match="between 0 and n"):
+        estimate_share(4, 3)
+
+
+def test_smallest_detectable_difference_is_the_methods_value():
+    assert compute_smallest_detectable_difference([150] * 4) == pytest.approx(0.457, abs=6e-4)
+    assert math.isnan(compute_smallest_detectable_difference([150, 0]))
+    clustered = compute_smallest_detectable_difference([150] * 4, deff=4.0)
+    assert clustered == pytest.approx(2 * compute_smallest_detectable_difference([150] * 4))
+
+
+def test_tau_star_is_the_shock_that_brings_the_result_to_the_edge():
+    did = Estimate("difference_in_differences", 0.4, se=0.1)
+    tau = compute_tau_star(did)
+    assert 0.4 / math.sqrt(0.1**2 + 4 * tau**2) == pytest.approx(1.96)
+    assert compute_tau_star(did, shocks=2.0) > tau
+    assert math.isnan(compute_tau_star(Estimate("difference_in_differences", 0.1, se=0.1)))
+
+
+def test_kish_and_cluster_design_effect():
+    assert compute_kish_n([2.0] * 7) == pytest.approx(7)
+    assert compute_kish_n([]) == 0
+    assert compute_cluster_deff(1, 0.5) == 1
+    with pytest.raises(ValueError, match="correlation"):
+        compute_cluster_deff(10, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "se", "verdict"),
+    [
+        (0.5, 0.1, "effect"),
+        (0.0, 0.02, "no meaningful effect"),
+        (0.1, 0.02, "no meaningful effect"),
+        (0.1, 0.2, "inconclusive"),
+        (-0.5, 0.1, "effect"),
+    ],
+)
+def test_the_three_verdicts(estimate, se, verdict):
+    p = math.erfc(abs(estimate / se) / math.sqrt(2))
+    did = Estimate("difference_in_differences", estimate, se=se, df=1e6, p_value=p)
+    assert find_verdict(did, estimate_equivalence(did, spread=1.0, bound=0.2)) == verdict
+
+
+def test_a_bound_must_be_positive():
+    with pytest.raises(ValueError, match="bound"):
+        estimate_equivalence(Estimate("x", 0.0, se=1.0, df=5), spread=1.0, bound=0.0)
+
+
+@pytest.mark.parametrize("scores", [[], [3.0], [math.nan, 3.0]])
+def test_too_few_people_give_nan_and_say_why(scores):
+    few, many = summarise_cell(scores), CELLS["treated_after"]
+    for found in (
+        estimate_mean_difference(few, many),
+        estimate_student_difference(few, many),
+        estimate_hedges_g(few, many),
+        estimate_difference_in_differences(few, many, many, many),
+    ):
+        assert math.isnan(found.estimate)
+        assert "two people" in found.note
+    assert estimate_mean(few).note
+
+
+def test_scores_all_alike_have_no_test_and_say_so():
+    flat, higher = summarise_cell([3.0, 3.0, 3.0]), summarise_cell([4.0, 4.0])
+    welch = estimate_mean_difference(flat, higher)
+    assert welch.estimate == 1.0
+    assert math.isnan(welch.p_value)
+    assert "same score" in welch.note
+    assert math.isnan(estimate_hedges_g(flat, higher).estimate)
+    assert math.isnan(estimate_equivalence(welch, spread=0.0, bound=0.2).estimate)
+
+
+def test_bad_weights_are_refused():
+    with pytest.raises(ValueError, match="weights"):
+        summarise_cell([1.0, 2.0], [1.0, 0.0])
+    with pytest.raises(ValueError, match="one length"):
+        summarise_cell([1.0, 2.0], [1.0])
+    with pytest.raises(ValueError, match="coefficient"):
+        estimate_contrast([CELLS["treated_after"]], DID, estimator="x")
+
+
+def test_inputs_are_left_unchanged():
+    scores, weights = np.array([1.0, math.nan, 3.0]), np.array([1.0, 2.0, 3.0])
+    kept = scores.copy(), weights.copy()
+    summarise_cell(scores, weights)
+    np.testing.assert_array_equal(scores, kept[0])
+    np.testing.assert_array_equal(weights, kept[1])
+
+
+answers = st.lists(st.integers(1, 5), min_size=3, max_size=25).filter(lambda x: len(set(x)) > 1)
+four = st.tuples(answers, answers, answers, answers)
+points = st.floats(-50, 50, allow_nan=False)
+
+
+def summarise_all(lists, shift=0.0, scale=1.0):
+    return [summarise_cell(np.array(x) * scale + shift) for x in lists]
+
+
+@given(four)
+def test_unweighted_it_is_the_difference_of_the_differences(lists):
+    a, b, c, d = (float(np.mean(x)) for x in lists)
+    did = estimate_difference_in_differences(*summarise_all(lists))
+    assert did.estimate == pytest.approx((b - a) - (d - c), abs=1e-9)
+
+
+@given(four, points)
+def test_a_shift_of_everybody_changes_nothing(lists, shift):
+    one = estimate_difference_in_differences(*summarise_all(lists))
+    other = estimate_difference_in_differences(*summarise_all(lists, shift))
+    for field in ("estimate", "ci_low", "ci_high", "p_value", "df"):
+        assert getattr(other, field) == pytest.approx(getattr(one, field), abs=1e-7, rel=1e-6)
+
+
+@given(four)
+@settings(max_examples=40)
+def test_swapping_the_sites_turns_the_sign(lists):
+    a, b, c, d = summarise_all(lists)
+    one = estimate_difference_in_differences(a, b, c, d)
+    other = estimate_difference_in_differences(c, d, a, b)
+    assert other.estimate == pytest.approx(-one.estimate)
+    assert (other.ci_low, other.ci_high) == pytest.approx((-one.ci_high, -one.ci_low))
+    assert other.p_value == pytest.approx(one.p_value)
+    g, h = estimate_hedges_g(a, b), estimate_hedges_g(b, a)
+    assert (g.estimate, g.ci_low, g.ci_high) == pytest.approx(
+        (-h.estimate, -h.ci_high, -h.ci_low), abs=1e-7
+    )
+
+
+@given(answers, answers, st.floats(0.1, 20))
+@settings(max_examples=40)
+def test_g_has_no_unit(before, after, scale):
+    one = estimate_hedges_g(*summarise_all([before, after]))
+    other = estimate_hedges_g(*summarise_all([before, after], scale=scale))
+    assert other.estimate == pytest.approx(one.estimate, rel=1e-6, abs=1e-9)
+    assert one.ci_low <= one.estimate <= one.ci_high
+
+
+@given(four, st.floats(0.01, 100))
+def test_equal_weights_of_any_size_are_no_weights(lists, weight):
+    plain = estimate_difference_in_differences(*summarise_all(lists))
+    cells = [summarise_cell(x, np.full(len(x), weight)) for x in lists]
+    weighted = estimate_difference_in_differences(*cells)
+    assert weighted.se == pytest.approx(plain.se, rel=1e-9)
+    assert weighted.df == pytest.approx(plain.df, rel=1e-6)
+
+
+@given(st.integers(2, 200), st.integers(1, 200))
+def test_more_people_find_smaller_differences(n, more):
+    few = compute_smallest_detectable_difference([n] * 4)
+    assert compute_smallest_detectable_difference([n + more] * 4) < few
+    scores = np.tile([1.0, 2.0, 4.0], n)
+    longer = np.tile([1.0, 2.0, 4.0], n + more)
+    assert summarise_cell(longer).mean_variance < summarise_cell(scores).mean_variance
+
+
+@given(st.lists(st.floats(0.1, 10), min_size=1, max_size=50))
+def test_the_effective_number_never_exceeds_the_number(weights):
+    assert 1 - 1e-9 <= compute_kish_n(weights) <= len(weights) + 1e-9
+
+
+@given(st.floats(-15, 15), st.floats(3, 6000))
+@settings(max_examples=60)
+def test_noncentral_interval_inverts_the_distribution(t, df):
+    from scipy.stats import nct
+
+    for probability in (0.025, 0.975):
+        noncentrality = invert_noncentral_t(t, df, probability)
+        sign = math.copysign(1, t)
+        reached = nct.cdf(abs(t), df, sign * noncentrality)
+        assert reached == pytest.approx(probability if t >= 0 else 1 - probability, abs=1e-6)
+
+
+def test_pooled_spread_is_missing_with_an_empty_cell():
+    assert math.isnan(compute_pooled_spread([summarise_cell([]), CELLS["treated_after"]]))
+
+
+def test_interval_covers_the_truth_at_its_level():
+    random = np.random.default_rng(7)
+    draws, truth, covered = 1500, 0.3, 0
+    for _ in range(draws):
+        cells = [
+            summarise_cell(random.normal(mean, spread, n))
+            for mean, spread, n in ((0, 1, 12), (truth, 2, 20), (0, 0.5, 40), (0, 1, 15))
+        ]
+        did = estimate_difference_in_differences(*cells)
+        covered += did.ci_low <= truth <= did.ci_high
+    # Three standard errors of a share of 1,500 draws.
+    assert covered / draws == pytest.approx(0.95, abs=3 * math.sqrt(0.95 * 0.05 / draws))
