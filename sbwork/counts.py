@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,18 +12,15 @@ import pandas as pd
 
 from sbwork.cohort import Cohort, Pair
 from sbwork.estimates import Estimate
-from sbwork.estimates.displacement import estimate_total_net_effect, estimate_wdd, estimate_wdq
-from sbwork.estimates.pooling import estimate_heterogeneity, pool_log_ratios
-from sbwork.estimates.rates import (
-    Change,
-    correct_dispersion,
-    estimate_dispersion,
-    estimate_incidents_avoided,
-    estimate_percentage_change,
-    estimate_relative_effect_size,
-    estimate_rirr,
-    estimate_smallest_detectable_rirr,
+from sbwork.estimates.pairs import (
+    PAIR_ESTIMATORS,
+    MonthlyCounts,
+    PairCounts,
+    add_note,
+    estimate_site_change,
 )
+from sbwork.estimates.pooling import estimate_heterogeneity, pool_log_ratios
+from sbwork.estimates.rates import Change
 from sbwork.incidents import Incidents
 from sbwork.results import Finding, combine_findings, tabulate_findings
 from sbwork.windows import MAIN, Window, describe_gaps, list_windows, match_months
@@ -32,30 +29,11 @@ __all__ = ["compare_counts"]
 
 SECTION = "counts"
 
-PAIR_ESTIMATORS = {
-    "rirr": "ratio",
-    "rirr_poisson": "ratio",
-    "dispersion": "ratio",
-    "relative_effect_size": "ratio",
-    "incidents_avoided": "incidents",
-    "smallest_detectable_rirr": "ratio",
-    "wdd": "incidents",
-    "wdd_corrected": "incidents",
-    "wdq": "ratio",
-    "total_net_effect": "incidents",
-    "rirr_wdd_agreement": "count",
-}
-"""What is estimated for a pair in the main window, with its unit."""
+HARM = "harm"
+"""The outcome that sums weights rather than incidents."""
 
 WINDOW_ESTIMATORS = ("rirr", "wdd", "wdd_corrected", "incidents_avoided")
-"""Those of them that are repeated in the other windows."""
-
-_NOTABLE_EXCESS = 1.05
-
-_SINGLE_MONTH = (
-    "With one month on each side, counts are taken to vary like Poisson counts; real ones vary "
-    "more, so this interval is too narrow."
-)
+"""Those estimates of a pair that are repeated in the other windows."""
 
 
 def compare_counts(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
@@ -120,28 +98,18 @@ class _Series:
         self.frame = wide.astype("float64")
         self.span = incidents.months
         whole = self.frame.to_numpy()
-        self.weighted = bool((whole[np.isfinite(whole)] % 1 != 0).any())
+        self.weighted = outcome == HARM or bool((whole[np.isfinite(whole)] % 1 != 0).any())
 
     def list_covered(self, sites: Sequence[str]) -> set[str]:
         """List the months in which each of `sites` has a count."""
         known = self.frame.reindex(columns=list(sites)).notna().all(axis=1)
         return set(known.index[known])
 
-    def take(self, site: str, months: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Take the counts of one site in `months`."""
-        return self.frame[site].reindex(list(months)).to_numpy(dtype=float)
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """Monthly counts of one area, before and after."""
-
-    before: npt.NDArray[np.float64]
-    after: npt.NDArray[np.float64]
-
-    @property
-    def sums(self) -> Change:
-        return float(self.before.sum()), float(self.after.sum())
+    def count(self, site: str, window: Window) -> MonthlyCounts:
+        """Take the months of one site."""
+        whole = self.frame[site]
+        sides = (whole.reindex(list(side)) for side in (window.before, window.after))
+        return MonthlyCounts(*(side.to_numpy(dtype=float) for side in sides))
 
 
 @dataclass(frozen=True)
@@ -195,9 +163,9 @@ def _compare_sites(
                 yield Finding(SECTION, outcome, site, lost, "", period)
             yield Finding(SECTION, outcome, site, empty, "", MAIN)
             continue
-        cells = _Cells(series.take(site, matched.before), series.take(site, matched.after))
+        counts = series.count(site, matched)
         for period, count, length in zip(
-            ("before", "after"), cells.sums, matched.lengths, strict=True
+            ("before", "after"), counts.sums, matched.lengths, strict=True
         ):
             counted = Estimate("count", count, n=count, unit="incidents", note=note)
             yield Finding(SECTION, outcome, site, counted, "", period)
@@ -210,7 +178,8 @@ def _compare_sites(
                     "",
                     period,
                 )
-        yield Finding(SECTION, outcome, site, _change_site(cells, matched, note), "", MAIN)
+        change = estimate_site_change(counts, weighted=series.weighted)
+        yield Finding(SECTION, outcome, site, add_note(change, note), "", MAIN)
 
 
 def _rate(count: float, population: int, months: int, note: str) -> Estimate:
@@ -221,21 +190,8 @@ def _rate(count: float, population: int, months: int, note: str) -> Estimate:
         1000 * count / population,
         n=count,
         unit="incidents",
-        note=_join(said, note),
+        note=f"{said} {note}".strip(),
     )
-
-
-def _change_site(cells: _Cells, window: Window, note: str) -> Estimate:
-    dispersion = estimate_dispersion(cells.before, cells.after)
-    factor, df = correct_dispersion(dispersion)
-    change = estimate_percentage_change(
-        *cells.sums, months=window.lengths, dispersion=factor, df=df
-    )
-    if window.lengths[0] != window.lengths[1]:
-        note = _join(note, "Counts a month are compared, since the periods differ in length.")
-    if math.isnan(dispersion.estimate) and not math.isnan(change.ci_low):
-        note = _join(note, _SINGLE_MONTH)
-    return replace(change, note=_join(change.note, note))
 
 
 def _compare_pair(series: _Series, pair: Pair, window: Window) -> _Compared:
@@ -252,133 +208,25 @@ def _compare_pair(series: _Series, pair: Pair, window: Window) -> _Compared:
         months = Estimate("window_months", unit="count", note=reason)
         return _Compared([months, *(_leave_out(reason) if main else [])])
     months = Estimate("window_months", float(min(matched.lengths)), unit="count", note=note)
-    cells = {
-        role: _Cells(series.take(site, matched.before), series.take(site, matched.after))
-        for role, site in (
-            ("treated", pair.intervention),
-            ("control", pair.control),
-            ("displacement", pair.displacement),
-            ("displacement_control", pair.displacement_control),
-        )
-        if site
-    }
-    dispersion = estimate_dispersion(
-        *(cells[role].before for role in ("treated", "control")),
-        *(cells[role].after for role in ("treated", "control")),
+    moved, moved_control = (
+        series.count(site, matched) if site else None
+        for site in (pair.displacement, pair.displacement_control)
+    )
+    counts = PairCounts(
+        series.count(pair.intervention, matched),
+        series.count(pair.control, matched),
+        moved,
+        moved_control,
+        weighted=series.weighted,
     )
     estimates = [
-        _add_note(estimate, note)
-        for estimate in _estimate_pair(cells, matched, dispersion, weighted=series.weighted)
+        add_note(estimate, note)
+        for estimate in counts.estimate()
         if main or estimate.estimator in WINDOW_ESTIMATORS
     ]
-    ratio = _Ratio(
-        estimates[0], correct_dispersion(dispersion)[0], pair.control, cells["control"].sums
-    )
-    known = not math.isnan(ratio.rirr.estimate)
+    ratio = _Ratio(estimates[0], counts.factor[0], pair.control, counts.control.sums)
+    known = not math.isnan(ratio.rirr.se)
     return _Compared([months, *estimates], ratio if known else None)
-
-
-def _estimate_pair(
-    cells: dict[str, _Cells], window: Window, dispersion: Estimate, *, weighted: bool
-) -> list[Estimate]:
-    treated, control = cells["treated"].sums, cells["control"].sums
-    factor, df = correct_dispersion(dispersion)
-    lengths = window.lengths
-    rirr = estimate_rirr(treated, control, months=lengths, dispersion=factor, df=df)
-    poisson = estimate_rirr(treated, control, months=lengths, estimator="rirr_poisson")
-    smallest = estimate_smallest_detectable_rirr([*treated, *control], dispersion=factor)
-    single = math.isnan(dispersion.estimate)
-    if single:
-        rirr, smallest = _add_note(rirr, _SINGLE_MONTH), _add_note(smallest, _SINGLE_MONTH)
-    if weighted:
-        poisson = Estimate("rirr_poisson", unit="ratio", note=_NOT_COUNTS)
-    elif dispersion.estimate >= _NOTABLE_EXCESS:
-        poisson = _add_note(poisson, _describe_excess(dispersion))
-    return [
-        rirr,
-        poisson,
-        _describe_dispersion(dispersion),
-        estimate_relative_effect_size(rirr),
-        estimate_incidents_avoided(treated[1], rirr),
-        smallest,
-        *_estimate_differences(cells, window, rirr, dispersion, weighted=weighted),
-    ]
-
-
-def _estimate_differences(
-    cells: dict[str, _Cells],
-    window: Window,
-    rirr: Estimate,
-    dispersion: Estimate,
-    *,
-    weighted: bool,
-) -> list[Estimate]:
-    sums = {role: cell.sums for role, cell in cells.items()}
-    treated, control = sums["treated"], sums["control"]
-    displacement = sums.get("displacement", (0.0, 0.0))
-    own_control = sums.get("displacement_control", (0.0, 0.0))
-    before, after = window.lengths
-    factor, df = correct_dispersion(dispersion)
-    times = (before / after, 1.0)
-    areas = (treated, control, displacement, own_control)
-    plain = estimate_wdd(*areas, time_weights=times)
-    corrected = estimate_wdd(
-        *areas, time_weights=times, dispersion=factor, df=df, estimator="wdd_corrected"
-    )
-    if before != after:
-        said = "Counts before are scaled to the length of the period after."
-        plain, corrected = _add_note(plain, said), _add_note(corrected, said)
-    if weighted:
-        plain = Estimate("wdd", plain.estimate, unit="incidents", note=_NOT_COUNTS)
-    elif dispersion.estimate >= _NOTABLE_EXCESS:
-        plain = _add_note(plain, _describe_excess(dispersion))
-    if math.isnan(dispersion.estimate):
-        corrected = _add_note(corrected, _SINGLE_MONTH)
-    if "displacement" in cells and "displacement_control" not in cells:
-        plain = _add_note(plain, "The displacement area has no control of its own here.")
-    scaled = {role: (pair[0] * after / before, pair[1]) for role, pair in sums.items()}
-    if "displacement" in cells:
-        quotient = estimate_wdq(scaled["treated"], scaled["control"], scaled["displacement"])
-    else:
-        quotient = Estimate("wdq", unit="ratio", note="No displacement area is given.")
-    net = estimate_total_net_effect(treated, control, displacement, dispersion=factor, df=df)
-    alone = estimate_wdd(treated, control, time_weights=times, dispersion=factor, df=df)
-    return [plain, corrected, quotient, net, _compare_verdicts(rirr, alone)]
-
-
-_NOT_COUNTS = (
-    "These are weighted sums, not counts, so Poisson variance does not hold: use the corrected "
-    "estimate."
-)
-
-
-def _compare_verdicts(rirr: Estimate, wdd: Estimate) -> Estimate:
-    """Say in words whether the ratio and the difference tell the same story."""
-    name = "rirr_wdd_agreement"
-    if math.isnan(rirr.estimate) or math.isnan(wdd.estimate):
-        note = "They can't be compared: " + (rirr.note or wdd.note)
-        return Estimate(name, unit="count", note=note)
-    clear = [rirr.ci_high < 1 or rirr.ci_low > 1, wdd.ci_high < 0 or wdd.ci_low > 0]
-    signs = [np.sign(math.log(rirr.estimate)), np.sign(wdd.estimate)]
-    words = {-1: "fell", 0: "stayed level", 1: "rose"}
-    if signs[0] != signs[1]:
-        note = (
-            f"They disagree: by the ratio (RIRR) the site {words[int(signs[0])]} beside its "
-            f"control, by the difference (WDD) it {words[int(signs[1])]}. The site and its control "
-            "started from different counts; RIRR takes equal percentage changes for no difference, "
-            "WDD equal changes in number. Neither should be shown alone."
-        )
-        return Estimate(name, 0.0, unit="count", note=note)
-    if clear[0] != clear[1]:
-        which = ("ratio (RIRR)", "difference (WDD)")
-        yes, no = which if clear[0] else which[::-1]
-        note = (
-            f"They disagree: the interval of the {yes} leaves out no change, that of the {no} "
-            "does not. A result that rests on the choice between them is not settled."
-        )
-        return Estimate(name, 0.0, unit="count", note=note)
-    told = "a change beyond the interval" if clear[0] else "no change beyond what chance allows"
-    return Estimate(name, 1.0, unit="count", note=f"RIRR and WDD agree: both show {told}.")
 
 
 def _pool_pairs(ratios: Sequence[_Ratio], n_pairs: int, *, main: bool) -> list[Estimate]:
@@ -392,10 +240,10 @@ def _pool_pairs(ratios: Sequence[_Ratio], n_pairs: int, *, main: bool) -> list[E
     random = pool_log_ratios(logs, covariance, estimator="rirr_pooled")
     fixed = pool_log_ratios(logs, covariance, model="fixed", estimator="rirr_pooled_fixed")
     if len(ratios) > 1:
-        random = _add_note(
+        random = add_note(
             random, "Random effects: pairs may differ in truth. Judge the pairs together by this."
         )
-        fixed = _add_note(fixed, "Takes one and the same change for all pairs.")
+        fixed = add_note(fixed, "Takes one and the same change for all pairs.")
     pooled = [random, fixed]
     if main:
         moments = pool_log_ratios(
@@ -406,10 +254,10 @@ def _pool_pairs(ratios: Sequence[_Ratio], n_pairs: int, *, main: bool) -> list[E
             estimator="rirr_pooled_dl",
         )
         if len(ratios) > 1:
-            moments = _add_note(moments, "With few pairs this interval is too narrow.")
+            moments = add_note(moments, "With few pairs this interval is too narrow.")
         spread = estimate_heterogeneity(logs, covariance)
         pooled += [moments, spread.q, spread.i2, spread.tau2]
-    return [_add_note(estimate, said) for estimate in pooled]
+    return [add_note(estimate, said) for estimate in pooled]
 
 
 def _relate_pairs(ratios: Sequence[_Ratio]) -> npt.NDArray[np.float64]:
@@ -426,21 +274,6 @@ def _relate_pairs(ratios: Sequence[_Ratio]) -> npt.NDArray[np.float64]:
 
 def _leave_out(reason: str) -> list[Estimate]:
     return [Estimate(name, unit=unit, note=reason) for name, unit in PAIR_ESTIMATORS.items()]
-
-
-def _describe_dispersion(dispersion: Estimate) -> Estimate:
-    if math.isnan(dispersion.estimate):
-        return dispersion
-    if dispersion.estimate < 1:
-        return _add_note(dispersion, "Months varied less than chance alone would; 1 is used.")
-    return _add_note(dispersion, "How many times as much the months vary as Poisson counts would.")
-
-
-def _describe_excess(dispersion: Estimate) -> str:
-    return (
-        f"Months vary {dispersion.estimate:.1f} times as much as Poisson counts would, so this "
-        "interval is too narrow."
-    )
 
 
 def _explain_no_months(series: _Series, window: Window) -> str:
@@ -485,11 +318,3 @@ def _refuse(cohort: Cohort, reason: str) -> pd.DataFrame:
         for outcome in cohort.outcomes
         for site in cohort.sites
     )
-
-
-def _add_note(estimate: Estimate, note: str) -> Estimate:
-    return replace(estimate, note=_join(estimate.note, note))
-
-
-def _join(*notes: str) -> str:
-    return " ".join(note for note in notes if note)

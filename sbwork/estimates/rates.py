@@ -72,18 +72,20 @@ def estimate_dispersion(*cells: npt.ArrayLike) -> Estimate:
     return Estimate("dispersion", pearson / df, df=float(df), unit="ratio")
 
 
-def correct_dispersion(dispersion: Estimate) -> Change:
+def correct_dispersion(dispersion: Estimate, *, floor: bool = True) -> Change:
     """Return the factor and the degrees of freedom that a variance is corrected with.
 
     Parameters
     ----------
     dispersion : Estimate
         From `estimate_dispersion`.
+    floor : bool, default True
+        Never below 1; for sums of weights, which have no Poisson variance to fall back on, False.
 
     Returns
     -------
     tuple of float
-        The factor, never below 1, and the degrees of freedom of the t distribution; ``(1, inf)``,
+        The factor, and the degrees of freedom of the t distribution; ``(1, inf)``,
         the plain Poisson case, where the dispersion could not be estimated.
 
     Examples
@@ -93,7 +95,7 @@ def correct_dispersion(dispersion: Estimate) -> Change:
     """
     if math.isnan(dispersion.estimate):
         return 1.0, math.inf
-    return max(1.0, dispersion.estimate), dispersion.df
+    return max(1.0, dispersion.estimate) if floor else dispersion.estimate, dispersion.df
 
 
 def estimate_percentage_change(

@@ -1,0 +1,206 @@
+"""Ratios and their dispersion, against the published values and R's glm."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sbwork.estimates import Estimate
+from sbwork.estimates.rates import (
+    correct_dispersion,
+    estimate_dispersion,
+    estimate_incidents_avoided,
+    estimate_percentage_change,
+    estimate_relative_effect_size,
+    estimate_rirr,
+    estimate_smallest_detectable_rirr,
+)
+
+EXACT = 1e-9
+FITTED = 1e-6
+LOOSE_GLM = (
+    4e-6  # the printed 3.4402054 is R's glm stopped at its default 1e-8; converged 3.4401936
+)
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "rates.json").read_text())
+PANELS = REFERENCE["panels"]
+
+counts = st.integers(1, 5000).map(float)
+months = st.lists(st.integers(0, 200).map(float), min_size=2, max_size=24)
+
+
+def read_cells(name: str) -> list[np.ndarray]:
+    return [np.array(PANELS[name]["cells"][cell], dtype=float) for cell in ("t0", "t1", "c0", "c1")]
+
+
+def sum_cells(name: str) -> list[float]:
+    return [float(cell.sum()) for cell in read_cells(name)]
+
+
+def test_rirr_is_the_published_example():
+    rirr = estimate_rirr((50, 30), (60, 55))
+    assert rirr.estimate == pytest.approx(0.6545455, abs=5e-8)
+    assert math.log(rirr.estimate) == pytest.approx(-0.4238142, abs=5e-8)
+    assert rirr.se == pytest.approx(0.2969542, abs=5e-8)
+    assert (rirr.ci_low, rirr.ci_high) == pytest.approx((0.3657, 1.1714), abs=5e-5)
+    assert rirr.p_value == pytest.approx(0.15352, abs=5e-6)
+    assert rirr.n == 195
+
+
+def test_over_dispersion_is_the_published_example():
+    cells = read_cells("methods")
+    dispersion = estimate_dispersion(*cells)
+    assert dispersion.estimate == pytest.approx(3.4402054, rel=LOOSE_GLM)
+    assert dispersion.df == 44
+    t0, t1, c0, c1 = sum_cells("methods")
+    rirr = estimate_rirr((t0, t1), (c0, c1), dispersion=dispersion.estimate, df=dispersion.df)
+    assert rirr.se == pytest.approx(0.230836778, abs=FITTED)
+    assert (rirr.ci_low, rirr.ci_high) == pytest.approx((0.449588, 1.139989), abs=5e-7)
+    assert rirr.p_value == pytest.approx(0.155, abs=5e-4)
+    assert estimate_rirr((t0, t1), (c0, c1)).p_value == pytest.approx(0.007, abs=5e-4)
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_dispersion_is_that_of_the_quasi_poisson_glm(name):
+    dispersion = estimate_dispersion(*read_cells(name))
+    assert dispersion.estimate == pytest.approx(PANELS[name]["phi"], rel=FITTED)
+    assert dispersion.df == PANELS[name]["df"]
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_rirr_is_the_interaction_of_the_glm(name):
+    t0, t1, c0, c1 = sum_cells(name)
+    lengths = tuple(len(PANELS[name]["cells"][cell]) for cell in ("t0", "t1"))
+    expected = PANELS[name]
+    plain = estimate_rirr((t0, t1), (c0, c1), months=lengths)
+    assert math.log(plain.estimate) == pytest.approx(expected["poisson"]["log"], rel=FITTED)
+    assert plain.se == pytest.approx(expected["poisson"]["se"], rel=FITTED)
+    assert plain.p_value == pytest.approx(expected["poisson"]["p"], rel=FITTED)
+    quasi = estimate_rirr(
+        (t0, t1), (c0, c1), months=lengths, dispersion=expected["phi"], df=expected["df"]
+    )
+    assert quasi.se == pytest.approx(expected["quasi"]["se"], rel=FITTED)
+    assert quasi.p_value == pytest.approx(expected["quasi"]["p"], rel=FITTED)
+    assert (quasi.ci_low, quasi.ci_high) == pytest.approx(tuple(expected["interval"]), rel=FITTED)
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_percentage_change_is_the_coefficient_of_one_site(name):
+    t0, t1, *_ = read_cells(name)
+    expected = PANELS[name]["site"]
+    change = estimate_percentage_change(
+        t0.sum(), t1.sum(), months=(t0.size, t1.size), dispersion=expected["phi"], df=expected["df"]
+    )
+    assert change.estimate == pytest.approx(100 * math.expm1(expected["log"]), rel=FITTED)
+    assert change.se == pytest.approx(expected["se"], rel=FITTED)
+    assert change.p_value == pytest.approx(expected["p"], rel=FITTED)
+
+
+def test_a_calm_panel_is_never_narrower_than_poisson():
+    dispersion = estimate_dispersion(*read_cells("calm"))
+    assert dispersion.estimate < 1
+    assert correct_dispersion(dispersion) == (1.0, dispersion.df)
+    assert correct_dispersion(dispersion, floor=False)[0] == dispersion.estimate
+
+
+def test_one_month_has_no_dispersion_and_falls_back_on_poisson():
+    dispersion = estimate_dispersion([5.0], [7.0], [3.0], [9.0])
+    assert math.isnan(dispersion.estimate)
+    assert "single month" in dispersion.note
+    assert correct_dispersion(dispersion) == (1.0, math.inf)
+
+
+def test_a_cell_without_incidents_says_nothing_about_spread():
+    assert estimate_dispersion([4, 6], [0, 0]).estimate == estimate_dispersion([4, 6]).estimate
+    assert math.isnan(estimate_dispersion([0, 0], [0, 0]).estimate)
+
+
+@pytest.mark.parametrize(
+    ("treated", "control", "said"),
+    [
+        ((0, 3), (5, 5), "before in the site"),
+        ((3, 0), (5, 5), "after in the site"),
+        ((3, 3), (0, 5), "before in the control"),
+        ((3, 3), (5, 0), "after in the control"),
+        ((0, 0), (0, 0), "before in the site nor after in the site nor before in the control"),
+    ],
+)
+def test_no_ratio_comes_from_a_zero_cell(treated, control, said):
+    rirr = estimate_rirr(treated, control)
+    assert math.isnan(rirr.estimate)
+    assert said in rirr.note
+    for follows in (
+        estimate_relative_effect_size(rirr),
+        estimate_incidents_avoided(treated[1], rirr),
+        estimate_smallest_detectable_rirr([*treated, *control]),
+    ):
+        assert math.isnan(follows.estimate)
+        assert follows.note
+
+
+def test_percentage_change_from_nothing_is_undefined():
+    assert math.isnan(estimate_percentage_change(0, 7).estimate)
+    assert "either period" in estimate_percentage_change(0, 0).note
+    gone = estimate_percentage_change(7, 0)
+    assert gone.estimate == -100
+    assert math.isnan(gone.ci_low)
+
+
+def test_incidents_avoided_follow_the_control():
+    rirr = estimate_rirr((50, 30), (60, 55))
+    avoided = estimate_incidents_avoided(30, rirr)
+    assert avoided.estimate == pytest.approx(50 * 55 / 60 - 30, abs=EXACT)
+    assert avoided.ci_low == pytest.approx(30 / rirr.ci_high - 30, abs=EXACT)
+    assert avoided.ci_high == pytest.approx(30 / rirr.ci_low - 30, abs=EXACT)
+
+
+def test_smallest_detectable_change():
+    found = estimate_smallest_detectable_rirr([240.0] * 4, dispersion=2.0)
+    expected = math.exp(-(1.959963985 + 0.841621234) * math.sqrt(2 * 4 / 240))
+    assert found.estimate == pytest.approx(expected, rel=1e-8)
+
+
+def test_smallest_detectable_change_is_found_four_times_in_five():
+    rng = np.random.default_rng(20180601)
+    ratio = estimate_smallest_detectable_rirr([400.0, 400.0, 400.0, 400.0]).estimate
+    treated, *others = rng.poisson([400 * ratio, 400, 400, 400], size=(4000, 4)).T
+    se = np.sqrt(1 / treated + sum(1 / other for other in others))
+    z = np.log(treated * others[1] / (others[0] * others[2])) / se
+    assert np.mean(z < -1.959964) == pytest.approx(0.8, abs=0.04)
+
+
+@given(t0=counts, t1=counts, c0=counts, c1=counts)
+def test_turning_the_sites_round_turns_the_ratio_over(t0, t1, c0, c1):
+    one, other = estimate_rirr((t0, t1), (c0, c1)), estimate_rirr((c0, c1), (t0, t1))
+    assert one.estimate * other.estimate == pytest.approx(1)
+    assert one.p_value == pytest.approx(other.p_value)
+    assert estimate_relative_effect_size(one).ci_low == pytest.approx(1 / one.ci_high)
+
+
+@given(t0=counts, t1=counts, c0=counts, c1=counts, scale=st.floats(1, 12))
+def test_the_length_of_the_periods_cancels(t0, t1, c0, c1, scale):
+    same = estimate_rirr((t0, t1), (c0, c1))
+    assert estimate_rirr((t0, t1), (c0, c1), months=(1, scale)).estimate == pytest.approx(
+        same.estimate
+    )
+
+
+@given(cells=st.lists(months, min_size=1, max_size=4))
+def test_dispersion_scales_with_the_counts(cells):
+    plain = estimate_dispersion(*cells)
+    tripled = estimate_dispersion(*(3 * np.array(cell) for cell in cells))
+    if math.isnan(plain.estimate):
+        assert math.isnan(tripled.estimate)
+    else:
+        assert tripled.estimate == pytest.approx(3 * plain.estimate)
+
+
+@given(before=counts, after=counts, dispersion=st.floats(1, 9), df=st.floats(2, 60))
+def test_the_interval_holds_the_estimate(before, after, dispersion, df):
+    change: Estimate = estimate_percentage_change(before, after, dispersion=dispersion, df=df)
+    assert -100 <= change.ci_low < change.estimate < change.ci_high
