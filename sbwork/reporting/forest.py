@@ -1,21 +1,27 @@
-"""The cross-cohort picture: every cohort's rate ratios on one scale, reported figures apart."""
+"""The cross-cohort picture: rate ratios on one scale, and figures told by others on their own."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from sbwork.cohort import Cohort
+
 __all__ = ["ForestRow", "draw_forest", "pick_rows"]
 
-_LABEL_WIDTH = 330
-_PLOT_WIDTH = 380
-_VALUE_WIDTH = 170
-_WIDTH = _LABEL_WIDTH + _PLOT_WIDTH + _VALUE_WIDTH
-_ROW = 30
-_TICKS = (0.05, 0.1, 0.2, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 5, 10, 20)
+_LEFT = 320
+_PLOT = 370
+_RIGHT = _LEFT + _PLOT
+_WIDTH = _RIGHT + 170
+_ROW = 29
+_RATIO_TICKS = (1, 0.5, 2, 0.25, 4, 0.75, 1.5, 0.1, 10, 0.05, 20)
+_TICK_ROOM = 36
+_MINUS = "\N{MINUS SIGN}"
+
+Place = Callable[[float], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +35,8 @@ class ForestRow:
     label : str
         Outcome and site.
     estimate, ci_low, ci_high : float
-        The relative incidence rate ratio and its interval; for a reported figure the ratio of
-        after to before, without an interval (NaN).
+        The relative incidence rate ratio and its interval; for a reported figure the percentage
+        change as told, without an interval (NaN).
     reported : bool
         Told by others, and not computed here.
     status : str
@@ -40,24 +46,24 @@ class ForestRow:
     cohort: str
     label: str
     estimate: float
-    ci_low: float
-    ci_high: float
-    reported: bool
+    ci_low: float = math.nan
+    ci_high: float = math.nan
+    reported: bool = False
     status: str = ""
 
 
 def pick_rows(
-    findings: Iterable[Mapping[str, Any]], cohort: str, status: str = ""
+    findings: Iterable[Mapping[str, Any]], cohort: Cohort, status: str = ""
 ) -> list[ForestRow]:
     """Pick from one cohort's results the lines of the cross-cohort picture.
 
     Parameters
     ----------
     findings : iterable of mapping
-        The rows of ``results.json``: those of section "counts" with estimator "rirr", and those
-        of section "reported" (a percentage change).
-    cohort : str
-        The cohort's title.
+        The rows of ``results.json``: those of section "counts" with estimator "rirr" for the
+        whole change, and those of section "reported".
+    cohort : Cohort
+        Gives the titles.
     status : str
         What is said of its data.
 
@@ -68,24 +74,36 @@ def pick_rows(
 
     Examples
     --------
-    >>> told = {"section": "reported", "outcome": "ASB", "site": "", "estimate": -40.0}
-    >>> [row.estimate for row in pick_rows([told], "Cohort 2")]
-    [0.6]
+    >>> told = {"section": "reported", "outcome": "Calls", "site": "", "estimate": -40.0}
+    >>> [(row.label, row.estimate) for row in pick_rows([told], Cohort(name="pilot"))]
+    [('Calls', -40.0)]
     """
     rows = []
     for finding in findings:
         estimate = _number(finding.get("estimate"))
-        outcome = str(finding.get("outcome_title") or _name(finding.get("outcome")))
-        site = str(finding.get("site_title") or _name(finding.get("site")))
-        label = ", ".join(part for part in (outcome, site) if part)
-        if finding.get("section") == "counts" and finding.get("estimator") == "rirr":
-            low, high = (_number(finding.get(key)) for key in ("ci_low", "ci_high"))
-            if math.isfinite(estimate) and estimate > 0:
-                rows.append(ForestRow(cohort, label, estimate, low, high, False, status))
-        elif finding.get("section") == "reported" and math.isfinite(estimate):
-            ratio = round(1 + estimate / 100, 10)
-            if ratio > 0:
-                rows.append(ForestRow(cohort, label, ratio, math.nan, math.nan, True, status))
+        reported = finding.get("section") == "reported"
+        computed = (
+            finding.get("section") == "counts"
+            and finding.get("estimator") == "rirr"
+            and finding.get("period") in {"", "change", None}
+        )
+        if not math.isfinite(estimate) or not (reported or (computed and estimate > 0)):
+            continue
+        outcome, site = str(finding.get("outcome") or ""), str(finding.get("site") or "")
+        named = [outcome if reported else cohort.title_outcome(outcome)]
+        named += [cohort.title_site(site)] if site else []
+        low, high = (_number(finding.get(key)) for key in ("ci_low", "ci_high"))
+        rows.append(
+            ForestRow(
+                cohort=cohort.display_title,
+                label=", ".join(named),
+                estimate=estimate,
+                ci_low=math.nan if reported else low,
+                ci_high=math.nan if reported else high,
+                reported=reported,
+                status=status,
+            )
+        )
     return rows
 
 
@@ -95,97 +113,137 @@ def draw_forest(rows: list[ForestRow]) -> str:
     Parameters
     ----------
     rows : list of ForestRow
-        In the order in which they are to be shown; reported ones are moved to the end.
+        In the order in which they are to be shown.
 
     Returns
     -------
     str
         A ``figure`` with an inline SVG drawing and its alternative text, or an empty string
-        when there is nothing to draw. Filled squares are computed, hollow diamonds reported.
+        when there is nothing to draw. Computed ratios are filled squares on a logarithmic axis;
+        figures told by others are hollow diamonds on an axis of their own below.
     """
     computed = [row for row in rows if not row.reported]
     reported = [row for row in rows if row.reported]
     if not rows:
         return ""
+    parts: list[str] = []
+    y = 22.0
+    if computed:
+        title = "Computed from the cohorts' files: the site beside its control"
+        y = _draw_panel(parts, y, title, computed, _scale_ratios(computed))
+    if reported:
+        title = "Told by others: no control site, no interval, not checked"
+        y = _draw_panel(parts, y, title, reported, _scale_changes(reported))
+    caption = [
+        "Filled squares: the relative incidence rate ratio (RIRR) with its 95% interval. Left of "
+        "1, counts fell more, or rose less, than at the control site."
+    ]
+    if reported:
+        caption.append(
+            "Hollow diamonds: percentage changes as people told them, on a scale of their own. "
+            "The two kinds can't be compared."
+        )
+    words = escape(_describe(computed, reported))
+    return (
+        f'<figure class="forest"><div class="figure-box" role="group" tabindex="0" '
+        f'aria-label="Figure"><svg role="img" aria-label="{words}" '
+        f'viewBox="0 0 {_WIDTH} {y:.0f}" xmlns="http://www.w3.org/2000/svg">'
+        f"{''.join(parts)}</svg></div>"
+        f"<figcaption>{' '.join(caption if computed else caption[1:])}</figcaption></figure>"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    place: Place
+    ticks: tuple[tuple[float, str], ...]
+    zero: float
+    label: str
+
+
+def _scale_ratios(rows: list[ForestRow]) -> _Scale:
     ends = [v for r in rows for v in (r.estimate, r.ci_low, r.ci_high) if 0 < v < math.inf]
-    low, high = min([*ends, 0.5]) / 1.1, max([*ends, 2.0]) * 1.1
-    low, high = max(low, 0.02), min(high, 50.0)
+    low = max(min([*ends, 0.5]) / 1.1, 0.02)
+    high = min(max([*ends, 2.0]) * 1.1, 50.0)
 
     def place(ratio: float) -> float:
-        ratio = min(max(ratio, low), high)
-        share = (math.log(ratio) - math.log(low)) / (math.log(high) - math.log(low))
-        return _LABEL_WIDTH + share * _PLOT_WIDTH
+        share = (math.log(min(max(ratio, low), high)) - math.log(low)) / math.log(high / low)
+        return _LEFT + share * _PLOT
 
+    ticks = _choose_ticks([t for t in _RATIO_TICKS if low <= t <= high], place, "{:g}".format)
+    return _Scale(place, ticks, 1.0, "ratio (1: no difference)")
+
+
+def _scale_changes(rows: list[ForestRow]) -> _Scale:
+    low = min(-100.0, *(row.estimate for row in rows))
+    high = max(25.0, *(row.estimate for row in rows))
+
+    def place(change: float) -> float:
+        return _LEFT + (change - low) / (high - low) * _PLOT
+
+    wanted = [0, -100, -50, 50, 100, -75, -25, 25, *range(200, int(high) + 1, 100)]
+    inside = [float(tick) for tick in wanted if low <= tick <= high]
+    return _Scale(place, _choose_ticks(inside, place, _write_change), 0.0, "change, as told")
+
+
+def _choose_ticks(
+    wanted: list[float], place: Place, write: Callable[[float], str]
+) -> tuple[tuple[float, str], ...]:
+    """Keep the ticks that have room, the first ones wanted most."""
+    kept: list[float] = []
+    for tick in wanted:
+        if all(abs(place(tick) - place(other)) >= _TICK_ROOM for other in kept):
+            kept.append(tick)
+    return tuple((tick, write(tick)) for tick in sorted(kept))
+
+
+def _draw_panel(
+    parts: list[str], y: float, title: str, rows: list[ForestRow], scale: _Scale
+) -> float:
+    """Draw one panel from `y` down, and return where it ends."""
+    parts.append(f'<text class="group" x="0" y="{y:.0f}">{escape(title)}</text>')
+    y += _ROW
     body: list[str] = []
-    y = 24.0
-    groups = [
-        ("Computed from the cohorts' files: change beside the control site's", computed),
-        ("As reported by others: no control site, no interval, not checked", reported),
-    ]
-    for title, members in groups:
-        if not members:
-            continue
-        body.append(f'<text class="group" x="0" y="{y:.0f}">{escape(title)}</text>')
+    lines: list[tuple[float, float]] = []
+    cohort = ""
+    for row in rows:
+        if row.cohort != cohort:
+            cohort = row.cohort
+            status = f" ({row.status})" if row.status else ""
+            body.append(f'<text class="cohort" x="0" y="{y:.0f}">{escape(cohort + status)}</text>')
+            y += _ROW * 0.85
+            lines.append((y - _ROW * 0.65, y))
+        body.extend(_draw_row(row, y, scale.place))
+        lines[-1] = (lines[-1][0], y + 4)
         y += _ROW
-        cohort = ""
-        for row in members:
-            if row.cohort != cohort:
-                cohort = row.cohort
-                status = f" ({row.status})" if row.status else ""
-                text = escape(cohort + status)
-                body.append(f'<text class="cohort" x="0" y="{y:.0f}">{text}</text>')
-                y += _ROW * 0.8
-            body.extend(_draw_row(row, y, place, low, high))
-            y += _ROW
-        y += _ROW * 0.4
-    axis = list(_draw_axis(y, place, low, high))
-    height = y + 46
-    words = escape(_describe(computed, reported))
-    drawing = (
-        f'<svg role="img" aria-label="{words}" viewBox="0 0 {_WIDTH} {height:.0f}" '
-        f'xmlns="http://www.w3.org/2000/svg">{"".join(axis)}{"".join(body)}</svg>'
-    )
-    caption = (
-        "Relative incidence rate ratio (RIRR): the change at the site beside the change at its "
-        "control, with its 95% interval. Left of 1, counts fell more, or rose less, than at the "
-        "control. Hollow diamonds are what people told us: after as a share of before, at the "
-        "site alone. The two kinds must not be read as one."
-    )
-    return f'<figure class="forest">{drawing}<figcaption>{caption}</figcaption></figure>'
+    zero = scale.place(scale.zero)
+    parts += [_draw_line("none", zero, zero, top, bottom) for top, bottom in lines]
+    parts += body
+    parts.append(_draw_line("axis", _LEFT, _RIGHT, y - 10, y - 10))
+    for tick, text in scale.ticks:
+        x = scale.place(tick)
+        parts.append(_draw_line("axis", x, x, y - 10, y - 5))
+        parts.append(f'<text class="tick" x="{x:.1f}" y="{y + 9:.0f}">{text}</text>')
+    middle = (_LEFT + _RIGHT) / 2
+    parts.append(f'<text class="tick" x="{middle:.0f}" y="{y + 28:.0f}">{scale.label}</text>')
+    return y + 2.4 * _ROW
 
 
-def _draw_row(row: ForestRow, y: float, place: Any, low: float, high: float) -> Iterator[str]:
-    middle = y - 5
-    x = place(row.estimate)
+def _draw_row(row: ForestRow, y: float, place: Place) -> Iterator[str]:
+    middle, x = y - 5, place(row.estimate)
     yield f'<text x="16" y="{y:.0f}">{escape(row.label)}</text>'
-    value = f"{row.estimate:.2f}"
     if row.reported:
-        value = f"{100 * (row.estimate - 1):+.0f}% (told)".replace("-", "\N{MINUS SIGN}")
         corners = ((x - 7, middle), (x, middle - 7), (x + 7, middle), (x, middle + 7))
         points = " ".join(f"{across:.1f},{down:.1f}" for across, down in corners)
         yield f'<polygon class="told" points="{points}"/>'
+        value = _write_change(row.estimate)
     else:
+        value = f"{row.estimate:.2f}"
         if math.isfinite(row.ci_low) and math.isfinite(row.ci_high):
-            left, right = place(row.ci_low), place(row.ci_high)
-            yield _draw_line("interval", left, right, middle, middle)
+            yield _draw_line("interval", place(row.ci_low), place(row.ci_high), middle, middle)
             value += f" [{row.ci_low:.2f}, {row.ci_high:.2f}]"
         yield f'<rect class="point" x="{x - 5:.1f}" y="{middle - 5}" width="10" height="10"/>'
-    right_edge = _LABEL_WIDTH + _PLOT_WIDTH + 16
-    yield f'<text class="value" x="{right_edge}" y="{y:.0f}">{value}</text>'
-
-
-def _draw_axis(y: float, place: Any, low: float, high: float) -> Iterator[str]:
-    one = place(1.0)
-    yield _draw_line("none", one, one, 36, y)
-    yield _draw_line("axis", _LABEL_WIDTH, _LABEL_WIDTH + _PLOT_WIDTH, y, y)
-    last = -math.inf
-    for tick in _TICKS:
-        x = place(tick)
-        if low <= tick <= high and x - last > 34:
-            last = x
-            yield f'<text class="tick" x="{x:.1f}" y="{y + 18:.0f}">{tick:g}</text>'
-    middle = _LABEL_WIDTH + _PLOT_WIDTH / 2
-    yield f'<text class="tick" x="{middle:.0f}" y="{y + 38:.0f}">ratio; 1 is no difference</text>'
+    yield f'<text class="value" x="{_RIGHT + 16}" y="{y:.0f}">{value}</text>'
 
 
 def _draw_line(name: str, left: float, right: float, top: float, bottom: float) -> str:
@@ -195,23 +253,29 @@ def _draw_line(name: str, left: float, right: float, top: float, bottom: float) 
 
 
 def _describe(computed: list[ForestRow], reported: list[ForestRow]) -> str:
-    parts = [
-        f"{row.cohort}, {row.label}: ratio {row.estimate:.2f}"
-        + (f", interval {row.ci_low:.2f} to {row.ci_high:.2f}" if row.ci_low == row.ci_low else "")
-        for row in computed
-    ]
-    told = [
-        f"{row.cohort}, {row.label}: {100 * (row.estimate - 1):+.0f} per cent" for row in reported
-    ]
-    text = "Forest plot of rate ratios. " + "; ".join(parts) if parts else "Forest plot."
-    return text + ("; reported by others and not checked: " + "; ".join(told) if told else "") + "."
+    parts = [f"{_title(row)}: ratio {row.estimate:.2f}{_say_interval(row)}" for row in computed]
+    told = [f"{_title(row)}: {_write_change(row.estimate)}" for row in reported]
+    text = f"Rate ratios computed from files. {'; '.join(parts)}. " if parts else ""
+    text += f"Told by others and not checked. {'; '.join(told)}." if told else ""
+    return text.strip()
+
+
+def _title(row: ForestRow) -> str:
+    status = f" ({row.status})" if row.status else ""
+    return f"{row.cohort}{status}, {row.label}"
+
+
+def _say_interval(row: ForestRow) -> str:
+    if not (math.isfinite(row.ci_low) and math.isfinite(row.ci_high)):
+        return ", no interval"
+    return f", interval {row.ci_low:.2f} to {row.ci_high:.2f}"
+
+
+def _write_change(change: float) -> str:
+    return f"{change:+.0f}%".replace("-", _MINUS).replace("+0%", "0%")
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return math.nan
     return float(value)
-
-
-def _name(key: Any) -> str:
-    return str(key or "").replace("_", " ").replace("-", " ").strip()

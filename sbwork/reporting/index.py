@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sbwork.cohort import find_cohorts, read_cohort
+from sbwork.cohort import Cohort, find_cohorts, read_cohort
 from sbwork.errors import InputError
 from sbwork.reporting.forest import ForestRow, draw_forest, pick_rows
 from sbwork.reporting.manifest import read_manifest
@@ -127,15 +127,8 @@ def write_index(out: Path, data: Path, outcomes: Iterable[Outcome]) -> Path:
 def _make_entry(name: str, out: Path, data: Path, last: Mapping[str, str]) -> CohortEntry:
     folder = out / name
     manifest = read_manifest(folder)
-    title = str(manifest.get("title") or name)
-    status = _describe_status(manifest.get("data_status", ""), bool(manifest.get("rehearsal")))
-    if not manifest:
-        try:
-            cohort = read_cohort(name, data)
-            title = cohort.display_title
-            status = _describe_status(cohort.data_status, cohort.rehearsal)
-        except InputError:
-            status = ""
+    cohort = _read_or_recall(name, data, manifest)
+    status = _STATUS[cohort.data_status] + (", rehearsal" if cohort.rehearsal else "")
     findings = _read_findings(folder / "results.json")
     files = [(f"{name}/{file}", label) for file, label in _FILES if (folder / file).is_file()]
     if (out / FAILED_FOLDER / f"{name}.ipynb").is_file():
@@ -143,20 +136,24 @@ def _make_entry(name: str, out: Path, data: Path, last: Mapping[str, str]) -> Co
     made = manifest.get("finished", "")
     return CohortEntry(
         name=name,
-        title=title,
+        title=cohort.display_title,
         state=last.get("state", "ok" if manifest else ""),
         reason=last.get("reason", ""),
         data_status=status,
         evidence=_describe_evidence(findings),
         made=format_date(datetime.fromisoformat(made)) if made else "",
         files=tuple(files),
-        rows=tuple(pick_rows(findings, title, "" if status == "real data" else status)),
+        rows=tuple(pick_rows(findings, cohort, "" if status == "real data" else status)),
     )
 
 
-def _describe_status(status: str, rehearsal: bool) -> str:
-    words = _STATUS.get(status, "")
-    return f"{words}, rehearsal" if rehearsal and words else words
+def _read_or_recall(name: str, data: Path, manifest: Mapping[str, Any]) -> Cohort:
+    """Read the cohort's file; where that is gone or broken, go by the report's manifest."""
+    try:
+        return read_cohort(name, data)
+    except InputError:
+        known = {key: manifest[key] for key in ("title", "data_status") if key in manifest}
+        return Cohort(name=name, rehearsal=bool(manifest.get("rehearsal")), **known)
 
 
 def _describe_evidence(findings: list[dict[str, Any]]) -> str:
