@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
 
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.specs import Spec, load_spec
+from sbwork.periods import Day, Period, Periods, list_months
+from sbwork.specs import KeyPath, Mistake, MistakesError, Spec, load_spec
 
 __all__ = [
     "ASB",
@@ -51,12 +54,6 @@ ASB = ("Anti-social behaviour",)
 """Anti-social behaviour: incidents, not recorded crimes."""
 
 
-def _check_month(value: str) -> str:
-    if not re.fullmatch(r"(19|20)\d\d-(0[1-9]|1[0-2])", value):
-        raise ValueError(f"'{quote(value)}' is not a month written YYYY-MM, such as 2017-07")
-    return value
-
-
 def _check_name(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?", value):
         raise ValueError(
@@ -65,21 +62,8 @@ def _check_name(value: str) -> str:
     return value
 
 
-Month = Annotated[str, AfterValidator(_check_month)]
 Name = Annotated[str, AfterValidator(_check_name)]
 EvidenceKind = Literal["functional", "internal quality", "interactional"]
-
-
-def list_months(start: str, end: str) -> tuple[str, ...]:
-    """List the months from `start` to `end`, both included, written YYYY-MM.
-
-    Examples
-    --------
-    >>> list_months("2016-11", "2017-01")
-    ('2016-11', '2016-12', '2017-01')
-    """
-    first, last = (int(month[:4]) * 12 + int(month[5:]) - 1 for month in (start, end))
-    return tuple(f"{m // 12:04d}-{m % 12 + 1:02d}" for m in range(first, last + 1))
 
 
 class Site(Spec):
@@ -96,7 +80,7 @@ class Site(Spec):
     @field_validator("lsoas")
     @classmethod
     def _refuse_repeated(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        repeated = sorted({code for code in value if value.count(code) > 1})
+        repeated = _find_repeated(value)
         if repeated:
             raise ValueError(f"listed twice: {list_names(repeated)}")
         return value
@@ -106,7 +90,7 @@ class Pair(Spec):
     """An intervention site beside its control site."""
 
     title: str = ""
-    intervention: str
+    intervention: str = Field(min_length=1)
     control: str | None = None
     control_reason: str = ""
     displacement: str | None = None
@@ -117,53 +101,6 @@ class Pair(Spec):
         """Every site that the pair names, intervention first."""
         named = (self.intervention, self.control, self.displacement, self.displacement_control)
         return tuple(site for site in named if site)
-
-
-class Period(Spec):
-    """A run of whole months, both ends included."""
-
-    start: Month
-    end: Month
-
-    @model_validator(mode="after")
-    def _check_order(self) -> Self:
-        if self.end < self.start:
-            raise ValueError(f"the period ends ({self.end}) before it starts ({self.start})")
-        return self
-
-    @property
-    def months(self) -> tuple[str, ...]:
-        """The months of the period, written YYYY-MM."""
-        return list_months(self.start, self.end)
-
-
-class Periods(Spec):
-    """The months before and after; what lies between them is the transition, left out."""
-
-    before: Period
-    after: Period
-    unequal_seasons: bool = False
-
-    @model_validator(mode="after")
-    def _check_windows(self) -> Self:
-        if self.after.start <= self.before.end:
-            raise ValueError(
-                f"'after' starts in {self.after.start}, but 'before' ends in {self.before.end}: "
-                "periods may not overlap, and 'before' comes first"
-            )
-        seasons = [sorted(m[5:] for m in p.months) for p in (self.before, self.after)]
-        if seasons[0] != seasons[1] and not self.unequal_seasons:
-            raise ValueError(
-                "'before' and 'after' hold different calendar months, so seasons would be taken "
-                "for change; use the same months, or set 'unequal_seasons: true' and the report "
-                "will say so"
-            )
-        return self
-
-    @property
-    def transition(self) -> tuple[str, ...]:
-        """The months between the two periods."""
-        return list_months(self.before.end, self.after.start)[1:-1]
 
 
 class Outcome(Spec):
@@ -177,7 +114,7 @@ class Outcome(Spec):
 class IncidentSource(Spec):
     """One file, folder or zip of incidents."""
 
-    path: str
+    path: str = Field(min_length=1)
     format: Literal["auto", "police-uk", "rows", "counts"] = "auto"
     columns: dict[
         Literal["month", "crime_type", "lsoa", "longitude", "latitude", "site", "count"], str
@@ -206,7 +143,7 @@ class PlaceboDesign(Spec):
 class SurveySource(Spec):
     """One survey export."""
 
-    path: str
+    path: str = Field(min_length=1)
     format: Literal["auto", "qualtrics", "limesurvey", "spss", "stata", "forms", "excel", "csv"] = (
         "auto"
     )
@@ -225,6 +162,8 @@ class SurveySource(Spec):
 
     @model_validator(mode="after")
     def _check_wave(self) -> Self:
+        if self.waves and not self.wave_column:
+            raise ValueError("'waves' says what a column's values mean: give 'wave_column' too")
         if bool(self.wave) == bool(self.wave_column):
             raise ValueError(
                 "say which wave this file holds: either 'wave: before' (or after), or "
@@ -242,6 +181,13 @@ class Weighting(Spec):
 
     targets: dict[str, dict[str, float]] = Field(default_factory=dict)
     trim: tuple[float, float] | None = None
+
+    @field_validator("trim")
+    @classmethod
+    def _check_trim(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not 0 <= value[0] < value[1]:
+            raise ValueError("give the lowest weight, then the highest, such as [0.3, 3]")
+        return value
 
     @field_validator("targets")
     @classmethod
@@ -280,23 +226,12 @@ class Story(Spec):
 class Engagement(Spec):
     """One line of the engagement log: what was held, who came, what came of it."""
 
-    date: str
+    date: Day
     event: str
     site: str = ""
     attendance: int | None = Field(default=None, ge=0)
     ideas: int | None = Field(default=None, ge=0)
     money: float | None = Field(default=None, ge=0)
-
-    @field_validator("date")
-    @classmethod
-    def _check_date(cls, value: str) -> str:
-        from datetime import date
-
-        try:
-            date.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"'{quote(value)}' is not a date written YYYY-MM-DD") from None
-        return value
 
 
 class Cohort(Spec):
@@ -345,38 +280,14 @@ class Cohort(Spec):
 
     @model_validator(mode="after")
     def _check_references(self) -> Self:
-        named: list[tuple[str, str]] = [(s, "pairs") for pair in self.pairs for s in pair.sites]
-        named += [(survey.site, "surveys") for survey in self.surveys if survey.site]
-        named += [(figure.site, "reported_figures") for figure in self.reported_figures]
-        named += [(event.site, "engagement") for event in self.engagement]
-        for site, where in named:
-            if site and site not in self.sites:
-                near = find_nearest(site, self.sites)
-                hint = f" Did you mean '{near}'?" if near else ""
-                raise ValueError(
-                    f"{where}: the site '{quote(site)}' is not among the sites of this cohort: "
-                    f"{list_names(list(self.sites)) or 'none is given'}.{hint}"
-                )
-        for pair in self.pairs:
-            if len(set(pair.sites)) < len(pair.sites):
-                raise ValueError(f"pairs: a site is compared with itself: {list_names(pair.sites)}")
-        starts = [pair.intervention for pair in self.pairs]
-        twice = sorted({site for site in starts if starts.count(site) > 1})
-        if twice:
-            raise ValueError(f"pairs: intervention site in two pairs: {list_names(twice)}")
-        overlap = sorted(set(starts) & {p.control for p in self.pairs if p.control})
-        if overlap:
-            raise ValueError(
-                f"pairs: {list_names(overlap)} is both an intervention and a control site"
-            )
-        owner: dict[str, str] = {}
-        for key, site_spec in self.sites.items():
-            for code in site_spec.lsoas:
-                if code in owner:
-                    raise ValueError(
-                        f"sites: the LSOA '{quote(code)}' is in both '{owner[code]}' and '{key}'"
-                    )
-                owner[code] = key
+        mistakes = [
+            *_find_unknown_sites(self),
+            *_find_bad_pairs(self.pairs),
+            *_find_shared_areas(self.sites),
+            *_find_shared_names(self.sites),
+        ]
+        if mistakes:
+            raise MistakesError(mistakes)
         return self
 
     @property
@@ -390,8 +301,8 @@ class Cohort(Spec):
         return self.title or self.name
 
     def resolve_path(self, path: str) -> Path:
-        """Return a path named in cohort.yml as a full path."""
-        return self._folder / path
+        """Return a path named in cohort.yml as a full path, whichever slash it is written with."""
+        return self._folder / path.replace("\\", "/")
 
     def title_site(self, site: str) -> str:
         """Return what readers call a site.
@@ -421,10 +332,10 @@ class Cohort(Spec):
 
         Key, title and the site's listed names are tried, whatever their case and spacing.
         """
-        wanted = " ".join(called.split()).casefold()
+        wanted = _fold(called)
         for key, site in self.sites.items():
             names = (key, site.title, *site.names)
-            if any(" ".join(name.split()).casefold() == wanted for name in names if name):
+            if any(_fold(name) == wanted for name in names if name):
                 return key
         return ""
 
@@ -449,9 +360,9 @@ def read_cohort(name: str | Path, data: str | Path = "data") -> Cohort:
     InputError
         No such cohort, a mistake in its file, or a file that it names is missing.
     """
-    folder = Path(data) / "cohorts" / str(name)
-    if not (folder / "cohort.yml").is_file():
-        known = find_cohorts(data)
+    folder = Path(data) / "cohorts" / name
+    known = find_cohorts(data)
+    if str(Path(name)) not in known:
         raise InputError(
             Problem(
                 str(folder / "cohort.yml"),
@@ -461,12 +372,12 @@ def read_cohort(name: str | Path, data: str | Path = "data") -> Cohort:
                 find_nearest(name, known),
             )
         )
-    cohort = load_spec(folder / "cohort.yml", Cohort)
-    cohort._folder = folder.resolve()
-    problems = [*_check_name_of_folder(cohort, folder), *_check_files(cohort, Path(data))]
-    if problems:
-        raise InputError(problems)
-    return cohort
+
+    def check(cohort: Cohort) -> list[Mistake]:
+        cohort._folder = folder.resolve()
+        return [*_check_name_of_folder(cohort), *_find_missing_files(cohort, Path(data))]
+
+    return load_spec(folder / "cohort.yml", Cohort, check)
 
 
 def find_cohorts(data: str | Path = "data") -> list[str]:
@@ -474,47 +385,115 @@ def find_cohorts(data: str | Path = "data") -> list[str]:
     return sorted(path.parent.name for path in Path(data).glob("cohorts/*/cohort.yml"))
 
 
-def _check_name_of_folder(cohort: Cohort, folder: Path) -> list[Problem]:
-    if cohort.name == folder.name:
-        return []
-    found = f"the name '{cohort.name}' differs from the folder's, '{folder.name}'"
-    return [Problem(str(folder / "cohort.yml"), "key 'name'", found, "Make them the same")]
+def _find_repeated(names: Iterable[str]) -> list[str]:
+    return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
-def _check_files(cohort: Cohort, data: Path) -> list[Problem]:
-    named: list[tuple[str, str]] = [("incidents", source.path) for source in cohort.incidents]
-    named += [("surveys", source.path) for source in cohort.surveys]
-    named += [("geography.lookup", cohort.geography.lookup)]
-    named += [("geography.boundaries", path) for path in cohort.geography.boundaries]
-    named += [("geography.lsoa_change", cohort.geography.lsoa_change)]
-    named += [("harm_weights", cohort.harm_weights)]
-    named += [(f"sites.{key}.polygon", site.polygon) for key, site in cohort.sites.items()]
-    problems = [
-        _report_missing(cohort, key, path)
-        for key, path in named
-        if path and not cohort.resolve_path(path).exists()
+def _find_unknown_sites(cohort: Cohort) -> Iterator[Mistake]:
+    roles = ("intervention", "control", "displacement", "displacement_control")
+    named: list[tuple[KeyPath, str | None]] = [
+        (("pairs", i, role), getattr(pair, role))
+        for i, pair in enumerate(cohort.pairs)
+        for role in roles
     ]
+    named += [(("surveys", i, "site"), source.site) for i, source in enumerate(cohort.surveys)]
+    figures, events = enumerate(cohort.reported_figures), enumerate(cohort.engagement)
+    named += [(("reported_figures", i, "site"), figure.site) for i, figure in figures]
+    named += [(("engagement", i, "site"), event.site) for i, event in events]
+    known = list(cohort.sites)
+    for at, site in named:
+        if site and site not in cohort.sites:
+            found = f"the site '{quote(site)}' is not among the sites of this cohort"
+            yield Mistake(
+                at, found, f"Sites: {list_names(known) or 'none'}", find_nearest(site, known)
+            )
+
+
+def _find_bad_pairs(pairs: tuple[Pair, ...]) -> Iterator[Mistake]:
+    starts = [pair.intervention for pair in pairs]
+    for i, pair in enumerate(pairs):
+        at = ("pairs", i)
+        repeated = list_names(_find_repeated(pair.sites))
+        if repeated:
+            yield Mistake(at, f"a site is compared with itself: {repeated}")
+        elif pair.control in starts:
+            found = f"{list_names([pair.control])} is both an intervention and a control site"
+            yield Mistake((*at, "control"), found)
+        if pair.intervention in starts[:i]:
+            found = f"intervention site in two pairs: {list_names([pair.intervention])}"
+            yield Mistake((*at, "intervention"), found)
+
+
+def _find_shared_areas(sites: dict[str, Site]) -> Iterator[Mistake]:
+    for kind in ("lsoas", "wards", "authorities"):
+        owner: dict[str, str] = {}
+        for key, site in sites.items():
+            for i, code in enumerate(getattr(site, kind)):
+                if owner.setdefault(code, key) != key:
+                    found = f"the area '{quote(code)}' is in both '{owner[code]}' and '{key}'"
+                    yield Mistake(("sites", key, kind, i), found, "Sites may not overlap")
+
+
+def _find_shared_names(sites: dict[str, Site]) -> Iterator[Mistake]:
+    owner: dict[str, str] = {}
+    for key, site in sites.items():
+        if key == "all":
+            yield Mistake(("sites", key), "'all' stands for all sites together", "Use another key")
+        for called in {_fold(name) for name in (key, site.title, *site.names) if name}:
+            if owner.setdefault(called, key) != key:
+                found = f"'{quote(called)}' is a name of both '{owner[called]}' and '{key}'"
+                yield Mistake(("sites", key), found, "Files could mean either")
+
+
+def _fold(name: str) -> str:
+    return " ".join(name.split()).casefold()
+
+
+def _check_name_of_folder(cohort: Cohort) -> list[Mistake]:
+    if cohort.name == cohort.folder.name:
+        return []
+    found = f"the name '{cohort.name}' differs from the folder's, '{quote(cohort.folder.name)}'"
+    return [Mistake(("name",), found, "Make them the same")]
+
+
+def _find_missing_files(cohort: Cohort, data: Path) -> Iterator[Mistake]:
+    geography = cohort.geography
+    named: list[tuple[KeyPath, str]] = [
+        *((("surveys", i, "path"), source.path) for i, source in enumerate(cohort.surveys)),
+        (("geography", "lookup"), geography.lookup),
+        *((("geography", "boundaries", i), path) for i, path in enumerate(geography.boundaries)),
+        (("geography", "lsoa_change"), geography.lsoa_change),
+        (("harm_weights",), cohort.harm_weights),
+        *((("sites", key, "polygon"), site.polygon) for key, site in cohort.sites.items()),
+    ]
+    for i, source in enumerate(cohort.incidents):
+        yield from _report_missing(cohort, ("incidents", i, "path"), source.path, folders=True)
+    for at, path in named:
+        if path:
+            yield from _report_missing(cohort, at, path)
     instruments = sorted(path.stem for path in data.glob("instruments/*.yml"))
     if cohort.instrument and cohort.instrument not in instruments:
-        problems.append(
-            Problem(
-                str(cohort.folder / "cohort.yml"),
-                "key 'instrument'",
-                f"there is no instrument '{quote(cohort.instrument)}'",
-                f"Instruments here: {list_names(instruments) or 'none'}",
-                find_nearest(cohort.instrument, instruments),
-            )
+        yield Mistake(
+            ("instrument",),
+            f"there is no instrument '{quote(cohort.instrument)}'",
+            f"Instruments here: {list_names(instruments) or 'none'}",
+            find_nearest(cohort.instrument, instruments),
         )
-    return problems
 
 
-def _report_missing(cohort: Cohort, key: str, path: str) -> Problem:
-    folder = cohort.resolve_path(path).parent
-    nearby = [p.name for p in folder.iterdir()] if folder.is_dir() else []
-    return Problem(
-        str(cohort.folder / "cohort.yml"),
-        f"key '{key}'",
-        f"the file '{quote(path)}' is not there",
-        "Paths start from the cohort's own folder",
-        find_nearest(Path(path).name, nearby),
+def _report_missing(
+    cohort: Cohort, at: KeyPath, path: str, *, folders: bool = False
+) -> Iterator[Mistake]:
+    full = cohort.resolve_path(path)
+    try:
+        if full.is_file() or (folders and full.is_dir()):
+            return
+        nearby = [p.name for p in full.parent.iterdir()] if full.parent.is_dir() else []
+        folder = full.is_dir()
+    except OSError:
+        nearby, folder = [], False
+    found = "is a folder, not a file" if folder else "is not there"
+    near = find_nearest(full.name, nearby)
+    yield Mistake(
+        at, f"the file '{quote(path)}' {found}", "Paths start from the cohort's own folder", near
     )

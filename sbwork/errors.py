@@ -9,6 +9,8 @@ from difflib import get_close_matches
 __all__ = ["InputError", "Problem", "find_nearest", "list_names", "quote"]
 
 _LONGEST_QUOTE = 80
+_LONGEST_PLACE = 300
+_MOST_PROBLEMS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +38,20 @@ class Problem:
     nearest: str = ""
 
     def __str__(self) -> str:
-        where = f"{self.file}, {self.place}" if self.place else self.file
-        text = f"{where}: {self.found}."
+        file, place = quote(self.file, _LONGEST_PLACE), quote(self.place, _LONGEST_PLACE)
+        text = f"{file}, {place}" if place else file
+        text += f": {_end_sentence(self.found)}"
         if self.nearest:
-            text += f" Did you mean '{self.nearest}'?"
+            text += f" Did you mean '{quote(self.nearest)}'?"
         if self.allowed:
-            text += f" {self.allowed}."
-        return text
+            text += f" {_end_sentence(self.allowed)}"
+        return " ".join(text.splitlines())
 
 
 class InputError(ValueError):
     """Input that can't be used; the message is fit to be shown as it stands.
+
+    The message holds one line a problem, up to a readable number; `problems` holds them all.
 
     Parameters
     ----------
@@ -61,7 +66,13 @@ class InputError(ValueError):
 
     def __init__(self, problems: Problem | Iterable[Problem]) -> None:
         self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        if not self.problems:
+            raise ValueError("an InputError needs at least one problem")
+        lines = [str(problem) for problem in self.problems[:_MOST_PROBLEMS]]
+        left = len(self.problems) - len(lines)
+        if left:
+            lines.append(f"and {left} more like these")
+        super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Problem, ...]]]:
         return type(self), (self.problems,)
@@ -95,12 +106,21 @@ def list_names(names: Sequence[str], most: int = 12) -> str:
     return f"{shown} and {left} more" if left > 0 else shown
 
 
-def quote(value: object) -> str:
-    """Return `value` as text safe to print in a message: one line, no controls, not too long."""
-    text = "".join(
-        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in str(value)
-    )
-    return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
+def quote(value: object, longest: int = _LONGEST_QUOTE) -> str:
+    """Return `value` as text safe to print in a message: one line, no controls, not too long.
+
+    Examples
+    --------
+    >>> quote("abcdef", longest=4)
+    'abc…'
+    """
+    text = str(value)[: longest + 1]
+    text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _end_sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def _fold(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from calendar import month_name
 from collections.abc import Sequence
 
 __all__ = [
@@ -21,6 +20,20 @@ __all__ = [
 MISSING = "not available"
 """What stands where a number could not be computed; the reason stands in a note."""
 
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -108,9 +121,11 @@ def format_interval(low: float, high: float, digits: int = 2, *, percent: bool =
     """
     if math.isnan(low) or math.isnan(high):
         return MISSING
-    if percent:
-        return f"{format_change(low, digits)} to {format_change(high, digits)}"
-    return f"{format_number(low, digits)} to {format_number(high, digits)}"
+    ends = [
+        format_change(end, digits) if percent and math.isfinite(end) else format_number(end, digits)
+        for end in (low, high)
+    ]
+    return " to ".join(ends)
 
 
 def format_months(start: str, end: str) -> str:
@@ -121,7 +136,7 @@ def format_months(start: str, end: str) -> str:
     >>> format_months("2016-07", "2016-07"), format_months("2015-10", "2016-09")
     ('July 2016', 'October 2015 to September 2016')
     """
-    ends = [f"{month_name[int(month[5:])]} {month[:4]}" for month in (start, end)]
+    ends = [f"{_MONTHS[int(month[5:]) - 1]} {month[:4]}" for month in (start, end)]
     return ends[0] if start == end else " to ".join(ends)
 
 

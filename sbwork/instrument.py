@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.specs import Spec, load_spec
+from sbwork.errors import find_nearest, list_names, quote
+from sbwork.specs import KeyPath, Mistake, MistakesError, Spec, load_spec
 
 __all__ = ["Instrument", "Item", "Option", "Scale", "read_instrument"]
 
 Nonresponse = Literal["dont_know", "prefer_not_to_say"]
+
+_RESERVED = {"wave", "site", "person", "weight"}
 
 
 class Option(Spec):
@@ -24,6 +26,12 @@ class Option(Spec):
     nonresponse: Nonresponse | None = None
 
 
+_Options = Annotated[
+    Annotated[str, Tag("name")] | Annotated[tuple[Option, ...], Tag("list")],
+    Discriminator(lambda value: "name" if isinstance(value, str) else "list"),
+]
+
+
 class Item(Spec):
     """One question.
 
@@ -31,7 +39,7 @@ class Item(Spec):
     """
 
     text: str = ""
-    options: str | tuple[Option, ...] = ()
+    options: _Options = ()
     reverse: bool = False
 
 
@@ -77,22 +85,9 @@ class Instrument(Spec):
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
-        for key, item in self.items.items():
-            if isinstance(item.options, str):
-                _require_known(item.options, self.options, f"items.{key}.options", "option set")
-            options = self.list_options(key)
-            if not options:
-                raise ValueError(f"items.{key}: no options are given")
-            _check_options(key, options)
-        for key, scale in self.scales.items():
-            if key in self.items:
-                raise ValueError(f"scales.{key}: an item has the same name")
-            for part in scale.items:
-                _require_known(part, self.items, f"scales.{key}.items", "item")
-            for part in scale.scales:
-                _require_known(part, self.scales, f"scales.{key}.scales", "scale")
-                if self.scales[part].scales:
-                    raise ValueError(f"scales.{key}: '{part}' is itself made of scales")
+        mistakes = [*_find_bad_items(self), *_find_bad_scales(self)]
+        if mistakes:
+            raise MistakesError(mistakes)
         return self
 
     def list_options(self, item: str) -> tuple[Option, ...]:
@@ -143,32 +138,60 @@ def read_instrument(name: str, data: str | Path = "data") -> Instrument:
         No such file, or a mistake in it.
     """
     path = Path(data) / "instruments" / f"{name}.yml"
-    instrument = load_spec(path, Instrument)
-    if instrument.name != name:
-        raise InputError(
-            Problem(
-                str(path),
-                "key 'name'",
-                f"the name '{quote(instrument.name)}' differs from the file's, '{quote(name)}'",
-                "Make them the same",
+
+    def check(instrument: Instrument) -> Iterator[Mistake]:
+        if instrument.name != name:
+            found = f"the name '{quote(instrument.name)}' differs from the file's, '{quote(name)}'"
+            yield Mistake(("name",), found, "Make them the same")
+
+    return load_spec(path, Instrument, check)
+
+
+def _find_bad_items(instrument: Instrument) -> Iterator[Mistake]:
+    for name, options in instrument.options.items():
+        yield from _find_bad_options(("options", name), options)
+    for key, item in instrument.items.items():
+        at = ("items", key)
+        if key in _RESERVED:
+            yield Mistake(at, f"an item may not be called '{key}'", "The answers' frame uses it")
+        if isinstance(item.options, str) and item.options not in instrument.options:
+            sets = list(instrument.options)
+            yield Mistake(
+                (*at, "options"),
+                f"there is no option set '{quote(item.options)}'",
+                f"Option sets: {list_names(sets) or 'none'}",
+                find_nearest(item.options, sets),
             )
-        )
-    return instrument
+        elif not item.options:
+            yield Mistake(at, "no options are given")
+        elif not isinstance(item.options, str):
+            yield from _find_bad_options((*at, "options"), item.options)
 
 
-def _require_known(name: str, known: Collection[str], where: str, kind: str) -> None:
-    if name not in known:
-        near = find_nearest(name, known)
-        hint = f" Did you mean '{near}'?" if near else ""
-        raise ValueError(f"{where}: there is no {kind} '{quote(name)}'.{hint}")
-
-
-def _check_options(key: str, options: tuple[Option, ...]) -> None:
+def _find_bad_options(at: KeyPath, options: tuple[Option, ...]) -> Iterator[Mistake]:
     codes = [option.code for option in options]
     if len(set(codes)) < len(codes):
-        raise ValueError(f"items.{key}: two options share a code")
+        yield Mistake(at, "two options share a code")
     labels = [" ".join(option.label.split()).casefold() for option in options if option.label]
     if len(set(labels)) < len(labels):
-        raise ValueError(f"items.{key}: two options share a label")
+        yield Mistake(at, "two options share a label")
     if len([option for option in options if not option.nonresponse]) < 2:
-        raise ValueError(f"items.{key}: at least two options must be real answers")
+        yield Mistake(at, "at least two options must be real answers")
+
+
+def _find_bad_scales(instrument: Instrument) -> Iterator[Mistake]:
+    items, scales = list(instrument.items), list(instrument.scales)
+    for key, scale in instrument.scales.items():
+        at = ("scales", key)
+        if key in instrument.items or key in _RESERVED:
+            yield Mistake(at, f"the name '{quote(key)}' is taken", "Use another name for the scale")
+        for i, part in enumerate(scale.items):
+            if part not in instrument.items:
+                found, near = f"there is no item '{quote(part)}'", find_nearest(part, items)
+                yield Mistake((*at, "items", i), found, nearest=near)
+        for i, part in enumerate(scale.scales):
+            if part not in instrument.scales:
+                found, near = f"there is no scale '{quote(part)}'", find_nearest(part, scales)
+                yield Mistake((*at, "scales", i), found, nearest=near)
+            elif instrument.scales[part].scales:
+                yield Mistake((*at, "scales", i), f"'{quote(part)}' is itself made of scales")

@@ -3,34 +3,89 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 
-__all__ = ["Spec", "load_spec"]
+__all__ = ["KeyPath", "Mistake", "MistakesError", "Spec", "load_spec"]
 
-_LARGEST_FILE = 2_000_000
+_LARGEST_FILE = 1_000_000
+_DEEPEST = 20
+_UNPRINTABLE = re.compile(r"[^\t\n -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_INDENTED_BY_TAB = re.compile(r" *\t")
+_NULL, _TEXT = "tag:yaml.org,2002:null", "tag:yaml.org,2002:str"
+_KNOWN_TAGS = {_NULL, _TEXT, "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 
 Key = str | int
 KeyPath = tuple[Key, ...]
 
 
-class Spec(BaseModel):
-    """Base of everything that is read from a YAML file: frozen, and strict about its keys."""
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Something wrong under one key of a specification.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    Attributes
+    ----------
+    at : tuple of str or int
+        The keys that lead to it, and the positions in lists, counted from 0.
+    found, allowed, nearest : str
+        As in `sbwork.errors.Problem`.
+    """
+
+    at: KeyPath
+    found: str
+    allowed: str = ""
+    nearest: str = ""
+
+
+class MistakesError(ValueError):
+    """What a validator raises that has found mistakes under several keys, or under one of them."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__(
+            "; ".join(f"{_join_keys(mistake.at)}: {mistake.found}" for mistake in self.mistakes)
+        )
+
+
+class Spec(BaseModel):
+    """Base of everything that is read from a YAML file: frozen, and strict about its keys.
+
+    A key with nothing after it counts as left out.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_empty(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {
+            key: value
+            for key, value in data.items()
+            if value is not None or key not in cls.model_fields
+        }
 
 
 SpecType = TypeVar("SpecType", bound=Spec)
 
 
-def load_spec(path: Path, model: type[SpecType]) -> SpecType:
+def load_spec(
+    path: Path,
+    model: type[SpecType],
+    check: Callable[[SpecType], Iterable[Mistake]] | None = None,
+) -> SpecType:
     """Read one YAML file into `model`.
 
     Parameters
@@ -39,6 +94,8 @@ def load_spec(path: Path, model: type[SpecType]) -> SpecType:
         The file.
     model : type of Spec
         What it must hold.
+    check : callable, optional
+        Given the instance, returns what else is wrong with it, such as files that are not there.
 
     Returns
     -------
@@ -51,174 +108,257 @@ def load_spec(path: Path, model: type[SpecType]) -> SpecType:
         The file is missing, is not UTF-8, is not YAML, or breaks the model; every mistake is
         listed with its line.
     """
+    lines: dict[KeyPath, int] = {(): 1}
+    mistakes: list[Mistake] = []
     root = _compose(path)
-    lines: dict[KeyPath, int] = {}
-    data = _construct(root, (), lines, path) if root is not None else {}
+    data = {} if root is None or root.tag == _NULL else _construct(root, (), lines, mistakes)
     if not isinstance(data, dict):
+        mistakes.append(Mistake((), "the file is not made of 'key: value' lines"))
+    spec = None
+    if not mistakes:
+        try:
+            spec = model.model_validate(data)
+        except ValidationError as error:
+            mistakes = [m for detail in error.errors() for m in _explain(detail, model, lines)]
+        else:
+            mistakes = list(check(spec)) if check else []
+    if mistakes or spec is None:
         raise InputError(
-            Problem(path.name, "line 1", "the file is not a list of 'key: value' lines")
+            Problem(str(path), _describe_place(m.at, lines), m.found, m.allowed, m.nearest)
+            for m in sorted(mistakes, key=lambda mistake: _find_line(mistake.at, lines))
         )
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise InputError(
-            [_explain(detail, model, lines, path) for detail in error.errors()]
-        ) from None
+    return spec
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader without the guesses that spoil survey options and dates.
+    """PyYAML's parser without the guesses that spoil survey options and dates.
 
-    'No' and 'Yes' stay words and dates stay text, whatever other libraries have done to the
-    global loader. An alias is refused, since a few of them can stand for gigabytes.
+    Every value is text, whatever other libraries have done to the global loader; the model
+    says what is a number. An alias is refused, since a few of them can stand for gigabytes.
     """
 
+    depth = 0
+
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.MarkedYAMLError(
-                problem="aliases (*name) are not read here", problem_mark=event.start_mark
-            )
-        return super().compose_node(parent, index)
+            raise yaml.MarkedYAMLError(problem="aliases (*name) are not read", problem_mark=mark)
+        if self.depth > _DEEPEST:
+            raise yaml.MarkedYAMLError(problem="it is nested too deeply", problem_mark=mark)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 _Loader.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first in (
-    ("bool", r"^(?:true|false)$", "tf"),
-    ("int", r"^[-+]?[0-9]+$", "-+0123456789"),
-    ("float", r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
-    ("null", r"^(?:~|null|)$", ["~", "n", ""]),
-):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
+_Loader.add_implicit_resolver(_NULL, re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
+
+_YAML_HINTS = (
+    ("tab", "the line is indented with a tab", "Indent with spaces"),
+    ("end of stream", "a quote or bracket is opened and never closed", "Close it"),
+    ("expected ','", "a bracket is opened and never closed, or a comma is missing", "Close it"),
+    (
+        "escape",
+        "within double quotes, a backslash stands for something else",
+        "Write paths with '/', or within single quotes",
+    ),
+    (
+        "mapping values are not allowed",
+        "two ': ' stand in one line, or the line is indented too far",
+        "Quote text that holds ': '",
+    ),
+    ("could not find expected ':'", "this is not a 'key: value' line", "Put ': ' after the key"),
+    (
+        "expected <block end>",
+        "the line does not line up with those above it",
+        "Indent entries of one list or block alike; quote text that starts with a sign or quote",
+    ),
+    ("aliases", "aliases (*name) are not read here", "Write the value out"),
+    ("nested", "lists or blocks are nested too deeply"),
+    ("single document", "a second document begins here", "Leave out the line '---'"),
+    (
+        "",
+        "this is not YAML",
+        "Indent with spaces; quote text that holds ': ' or starts with a sign",
+    ),
+)
 
 
 def _compose(path: Path) -> yaml.Node | None:
-    if not path.is_file():
-        siblings = [p.name for p in path.parent.glob("*.yml")] if path.parent.is_dir() else []
-        raise InputError(
-            Problem(str(path), "", "no such file", nearest=find_nearest(path.name, siblings))
-        )
-    if path.stat().st_size > _LARGEST_FILE:
-        raise InputError(
-            Problem(
-                str(path), "", "the file is larger than 2 MB", "A specification is a short text"
-            )
-        )
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            Problem(
-                str(path),
-                f"byte {error.start + 1}",
-                "the text is not UTF-8",
-                "Save the file again as UTF-8",
-            )
-        ) from None
+    text = _read_text(path)
     try:
         return yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = f"line {mark.line + 1}" if mark else ""
-        found = f"this is not YAML: {error.problem or error.context or 'it can not be read'}"
-        hint = "Use spaces, never tabs, to indent; quote text that holds ': ' or starts with a sign"
-        raise InputError(Problem(str(path), line, found, hint)) from None
-    except yaml.YAMLError:
+        opened = error.problem is not None and "end of stream" in error.problem
+        mark = (error.context_mark if opened else None) or error.problem_mark
+        at = f"line {mark.line + 1}" if mark else ""
+        said = f"{error.problem} {error.context}"
+        if mark and _INDENTED_BY_TAB.match("".join(text.splitlines()[mark.line : mark.line + 1])):
+            said = "tab"
+        hint = next(words for pattern, *words in _YAML_HINTS if pattern in said)
+        raise InputError(Problem(str(path), at, *hint)) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        found = (
+            f"a character stands here that text may not hold (U+{ord(text[error.position]):04X})"
+        )
+        raise InputError(Problem(str(path), f"line {line}", found, "Take it out")) from None
+    except (yaml.YAMLError, ValueError, OverflowError):
+        found = "an escape such as \\U00110000 names no character"
+        raise InputError(Problem(str(path), "", found, "Take it out")) from None
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if not path.is_file():
+            siblings = [p.name for p in path.parent.glob("*.yml")] if path.parent.is_dir() else []
+            near = find_nearest(path.name, siblings)
+            raise InputError(Problem(str(path), "", "no such file", nearest=near))
+        if path.stat().st_size > _LARGEST_FILE:
+            size = f"the file is larger than {_LARGEST_FILE // 1_000_000} MB"
+            raise InputError(Problem(str(path), "", size, "This is meant to be a short text"))
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        saved = "Save the file again with the encoding UTF-8"
         raise InputError(
-            Problem(str(path), "", "this is not YAML: it holds characters that text may not hold")
+            Problem(str(path), f"line {line}", "the text is not UTF-8", saved)
         ) from None
+    except OSError as error:
+        found = f"the file can't be read: {error.strerror}"
+        raise InputError(Problem(str(path), "", found)) from None
 
 
-def _construct(node: yaml.Node, at: KeyPath, lines: dict[KeyPath, int], path: Path) -> Any:
-    line = node.start_mark.line + 1
-    lines.setdefault(at, line)
-    if len(at) > 20:
-        raise InputError(Problem(str(path), f"line {line}", "the lists are nested too deeply"))
-    if isinstance(node, yaml.MappingNode):
-        mapping: dict[Key, Any] = {}
-        for key_node, value_node in node.value:
-            key = _construct_scalar(key_node, path)
-            key_line = key_node.start_mark.line + 1
-            if key in mapping:
-                raise InputError(
-                    Problem(str(path), f"line {key_line}", f"the key '{quote(key)}' stands twice")
-                )
-            lines[(*at, key)] = key_line
-            mapping[key] = _construct(value_node, (*at, key), lines, path)
-        return mapping
+def _construct(
+    node: yaml.Node, at: KeyPath, lines: dict[KeyPath, int], mistakes: list[Mistake]
+) -> Any:
+    """Turn a node into dicts, lists, text and None, noting the line of each."""
+    lines.setdefault(at, node.start_mark.line + 1)
+    if node.tag not in _KNOWN_TAGS:
+        found = f"the tag '{quote(node.tag)}' is not read here"
+        mistakes.append(Mistake(at, found, "Leave out the word that starts with '!'"))
+        return None
     if isinstance(node, yaml.SequenceNode):
-        return [_construct(n, (*at, i), lines, path) for i, n in enumerate(node.value)]
-    return _construct_scalar(node, path)
+        return [_construct(n, (*at, i), lines, mistakes) for i, n in enumerate(node.value)]
+    if isinstance(node, yaml.ScalarNode):
+        if _UNPRINTABLE.search(node.value):
+            mistakes.append(Mistake(at, "the text holds a control character", "Take it out"))
+        return None if node.tag == _NULL else node.value
+    mapping: dict[Key, Any] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            lines[(*at, -line)] = line
+            mistakes.append(Mistake((*at, -line), "a key must be a word, not a list or block"))
+            continue
+        key = key_node.value
+        if key in mapping:
+            lines[(*at, key, -line)] = line
+            mistakes.append(Mistake((*at, key, -line), f"the key '{quote(key)}' stands twice"))
+            continue
+        lines[(*at, key)] = line
+        mapping[key] = _construct(value_node, (*at, key), lines, mistakes)
+    return mapping
 
 
-def _construct_scalar(node: yaml.Node, path: Path) -> Any:
-    if not isinstance(node, yaml.ScalarNode):
-        line = f"line {node.start_mark.line + 1}"
-        raise InputError(Problem(str(path), line, "a key must be a word, not a list"))
-    kind = node.tag.rpartition(":")[2]
-    text: str = node.value
-    if kind == "int":
-        return int(text) if len(text) < 19 else text
-    if kind == "float":
-        return float(text)
-    if kind == "bool":
-        return text == "true"
-    return None if kind == "null" else text
+_NEEDED = {
+    "string": "Text is needed here",
+    "int": "A whole number is needed here",
+    "float": "A number is needed here",
+    "finite": "A number is needed here",
+    "bool": "'true' or 'false' is needed here",
+    "tuple": "A list is needed here, each entry on a line of its own that starts with '- '",
+    "dict": "Lines of 'key: value' are needed here",
+    "model": "Lines of 'key: value' are needed here",
+}
 
 
 def _explain(
-    detail: ErrorDetails, model: type[Spec], lines: dict[KeyPath, int], path: Path
-) -> Problem:
-    at = tuple(part for part in detail["loc"] if not _is_union_tag(part))
-    if detail["type"] == "extra_forbidden":
-        allowed = list(_find_model(model, at[:-1]).model_fields)
-        return Problem(
-            str(path),
-            _describe_place(at, lines),
-            f"'{quote(at[-1])}' is not a key that is known here",
-            f"Allowed: {list_names(allowed, most=40)}",
-            find_nearest(at[-1], allowed),
-        )
-    message = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    if detail["type"] == "missing":
-        message = f"the key '{at[-1]}' is missing"
-        at = at[:-1]
-    nearest = ""
-    if detail["type"] in {"literal_error", "enum"}:
-        options = re.findall(r"'([^']*)'", str(detail.get("ctx", {}).get("expected", "")))
-        nearest = find_nearest(detail["input"], options)
-        message = f"'{quote(detail['input'])}' is not allowed; allowed: {list_names(options)}"
-    elif detail["type"] not in {"missing", "value_error", "assertion_error"}:
-        message = f"{message[:1].lower()}{message[1:]}, found '{quote(detail['input'])}'"
-    return Problem(str(path), _describe_place(at, lines), message.rstrip("."), nearest=nearest)
+    detail: ErrorDetails, model: type[Spec], lines: dict[KeyPath, int]
+) -> Iterator[Mistake]:
+    at = _find_keys(detail["loc"], lines)
+    kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
+    error = context.get("error")
+    if isinstance(error, MistakesError):
+        for m in error.mistakes:
+            yield Mistake((*at, *m.at), m.found, m.allowed, m.nearest)
+    elif kind == "extra_forbidden":
+        owner = _find_model(model, at[:-1]) or model
+        known = list(owner.model_fields)
+        found = f"'{quote(at[-1])}' is not a key that is known here"
+        near = find_nearest(at[-1], known)
+        yield Mistake(at, found, f"Allowed: {list_names(known, most=40)}", near)
+    elif kind == "missing":
+        last = detail["loc"][-1]
+        found = f"the key '{last}' is missing, or nothing stands after it"
+        yield Mistake(at, found if isinstance(last, str) else "the list has too few entries")
+    elif kind == "literal_error":
+        options = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+        found = f"'{quote(given)}' is not allowed here"
+        near = find_nearest(given, options)
+        yield Mistake(at, found, f"Allowed: {list_names(options)}", near)
+    elif kind in {"too_short", "string_too_short"}:
+        yield Mistake(at, "nothing stands here", "At least one entry is needed")
+    elif kind in {"value_error", "assertion_error"}:
+        yield Mistake(at, str(error))
+    else:
+        needed = _NEEDED.get(kind.partition("_")[0], "")
+        yield Mistake(at, f"{_name_value(given)} stands here", needed or _put(detail["msg"]))
 
 
-def _find_model(model: type[Spec], at: KeyPath) -> type[Spec]:
-    """Follow a path of keys down to the innermost model that holds it."""
-    for part in at:
-        field = model.model_fields.get(str(part))
-        if field is not None:
-            model = next(_list_models(field.annotation), model)
-    return model
+def _name_value(given: object) -> str:
+    if isinstance(given, dict):
+        return "a block of 'key: value' lines"
+    if isinstance(given, list | tuple):
+        return "a list"
+    return f"'{quote(given)}'" if given not in (None, "") else "nothing"
 
 
-def _list_models(annotation: Any) -> Iterator[type[Spec]]:
+def _put(message: str) -> str:
+    """Say one of pydantic's rules, such as 'Input should be greater than 0', in our words."""
+    return message.replace("Input should be", "It must be").replace("Tuple", "The list")
+
+
+def _find_keys(loc: KeyPath, lines: dict[KeyPath, int]) -> KeyPath:
+    """Return the keys of the file within pydantic's path, which also names unions and the like."""
+    at: KeyPath = ()
+    for part in loc:
+        if (*at, part) in lines:
+            at = (*at, part)
+    return at
+
+
+def _find_model(annotation: Any, at: KeyPath) -> type[Spec] | None:
+    """Follow a path of keys down to the model that holds it."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
     if isinstance(annotation, type) and issubclass(annotation, Spec):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _list_models(argument)
+        if not at:
+            return annotation
+        field = annotation.model_fields.get(str(at[0]))
+        return _find_model(field.annotation, at[1:]) if field else None
+    if origin in {Annotated, Union, UnionType}:
+        found = (_find_model(argument, at) for argument in arguments)
+        return next((model for model in found if model), None)
+    if origin is dict and at:
+        return _find_model(arguments[1], at[1:])
+    if origin in {tuple, list} and at and isinstance(at[0], int):
+        return _find_model(arguments[0], at[1:])
+    return None
 
 
 def _describe_place(at: KeyPath, lines: dict[KeyPath, int]) -> str:
-    known = next((part for part in _shorten(at) if part in lines), ())
-    name = ".".join(str(part) for part in at)
-    return f"line {lines.get(known, 1)}" + (f", key '{quote(name)}'" if name else "")
+    name = _join_keys(at)
+    return f"line {_find_line(at, lines)}" + (f", key '{quote(name)}'" if name else "")
 
 
-def _shorten(at: KeyPath) -> Iterator[KeyPath]:
-    for length in range(len(at), -1, -1):
-        yield at[:length]
+def _find_line(at: KeyPath, lines: dict[KeyPath, int]) -> int:
+    """Return the line of the innermost key on the path that stands in the file."""
+    while at not in lines:
+        at = at[:-1]
+    return lines[at]
 
 
-def _is_union_tag(part: Key) -> bool:
-    return isinstance(part, str) and ("[" in part or part in {"Spec", "str", "int", "float"})
+def _join_keys(at: KeyPath) -> str:
+    """Write keys as 'surveys.path'; positions in lists are left to the line number."""
+    return ".".join(part for part in at if isinstance(part, str))
