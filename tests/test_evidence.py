@@ -1,0 +1,319 @@
+import math
+
+import pandas as pd
+import pytest
+
+from sbwork.checklists import EMMIE_HEADINGS, NOT_REPORTED, TREND_ITEMS, list_emmie, trend_checklist
+from sbwork.cohort import Cohort
+from sbwork.estimates import Estimate
+from sbwork.evidence import (
+    LEVELS,
+    Evidence,
+    choose_wording,
+    find_forbidden_words,
+    grade_evidence,
+    set_levels,
+)
+from sbwork.reported import tabulate_reported
+from sbwork.results import Finding, combine_findings, tabulate_findings
+
+HEARD = {"title": "Calls to police", "change_percent": -40, "reported_by": "staff"}
+REASON = "The nearest town of the same size, with the same kind of housing."
+
+
+def make_cohort(pairs=1, control=True, reason=REASON, **others):
+    sites = [f"{side}{number}" for number in range(pairs) for side in "ac"]
+    return Cohort.model_validate(
+        {
+            "name": "pilot",
+            "sites": {site: {} for site in sites},
+            "pairs": [
+                {
+                    "intervention": f"a{number}",
+                    "control": f"c{number}" if control else None,
+                    "control_reason": reason,
+                }
+                for number in range(pairs)
+            ],
+            "outcomes": {"asb": {"title": "ASB", "crime_types": ["Anti-social behaviour"]}},
+            **others,
+        }
+    )
+
+
+def make_counts(pairs=1, control=True):
+    for number in range(pairs):
+        yield Finding("counts", "asb", f"a{number}", Estimate("percentage_change", -11.0))
+        if control:
+            yield Finding("counts", "asb", f"a{number}", Estimate("rirr", 0.9), f"c{number}")
+
+
+def make_panel(pairs=1, ratio=(0.8, 0.9, 1.1), trend=(-0.3, 0.1, 0.4)):
+    for number in range(pairs):
+        for name, (low, middle, high) in (("pre_level_ratio", ratio), ("pre_trend", trend)):
+            estimate = Estimate(name, middle, low, high)
+            yield Finding("panel", "asb", f"a{number}", estimate, f"c{number}", "before")
+
+
+def make_scales():
+    yield Finding("scales", "trust", "a0", Estimate("mean_difference", 0.2), "", "change")
+    did = Estimate("difference_in_differences", 0.2)
+    yield Finding("scales", "trust", "a0", did, "c0", "change")
+
+
+def grade(cohort, *parts):
+    return grade_evidence(cohort, tabulate_findings([f for part in parts for f in part]))
+
+
+def test_nothing_is_nothing():
+    evidence = grade(make_cohort())
+    assert evidence.level == 0
+    assert evidence.facts.name == "Nothing to grade"
+    assert evidence.missing
+
+
+def test_figures_heard_from_staff_are_level_1():
+    cohort = Cohort(name="pilot", reported_figures=[HEARD])
+    evidence = grade_evidence(cohort, tabulate_reported(cohort))
+    assert (evidence.level, evidence.sections) == (1, {"reported": 1})
+    assert any("control" in text or "comparison" in text for text in evidence.missing)
+
+
+def test_before_and_after_without_control_is_level_1():
+    evidence = grade(make_cohort(control=False), make_counts(control=False))
+    assert evidence.level == 1
+    assert "no control site" in evidence.reasons[0]
+
+
+def test_a_control_without_figures_is_no_control():
+    assert grade(make_cohort(), make_counts(control=False)).level == 1
+
+
+def test_a_control_not_shown_to_be_comparable_is_level_2():
+    evidence = grade(make_cohort(), make_counts())
+    assert evidence.level == 2
+    assert len(evidence.missing) == 2
+
+
+def test_a_reasoned_control_alike_beforehand_is_level_3():
+    evidence = grade(make_cohort(), make_counts(), make_panel())
+    assert evidence.level == 3
+    assert grade(make_cohort(pairs=3), make_counts(3), make_panel(3)).level == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "lacking"),
+    [
+        ({"reason": ""}, "written reason"),
+        ({"trend": (-3.0, 0.0, 3.0)}, "alike in trend"),
+        ({"trend": (-0.3, 0.4, 1.1)}, "alike in trend"),
+        ({"trend": (math.nan, 0.1, math.nan)}, "alike in trend"),
+        ({"ratio": (0.5, 0.9, 1.2)}, "alike in level"),
+        ({"ratio": (0.9, 1.3, 1.6)}, "alike in level"),
+    ],
+)
+def test_each_thing_lacking_holds_it_at_2_and_is_named(change, lacking):
+    panel = {key: change[key] for key in ("trend", "ratio") if key in change}
+    cohort = make_cohort(reason=change.get("reason", REASON))
+    evidence = grade(cohort, make_counts(), make_panel(**panel))
+    assert evidence.level == 2
+    assert [text for text in evidence.missing if lacking in text] == list(evidence.missing)
+
+
+def test_a_wide_trend_that_merely_holds_zero_is_not_parallel():
+    # p is far above .05 here: "not significant" is not "parallel".
+    assert grade(make_cohort(), make_counts(), make_panel(trend=(-2.0, 0.0, 2.0))).level == 2
+
+
+def test_one_pair_that_differs_holds_all_at_2():
+    good = make_panel(2)
+    bad = Finding("panel", "asb", "a1", Estimate("pre_trend", 2.0, 1.0, 3.0), "c1", "before")
+    kept = [f for f in good if (f.site, f.estimate.estimator) != ("a1", "pre_trend")]
+    evidence = grade(make_cohort(2), make_counts(2), [*kept, bad])
+    assert evidence.level == 2
+    assert all("a1" in text for text in evidence.missing)
+
+
+@pytest.mark.parametrize(("assignment", "level"), [("quasi-random", 4), ("randomised", 5)])
+def test_chance_lifts_several_pairs_but_never_one(assignment, level):
+    several = make_cohort(2, assignment=assignment)
+    assert grade(several, make_counts(2)).level == level
+    unreasoned = make_cohort(2, reason="", assignment=assignment)
+    assert grade(unreasoned, make_counts(2)).level == 2
+    one = make_cohort(1, assignment=assignment)
+    assert grade(one, make_counts()).level == 2
+    best = grade(one, make_counts(), make_panel())
+    assert best.level == 3
+    assert "2 pairs" in best.missing[0]
+
+
+def test_two_waves_of_a_survey_reach_2_and_hold_the_whole_there():
+    evidence = grade(make_cohort(), make_counts(), make_panel(), make_scales())
+    assert dict(evidence.sections) == {"counts": 3, "scales": 2}
+    assert evidence.level == 2
+
+
+def test_a_rehearsal_says_that_nothing_was_done():
+    cohort = make_cohort(rehearsal=True)
+    evidence = grade(cohort, make_counts(), make_panel())
+    assert evidence.level == 3
+    assert evidence.reasons[0].startswith("This is a rehearsal: nothing was done")
+    assert evidence.wording.fell == "fell alongside"
+
+
+def test_numbers_that_are_missing_are_no_evidence():
+    gone = Finding("counts", "asb", "a0", Estimate("rirr", note="No months."), "c0")
+    assert grade(make_cohort(), [gone]).level == 0
+
+
+def test_levels_go_to_rows():
+    reliability = Finding("reliability", "trust", "all", Estimate("alpha", 0.8))
+    placebo = Finding("placebo", "asb", "a0", Estimate("placebo_p", 0.4))
+    heard = Finding("reported", "Calls", "", Estimate("reported_change_percent", -40.0))
+    rows = [*make_counts(), *make_panel(), *make_scales(), placebo, reliability, heard]
+    findings = tabulate_findings(rows)
+    evidence = grade_evidence(make_cohort(reported_figures=[HEARD]), findings)
+    kept = findings.copy()
+    graded = set_levels(findings, evidence)
+    pd.testing.assert_frame_equal(findings, kept)
+    by = graded.set_index("estimator")["evidence_level"]
+    assert by["percentage_change"] == by["mean_difference"] == 1
+    assert by["rirr"] == by["pre_trend"] == by["placebo_p"] == 3
+    assert by["difference_in_differences"] == 2
+    assert by["reported_change_percent"] == 1
+    assert math.isnan(by["alpha"])
+
+
+def test_levels_of_an_empty_frame():
+    assert len(set_levels(combine_findings([]), Evidence(1, (), ()))) == 0
+
+
+CLAIMS = (
+    "The pilot reduced crime.",
+    "Crime reduces where police listen.",
+    "A reduction in ASB followed.",
+    "The work caused a fall.",
+    "Causing less harm.",
+    "It led to fewer calls.",
+    "Listening leads to trust.",
+    "The impact of the pilot was large.",
+    "It impacted residents.",
+    "The effect of the programme was clear.",
+    "An effect on trust was seen.",
+    "It resulted in fewer thefts.",
+    "It brought about change.",
+    "Crime was prevented.",
+    "The fall in ASB was due to the pilot.",
+    "The difference in trust, large as it is, is because of the training.",
+    "Trust increased thanks to residents.",
+    "The programme worked.",
+    "The pilot has improved trust.",
+    "The fall can be attributed to officers.",
+    "The work contributed to trust.",
+    "The pilot did not\nlead\n to anything.",
+)
+PLAIN = (
+    "ASB fell alongside the pilot.",
+    "The effect size is .21, and the difference is not statistically significant.",
+    "Verdict: no meaningful effect.",
+    "This is so because one site and one control can not show it.",
+    "The team leader was due to speak.",
+    "Causality is a hard word; the causal question stays open.",
+    "Trust rose in both sites; why can not be said.",
+    "The design effect is 1.2.",
+    "Because of the missing months the figures start late.",
+    "Rows were left out due to missing months.",
+)
+
+
+@pytest.mark.parametrize("text", CLAIMS)
+def test_claims_of_cause_are_found_below_level_3(text):
+    for level in (0, 1, 2):
+        assert find_forbidden_words(text, level)
+    assert find_forbidden_words(text, 3) == []
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_plain_words_pass(text):
+    assert find_forbidden_words(text, 1) == []
+
+
+def test_found_words_come_in_order_with_their_surroundings():
+    text = "First it led to talk. " + "x" * 100 + " Then crime was reduced."
+    found = find_forbidden_words(text, 1)
+    assert [word for word, _ in found] == ["led to", "reduced"]
+    assert "First it led to talk." in found[0][1]
+    assert "led" not in found[1][1]
+
+
+def test_the_title_of_a_cited_work_may_stay():
+    title = "The impact of policing on trust"
+    assert find_forbidden_words(f"See {title} (2019).", 1, allow=[title]) == []
+    assert find_forbidden_words(f"See {title}. It reduced crime.", 1, allow=[title, ""])
+
+
+def test_words_of_the_levels():
+    assert {choose_wording(level).changed for level in (0, 1, 2)} == {"changed alongside"}
+    for level in (0, 1, 2):
+        wording = choose_wording(level)
+        phrases = (wording.changed, wording.rose, wording.fell, wording.summary)
+        assert find_forbidden_words(". ".join(phrases), level) == []
+    assert choose_wording(3) != choose_wording(4)
+    with pytest.raises(ValueError, match="between 0 and 5"):
+        choose_wording(6)
+
+
+def test_everything_said_here_keeps_to_the_words_of_level_1():
+    said = [f"{fact.name}. {fact.design} {fact.allows}" for fact in LEVELS]
+    said += [f"{heading}. {question}" for heading, question in EMMIE_HEADINGS]
+    said += [f"{item.topic}. {item.item}." for item in TREND_ITEMS]
+    cohorts = [
+        make_cohort(),
+        make_cohort(2, assignment="randomised", engagement=[{"date": "2020-01-01", "event": "x"}]),
+        make_cohort(control=False, rehearsal=True),
+    ]
+    for cohort in cohorts:
+        findings = tabulate_findings([*make_counts(2), *make_panel(2), *make_scales()])
+        evidence = grade_evidence(cohort, findings)
+        said += [*evidence.reasons, *evidence.missing]
+        said += [held for _, held in list_emmie(cohort, findings)]
+    assert find_forbidden_words(" ".join(said), 1) == []
+
+
+def test_levels_are_in_order():
+    assert [fact.level for fact in LEVELS] == [0, 1, 2, 3, 4, 5]
+
+
+def test_trend_items_are_the_22_and_answers_follow_the_findings():
+    cohort = make_cohort()
+    empty = trend_checklist(cohort, combine_findings([]))
+    full = trend_checklist(cohort, tabulate_findings([*make_counts(), *make_panel()]))
+    assert [item.number for item in TREND_ITEMS] == list(range(1, 23))
+    assert len(empty) == len(full) == 22
+    assert empty[14] == ("15. Whether the groups were alike at the start", NOT_REPORTED)
+    assert full[14][1] != NOT_REPORTED
+    missing = [sum(where == NOT_REPORTED for _, where in rows) for rows in (full, empty)]
+    assert missing[0] < missing[1]
+
+
+def test_emmie_headings_hold_what_there_is():
+    event = {"date": "2020-01-01", "event": "Meeting", "money": 50}
+    cohort = make_cohort(2, engagement=[event])
+    held = dict(list_emmie(cohort, tabulate_findings([*make_counts(2), *make_scales()])))
+    assert list(held) == [heading for heading, _ in EMMIE_HEADINGS]
+    assert "control sites" in held["Effect"]
+    assert held["Implementation"] == "The engagement log lists 1 event."
+    assert NOT_REPORTED not in held.values()
+    nothing = dict(list_emmie(Cohort(name="pilot"), combine_findings([])))
+    assert set(nothing.values()) == {NOT_REPORTED}
+
+
+def test_reported_figures_keep_who_said_so():
+    cohort = Cohort(name="pilot", reported_figures=[HEARD, {**HEARD, "title": "ASB"}])
+    findings = tabulate_reported(cohort)
+    assert findings["estimate"].tolist() == [-40, -40]
+    assert set(findings["evidence_level"]) == {1.0}
+    assert findings["outcome"].tolist() == ["Calls to police", "ASB"]
+    assert findings["note"].str.startswith("Reported by staff.").all()
+    assert findings["n"].isna().all()
+    assert len(tabulate_reported(Cohort(name="pilot"))) == 0
