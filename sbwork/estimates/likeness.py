@@ -21,7 +21,7 @@ class Profile:
 
     Attributes
     ----------
-    values : ndarray, shape (n_places, n_features)
+    matrix : ndarray, shape (n_places, n_features)
         The features; NaN where a place has none.
     features : tuple of str, length n_features
         Their names, such as ``"level"`` or ``"season (sine)"``.
@@ -29,7 +29,7 @@ class Profile:
         The aspect that each belongs to; every aspect counts the same in the distance.
     """
 
-    values: Matrix
+    matrix: Matrix
     features: tuple[str, ...]
     groups: tuple[str, ...]
 
@@ -57,7 +57,7 @@ def describe_series(counts: ArrayLike, times: ArrayLike) -> Profile:
     >>> profile = describe_series([[10, 20]] * 3 + [[20, 20]] * 3, range(6))
     >>> profile.features
     ('level', 'trend')
-    >>> round(float(profile.values[0, 1]), 3)
+    >>> round(float(profile.matrix[0, 1]), 3)
     0.171
     """
     y, t = np.asarray(counts, dtype=float), np.asarray(times, dtype=float)

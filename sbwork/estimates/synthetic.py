@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["SyntheticControl", "fit_synthetic_control", "fit_synthetic_controls"]
+from sbwork.estimates.likeness import describe_series, measure_distance
+
+__all__ = [
+    "SyntheticControl",
+    "choose_donors",
+    "fit_synthetic_control",
+    "fit_synthetic_controls",
+]
 
 Matrix = NDArray[np.float64]
 
@@ -130,3 +137,35 @@ def fit_synthetic_controls(
         fit_synthetic_control(y[:, place], y[:, chosen], times)
         for place, chosen in enumerate(donors)
     ]
+
+
+def choose_donors(counts: ArrayLike, times: ArrayLike, most: int) -> NDArray[np.intp]:
+    """Choose each place's nearest others in level, trend and season; never the first place.
+
+    Parameters
+    ----------
+    counts : array_like, shape (n_months, n_places)
+        Incidents a month before the start, above 0 in sum; the site is the first place.
+    times : array_like, shape (n_months,)
+        Months on any scale with a step of 1 a month.
+    most : int
+        How many donors each place gets.
+
+    Returns
+    -------
+    ndarray of int, shape (n_places, most)
+        Columns of `counts`, nearest first.
+
+    Examples
+    --------
+    >>> choose_donors([[10, 11, 30, 12], [10, 11, 30, 12]], [0, 1], 2).tolist()
+    [[1, 3], [3, 2], [3, 1], [1, 2]]
+    """
+    profile = describe_series(counts, times)
+    spread = profile.matrix.std(axis=0, ddof=1)
+    chosen = np.empty((profile.matrix.shape[0], most), dtype=np.intp)
+    for place, target in enumerate(profile.matrix):
+        distance, _ = measure_distance(profile.matrix, target, spread, profile.groups)
+        distance[[0, place]] = np.inf
+        chosen[place] = np.argsort(distance, kind="stable")[:most]
+    return chosen

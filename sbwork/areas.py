@@ -1,0 +1,239 @@
+"""The areas of an archive that could stand beside a site: which, how many people, what counts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sbwork.boundaries import find_neighbours
+from sbwork.cohort import Cohort, list_months
+from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.geography import name_msoa, place_sites, read_area_boundaries, read_lookup
+from sbwork.incidents import Incidents
+from sbwork.windows import shift_month
+
+__all__ = [
+    "AreaPool",
+    "check_place",
+    "find_adjacent_areas",
+    "gather_areas",
+    "list_months_before",
+    "sum_populations",
+    "take_series",
+]
+
+Matrix = NDArray[np.float64]
+
+LONGEST_HISTORY = 36
+"""Months before the start that likeness looks back over, where the files reach that far."""
+
+
+@dataclass(frozen=True, slots=True)
+class AreaPool:
+    """A site and the areas that could stand beside it.
+
+    Attributes
+    ----------
+    keys, names : list of str, length n_areas
+        The areas.
+    outcomes : list of str
+        The outcomes, in the order of `counts`.
+    times : ndarray, shape (n_months,)
+        The months, numbered with a step of 1.
+    counts : ndarray, shape (n_months, n_outcomes, 1 + n_areas)
+        Incidents; the site comes first.
+    """
+
+    keys: list[str]
+    names: list[str]
+    outcomes: list[str]
+    times: Matrix
+    counts: Matrix
+
+
+def find_adjacent_areas(cohort: Cohort, site: str) -> frozenset[str] | None:
+    """Find the areas that touch a site; None where no boundaries are given.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Its ``geography.boundaries`` hold the outlines of LSOAs; areas are grouped from them as
+        ``placebo.group_by`` says.
+    site : str
+        The key of a site, or of an area.
+
+    Returns
+    -------
+    frozenset of str or None
+        Keys of areas that hold an LSOA which touches one of the site's.
+    """
+    boundaries = read_area_boundaries(cohort)
+    if not boundaries.codes:
+        return None
+    names = dict(zip(boundaries.codes, boundaries.names, strict=True))
+    grouped = _group_lsoas(cohort, names)
+    inside = place_sites(cohort)[site] if site in cohort.sites else frozenset()
+    inside = inside or frozenset(code for code, area in grouped.items() if area == site)
+    if not inside & set(names):
+        return None
+    touching = find_neighbours(boundaries)
+    near = {other for code in inside & set(names) for other in touching[code]} - inside
+    return frozenset(grouped[code] for code in near if grouped[code]) - {site}
+
+
+def sum_populations(cohort: Cohort) -> dict[str, float]:
+    """Sum the residents of each area from the lookup; areas without a full figure are left out."""
+    lookup = read_lookup(cohort)
+    if lookup["population"].isna().all():
+        return {}
+    names = {str(code): str(name) for code, name in lookup["name"].items()}
+    grouped = _group_lsoas(cohort, names)
+    people = pd.DataFrame(
+        {"area": list(grouped.values()), "people": lookup["population"].to_numpy()}
+    )
+    sums = people.groupby("area")["people"].agg(lambda part: part.sum(skipna=False))
+    return {str(area): float(total) for area, total in sums.dropna().items() if area}
+
+
+def _group_lsoas(cohort: Cohort, names: Mapping[str, str]) -> dict[str, str]:
+    """Name the area of each LSOA, as `sbwork.incidents` groups them."""
+    level = cohort.placebo.group_by
+    if level == "lsoa":
+        return {code: code for code in names}
+    lookup = read_lookup(cohort)
+    if level in ("ward", "authority") and not lookup.empty:
+        known = lookup[level].to_dict()
+        return {code: str(known.get(code, "")) for code in names}
+    areas = {code: name_msoa(name) or code for code, name in names.items()}
+    if level == "authority":
+        areas = {code: area.rpartition(" ")[0] or area for code, area in areas.items()}
+    return areas
+
+
+def check_place(incidents: Incidents, cohort: Cohort, place: str) -> None:
+    """Refuse a place that is neither a site of the cohort nor an area of the archive.
+
+    Raises
+    ------
+    InputError
+        With the nearest right name.
+    """
+    areas = incidents.areas["area"].unique().tolist() if len(incidents.areas) else []
+    known = [*cohort.sites, *areas]
+    if place not in known:
+        found = f"'{quote(place)}' is neither a site of the cohort nor an area of the archive"
+        allowed = f"Sites: {list_names(list(cohort.sites)) or 'none'}"
+        raise InputError(Problem("cohort.yml", "", found, allowed, find_nearest(place, known)))
+
+
+def _take_rows(incidents: Incidents, cohort: Cohort, place: str) -> pd.DataFrame:
+    if place in cohort.sites:
+        return incidents.sites[incidents.sites["site"] == place]
+    return incidents.areas[incidents.areas["area"] == place]
+
+
+def take_series(
+    incidents: Incidents, cohort: Cohort, place: str, outcome: str, months: Sequence[str]
+) -> Matrix:
+    """Take one place's counts of one outcome; NaN for months without a count.
+
+    Returns
+    -------
+    ndarray, shape (n_months,)
+    """
+    rows = _take_rows(incidents, cohort, place)
+    rows = rows[rows["outcome"] == outcome]
+    return rows.set_index("month")["count"].reindex(list(months)).to_numpy(dtype=float)
+
+
+def list_months_before(incidents: Incidents, cohort: Cohort, site: str) -> tuple[str, ...]:
+    """List the months before the start in which a site or area has counts of every outcome.
+
+    At most `LONGEST_HISTORY` of them; of a cohort without periods, the latest.
+
+    Raises
+    ------
+    InputError
+        No such site or area.
+    """
+    check_place(incidents, cohort, site)
+    rows = _take_rows(incidents, cohort, site)
+    rows = rows[rows["outcome"].isin(list(cohort.outcomes)) & rows["count"].notna()]
+    covered = rows["month"].value_counts()
+    known = set(covered.index[covered == len(cohort.outcomes)])
+    if not known:
+        return ()
+    last = cohort.periods.before.end if cohort.periods else max(known)
+    first = shift_month(last, 1 - LONGEST_HISTORY)
+    return tuple(month for month in list_months(first, last) if month in known)
+
+
+def gather_areas(
+    incidents: Incidents,
+    cohort: Cohort,
+    site: str,
+    months: tuple[str, ...],
+    touching: Collection[str] | None,
+) -> tuple[AreaPool, pd.DataFrame]:
+    """Gather the areas that could stand beside a site, and say why others could not.
+
+    Parameters
+    ----------
+    incidents, cohort, site
+        As for `sbwork.controls.find_controls`.
+    months : tuple of str
+        The months in which every area needs a count.
+    touching : collection of str or None
+        Areas next to the site.
+
+    Returns
+    -------
+    tuple of AreaPool and pandas.DataFrame
+        The pool; and ``reason`` and ``areas`` (how many) of those left out.
+    """
+    outcomes = list(cohort.outcomes)
+    own = np.stack([take_series(incidents, cohort, site, o, months) for o in outcomes], axis=-1)
+    areas = incidents.areas
+    places = areas.drop_duplicates("area").set_index("area") if len(areas) else pd.DataFrame()
+    keys = [str(key) for key in places.index]
+    wide = {
+        outcome: areas[areas["outcome"] == outcome]
+        .pivot_table(index="month", columns="area", values="count", aggfunc="first", dropna=False)
+        .reindex(index=list(months), columns=keys)
+        .to_numpy(dtype=float)
+        for outcome in outcomes
+        if keys
+    }
+    counts = np.stack(list(wide.values()), axis=1) if wide else np.empty((len(months), 0, 0))
+    reasons = np.array([""] * len(keys), dtype=object)
+    if keys and months:
+        overlap = (places["site"].fillna("") != "").to_numpy() | (np.array(keys) == site)
+        silent = (np.nan_to_num(counts).sum(axis=0) == 0).any(axis=0)
+        next_to = np.array([key in (touching or ()) for key in keys])
+        for reason, rows in (
+            ("No incident of one of the outcomes", silent),
+            ("Some months are not covered by the files", np.isnan(counts).any(axis=(0, 1))),
+            ("Next to the site", next_to),
+            ("Overlaps a site of the cohort", overlap),
+        ):
+            reasons[rows] = reason
+    kept = np.flatnonzero(reasons == "")
+    left = pd.Series(reasons[reasons != ""], dtype="str").value_counts()
+    pool = AreaPool(
+        keys=[keys[k] for k in kept],
+        names=[str(places["name"].iloc[k]) for k in kept],
+        outcomes=outcomes,
+        times=_number_months(months),
+        counts=np.concatenate([own[:, :, None], counts[:, :, kept]], axis=2)
+        if keys
+        else own[:, :, None],
+    )
+    return pool, left.rename_axis("reason").reset_index(name="areas")
+
+
+def _number_months(months: Sequence[str]) -> Matrix:
+    return np.array([int(month[:4]) * 12 + int(month[5:]) for month in months], dtype=float)
