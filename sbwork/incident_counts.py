@@ -23,6 +23,7 @@ __all__ = [
     "count_areas",
     "count_sites",
     "list_coverage",
+    "list_feeds",
     "read_outcomes",
 ]
 
@@ -89,11 +90,16 @@ def list_coverage(cohort: Cohort, readings: list[Reading]) -> Coverage:
     if cohort.periods and months:
         wanted = {*cohort.periods.before.months, *cohort.periods.after.months}
     missing = tuple(sorted((set(span) | wanted) - set(months)))
-    feeds = sorted(months_of)
+    feeds = list_feeds(readings)
     covered = np.array(
         [[month in months_of[feed] for month in span] for feed in feeds], dtype=np.bool_
     ).reshape(len(feeds), len(span))
     return Coverage(months, span, missing, feeds, covered)
+
+
+def list_feeds(readings: list[Reading]) -> list[str]:
+    """List who recorded: forces, or files where no force is named; sorted."""
+    return sorted({batch.feed for reading in readings for batch in reading.batches})
 
 
 def read_outcomes(store: Any, cohort: Cohort) -> OutcomeKinds:
@@ -183,14 +189,15 @@ def _sum_by(store: Any, place: str, size: int, outcomes: OutcomeKinds, coverage:
     shape = (size, len(outcomes.keys), len(coverage.span))
     found = store.execute(
         f"""
-        SELECT placed.{place} AS place, feed, outcome, month, sum(n * weight) AS total
-        FROM placed JOIN dim_kind USING (source, kind) JOIN batches USING (source, batch)
-        WHERE placed.{place} >= 0
+        SELECT {place} AS place, feed_number AS feed, outcome, month, sum(n * weight) AS total
+        FROM placed JOIN dim_kind USING (source, kind)
+        WHERE {place} >= 0
         GROUP BY ALL
         """  # noqa: S608 - `place` is one of two words of this module
     ).fetchnumpy()
-    feeds = pd.Index(coverage.feeds).get_indexer(np.asarray(found["feed"], dtype=object))
-    months = pd.Index(coverage.span).get_indexer(np.asarray(found["month"], dtype=object))
+    first = int(coverage.span[0][:4]) * 12 + int(coverage.span[0][5:]) - 1 if coverage.span else 0
+    feeds = np.asarray(found["feed"], dtype=np.intp)
+    months = np.asarray(found["month"], dtype=np.intp) - first
     where = np.asarray(found["place"], dtype=np.intp)
     outcome = np.asarray(found["outcome"], dtype=np.intp)
     totals = np.asarray(found["total"], dtype=np.float64)

@@ -139,7 +139,8 @@ def _describe_vanishing(store: Any, cohort: Cohort, coverage: Coverage, shown: s
     keys = list(cohort.sites)
     rows: list[Row] = []
     position = {month: number for number, month in enumerate(coverage.months)}
-    for site, lsoa, first, last, count in found:
+    for site, lsoa, start, end, count in found:
+        first, last = (f"{m // 12:04d}-{m % 12 + 1:02d}" for m in (start, end))
         seen = position[last] - position[first] + 1
         unseen = len(position) - seen
         if unseen and math.exp(-count / seen * unseen) < _CERTAIN:

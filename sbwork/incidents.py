@@ -10,7 +10,13 @@ import pandas as pd
 
 from sbwork.cohort import Cohort, IncidentSource
 from sbwork.errors import InputError, Problem
-from sbwork.incident_counts import count_areas, count_sites, list_coverage, read_outcomes
+from sbwork.incident_counts import (
+    count_areas,
+    count_sites,
+    list_coverage,
+    list_feeds,
+    read_outcomes,
+)
 from sbwork.incident_quality import tabulate_quality
 from sbwork.placing import Places, place_rows, read_places
 from sbwork.readers.archives import find_parts
@@ -151,20 +157,22 @@ def _need_points(places: Places) -> PointNeed:
 def _gather(store: Any, readings: list[Reading]) -> None:
     """Lay the tallies of all sources side by side, with their batches numbered throughout."""
     store.execute(
-        "CREATE TABLE batches (source INTEGER, batch INTEGER, feed VARCHAR, grid BOOLEAN)"
+        "CREATE TABLE batches (source INTEGER, batch INTEGER, feed VARCHAR, feed_number INTEGER, "
+        "grid BOOLEAN)"
     )
-    rows: list[tuple[int, int, str, bool]] = []
+    feeds = list_feeds(readings)
+    rows: list[tuple[int, int, str, int, bool]] = []
     pieces: list[str] = []
     for source, reading in enumerate(readings):
         pieces.append(
             f"SELECT * REPLACE (batch + {len(rows)} AS batch) FROM tally_{source}"  # noqa: S608
         )
         rows += [
-            (source, len(rows) + number, batch.feed, batch.grid)
+            (source, len(rows) + number, batch.feed, feeds.index(batch.feed), batch.grid)
             for number, batch in enumerate(reading.batches)
         ]
     if rows:
-        store.executemany("INSERT INTO batches VALUES (?, ?, ?, ?)", rows)
+        store.executemany("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", rows)
     create_tally(store, "tally")
     if pieces:
         store.execute("DROP TABLE tally")

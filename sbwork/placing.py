@@ -91,8 +91,9 @@ def read_places(cohort: Cohort) -> Places:
 def place_rows(store: Any, cohort: Cohort, places: Places) -> None:
     """Make the table ``placed`` from ``tally`` and ``batches``.
 
-    Its columns are ``source``, ``batch``, ``site``, ``area`` (positions; -1 for none), ``lsoa``,
-    ``kind``, ``month``, ``located`` (has coordinates), ``pointed`` (placed by them) and ``n``.
+    Its columns are ``source``, ``feed_number``, ``site``, ``area`` (positions; -1 for none),
+    ``lsoa``, ``kind``, ``month`` (12 x year + month - 1), ``located`` (has coordinates),
+    ``pointed`` (placed by them) and ``n``.
 
     Raises
     ------
@@ -112,13 +113,13 @@ def place_rows(store: Any, cohort: Cohort, places: Places) -> None:
     store.execute(
         """
         CREATE TEMP TABLE placed AS
-        SELECT source, batch, coalesce(dim_lsoa.site, dim_called.site, polygon, -1) AS site,
+        SELECT source, coalesce(dim_lsoa.site, dim_called.site, polygon, -1) AS site,
                coalesce(dim_lsoa.area, dim_called.area, -1) AS area, pointed.lsoa AS lsoa, kind,
-               month, located, was_pointed AS pointed, sum(n) AS n
+               feed_number, left(month, 4)::INTEGER * 12 + right(month, 2)::INTEGER - 1 AS month,
+               located, was_pointed AS pointed, n
         FROM pointed
         LEFT JOIN dim_lsoa USING (lsoa)
         LEFT JOIN dim_called USING (source, called)
-        GROUP BY ALL
         """
     )
     _refuse_contested(store, cohort)
@@ -153,20 +154,25 @@ def _place_points(store: Any, cohort: Cohort, places: Places) -> None:
         "points (x DOUBLE, y DOUBLE, grid BOOLEAN, within VARCHAR, polygon INTEGER)",
         rows,
     )
-    joined = (
-        "LEFT JOIN points USING (x, y, grid)"
-        if rows
-        else "CROSS JOIN (SELECT '' AS within, -1 AS polygon)"
-    )
+    if not rows:
+        store.execute(
+            """
+            CREATE TEMP VIEW pointed AS
+            SELECT source, batch, feed_number, lsoa, called, NULL::INTEGER AS polygon, kind,
+                   month, name, located, false AS was_pointed, n
+            FROM tally JOIN batches USING (batch)
+            """
+        )
+        return
     store.execute(
-        f"""
+        """
         CREATE TEMP TABLE pointed AS
-        SELECT source, batch, coalesce(nullif(lsoa, ''), within, '') AS lsoa, called,
+        SELECT source, batch, feed_number, coalesce(nullif(lsoa, ''), within, '') AS lsoa, called,
                nullif(polygon, -1) AS polygon, kind, month, max(name) AS name, located,
                lsoa = '' AND coalesce(within, '') <> '' AS was_pointed, sum(n) AS n
-        FROM tally JOIN batches USING (batch) {joined}
+        FROM tally JOIN batches USING (batch) LEFT JOIN points USING (x, y, grid)
         GROUP BY ALL
-        """  # noqa: S608 - one of two joins of this module
+        """
     )
 
 
@@ -395,6 +401,8 @@ def _choose_group(cohort: Cohort, places: Places) -> Any:
 
 
 def _refuse_contested(store: Any, cohort: Cohort) -> None:
+    if not any(site.polygon for site in cohort.sites.values()):
+        return
     row = store.execute(
         """
         SELECT p.polygon, d.site, sum(n) FROM pointed p JOIN dim_lsoa d USING (lsoa)

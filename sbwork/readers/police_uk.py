@@ -47,6 +47,7 @@ _OTHER_KINDS = {"outcomes": "outcomes", "stop": "stop and search", "search": "st
 _LONGITUDES = (-9.5, 2.5)
 _LATITUDES = (49.0, 61.5)
 _SHARE_THAT_CONVINCES = 0.5
+_EDGE = 16_384
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def _survey_parts(parts: list[Part], reading: Reading) -> dict[Part, _Layout]:
         if kind and kind != "street":
             skipped[_OTHER_KINDS.get(kind, kind)] += 1
             continue
-        head, tail = read_ends(part)
+        head, tail = read_ends(part, _EDGE)
         header, rows = _split_head(head, part)
         if "Outcome type" in header:
             skipped["outcomes"] += 1
@@ -192,11 +193,11 @@ def _split_head(head: bytes, part: Part) -> tuple[list[str], list[list[str]]]:
     if not head.strip():
         raise InputError(Problem(part.shown, "", "the file is empty", "Download it again"))
     try:
-        text = head.decode("utf-8-sig", errors="strict" if len(head) < 65_536 else "ignore")
+        text = head.decode("utf-8-sig", errors="strict" if len(head) < _EDGE else "ignore")
     except UnicodeDecodeError:
         text = head.decode("cp1252", errors="replace")
     lines = list(csv.reader(io.StringIO(text.replace("\0", ""), newline="")))
-    rows = lines[1:-1] if len(head) >= 65_536 else lines[1:]
+    rows = lines[1:-1] if len(head) >= _EDGE else lines[1:]
     return [name.strip() for name in lines[0]], rows
 
 
