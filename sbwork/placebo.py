@@ -12,7 +12,14 @@ import pandas as pd
 
 from sbwork.cohort import Cohort, Pair
 from sbwork.estimates import Estimate
-from sbwork.estimates.ranks import SMALLEST_POOL, Rank, rank_change, rank_difference
+from sbwork.estimates.ranks import (
+    SMALLEST_POOL,
+    Rank,
+    estimate_placebo_ratio,
+    rank_change,
+    rank_difference,
+    rank_mean,
+)
 from sbwork.incidents import Incidents
 from sbwork.results import Finding, combine_findings, tabulate_findings
 from sbwork.windows import MAIN, Window, list_windows, match_months, shift_month, shift_window
@@ -44,8 +51,11 @@ SPACE_ESTIMATORS = {
     "placebo_share_as_large": "share",
     "placebo_low": "percent",
     "placebo_high": "percent",
+    "rirr_placebo": "ratio",
 }
 """What is found of a pair among areas, with its unit."""
+
+_NOWHERE = 1e-300  # the size of an area without a usable count: like that of no site
 
 Array = npt.NDArray[np.float64]
 
@@ -92,10 +102,14 @@ def compare_placebos(incidents: Incidents, cohort: Cohort) -> Placebo:
         - ``placebo_share_as_large``: share of the placebo changes as far from their middle as
           the pair's own.
         - ``placebo_low``, ``placebo_high``: the range that holds the middle 95% of them.
+        - ``rirr_placebo``: the RIRR with an interval as wide as the placebo changes are.
         - ``placebo_time_contrasts``, ``placebo_time_share_as_large``: the same pair with the
           window moved to earlier times, wholly before the start.
 
-        Without a control site, the site's own change is placed among the areas' changes.
+        Without a control site, the site's own change is placed among the areas' changes. With
+        two pairs and more, site ``"all"`` has ``placebo_observed`` (the geometric mean of the
+        ratios, less 1), ``placebo_p``, ``placebo_low`` and ``placebo_high`` of their mean among
+        means of as many placebo pairs.
 
     Notes
     -----
@@ -119,14 +133,23 @@ def compare_placebos(incidents: Incidents, cohort: Cohort) -> Placebo:
     for outcome in outcomes:
         sites = _spread(incidents.sites, outcome, "site")
         areas = _spread(_list_free_areas(incidents.areas), outcome, "area")
+        ranked: list[tuple[float, Rank]] = []
         for pair in cohort.pairs:
             place = _Place(outcome, pair, sites, areas, window, cohort)
-            found, changes = _compare_in_space(place)
-            findings += [_find(place, estimate) for estimate in found]
+            result = _rank_in_space(place)
+            if isinstance(result, str):
+                found = _leave_out(result)
+            else:
+                found = _describe_rank(*result, place)
+                names = areas.columns.to_numpy(dtype=object)
+                frames.append(_lay_out(result[1], names, place))
+                ranked.append(result)
+            in_time, changes = _compare_in_time(place)
             frames.append(changes)
-            found, changes = _compare_in_time(place)
-            findings += [_find(place, estimate) for estimate in found]
-            frames.append(changes)
+            findings += [_find(place, estimate) for estimate in (*found, *in_time)]
+        if len(cohort.pairs) > 1:
+            pooled = _judge_together(ranked, len(cohort.pairs), cohort.seed)
+            findings += [Finding(SECTION, outcome, "all", e, "", MAIN) for e in pooled]
     return Placebo(tabulate_findings(findings), _tabulate(frames))
 
 
@@ -160,43 +183,35 @@ class _Place:
         return sums[0], sums[1]
 
 
-def _compare_in_space(place: _Place) -> tuple[list[Estimate], pd.DataFrame]:
+def _rank_in_space(place: _Place) -> tuple[float, Rank] | str:
+    """Return the pair's own log ratio with its rank, or the reason why it has none."""
     window = place.match(place.window)
     if not min(window.lengths):
-        return _leave_out("The data hold no months to compare on both sides."), _tabulate([])
+        return "The data hold no calendar month on both sides for all sites of the pair."
     before, after = place.sum_sites(window)
     if not (before.all() and after.all()):
-        reason = "One of the counts of the pair is 0, so it has no ratio that could be placed."
-        return _leave_out(reason), _tabulate([])
-    own = np.log(after / before) - math.log(window.lengths[1] / window.lengths[0])
-    sums = [
+        return "One of the counts of the pair is 0, so it has no ratio that could be placed."
+    longer = math.log(window.lengths[1] / window.lengths[0])
+    own = np.log(after / before) - longer
+    starts, ends = (
         place.areas.reindex(index=list(side)).to_numpy().sum(axis=0)
         for side in (window.before, window.after)
-    ]
-    usable = np.flatnonzero(np.isfinite(sums[0]) & np.isfinite(sums[1]) & (sums[0] > 0))
-    starts, ends = sums[0][usable], sums[1][usable]
+    )
+    known = np.isfinite(starts) & np.isfinite(ends) & (starts > 0)
     half = np.where(ends == 0, 0.5, 0.0)
-    changes = np.log((ends + half) / (starts + half))
-    changes -= math.log(window.lengths[1] / window.lengths[0])
-    ratio = place.cohort.placebo.size_ratio
+    with np.errstate(divide="ignore", invalid="ignore"):
+        changes = np.log((ends + half) / (starts + half)) - longer
+    changes, starts = np.where(known, changes, 0.0), np.where(known, starts, _NOWHERE)
+    ratio, seed = place.cohort.placebo.size_ratio, place.cohort.seed
     if place.pair.control is None:
-        rank = rank_change(float(own[0]), float(before[0]), changes, starts, ratio)
-        observed = float(own[0])
-    else:
-        rank = rank_difference(
-            (own[0], own[1]),
-            (before[0], before[1]),
-            changes,
-            starts,
-            ratio,
-            seed=place.cohort.seed,
-        )
-        observed = float(own[0] - own[1])
-    names = place.areas.columns.to_numpy(dtype=object)[usable]
-    return _describe_rank(rank, observed, place), _lay_out(rank, names, place)
+        return float(own[0]), rank_change(own[0], before[0], changes, starts, ratio)
+    rank = rank_difference(
+        (own[0], own[1]), (before[0], before[1]), changes, starts, ratio, seed=seed
+    )
+    return float(own[0] - own[1]), rank
 
 
-def _describe_rank(rank: Rank, observed: float, place: _Place) -> list[Estimate]:
+def _describe_rank(observed: float, rank: Rank, place: _Place) -> list[Estimate]:
     group = place.cohort.placebo.group_by
     n = float(rank.n_areas)
     said = (
@@ -214,7 +229,7 @@ def _describe_rank(rank: Rank, observed: float, place: _Place) -> list[Estimate]
         reason = f"No comparable area: {said}"
         return found + [
             Estimate(name, unit=SPACE_ESTIMATORS[name], n=0.0, note=reason)
-            for name in ("placebo_share_as_large", "placebo_low", "placebo_high")
+            for name in ("placebo_share_as_large", "placebo_low", "placebo_high", "rirr_placebo")
         ]
     low, high = np.quantile(rank.changes, [0.025, 0.975])
     share = f"Share of {rank.changes.size} placebo changes at least as far from their middle."
@@ -226,6 +241,38 @@ def _describe_rank(rank: Rank, observed: float, place: _Place) -> list[Estimate]
         Estimate("placebo_share_as_large", rank.share, unit="share", n=n, note=share),
         Estimate("placebo_low", _percent(low), unit="percent", n=n, note=spread),
         Estimate("placebo_high", _percent(high), unit="percent", n=n, note=spread),
+        estimate_placebo_ratio(observed, rank),
+    ]
+
+
+def _judge_together(
+    ranked: Sequence[tuple[float, Rank]], n_pairs: int, seed: int
+) -> list[Estimate]:
+    """Place the mean change of all pairs among means of as many placebo pairs."""
+    own, ranks = [change for change, _ in ranked], [rank for _, rank in ranked]
+    fewest = min((rank.n_areas for rank in ranks), default=0)
+    reason = ""
+    if len(ranked) < n_pairs:
+        reason = f"{n_pairs - len(ranked)} of {n_pairs} pairs can't be placed, so neither can all."
+    elif fewest < SMALLEST_POOL:
+        reason = f"A pair has {fewest} comparable areas; at least {SMALLEST_POOL} are needed."
+    names = ("placebo_observed", "placebo_p", "placebo_low", "placebo_high")
+    if reason:
+        return [Estimate(name, unit=SPACE_ESTIMATORS[name], note=reason) for name in names]
+    mean = rank_mean(own, ranks, seed=seed)
+    n = float(n_pairs)
+    said = f"The mean of {n_pairs} pairs among means of as many placebo pairs."
+    values = (_percent(float(np.mean(own))), mean.p_value, _percent(mean.low), _percent(mean.high))
+    return [
+        Estimate(
+            name,
+            value,
+            p_value=value if name == "placebo_p" else math.nan,
+            n=n,
+            unit=SPACE_ESTIMATORS[name],
+            note=said,
+        )
+        for name, value in zip(names, values, strict=True)
     ]
 
 

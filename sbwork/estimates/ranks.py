@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SMALLEST_POOL", "Rank", "rank_change", "rank_difference"]
+from sbwork.estimates.estimate import Estimate
+
+__all__ = [
+    "SMALLEST_POOL",
+    "MeanRank",
+    "Rank",
+    "estimate_placebo_ratio",
+    "rank_change",
+    "rank_difference",
+    "rank_mean",
+]
 
 SMALLEST_POOL = 19
 """With fewer areas than this a p of .05 can not be reached: 1 / (19 + 1) = .05."""
@@ -18,6 +29,9 @@ FEWEST_PAIRS = 100
 
 MOST_PAIRS = 4_000_000
 """More pairs than this are not formed at once: areas are thinned at random, by the seed."""
+
+DRAWS = 9_999
+"""Sets of placebo pairs drawn where several pairs are judged together."""
 
 Ints = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
@@ -43,6 +57,9 @@ class Rank:
         The placebo changes: log ratios.
     treated, control : ndarray of int, shape (n_changes,)
         Positions of the areas that make each; `control` is empty for a site without control.
+    reference : ndarray of float, shape (n_reference,)
+        The changes that the p value counts: the placebo ones, the real one, and those that mix
+        the real site or its control with other areas.
     """
 
     p_value: float
@@ -52,6 +69,24 @@ class Rank:
     changes: Floats
     treated: Ints
     control: Ints
+    reference: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class MeanRank:
+    """The place of the mean change of several pairs among placebo means.
+
+    Attributes
+    ----------
+    p_value : float
+        Two-sided, by randomisation.
+    low, high : float
+        The range that holds the middle 95% of the placebo means: log ratios.
+    """
+
+    p_value: float
+    low: float
+    high: float
 
 
 def rank_change(
@@ -89,10 +124,11 @@ def rank_change(
     pool = np.asarray(changes, dtype=float)[near]
     none = np.empty(0, dtype=np.intp)
     if not pool.size:
-        return Rank(math.nan, math.nan, 0, math.nan, pool, near, none)
-    p_value = _share_as_far(np.append(pool, own), own)
+        return Rank(math.nan, math.nan, 0, math.nan, pool, near, none, pool)
+    everyone = np.append(pool, own)
+    p_value = _share_as_far(everyone, own)
     share = _share_as_far(pool, own)
-    return Rank(p_value, share, pool.size, math.nan, pool, near, none)
+    return Rank(p_value, share, pool.size, math.nan, pool, near, none, everyone)
 
 
 def rank_difference(
@@ -172,15 +208,108 @@ def rank_difference(
     pairs = differences[rows, columns]
     positions = treated[rows] - 2, control[columns] - 2
     if not pairs.size:
-        return Rank(math.nan, math.nan, 0, gap, pairs, *positions)
+        return Rank(math.nan, math.nan, 0, gap, pairs, *positions, pairs)
+    reference = differences[like]
     return Rank(
-        p_value=_share_as_far(differences[like], own_difference),
+        p_value=_share_as_far(reference, own_difference),
         share=_share_as_far(pairs, own_difference),
         n_areas=int(np.unique(np.concatenate(positions)).size),
         gap=gap,
         changes=pairs,
         treated=positions[0],
         control=positions[1],
+        reference=reference,
+    )
+
+
+def rank_mean(own: Sequence[float], ranks: Sequence[Rank], *, seed: int = 0) -> MeanRank:
+    """Rank the mean change of several pairs among means of placebo pairs.
+
+    Parameters
+    ----------
+    own : sequence of float, length n_pairs
+        The pairs' own log ratios.
+    ranks : sequence of Rank, length n_pairs
+        The place of each alone.
+    seed : int, default 0
+        For the 9,999 sets of pairs that are drawn.
+
+    Returns
+    -------
+    MeanRank
+        With p = (1 + draws at least as far from the middle) / (draws + 1).
+
+    References
+    ----------
+    Cavallo, E., Galiani, S., Noy, I., & Pantano, J. (2013). Catastrophic natural disasters and
+    economic growth. Review of Economics and Statistics 95, 1549-1561.
+
+    Examples
+    --------
+    >>> alone = rank_change(-1.0, 50, np.linspace(-0.1, 0.1, 30), np.full(30, 50), 1.5)
+    >>> rank_mean([-1.0, -1.0], [alone, alone]).p_value < 0.01
+    True
+    """
+    rng = np.random.default_rng(seed)
+    draws, placebos = (
+        np.mean([rng.choice(pool, size=DRAWS) for pool in pools], axis=0)
+        for pools in ([rank.reference for rank in ranks], [rank.changes for rank in ranks])
+    )
+    middle = float(np.mean([np.median(rank.reference) for rank in ranks]))
+    distance = abs(float(np.mean(own)) - middle) - 1e-12
+    p_value = (1 + int((np.abs(draws - middle) >= distance).sum())) / (DRAWS + 1)
+    low, high = np.quantile(placebos, [0.025, 0.975])
+    return MeanRank(p_value, float(low), float(high))
+
+
+def estimate_placebo_ratio(own: float, rank: Rank, *, ci_level: float = 0.95) -> Estimate:
+    """Give a ratio the interval that the placebo changes support.
+
+    Parameters
+    ----------
+    own : float
+        The log ratio.
+    rank : Rank
+        Where it stands among placebo changes.
+    ci_level : float, default .95
+        Level of the interval.
+
+    Returns
+    -------
+    Estimate
+        ``"rirr_placebo"``: the ratio, with the interval of all true ratios under which the rest,
+        own change less true change, would lie within the middle of the placebo changes. It holds
+        whatever moves areas apart, over-dispersion and drift alike, as long as it moves the
+        placebo areas in the same way. No interval with fewer than 19 areas.
+
+    References
+    ----------
+    Rosenbaum, P. R. (2002). Observational Studies, 2nd ed., section 2.6.1 (intervals by
+    inverting a randomisation test).
+
+    Examples
+    --------
+    >>> alone = rank_change(0.0, 50, np.linspace(-0.2, 0.2, 41), np.full(41, 50), 1.5)
+    >>> ratio = estimate_placebo_ratio(0.0, alone)
+    >>> round(ratio.ci_low, 3), round(ratio.ci_high, 3)
+    (0.827, 1.209)
+    """
+    n = float(rank.n_areas)
+    if rank.n_areas < SMALLEST_POOL:
+        note = f"At least {SMALLEST_POOL} comparable areas are needed for an interval."
+        return Estimate("rirr_placebo", math.exp(own), n=n, unit="ratio", note=note)
+    tail = (1 - ci_level) / 2
+    low, high = np.quantile(rank.changes, [tail, 1 - tail])
+    return Estimate(
+        "rirr_placebo",
+        math.exp(own),
+        ci_low=math.exp(own - high),
+        ci_high=math.exp(own - low),
+        ci_level=ci_level,
+        p_value=rank.p_value,
+        n=n,
+        unit="ratio",
+        note="The interval is as wide as areas in which nothing was done changed.",
     )
 
 

@@ -52,7 +52,7 @@ pool <- function(y, v) {
     fixed = read(rma(y, v, method = "FE")),
     dl = read(rma(y, v, method = "DL")),
     reml = read(rma(y, v, method = "REML", control = control)),
-    knapp_hartung = read(rma(y, v, method = "REML", test = "adhoc", control = control))
+    knapp_hartung = read(rma(y, v, method = "REML", test = "knha", control = control))
   )
 }
 
