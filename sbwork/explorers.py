@@ -166,7 +166,7 @@ class CohortExplorer:
     def _ipython_display_(self) -> None:
         from IPython.display import HTML, display
 
-        shown = self.widget if self.widget is not None else HTML(self.view._repr_html_())
+        shown = self.widget if self.widget is not None else HTML(self.view._repr_html_())  # type: ignore[no-untyped-call]
         display(shown)  # type: ignore[no-untyped-call]
 
 

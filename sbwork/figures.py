@@ -111,8 +111,10 @@ def draw_changes(ax: Axes, findings: pd.DataFrame, cohort: Cohort, outcome: str)
                 fontsize=10,
                 fontweight="bold",
                 color=colour,
+                bbox={"fc": "white", "ec": "none", "alpha": 0.85, "pad": 0.8},
             )
-    ax.axvline(0, color=_INK, lw=0.9)
+    ax.axvline(0, color=_INK, lw=0.9, zorder=0)
+    ax.locator_params(axis="x", nbins=6)
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.4, -0.75)
     ax.grid(axis="x")
@@ -180,7 +182,7 @@ def draw_monthly_counts(
     ax.grid(axis="y")
     ax.set_ylabel("Incidents a month")
     ax.set_title(cohort.title_outcome(outcome))
-    ax.legend(loc="lower left", fontsize=9)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
 
 
 def draw_placebos(ax: Axes, changes: Sequence[float], own: float, low: float, high: float) -> None:
@@ -197,26 +199,36 @@ def draw_placebos(ax: Axes, changes: Sequence[float], own: float, low: float, hi
     low, high : float
         The range that holds the middle 95% of the placebos, in percent.
     """
-    values = np.asarray(changes, dtype=float)
-    clip = max(100.0, abs(own) * 1.1 if np.isfinite(own) else 100.0)
-    ax.hist(np.clip(values, -100, clip), bins=40, color="#b9c4d0", edgecolor="white", lw=0.4)
+    ratios = _take_log_ratio(np.asarray(changes, dtype=float))
+    ax.hist(ratios, bins=40, color="#b9c4d0", edgecolor="white", lw=0.4)
     for end in (low, high):
-        ax.axvline(end, color=_INK, lw=1, ls=":")
+        ax.axvline(_take_log_ratio(end), color=_INK, lw=1.2, ls=":")
     if np.isfinite(own):
-        ax.axvline(own, color=INTERVENTION, lw=2.6)
+        at = _take_log_ratio(own)
+        ax.axvline(at, color=INTERVENTION, lw=2.6)
         ax.annotate(
             f"this pair {format_change(own)}",
-            (own, 1),
+            (at, 1),
             xycoords=("data", "axes fraction"),
-            xytext=(6, -6),
+            xytext=(6, -4),
             textcoords="offset points",
             va="top",
             color=INTERVENTION,
             fontweight="bold",
+            bbox={"fc": "white", "ec": "none", "alpha": 0.85, "pad": 1.5},
         )
+    ax.margins(y=0.35)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
-    ax.xaxis.set_major_formatter(lambda value, _: format_change(value))
+    marks = (-90, -75, -50, 0, 100, 300, 900)
+    left, right = ax.get_xlim()
+    shown = [mark for mark in marks if left <= _take_log_ratio(mark) <= right]
+    ax.set_xticks([float(_take_log_ratio(m)) for m in shown], [format_change(m) for m in shown])
+
+
+def _take_log_ratio(percent: Any) -> Any:
+    """Put a percentage change on the axis of log ratios, where halving and doubling weigh alike."""
+    return np.log1p(np.maximum(percent, -99.9) / 100)
 
 
 def draw_means(
@@ -375,9 +387,10 @@ def draw_likert(
                     color="white" if dark else _INK,
                 )
     if neutral != "stacked":
-        ax.axvline(0, color=_INK, lw=0.9)
+        ax.axvline(0, color=_INK, lw=0.9, zorder=0)
     labels = [
-        f"{instrument.items[item].text or item}\n(n = {format_count(base)})"
+        f"{instrument.items[item].text or item}\n"
+        f"({'reversed in the score, ' * instrument.items[item].reverse}n = {format_count(base)})"
         for item, base in zip(items, bases, strict=True)
     ]
     ax.set_yticks(range(len(items)), [_wrap(label) for label in labels], fontsize=9)

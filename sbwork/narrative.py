@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 
@@ -21,6 +22,7 @@ from sbwork.formats import (
 )
 from sbwork.instrument import Instrument
 from sbwork.results import find_row, select_findings
+from sbwork.tables import find_pooled
 
 __all__ = [
     "describe_answers",
@@ -250,7 +252,7 @@ def describe_answers(answers: pd.DataFrame, instrument: Instrument, items: Seque
 def _tell_status(cohort: Cohort) -> list[str]:
     if cohort.data_status == "invented":
         return [
-            "The rows behind this report are invented so that they give back published figures; "
+            "The rows behind this report are invented so that they give back published figures: "
             "read it to see what such a report shows, not to learn about a place."
         ]
     if cohort.rehearsal:
@@ -272,36 +274,51 @@ def _tell_reported(cohort: Cohort) -> list[str]:
 
 
 def _tell_counts(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
-    sentences = []
-    if cohort.periods and len(select_findings(findings, section="counts")):
+    told = [text for o in cohort.outcomes if (text := _tell_outcome(cohort, findings, o))]
+    if not told:
+        return []
+    when = ""
+    if cohort.periods:
         before, after = cohort.periods.before, cohort.periods.after
-        sentences.append(
-            f"{format_months(before.start, before.end)} is set against "
-            f"{format_months(after.start, after.end)}."
+        when = (
+            f"Between {format_months(before.start, before.end)} and "
+            f"{format_months(after.start, after.end)}, "
         )
-    for outcome in cohort.outcomes:
-        told = describe_changes(cohort, findings, outcome)
-        if told:
-            sentences.append(told)
-            sentences += _tell_pooled(cohort, findings, outcome)
+    sentences = [f"{when}{'; '.join(told)}."]
+    pooled = [text for o in cohort.outcomes if (text := _tell_pooled(cohort, findings, o))]
+    if pooled:
+        sentences.append(f"Taken together and set against the control sites, {'; '.join(pooled)}.")
     return sentences
 
 
-def _tell_pooled(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> list[str]:
-    row = find_row(
-        findings, section="counts", outcome=outcome, site="all", estimator="rirr_pooled",
+def _tell_outcome(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
+    find = partial(
+        find_row, findings, section="counts", outcome=outcome, estimator="percentage_change",
         period="change",
     )  # fmt: skip
-    if row is None or math.isnan(row["estimate"]):
-        return []
-    ends = sorted(100 * (row[end] - 1) for end in ("ci_low", "ci_high"))
+    parts = []
+    for pair in cohort.pairs:
+        area, control = find(site=pair.intervention), find(site=pair.control or "")
+        if area is None or math.isnan(area["estimate"]):
+            continue
+        told = f"{format_change(area['estimate'])} in {cohort.title_site(pair.intervention)}"
+        if control is not None and not math.isnan(control["estimate"]):
+            told += f" (its control site {format_change(control['estimate'])})"
+        parts.append(told)
+    title = _lower(cohort.title_outcome(outcome))
+    return f"{title} changed by {format_list(parts)}" if parts else ""
+
+
+def _tell_pooled(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
+    row = find_pooled(findings, outcome)
+    if row is None or math.isnan(row["estimate"]) or len(cohort.pairs) < 2:
+        return ""
+    ends = [100 * (row[end] - 1) for end in ("ci_low", "ci_high")]
     interval = format_interval(ends[0], ends[1], 0, percent=True)
-    change = 100 * (row["estimate"] - 1)
-    sure = "" if ends[0] > 0 or ends[1] < 0 else ", a range that takes in no change at all"
-    return [
-        f"Over all pairs, {_lower(cohort.title_outcome(outcome))} moved {format_change(change)} "
-        f"relative to the control sites (95% interval {interval}{sure})."
-    ]
+    change = format_change(100 * (row["estimate"] - 1))
+    sure = ", which takes in no change" if ends[0] <= 0 <= ends[1] else ""
+    title = _lower(cohort.title_outcome(outcome))
+    return f"{title} moved by {change} (95% interval {interval}{sure})"
 
 
 def _tell_placebos(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
@@ -313,16 +330,24 @@ def _tell_placebos(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
     unusual = int((rows["estimate"] < _ALPHA).sum())
     smallest = format_p(float(rows["estimate"].min()))
     expected = format_number(_ALPHA * len(rows), 1)
-    if unusual == 0:
-        return [
-            f"Set among comparable places where nothing was done, none of the {len(rows)} "
-            f"comparisons is out of the ordinary (smallest rank p = {smallest})."
-        ]
-    return [
-        f"Set among comparable places where nothing was done, {unusual} of the {len(rows)} "
-        f"comparisons lies in the outermost 5% (smallest rank p = {smallest}); chance alone would "
-        f"put about {expected} there."
+    ratios = select_findings(findings, section="counts", estimator="rirr", period="change")
+    passing = int((ratios["p_value"] < _ALPHA).sum())
+    sentences = [
+        f"Taken alone, {passing} of {len(ratios)} comparisons of an area with its control site "
+        "would pass the usual test (p < .05)."
     ]
+    if unusual == 0:
+        sentences.append(
+            "Set among comparable places where nothing was done, none of them is out of the "
+            f"ordinary (smallest rank p = {smallest})."
+        )
+    else:
+        sentences.append(
+            f"Set among comparable places where nothing was done, {unusual} of {len(rows)} lies in "
+            f"the outermost 5% (smallest rank p = {smallest}); chance alone would put about "
+            f"{expected} there."
+        )
+    return sentences
 
 
 def _tell_scales(
@@ -360,13 +385,13 @@ def _tell_scales(
 
 
 def _tell_level(cohort: Cohort, evidence: Evidence) -> list[str]:
-    level = f"On the Maryland scale of 1 (weakest) to 5, this is evidence of level {evidence.level}"
+    level = f"This is evidence of level {evidence.level} on a scale from 1 (weakest) to 5"
     if cohort.rehearsal:
         return [f"{level} by its design, and there is no work here to credit."]
     if evidence.level < 3:
         return [
-            f"{level}: the figures changed alongside the work, and this design can't say that the "
-            "work was the reason."
+            f"{level}: these things changed alongside the work, and this design can't say that "
+            "the work was the reason."
         ]
     return [f"{level}."]
 

@@ -12,6 +12,7 @@ import pandas as pd
 from sbwork import figures, narrative, tables
 from sbwork.checklists import list_emmie, trend_checklist
 from sbwork.evaluation import Evaluation
+from sbwork.formats import format_change
 from sbwork.pictures import Picture, compose_picture
 from sbwork.results import find_row, select_findings
 
@@ -102,11 +103,7 @@ def present_counts(evaluation: Evaluation) -> Section:
     ]
     blocks.append(tables.tabulate_count_models(findings, cohort))
     if len(evaluation.incidents.months) > 4:
-        blocks += [
-            _picture_months(evaluation, index, outcome)
-            for outcome in cohort.outcomes
-            for index in range(len(cohort.pairs))
-        ]
+        blocks += [_picture_months(evaluation, outcome) for outcome in cohort.outcomes]
     blocks.append(
         "An interval answers one question: could chance among incidents do this? It does not ask "
         "how much places drift for reasons of their own. So the same comparison is made in places "
@@ -200,9 +197,7 @@ def present_evidence(evaluation: Evaluation) -> Section:
         blocks += ["What the next level would need:", Bullets(tuple(evidence.missing))]
     if cohort.pairs:
         blocks.append(tables.tabulate_pairs(cohort))
-    blocks.append(
-        tables.tabulate_headings(list_emmie(cohort, evaluation.findings))
-    )
+    blocks.append(tables.tabulate_headings(list_emmie(cohort, evaluation.findings)))
     return Section(blocks)
 
 
@@ -219,10 +214,10 @@ def present_quality(evaluation: Evaluation) -> Section:
         if evaluation.incidents.missing_months:
             missing = ", ".join(evaluation.incidents.missing_months)
             blocks.append(f"Months that no file covers (missing, not zero): {missing}.")
-        quality = evaluation.incidents.quality
+        quality = _drop_idle_checks(evaluation.incidents.quality)
         blocks.append(tables.tabulate_checks(quality, "incident-quality", "Incident files"))
     if evaluation.responses is not None:
-        quality = evaluation.responses.quality
+        quality = _drop_idle_checks(evaluation.responses.quality)
         blocks.append(tables.tabulate_checks(quality, "survey-quality", "Survey files"))
         blocks.append(tables.tabulate_dropped(evaluation.responses.dropped))
     return Section(blocks or ["No file was read: everything in this report was told by people."])
@@ -242,6 +237,12 @@ def present_methods(evaluation: Evaluation) -> Section:
         f"software and the seed ({cohort.seed})."
     )
     return Section(blocks)
+
+
+def _drop_idle_checks(quality: pd.DataFrame) -> pd.DataFrame:
+    """Leave out checks that found nothing to leave out."""
+    idle = quality["check"].str.startswith("left out") & (quality["count"] == 0)
+    return quality[~idle]
 
 
 def _render(block: Any) -> str:
@@ -277,7 +278,7 @@ def _picture_changes(evaluation: Evaluation) -> Picture:
 def _picture_reported(evaluation: Evaluation) -> Picture:
     cohort, findings = evaluation.cohort, evaluation.findings
     told = "; ".join(
-        f"{f.title} {tables.format_change(f.change_percent)}" for f in cohort.reported_figures
+        f"{f.title} {format_change(f.change_percent)}" for f in cohort.reported_figures
     )
     return compose_picture(
         cohort,
@@ -290,19 +291,27 @@ def _picture_reported(evaluation: Evaluation) -> Picture:
     )
 
 
-def _picture_months(evaluation: Evaluation, index: int, outcome: str) -> Picture:
-    cohort, pair = evaluation.cohort, evaluation.cohort.pairs[index]
+def _picture_months(evaluation: Evaluation, outcome: str) -> Picture:
+    cohort = evaluation.cohort
     assert evaluation.incidents is not None  # noqa: S101
     counts = evaluation.incidents.sites
-    sites = [site for site in (pair.intervention, pair.control) if site]
+    sites = [[s for s in (pair.intervention, pair.control) if s] for pair in cohort.pairs]
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots(len(sites), 1, sharex=True, squeeze=False)[:, 0]
+        for ax, pair, shown in zip(axes, cohort.pairs, sites, strict=True):
+            figures.draw_monthly_counts(ax, counts, cohort, shown, outcome)
+            ax.set_title(f"{cohort.title_pair(pair.intervention)}: {cohort.title_outcome(outcome)}")
+
+    told = narrative.describe_monthly_counts(
+        cohort, counts, figures.list_compared_sites(cohort), outcome
+    )
     return compose_picture(
         cohort,
-        f"months-{outcome}-{pair.intervention}",
-        lambda figure: figures.draw_monthly_counts(
-            figure.subplots(), counts, cohort, sites, outcome
-        ),
-        size=(8.2, 3.1),
-        alt=narrative.describe_monthly_counts(cohort, counts, sites, outcome),
+        f"months-{outcome}",
+        draw,
+        size=(9.2, 0.9 + 2.3 * len(sites)),
+        alt=told,
         caption="Incidents a month; the shaded part is the period after. A gap in a line is a "
         "month that no file covers.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from great_tables import GT
 
 __all__ = [
+    "find_pooled",
     "lay_out",
     "tabulate_answers",
     "tabulate_changes",
@@ -44,6 +46,12 @@ __all__ = [
     "tabulate_stories",
 ]
 
+_FEWEST_PAIRS = 5
+_PLACEBO_NOTE = (
+    "Areas: how many of like size, in which nothing was done, stand in for the site or its "
+    "control. Rank p: how often a pair drawn from those areas and the real ones changed at least as much "
+    "(two-sided, by randomisation)."
+)
 _KINDS = {
     "functional": "Functional: crime, incidents, statistics",
     "internal quality": "Internal quality: culture, skills, management",
@@ -108,7 +116,10 @@ def lay_out(
         table = table.cols_align("left", list(text))
     for note in dict.fromkeys(note for note in notes if note):
         table = table.tab_source_note(note)
-    return table.opt_css(f"#table-{name} td {{ white-space: pre-line; }}")
+    return table.opt_css(
+        f"#table-{name} td {{ white-space: pre-line; }}\n"
+        f"#table-{name} td.gt_right {{ white-space: pre; }}"
+    )
 
 
 def tabulate_changes(findings: pd.DataFrame, cohort: Cohort) -> GT:
@@ -131,7 +142,7 @@ def tabulate_changes(findings: pd.DataFrame, cohort: Cohort) -> GT:
     return lay_out(
         rows,
         name="changes",
-        title="What changed, each area beside its control site",
+        title="Each area beside its control site",
         stub="Change in",
         spanners={key: value for key, value in spanners.items() if len(value) > 1},
         labels=labels,
@@ -139,49 +150,62 @@ def tabulate_changes(findings: pd.DataFrame, cohort: Cohort) -> GT:
     )
 
 
+def find_pooled(findings: pd.DataFrame, outcome: str) -> pd.Series[Any] | None:
+    """Find the pooled ratio to be shown: random effects from five pairs on, else all as one.
+
+    With two to four pairs a random-effects interval is too wide to say anything (Bender et al.
+    2018, Research Synthesis Methods 9, 382-392), so the pairs are taken as one, which speaks for
+    these pairs and no others; both stand in the findings.
+    """
+    place = {"section": "counts", "outcome": outcome, "site": "all", "period": "change"}
+    pairs = select_findings(findings, section="counts", outcome=outcome, estimator="rirr")
+    known = pairs[(pairs["period"] == "change") & pairs["estimate"].notna()]
+    if len(known) >= _FEWEST_PAIRS:
+        return find_row(findings, **place, estimator="rirr_pooled")
+    return find_row(findings, **place, estimator="rirr_pooled_fixed")
+
+
 def tabulate_count_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
     """Lay out the comparison of each pair's counts: raw change, RIRR and WDD, with intervals."""
     rows: list[dict[str, str]] = []
     notes: list[str] = []
     for outcome in cohort.outcomes:
-        for pair in (*cohort.pairs, None):
-            site = pair.intervention if pair else "all"
-            estimator = "rirr" if pair else "rirr_pooled"
-            rirr = find_row(
-                findings, section="counts", outcome=outcome, site=site, estimator=estimator,
-                period="change",
-            )  # fmt: skip
+        find = partial(find_row, findings, section="counts", outcome=outcome, period="change")
+        for pair in cohort.pairs:
+            rirr = find(site=pair.intervention, estimator="rirr")
             if rirr is None:
                 continue
-            wdd = find_row(
-                findings, section="counts", outcome=outcome, site=site, estimator="wdd",
-                period="change",
-            )  # fmt: skip
-            raw = [
-                find_row(
-                    findings, section="counts", outcome=outcome, site=s or "",
-                    estimator="percentage_change", period="change",
-                )
-                for s in ((pair.intervention, pair.control) if pair else ())
-            ]  # fmt: skip
+            wdd = find(site=pair.intervention, estimator="wdd_corrected")
+            if wdd is None or math.isnan(wdd["estimate"]):
+                wdd = find(site=pair.intervention, estimator="wdd")
+            area, control = (
+                find(site=site or "", estimator="percentage_change")
+                for site in (pair.intervention, pair.control)
+            )
             notes.append(rirr["note"])
             rows.append(
                 {
                     "Outcome": cohort.title_outcome(outcome),
-                    "Pair": cohort.title_pair(site),
-                    "Area": format_change(raw[0]["estimate"])
-                    if pair and raw[0] is not None
-                    else "",
-                    "Control": (
-                        format_change(raw[1]["estimate"]) if pair and raw[1] is not None else ""
-                    ),
-                    "RIRR": format_number(rirr["estimate"]),
-                    "95% interval": format_interval(rirr["ci_low"], rirr["ci_high"]),
-                    "p": format_p(rirr["p_value"]),
-                    "WDD": format_number(wdd["estimate"], 0) if wdd is not None else "",
-                    "WDD interval": (
-                        format_interval(wdd["ci_low"], wdd["ci_high"], 0) if wdd is not None else ""
-                    ),
+                    "Pair": cohort.title_pair(pair.intervention),
+                    "Area": _value(area, format_change),
+                    "Control": _value(control, format_change),
+                    **_describe_ratio(rirr),
+                    "WDD": _value(wdd, format_count),
+                    "WDD interval": _describe_interval(wdd, digits=0),
+                }
+            )
+        pooled = find_pooled(findings, outcome)
+        if pooled is not None and len(cohort.pairs) > 1:
+            notes.append(pooled["note"])
+            rows.append(
+                {
+                    "Outcome": cohort.title_outcome(outcome),
+                    "Pair": "All pairs together",
+                    "Area": "",
+                    "Control": "",
+                    **_describe_ratio(pooled),
+                    "WDD": "",
+                    "WDD interval": "",
                 }
             )
     notes.append(
@@ -214,12 +238,12 @@ def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
                 "placebo_low", "placebo_high", "placebo_areas", "placebo_share_as_large",
             )
         )  # fmt: skip
-        notes.append(row["note"])
+        notes.append(row["note"] if math.isnan(row["estimate"]) else _PLACEBO_NOTE)
         rows.append(
             {
                 "Outcome": cohort.title_outcome(row["outcome"]),
                 "Pair": cohort.title_pair(row["site"]),
-                "Comparisons": _value(areas, format_count),
+                "Areas": _value(areas, format_count),
                 "Middle 95% of them": (
                     format_interval(low["estimate"], high["estimate"], 0, percent=True)
                     if low is not None and high is not None
@@ -294,7 +318,10 @@ def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Ins
             for estimator in ("tau_star", "smallest_detectable_difference", "did_hedges_g")
         )
         verdict = find_row(findings, **place, estimator="tost")
+        word, _, meaning = (verdict["note"] if verdict is not None else "").partition(". ")
+        word = word.removeprefix("Verdict: ")
         notes += [row["note"], tau["note"] if tau is not None else ""]
+        notes.append(f"{word.capitalize()}: {meaning}" if meaning else "")
         rows.append(
             {
                 "Scale": instrument.title_scale(row["outcome"]),
@@ -306,7 +333,7 @@ def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Ins
                 "In SD": _value(g, format_number),
                 "Smallest detectable (SD)": _value(smallest, format_number),
                 "Shock that erases it": _value(tau, format_number),
-                "Verdict": verdict["note"] if verdict is not None else "",
+                "Verdict": word.capitalize(),
             }
         )
     return lay_out(
@@ -334,7 +361,8 @@ def tabulate_reliability(findings: pd.DataFrame, instrument: Instrument) -> GT:
         )
         if alpha is None:
             continue
-        notes += [row["note"] for row in (alpha, omega) if row is not None]
+        shown = (alpha, omega, floor, ceiling)
+        notes += [row["note"] for row in shown if row is not None]
         rows.append(
             {
                 "Scale": instrument.title_scale(scale),
@@ -503,7 +531,7 @@ def tabulate_checklist(items: Sequence[tuple[str, str]]) -> GT:
 def tabulate_dropped(dropped: pd.DataFrame) -> GT:
     """Lay out the columns dropped as the files were read: columns source, column and reason."""
     rows = [
-        {"File": source, "Why": reason, "Columns dropped": ", ".join(columns)}
+        {"File": str(source), "Why": str(reason), "Columns dropped": ", ".join(columns)}
         for (source, reason), columns in dropped.groupby(["source", "reason"], sort=False)["column"]
     ]
     return lay_out(
@@ -572,6 +600,18 @@ def _title_group(cohort: Cohort, site: str) -> str:
         "all": "All sites together",
     }
     return together.get(site) or cohort.title_site(site)
+
+
+def _describe_ratio(row: pd.Series[Any]) -> dict[str, str]:
+    return {
+        "RIRR": format_number(row["estimate"]),
+        "95% interval": _describe_interval(row),
+        "p": format_p(row["p_value"]),
+    }
+
+
+def _describe_interval(row: pd.Series[Any] | None, digits: int = 2) -> str:
+    return MISSING if row is None else format_interval(row["ci_low"], row["ci_high"], digits)
 
 
 def _value(row: pd.Series[Any] | None, write: Any, column: str = "estimate") -> str:

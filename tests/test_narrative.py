@@ -35,8 +35,8 @@ def test_no_raw_number_slips_into_prose(evaluation):
 def test_durham_1_says_what_is_invented_and_sets_areas_beside_controls(durham_1):
     summary = summarise(durham_1)
     assert summary.startswith("The rows behind this report are invented")
-    assert "Area 1 −31% beside +5% in its control site" in summary
-    assert "Area 2 −14% beside +39% in its control site" in summary
+    assert "−31% in Area 1 (its control site +5%)" in summary
+    assert "−14% in Area 2 (its control site +39%)" in summary
     assert "p = .010" in summary
     assert "changed alongside the work" in summary
 
