@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,13 @@ import pandas as pd
 from sbwork.estimates import Estimate
 from sbwork.estimates.pairs import MonthlyCounts, PairCounts
 from sbwork.estimates.pooling import PoolingModel, pool_log_ratios
-from sbwork.estimates.ranks import Rank, estimate_placebo_ratio, rank_difference, rank_mean
+from sbwork.estimates.ranks import (
+    SMALLEST_POOL,
+    Rank,
+    estimate_placebo_ratio,
+    rank_difference,
+    rank_mean,
+)
 
 __all__ = ["SIMULATION_COLUMNS", "World", "simulate_counts"]
 
@@ -97,7 +103,8 @@ def simulate_counts(world: World, *, n: int = 1000, seed: int = 20180601) -> pd.
         One row an estimator: the world's phi, drift, n_pairs, control and n_areas;
         ``false_positive`` (share of p <= .05 with no effect), ``coverage`` (share of 95%
         intervals that hold the true value when there is an effect; NaN where there is no
-        interval), ``power`` (share of p <= .05 when there is an effect) and ``n``. For one pair:
+        interval), ``power`` (share of p <= .05 when there is an effect) and ``n``, the draws in
+        which it was defined: a site unlike any area has no placebo rank. For one pair:
         ``rirr_poisson``, ``rirr``, ``wdd``, ``wdd_corrected``, ``placebo_p`` and
         ``rirr_placebo``; for several, the pooled ratios and the pooled ``placebo_p``.
 
@@ -114,9 +121,9 @@ def simulate_counts(world: World, *, n: int = 1000, seed: int = 20180601) -> pd.
     for _ in range(n):
         force = _Force(world, rng)
         for estimate, _truth in force.judge(1.0, rng):
-            wrong[estimate.estimator].append(estimate.p_value <= 0.05)
+            wrong[estimate.estimator].append(_reject(estimate))
         for estimate, truth in force.judge(world.effect, rng):
-            found[estimate.estimator].append(estimate.p_value <= 0.05)
+            found[estimate.estimator].append(_reject(estimate))
             inside = float(estimate.ci_low <= truth <= estimate.ci_high)
             held[estimate.estimator].append(math.nan if math.isnan(estimate.ci_low) else inside)
     rows = [
@@ -127,10 +134,10 @@ def simulate_counts(world: World, *, n: int = 1000, seed: int = 20180601) -> pd.
             "control": world.control,
             "n_areas": world.n_areas,
             "estimator": name,
-            "false_positive": np.mean(wrong[name]),
-            "coverage": np.mean(held[name]),
-            "power": np.mean(found[name]),
-            "n": n,
+            "false_positive": _share(wrong[name]),
+            "coverage": _share(held[name]),
+            "power": _share(found[name]),
+            "n": int(np.isfinite(wrong[name]).sum()),
         }
         for name in wrong
     ]
@@ -181,8 +188,7 @@ class _Force:
         for name, model, adjust in _POOLED:
             pooled = pool_log_ratios(logs, variances, model=model, adjust=adjust, estimator=name)
             yield pooled, effect
-        mean = rank_mean(*zip(*placed, strict=True), seed=int(rng.integers(2**32)))
-        yield Estimate("placebo_p", mean.p_value, p_value=mean.p_value), effect
+        yield self._rank_together(placed, int(rng.integers(2**32))), effect
 
     def _judge_pair(
         self, pair: PairCounts, placed: tuple[float, Rank], effect: float
@@ -194,8 +200,15 @@ class _Force:
         for name, truth in truths.items():
             yield estimates[name], truth
         own, rank = placed
-        yield Estimate("placebo_p", rank.p_value, p_value=rank.p_value), effect
+        yield self._rank_together([placed], 0), effect
         yield estimate_placebo_ratio(own, rank), effect
+
+    def _rank_together(self, placed: Sequence[tuple[float, Rank]], seed: int) -> Estimate:
+        if any(rank.n_areas < SMALLEST_POOL for _, rank in placed):
+            return Estimate("placebo_p", note="Too few areas like the site.")
+        own, ranks = zip(*placed, strict=True)
+        p_value = ranks[0].p_value if len(ranks) == 1 else rank_mean(own, ranks, seed=seed).p_value
+        return Estimate("placebo_p", p_value, p_value=p_value)
 
     def _count(self, site: int, control: int, after: Array) -> PairCounts:
         return PairCounts(
@@ -215,6 +228,15 @@ class _Force:
             rank = rank_difference(own, sizes, change[free], start[free], 1.5)
             placed.append((own[0] - own[1], rank))
         return placed
+
+
+def _reject(estimate: Estimate) -> float:
+    return math.nan if math.isnan(estimate.p_value) else float(estimate.p_value <= 0.05)
+
+
+def _share(values: Sequence[float]) -> float:
+    known = np.asarray(values)[np.isfinite(values)]
+    return float(known.mean()) if known.size else math.nan
 
 
 def _draw(means: Array, phi: float, rng: np.random.Generator) -> Array:

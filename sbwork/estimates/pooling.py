@@ -59,9 +59,9 @@ def pool_log_ratios(
         by restricted maximum likelihood.
     adjust : bool, default True
         For the last two: the interval of Hartung, Knapp, Sidik and Jonkman, with t on
-        n_pairs - 1 degrees of freedom. A normal interval is too narrow with the few pairs that
-        an evaluation has; this one is right on average, though with two or three pairs it is
-        very wide, or by luck narrow.
+        n_pairs - 1 degrees of freedom, unless the normal interval is the wider one, as it is
+        where pairs agree by luck. A normal interval alone is too narrow with the few pairs that
+        an evaluation has; this one is very wide with two or three.
     ci_level : float, default .95
         Level of the interval.
     estimator : str, default "rirr_pooled"
@@ -77,6 +77,9 @@ def pool_log_ratios(
     DerSimonian, R., & Laird, N. (1986). Controlled Clinical Trials 7, 177-188.
     Viechtbauer, W. (2005). Journal of Educational and Behavioral Statistics 30, 261-293 (REML).
     Knapp, G., & Hartung, J. (2003). Statistics in Medicine 22, 2693-2710.
+    Jackson, D., Law, M., Rücker, G., & Schwarzer, G. (2017). The Hartung-Knapp modification for
+    random-effects meta-analysis: a useful refinement but are there any residual concerns?
+    Statistics in Medicine 36, 3923-3934 (the wider of the two).
 
     Examples
     --------
@@ -90,12 +93,13 @@ def pool_log_ratios(
         return Estimate(estimator, unit="ratio", n=float(y.size), note=note)
     tau2 = 0.0 if model == "fixed" else _find_tau2(y, v, model)
     middle, variance, q = _weigh(y, v, tau2)
-    df = math.inf
-    if model != "fixed" and adjust:
-        df = y.size - 1.0
-        variance *= q / df
-    se = math.sqrt(variance)
+    df, se = math.inf, math.sqrt(variance)
     margin = find_critical_value(df, ci_level) * se
+    if model != "fixed" and adjust:
+        adjusted = math.sqrt(variance * q / (y.size - 1))
+        wider = find_critical_value(y.size - 1, ci_level) * adjusted
+        if wider > margin:
+            df, se, margin = y.size - 1.0, adjusted, wider
     return Estimate(
         estimator,
         math.exp(middle),
