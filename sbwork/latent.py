@@ -20,8 +20,12 @@ __all__ = [
     "refit_one_factor",
 ]
 
-_MOST_ITERATIONS = 300
-_MOST_HALVINGS = 12
+_MOST_ITERATIONS = 200
+_SMALLEST_PIVOT = 1e-5
+_LARGEST_MOMENT = 1e12
+_DAMPINGS = (None, 0.0, 0.01, 0.1, 1.0, 10.0, 100.0, 1e4)
+"""What is tried in turn for a step: Newton, Fisher scoring, and that damped."""
+
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -145,7 +149,7 @@ def fit_factors(covariance: ArrayLike, n: int, pattern: ArrayLike) -> FactorFit:
     array([0.9, 0.8, 0.7, 0.6])
     """
     sample, sd, layout = _standardise(covariance, n, pattern)
-    batch = _maximise(sample[None], layout, _guess(sample, layout), 1e-11)
+    batch = _maximise(sample[None], layout, _guess(sample, layout), 1e-10)
     return _summarise(batch, sample, sd, n, layout)
 
 
@@ -277,47 +281,66 @@ def _guess(sample: FloatArray, layout: _Layout) -> FloatArray:
 
 
 def _maximise(samples: FloatArray, layout: _Layout, start: FloatArray, tolerance: float) -> _Batch:
-    """Maximise the likelihood of every correlation matrix of a stack by Fisher scoring.
+    """Maximise the likelihood of every correlation matrix of a stack.
 
-    Residual variances are kept at or above 0: a parameter at 0 whose gradient pushes it further
-    is held there for the step. Steps that do not lower the discrepancy are halved.
+    Newton steps where they lower the discrepancy, else Fisher scoring, damped more and more.
+    Residual variances are kept at or above 0: one at 0 whose gradient pushes it further is held
+    there for the step. A maximum is where the gradient of all others is below `tolerance`.
     """
     parameters = np.tile(start, (len(samples), 1))
     minimum = _compute_discrepancy(parameters, samples, layout)
     converged = np.zeros(len(samples), dtype=np.bool_)
-    open_ones = np.arange(len(samples))
+    waiting = np.arange(len(samples))
     iteration = 0
-    while len(open_ones) and iteration < _MOST_ITERATIONS:
+    while len(waiting) and iteration < _MOST_ITERATIONS:
         iteration += 1
-        current = parameters[open_ones]
-        step = _find_step(current, samples[open_ones], layout)
-        moved, lowest = _search_line(current, step, minimum[open_ones], samples[open_ones], layout)
-        change = np.abs(moved - current).max(axis=1)
-        parameters[open_ones], minimum[open_ones] = moved, lowest
-        done = change < tolerance
-        # A step that was halved to nothing is a stop, and an answer only if it was short at first.
-        converged[open_ones] = done & (np.abs(step).max(axis=1) < 1e3 * tolerance + 1e-6)
-        open_ones = open_ones[~done]
+        current = parameters[waiting]
+        gradient, expected, observed = _differentiate(current, samples[waiting], layout)
+        held = np.zeros(current.shape, dtype=np.bool_)
+        residuals = slice(layout.first_residual, None)
+        held[:, residuals] = (current[:, residuals] <= 0) & (gradient[:, residuals] > 0)
+        gradient[held] = 0.0
+        there = np.abs(gradient).max(axis=1) < tolerance
+        converged[waiting[there]] = True
+        stuck = ~there
+        for damping in _DAMPINGS:
+            tried = np.flatnonzero(stuck)
+            if not len(tried):
+                break
+            curvature = (observed if damping is None else expected)[tried]
+            step = _solve_step(gradient[tried], curvature, held[tried], damping or 0.0)
+            moved = current[tried] + step
+            np.maximum(moved[:, residuals], 0.0, out=moved[:, residuals])
+            rows = waiting[tried]
+            reached = _compute_discrepancy(moved, samples[rows], layout)
+            better = reached <= minimum[rows] + 1e-13
+            parameters[rows[better]] = moved[better]
+            minimum[rows[better]] = reached[better]
+            stuck[tried[better]] = False
+        waiting = waiting[~there & ~stuck]
     return _Batch(parameters, minimum, converged, iteration)
 
 
-def _find_step(parameters: FloatArray, samples: FloatArray, layout: _Layout) -> FloatArray:
-    gradient, information = _differentiate(parameters, samples, layout)
-    held = np.zeros(parameters.shape, dtype=np.bool_)
-    held[:, layout.first_residual :] = (parameters[:, layout.first_residual :] <= 0) & (
-        gradient[:, layout.first_residual :] > 0
-    )
-    identity = np.eye(layout.size)
-    information = np.where(held[:, :, None] | held[:, None, :], identity, information)
-    gradient = np.where(held, 0.0, gradient)
-    ridge = 1e-13 * np.trace(information, axis1=1, axis2=2)[:, None, None] * identity
-    return -np.linalg.solve(information + ridge, gradient[:, :, None])[:, :, 0]
+def _solve_step(
+    gradient: FloatArray, curvature: FloatArray, held: BoolArray, damping: float
+) -> FloatArray:
+    identity = np.eye(gradient.shape[1])
+    free = np.where(held[:, :, None] | held[:, None, :], identity, curvature)
+    diagonal = np.abs(np.diagonal(free, axis1=1, axis2=2))
+    free += (damping * diagonal + 1e-13 * diagonal.max(axis=1, keepdims=True))[
+        :, :, None
+    ] * identity
+    return np.asarray(-np.linalg.solve(free, gradient[:, :, None])[:, :, 0])
 
 
 def _differentiate(
     parameters: FloatArray, samples: FloatArray, layout: _Layout
-) -> tuple[FloatArray, FloatArray]:
-    """Return gradient (…, q) and expected information (…, q, q) of half the discrepancy."""
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return gradient (…, q), expected and observed information (…, q, q) of half the discrepancy.
+
+    With W = Sigma^-1, K = W S W and G = W - K, the observed information is that of
+    tr(K dSigma_j W dSigma_i) - tr(W dSigma_j W dSigma_i) / 2 + tr(G d2Sigma_ij) / 2.
+    """
     loadings, factors, residuals = layout.unpack(parameters)
     batch, p = parameters.shape[0], layout.n_items
     units = np.broadcast_to(np.eye(p), (batch, p, p))
@@ -327,40 +350,31 @@ def _differentiate(
     v = np.concatenate(
         [(loadings @ factors)[:, :, columns], loadings[:, :, second], units / 2], axis=2
     )
-    implied = _imply(loadings, factors, residuals)
-    weight = np.linalg.inv(implied)
-    misfit = weight @ (implied - samples) @ weight
+    weight = np.linalg.inv(_imply(loadings, factors, residuals))
+    spread = weight @ samples @ weight
+    misfit = weight - spread
     gradient = np.sum(u * (misfit @ v), axis=1)
+
     u_turned, v_turned = np.swapaxes(u, 1, 2), np.swapaxes(v, 1, 2)
-    mixed = u_turned @ (weight @ v)
-    information = (u_turned @ (weight @ u)) * (v_turned @ (weight @ v)) + mixed * np.swapaxes(
-        mixed, 1, 2
+    wu, wv, kv = weight @ u, weight @ v, spread @ v
+    uwu, uwv, vwv = u_turned @ wu, u_turned @ wv, v_turned @ wv
+    uku, ukv, vkv = u_turned @ (spread @ u), u_turned @ kv, v_turned @ kv
+    vwu, vku = np.swapaxes(uwv, 1, 2), np.swapaxes(ukv, 1, 2)
+    expected = uwu * vwv + uwv * vwu
+    observed = vku * uwv + uku * vwv + vkv * uwu + ukv * vwu - expected
+
+    loads, pairs = slice(0, layout.first_pair), slice(layout.first_pair, layout.first_residual)
+    observed[:, loads, loads] += (
+        factors[:, columns[:, None], columns[None, :]] * misfit[:, rows[:, None], rows[None, :]]
     )
-    return gradient, information
-
-
-def _search_line(
-    current: FloatArray,
-    step: FloatArray,
-    minimum: FloatArray,
-    samples: FloatArray,
-    layout: _Layout,
-) -> tuple[FloatArray, FloatArray]:
-    moved, lowest = current.copy(), minimum.copy()
-    waiting = np.arange(len(current))
-    length = 1.0
-    for _ in range(_MOST_HALVINGS):
-        tried = current[waiting] + length * step[waiting]
-        residuals = tried[:, layout.first_residual :]
-        np.maximum(residuals, 0.0, out=residuals)
-        reached = _compute_discrepancy(tried, samples[waiting], layout)
-        better = reached <= minimum[waiting] + 1e-13
-        moved[waiting[better]], lowest[waiting[better]] = tried[better], reached[better]
-        waiting = waiting[~better]
-        if not len(waiting):
-            break
-        length /= 2
-    return moved, lowest
+    if len(first):
+        turned = (misfit @ loadings)[:, rows]
+        crossed = turned[:, :, first] * (columns[:, None] == second) + turned[:, :, second] * (
+            columns[:, None] == first
+        )
+        observed[:, loads, pairs] += crossed
+        observed[:, pairs, loads] += np.swapaxes(crossed, 1, 2)
+    return gradient, expected, observed
 
 
 def _compute_discrepancy(
@@ -368,18 +382,23 @@ def _compute_discrepancy(
 ) -> FloatArray:
     """Return log det Sigma + trace(S Sigma^-1); infinite where Sigma is no covariance matrix."""
     implied = _imply(*layout.unpack(parameters))
+    discrepancy = np.full(len(parameters), np.inf)
     try:
-        roots = np.linalg.cholesky(implied)
+        pivots = np.diagonal(np.linalg.cholesky(implied), axis1=1, axis2=2)
+        regular = pivots.min(axis=1) > _SMALLEST_PIVOT
     except np.linalg.LinAlgError:
-        regular = np.linalg.eigvalsh(implied)[:, 0] > 1e-9
-        discrepancy = np.full(len(parameters), np.inf)
+        values = np.linalg.eigvalsh(np.where(np.abs(implied) < _LARGEST_MOMENT, implied, 0.0))
+        regular = values[:, 0] > _SMALLEST_PIVOT**2 * np.maximum(values[:, -1], 1.0)
         if regular.any():
             discrepancy[regular] = _compute_discrepancy(
                 parameters[regular], samples[regular], layout
             )
         return discrepancy
-    log_determinant = 2 * np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
-    return np.asarray(log_determinant + np.sum(samples * np.linalg.inv(implied), axis=(1, 2)))
+    inverse = np.linalg.inv(implied[regular])
+    discrepancy[regular] = 2 * np.log(pivots[regular]).sum(axis=1) + np.sum(
+        samples[regular] * inverse, axis=(1, 2)
+    )
+    return discrepancy
 
 
 def _imply(loadings: FloatArray, factors: FloatArray, residuals: FloatArray) -> FloatArray:
@@ -398,7 +417,7 @@ def _summarise(
     p = layout.n_items
     parameters = batch.parameters[0]
     loadings, factors, residuals = layout.unpack(parameters)
-    _, information = _differentiate(batch.parameters, sample[None], layout)
+    _, information, _ = _differentiate(batch.parameters, sample[None], layout)
     at_bound = residuals <= 0
     free = np.concatenate([np.ones(layout.first_residual, dtype=np.bool_), ~at_bound])
     errors = np.zeros(layout.size)
