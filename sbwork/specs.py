@@ -17,7 +17,7 @@ from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 
 __all__ = ["KeyPath", "Mistake", "MistakesError", "Spec", "load_spec"]
 
-_LARGEST_FILE = 1_000_000
+_LARGEST_FILE = 500_000
 _DEEPEST = 20
 _UNPRINTABLE = re.compile(r"[^\t\n -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INDENTED_BY_TAB = re.compile(r" *\t")
@@ -216,7 +216,7 @@ def _read_text(path: Path) -> str:
             near = find_nearest(path.name, siblings)
             raise InputError(Problem(str(path), "", "no such file", nearest=near))
         if path.stat().st_size > _LARGEST_FILE:
-            size = f"the file is larger than {_LARGEST_FILE // 1_000_000} MB"
+            size = f"the file is larger than {_LARGEST_FILE // 1000} kB"
             raise InputError(Problem(str(path), "", size, "This is meant to be a short text"))
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
