@@ -41,6 +41,9 @@ class OutcomeKinds:
     ----------
     keys : list of str
         The outcomes, ``"harm"`` last where weights are given.
+    held : numpy.ndarray of bool, shape (n_sources, n_outcomes)
+        Which source holds which outcome at all. Archives of data.police.uk hold every crime
+        type; another file may just not record what it never mentions.
     unknown : dict of tuple of (int, str) to float
         Kinds that are neither a crime type of data.police.uk nor named by the cohort: source
         and kind, with their incidents.
@@ -49,6 +52,7 @@ class OutcomeKinds:
     """
 
     keys: list[str]
+    held: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.bool_))
     unknown: dict[tuple[int, str], float] = field(default_factory=dict)
     unweighted: dict[str, float] = field(default_factory=dict)
 
@@ -69,6 +73,8 @@ class Coverage:
         Who recorded: forces, or files where no force is named.
     covered : numpy.ndarray of bool, shape (n_feeds, n_span)
         Which feed covers which month.
+    sources : list of list of int
+        For each feed, the sources that it stands in.
     """
 
     months: tuple[str, ...]
@@ -76,6 +82,7 @@ class Coverage:
     missing: tuple[str, ...]
     feeds: list[str]
     covered: npt.NDArray[np.bool_]
+    sources: list[list[int]]
 
 
 def list_coverage(cohort: Cohort, readings: list[Reading]) -> Coverage:
@@ -94,7 +101,11 @@ def list_coverage(cohort: Cohort, readings: list[Reading]) -> Coverage:
     covered = np.array(
         [[month in months_of[feed] for month in span] for feed in feeds], dtype=np.bool_
     ).reshape(len(feeds), len(span))
-    return Coverage(months, span, missing, feeds, covered)
+    sources = [
+        sorted({s for s, r in enumerate(readings) if any(b.feed == feed for b in r.batches)})
+        for feed in feeds
+    ]
+    return Coverage(months, span, missing, feeds, covered, sources)
 
 
 def list_feeds(readings: list[Reading]) -> list[str]:
@@ -102,7 +113,7 @@ def list_feeds(readings: list[Reading]) -> list[str]:
     return sorted({batch.feed for reading in readings for batch in reading.batches})
 
 
-def read_outcomes(store: Any, cohort: Cohort) -> OutcomeKinds:
+def read_outcomes(store: Any, cohort: Cohort, readings: list[Reading]) -> OutcomeKinds:
     """Make the table ``dim_kind``: which outcome each kind of incident counts for, and how much.
 
     A kind is a crime type, under the name that ``crime_types`` of its source gives it, or the
@@ -111,8 +122,8 @@ def read_outcomes(store: Any, cohort: Cohort) -> OutcomeKinds:
     Raises
     ------
     InputError
-        An outcome names a crime type that neither data.police.uk nor the files know, or the
-        table of harm weights can't be used.
+        An outcome names a crime type that neither data.police.uk nor the files know, the table
+        of harm weights can't be used, or two sources hold the same incidents.
     """
     found = store.execute(
         "SELECT source, kind, sum(n) FROM placed GROUP BY 1, 2 ORDER BY 1, 2"
@@ -149,15 +160,75 @@ def read_outcomes(store: Any, cohort: Cohort) -> OutcomeKinds:
         "outcome::INTEGER AS outcome, weight::DOUBLE AS weight FROM _kinds"
     )
     store.unregister("_kinds")
+    outcomes.held = np.zeros((len(readings), len(outcomes.keys)), dtype=np.bool_)
+    for source, _, number, _ in rows:
+        outcomes.held[source, number] = True
+    for source, reading in enumerate(readings):
+        outcomes.held[source] |= reading.style == "police-uk"
+    _refuse_double_counts(store, cohort, readings, kinds)
     return outcomes
 
 
+def _refuse_double_counts(
+    store: Any, cohort: Cohort, readings: list[Reading], kinds: dict[tuple[int, str], str]
+) -> None:
+    """Refuse incidents given twice: by two sources, or as a type and as a whole outcome."""
+    if all(reading.style == "police-uk" for reading in readings):
+        return
+    found = store.execute(
+        """
+        SELECT site, outcome, month, list(DISTINCT (source, kind) ORDER BY (source, kind))
+        FROM placed JOIN dim_kind USING (source, kind) WHERE site >= 0
+        GROUP BY ALL HAVING count(DISTINCT (source, kind)) > 1 ORDER BY ALL
+        """
+    ).fetchall()
+    sites, outcomes = list(cohort.sites), list(cohort.outcomes)
+    problems: dict[tuple[int, str], Problem] = {}
+    for site, number, month, entries in found:
+        if number >= len(outcomes):
+            continue
+        outcome = cohort.outcomes[outcomes[number]]
+        types = {_fold(name) for name in outcome.crime_types}
+        given: dict[str, int] = {}
+        for source, kind in entries:
+            name = _fold(kinds[source, kind])
+            first = given.setdefault(name, source)
+            both_police = readings[first].style == readings[source].style == "police-uk"
+            whole = name not in types and len(entries) > 1
+            if whole or (first != source and not both_police):
+                said = f"{kind} of {cohort.title_site(sites[site])} in {_write_month(month)}"
+                other = next(
+                    (s for s, k in entries if (s, k) != (source, kind) and s != source), source
+                )
+                problems.setdefault(
+                    (source, name),
+                    Problem(
+                        cohort.incidents[source].path,
+                        "",
+                        f"{quote(said)} would be counted twice: "
+                        + (
+                            f"{cohort.incidents[other].path} holds it too"
+                            if other != source
+                            else f"the file holds single crime types of '{outcome.title}' as well"
+                        ),
+                        "Leave one of the two out",
+                    ),
+                )
+    if problems:
+        raise InputError(problems.values())
+
+
+def _write_month(number: int) -> str:
+    return f"{number // 12:04d}-{number % 12 + 1:02d}"
+
+
 def count_sites(
-    store: Any, cohort: Cohort, outcomes: OutcomeKinds, coverage: Coverage
+    store: Any, cohort: Cohort, places: Places, outcomes: OutcomeKinds, coverage: Coverage
 ) -> pd.DataFrame:
     """Count each site: columns ``site``, ``outcome``, ``month``, ``count``, complete."""
     keys = list(cohort.sites)
     counts = _sum_by(store, "site", len(keys), outcomes, coverage)
+    counts[[keys.index(key) for key in places.absent]] = math.nan
     return _lay_out({"site": keys}, outcomes.keys, coverage.span, counts)
 
 
@@ -207,9 +278,12 @@ def _sum_by(store: Any, place: str, size: int, outcomes: OutcomeKinds, coverage:
     np.add.at(by_feed, (where, outcome, feeds), totals)
     whole = by_feed.sum(axis=2, keepdims=True)
     main = by_feed >= _SHARE_OF_A_MAIN_FEED * np.where(whole > 0, whole, np.inf)
-    anywhere = by_feed.sum(axis=1, keepdims=True) > 0
-    main = np.where(whole > 0, main, anywhere)
-    main = np.where(main.any(axis=2, keepdims=True), main, True)
+    held = np.array(
+        [outcomes.held[sources].any(axis=0) for sources in coverage.sources], dtype=np.bool_
+    ).reshape(len(coverage.feeds), len(outcomes.keys))
+    here = (by_feed.sum(axis=1, keepdims=True) > 0) & held.T
+    main = np.where(whole > 0, main, here)
+    main = np.where(main.any(axis=2, keepdims=True), main, held.T)
     covered = np.einsum("pof,fm->pom", main.astype(np.float32), coverage.covered) > 0
     counts[~covered] = math.nan
     return counts

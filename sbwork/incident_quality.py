@@ -49,6 +49,14 @@ def tabulate_quality(
         rows.append((everything, "months missing", float(len(coverage.missing)), note))
     rows += _describe_gaps(coverage, everything)
     rows += _describe_vanishing(store, cohort, coverage, everything)
+    lacking = [
+        cohort.title_outcome(key)
+        for number, key in enumerate(outcomes.keys)
+        if not outcomes.held[:, number].any()
+    ]
+    if lacking and cohort.incidents:
+        note = f"{list_names(lacking)}: no file mentions any of its crime types"
+        rows.append((everything, "outcomes without any record", float(len(lacking)), note))
     if outcomes.unweighted:
         total = sum(outcomes.unweighted.values())
         note = f"Left out of 'harm': {list_names(sorted(outcomes.unweighted), 20)}"
@@ -74,9 +82,11 @@ def _describe_source(
         [number],
     ).fetchone()
     unit = "incidents" if any(batch.counted for batch in reading.batches) else "rows"
+    files = len({batch.shown for batch in reading.batches})
+    note = "Nothing was dropped as a duplicate" if unit == "rows" else "Counted by others"
     rows: list[Row] = [
-        (shown, "files read", float(len(reading.batches)), ""),
-        (shown, f"{unit} read", read, "Nothing was dropped as a duplicate"),
+        (shown, "files read", float(files), ""),
+        (shown, f"{unit} read", read, note),
     ]
     if has_sites:
         rows.append((shown, f"{unit} in the sites", placed, ""))
@@ -123,8 +133,8 @@ def _describe_gaps(coverage: Coverage, shown: str) -> list[Row]:
             if not has and month not in coverage.missing
         ]
         if gap:
-            note = f"'{feed}' has no file for {list_names(gap, 12)}; its areas are missing there"
-            rows.append((shown, "months that one force lacks", float(len(gap)), note))
+            note = f"'{feed}' holds nothing for {list_names(gap, 12)}; its areas are missing there"
+            rows.append((shown, "months missing in one part", float(len(gap)), note))
     return rows
 
 

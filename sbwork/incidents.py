@@ -20,7 +20,7 @@ from sbwork.incident_counts import (
 from sbwork.incident_quality import tabulate_quality
 from sbwork.placing import Places, place_rows, read_places
 from sbwork.readers.archives import find_parts
-from sbwork.readers.incident_tables import choose_format, read_table
+from sbwork.readers.incident_tables import choose_format, read_tables
 from sbwork.readers.police_uk import PointNeed, read_street_files
 from sbwork.readers.tally import Reading, create_tally, open_store
 from sbwork.tally_cache import find_entry, load_entry, save_entry
@@ -105,10 +105,10 @@ def read_incidents(cohort: Cohort, *, cache: Path | None = None) -> Incidents:
         _gather(store, readings)
         _refuse_repeated_months(cohort, readings)
         place_rows(store, cohort, places)
-        outcomes = read_outcomes(store, cohort)
+        outcomes = read_outcomes(store, cohort, readings)
         coverage = list_coverage(cohort, readings)
         return Incidents(
-            sites=count_sites(store, cohort, outcomes, coverage),
+            sites=count_sites(store, cohort, places, outcomes, coverage),
             areas=count_areas(store, cohort, places, outcomes, coverage),
             months=coverage.months,
             missing_months=coverage.missing,
@@ -139,7 +139,7 @@ def _read_source(
         if style == "police-uk":
             reading = read_street_files(store, parts, source.path, points)
         else:
-            reading = read_table(store, parts[0], source, style, points)
+            reading = read_tables(store, parts, source, style, points)
         if entry is not None:
             save_entry(store, entry, reading)
     store.execute(f"ALTER TABLE tally RENAME TO tally_{number}")

@@ -53,6 +53,8 @@ class Places:
         The code and name of each area, once rows are placed.
     notes : list of tuple
         Source (-1 for all), check, count and note.
+    absent : list of str
+        Sites of which no file says anything, so that their counts are not known.
     """
 
     sites: dict[str, frozenset[str]]
@@ -63,6 +65,7 @@ class Places:
     areas: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
 
 
 def read_places(cohort: Cohort) -> Places:
@@ -123,6 +126,7 @@ def place_rows(store: Any, cohort: Cohort, places: Places) -> None:
         """
     )
     _refuse_contested(store, cohort)
+    _name_silent_sites(store, cohort, places, names)
 
 
 def _place_points(store: Any, cohort: Cohort, places: Places) -> None:
@@ -412,6 +416,21 @@ def _refuse_contested(store: Any, cohort: Cohort) -> None:
     if row:
         keys = list(cohort.sites)
         raise InputError(_report_overlap(keys[row[0]], keys[row[1]], int(row[2]), "incidents"))
+
+
+def _name_silent_sites(store: Any, cohort: Cohort, places: Places, names: dict[str, str]) -> None:
+    """Tell sites where nothing happened from sites that the files do not speak of."""
+    seen = {row[0] for row in store.execute("SELECT DISTINCT site FROM placed").fetchall()}
+    for number, key in enumerate(cohort.sites):
+        if number in seen:
+            continue
+        title = cohort.title_site(key)
+        if key in places.polygons or (places.sites[key] and names):
+            places.notes.append((-1, "site without any incident", 1, f"{title}: counted as 0"))
+        else:
+            places.absent.append(key)
+            note = f"{title}: no file names it, so its counts are missing"
+            places.notes.append((-1, "site that the files do not name", 1, note))
 
 
 def _report_overlap(one: str, other: str, count: int, what: str) -> Problem:

@@ -77,6 +77,7 @@ def load_entry(store: Any, entry: Path) -> Reading | None:
         store.execute("INSERT INTO tally SELECT * FROM read_parquet($1)", [str(entry)])
         total = store.execute("SELECT coalesce(sum(n), 0) FROM tally").fetchone()[0]
         reading = Reading(
+            told["style"],
             [Batch(**batch) for batch in told["batches"]],
             [(check, count, note) for check, count, note in told["quality"]],
         )
@@ -99,6 +100,7 @@ def save_entry(store: Any, entry: Path, reading: Reading) -> None:
     total = store.execute("SELECT coalesce(sum(n), 0) FROM tally").fetchone()[0]
     told = {
         "total": total,
+        "style": reading.style,
         "batches": [asdict(batch) for batch in reading.batches],
         "quality": reading.quality,
     }

@@ -91,7 +91,7 @@ def find_parts(path: Path, shown: str) -> list[Part]:
             if file.suffix.lower() == ".csv" and not file.name.startswith(".") and file.is_file()
         )
         parts = [Part(f"{shown}/{file.relative_to(path).as_posix()}", file) for file in files]
-    elif path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
+    elif path.suffix.lower() == ".zip":
         parts = _list_members(path, shown)
     else:
         parts = [Part(shown, path)]

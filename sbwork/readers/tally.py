@@ -48,12 +48,16 @@ class Reading:
 
     Attributes
     ----------
+    style : str
+        ``"police-uk"``, whose files hold every crime type; ``"rows"`` or ``"counts"``, of which
+        an outcome that never occurs may simply not have been recorded.
     batches : list of Batch
         The files counted, in the order of the tally's column ``batch``.
     quality : list of tuple
         What was left out and why: check, count, note.
     """
 
+    style: str = "police-uk"
     batches: list[Batch] = field(default_factory=list)
     quality: list[tuple[str, float, str]] = field(default_factory=list)
 
