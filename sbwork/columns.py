@@ -11,6 +11,7 @@ from sbwork.answers import fold_answer
 from sbwork.cohort import SurveySource
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.instrument import Instrument
+from sbwork.personal import mask_text
 from sbwork.readers import RawTable
 from sbwork.readers.tables import fold_name
 
@@ -129,7 +130,7 @@ def find_column(table: RawTable, name: str, key: str) -> int:
             return _settle(table, name, columns)
     message = f"there is no column '{quote(name)}', as key '{key}' has it"
     near = find_nearest(name, table.names)
-    allowed = f"Columns here: {list_names(table.names)}"
+    allowed = f"Columns here: {list_names([mask_text(name) for name in table.names])}"
     raise InputError(Problem(table.file, "header", message, "" if near else allowed, near))
 
 
@@ -233,7 +234,7 @@ def _index_aliases(table: RawTable) -> dict[str, list[int]]:
     for column, names in enumerate(table.aliases):
         for name in {fold_name(name) for name in names}:
             index[name].append(column)
-    return _keep_unique(index)
+    return dict(index)
 
 
 def _index_labels(table: RawTable) -> dict[str, list[int]]:
@@ -244,19 +245,15 @@ def _index_labels(table: RawTable) -> dict[str, list[int]]:
             last = _LAST_PART.match(label)
             if last:
                 parts[fold_name(fold_answer(last[1]))].append(column)
-    return {**_keep_unique(parts), **_keep_unique(whole)}
+    return {**parts, **whole}
 
 
 def _index_loosely(table: RawTable) -> dict[str, list[int]]:
     index = defaultdict(list)
     for column, name in enumerate(table.names):
         index[_loosen(name)].append(column)
-    return _keep_unique(index)
+    return dict(index)
 
 
 def _loosen(name: str) -> str:
     return re.sub(r"[\W_]+", "_", name.casefold()).strip("_")
-
-
-def _keep_unique(index: dict[str, list[int]]) -> dict[str, list[int]]:
-    return {name: columns for name, columns in index.items() if len(columns) == 1}

@@ -132,30 +132,36 @@ def find_separator(data: bytes, file: str) -> tuple[str, bytes]:
         return declared[1].decode(), data[declared.end() :]
     scores = {}
     for separator in _SEPARATORS:
-        widths = [n for n in _list_widths(data, separator, file) if n]
+        widths = [n for n in _list_widths(data, separator) if n]
         usual, times = Counter(widths).most_common(1)[0] if widths else (1, 0)
         scores[separator] = (usual > 1, times / max(len(widths), 1) + 0.001 * min(usual, 100))
     return max(scores, key=lambda separator: scores[separator]), data
 
 
-def _list_widths(data: bytes, separator: str, file: str) -> list[int]:
+def _list_widths(data: bytes, separator: str) -> list[int]:
+    """Count the values of the first records; an empty list if they can't be told apart."""
     cut = len(data) > _SAMPLE_BYTES
     text = data[:_SAMPLE_BYTES].decode(errors="ignore")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         widths = [len(record) for record in islice(reader, _SAMPLE_RECORDS)]
     except csv.Error:
-        found = f"a value is longer than {csv.field_size_limit():,} characters"
-        raise InputError(
-            Problem(file, "", found, "A quotation mark may be open, or the file is not text")
-        ) from None
+        return []
     return widths[:-1] if cut and 1 < len(widths) < _SAMPLE_RECORDS else widths
 
 
 def _find_width(data: bytes, separator: str, file: str) -> int:
-    width = max(_list_widths(data, separator, file), default=1)
+    """Return how many values a full row has: as most rows have, or the header if it has more."""
+    widths = [width for width in _list_widths(data, separator) if width]
+    if not widths:
+        found = f"a value is longer than {csv.field_size_limit():,} characters"
+        hint = "A quotation mark may be open, or the file is not text"
+        raise InputError(Problem(file, "", found, hint))
+    usual = Counter(widths).most_common(1)[0][0]
+    header = next((width for width in widths if width > 1), 1)
+    width = max(usual, header)
     refuse_size(file, 1, width)
-    return max(width, 1)
+    return width
 
 
 def _explain(error: pd.errors.ParserError, file: str) -> Problem:

@@ -140,7 +140,7 @@ def build_table(
     Raises
     ------
     InputError
-        No row of answers follows the header.
+        No row of answers follows the header, or the header is a name short.
     """
     cells = grid.cells.iloc[first:]
     empty = np.ones(len(cells), dtype=bool)
@@ -154,6 +154,7 @@ def build_table(
         raise InputError(
             Problem(grid.file, "", "there is a header, but no row of answers follows it")
         )
+    _refuse_unnamed(grid.file, cells, names)
     rows = np.arange(first + 1, first + 1 + len(cells), dtype=np.int64)
     if empty.any():
         cells, rows = cells.loc[~empty], rows[~empty]
@@ -168,6 +169,15 @@ def build_table(
         rows=rows,
         notes=grid.notes,
     )
+
+
+def _refuse_unnamed(file: str, cells: pd.DataFrame, names: Sequence[str]) -> None:
+    """Refuse answers beyond the last name: a header a name short puts answers under wrong ones."""
+    last = len(names) - 1
+    if last and names[0] and not names[last] and (cells[last].to_numpy(dtype=object) != "").any():
+        found = "the rows hold a value more than the header has names"
+        hint = "The first column may lack its name; write one into the header"
+        raise InputError(Problem(file, "header", found, hint))
 
 
 def refuse_size(file: str, rows: int, columns: int) -> None:
