@@ -1,0 +1,211 @@
+"""The data that the project carries: rebuilt byte for byte, counted without sbwork, and clean."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from scipy import stats
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT / "data"
+DURHAM = DATA / "cohorts" / "durham-1"
+YORKSHIRE = DATA / "cohorts" / "west-yorkshire"
+LARGEST = 2 * 2**20
+
+BEFORE = [f"2015-{m}" for m in (10, 11, 12)] + [f"2016-0{m}" for m in range(1, 10)]
+AFTER = [f"2016-{m}" for m in (10, 11, 12)] + [f"2017-0{m}" for m in range(1, 10)]
+AREAS = {"Area 1": "X0100000", "Area 1 control": "X0100001", "Area 2": "X0100002",
+         "Area 2 control": "X0100003"}  # fmt: skip
+VICTIM_BASED = {
+    "Violence and sexual offences", "Criminal damage and arson", "Other theft", "Burglary",
+    "Vehicle crime", "Shoplifting", "Theft from the person", "Bicycle theft", "Robbery",
+}  # fmt: skip
+ASB = {"Anti-social behaviour"}
+ITEMS = {scale: [f"{scale}_{n}" for n in (1, 2, 3, 4)] for scale in ("trust", "info", "vision")}
+REVERSED = ["trust_3", "info_3", "vision_3"]
+NO_ANSWER = ["8", "9", ""]
+
+
+@pytest.fixture(scope="module")
+def incidents() -> pd.DataFrame:
+    files = sorted(DURHAM.glob("incidents/*/*.csv"))
+    return pd.concat([pd.read_csv(f, dtype=str, keep_default_na=False) for f in files])
+
+
+@pytest.fixture(scope="module")
+def answers() -> pd.DataFrame:
+    """Return the finished answers of both waves, reversed items turned round."""
+    waves = []
+    for wave in ("before", "after"):
+        path = DURHAM / f"survey-{wave}.csv"
+        frame = pd.read_csv(path, skiprows=[1, 2], dtype=str, keep_default_na=False)
+        finished = frame[(frame["Status"] == "0") & (frame["Finished"] == "1")]
+        waves.append(finished.assign(wave=wave))
+    frame = pd.concat(waves, ignore_index=True)
+    names = [name for items in ITEMS.values() for name in items]
+    codes = frame[names].mask(frame[names].isin(NO_ANSWER)).astype(float)
+    codes[REVERSED] = 6 - codes[REVERSED]
+    return frame[["wave", "Area"]].join(codes)
+
+
+def test_the_builder_gives_the_committed_bytes(tmp_path: Path) -> None:
+    copy = tmp_path / "data" / "cohorts" / "durham-1"
+    copy.mkdir(parents=True)
+    shutil.copy(DURHAM / "build.py", copy)
+    shutil.copytree(DATA / "instruments", tmp_path / "data" / "instruments")
+    subprocess.run([sys.executable, copy / "build.py"], check=True, cwd=tmp_path)
+    made = {path.relative_to(copy): path.read_bytes() for path in copy.rglob("*.csv")}
+    kept = {path.relative_to(DURHAM): path.read_bytes() for path in DURHAM.rglob("*.csv")}
+    assert sorted(made) == sorted(kept)
+    assert [str(name) for name in made if made[name] != kept[name]] == []
+
+
+@pytest.mark.parametrize(
+    ("area", "types", "percent"),
+    [
+        ("Area 1", VICTIM_BASED, -31),
+        ("Area 1 control", VICTIM_BASED, 5),
+        ("Area 2", VICTIM_BASED, -14),
+        ("Area 2 control", VICTIM_BASED, 39),
+        ("Area 1", ASB, -11),
+        ("Area 1 control", ASB, 2),
+        ("Area 2", ASB, -22),
+        ("Area 2 control", ASB, -2),
+    ],
+)
+def test_the_rows_give_the_percentage_changes_of_the_deck(
+    incidents: pd.DataFrame, area: str, types: set[str], percent: int
+) -> None:
+    rows = incidents[
+        incidents["LSOA code"].str.startswith(AREAS[area]) & incidents["Crime type"].isin(types)
+    ]
+    before, after = (rows["Month"].isin(months).sum() for months in (BEFORE, AFTER))
+    assert before + after == len(rows)
+    assert round(100 * (after - before) / before) == percent
+
+
+@pytest.mark.parametrize("equal_variances", [True, False], ids=["Student", "Welch"])
+@pytest.mark.parametrize(
+    ("scale", "p"), [("all", ".010"), ("trust", ".020"), ("info", ".007"), ("vision", ".043")]
+)
+def test_the_answers_give_the_p_values_of_the_deck(
+    answers: pd.DataFrame, scale: str, p: str, equal_variances: bool
+) -> None:
+    every = [name for items in ITEMS.values() for name in items]
+    treated = answers[answers["Area"].isin(["Area 1", "Area 2"])]
+    assert treated[every].notna().all(axis=None), "no figure of the deck rests on missing answers"
+    scores = treated[ITEMS.get(scale, every)].mean(axis=1)
+    result = stats.ttest_ind(
+        scores[treated["wave"] == "after"],
+        scores[treated["wave"] == "before"],
+        equal_var=equal_variances,
+    )
+    assert f"{result.pvalue:.3f}"[1:] == p
+    assert result.statistic > 0
+
+
+def test_the_invented_places_can_not_be_taken_for_real_ones(incidents: pd.DataFrame) -> None:
+    assert incidents["LSOA code"].str.fullmatch(r"(X01\d{6})?").all()
+    assert set(incidents["Falls within"]) == {"Invented Constabulary"}
+    assert (incidents[["Longitude", "Latitude"]] == "").all(axis=None)
+    assert incidents["Crime ID"].str.fullmatch(r"(invented-\d{5})?").all()
+
+
+@pytest.mark.parametrize("wave", ["before", "after"])
+def test_personal_columns_hold_only_values_reserved_for_documentation(wave: str) -> None:
+    path = DURHAM / f"survey-{wave}.csv"
+    frame = pd.read_csv(path, skiprows=[1, 2], dtype=str, keep_default_na=False)
+    reserved = ipaddress.ip_network("192.0.2.0/24")
+    assert all(ipaddress.ip_address(address) in reserved for address in frame["IPAddress"])
+    assert frame["RecipientEmail"].str.fullmatch(r"resident\d{4}@example\.org").all()
+    assert frame["ResponseId"].str.fullmatch(rf"R_invented{wave}\d{{4}}").all()
+    assert set(frame["LocationLatitude"]) == {"54.0"}
+    assert set(frame["LocationLongitude"]) == {"-1.5"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(path for path in DATA.rglob("*") if path.suffix in {".csv", ".yml", ".py", ".md"}),
+    ids=lambda path: path.relative_to(DATA).as_posix(),
+)
+def test_no_file_holds_an_address_of_anybody(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    emails = re.findall(r"[\w.+-]+@([\w-]+\.[\w.-]+)", text)
+    addresses = re.findall(r"\b\d{1,3}(?:\.\d{1,3}){3}\b", text)
+    phones = re.findall(r"(?<![\d.])(?:\+44|0)\d{9,10}(?!\d)", text)
+    assert set(emails) <= {"example.org"}
+    assert all(address.startswith("192.0.2.") for address in addresses)
+    assert phones == []
+
+
+@pytest.mark.parametrize(("month", "rows"), [("2016-07", 27_176), ("2017-07", 28_537)])
+def test_west_yorkshire_keeps_every_row_and_only_the_columns_needed(month: str, rows: int) -> None:
+    (path,) = YORKSHIRE.glob(f"incidents/{month}/*.csv")
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    assert len(frame) == rows
+    assert list(frame) == ["Month", "Falls within", "LSOA code", "LSOA name", "Crime type"]
+    assert set(frame["Month"]) == {month}
+
+
+def test_the_sites_of_west_yorkshire_are_whole_areas_of_the_lookup() -> None:
+    lookup = pd.read_csv(YORKSHIRE / "lookup.csv", dtype=str)
+    assert lookup["lsoa"].is_unique
+    assert lookup["population"].astype(int).gt(0).all()
+    cohort = _read_yaml(YORKSHIRE / "cohort.yml")
+    for site in cohort["sites"].values():
+        area = lookup[lookup["msoa"] == site["title"]]
+        assert sorted(site["lsoas"]) == sorted(area["lsoa"])
+
+
+def test_open_data_is_attributed_as_its_licence_asks() -> None:
+    (said,) = _read_yaml(YORKSHIRE / "cohort.yml")["attribution"]
+    for words in (
+        "Contains public sector information licensed under the Open Government Licence v3.0",
+        "data.police.uk",
+        "Office for National Statistics",
+        "crime-sim-toolkit 1.5.0 (MIT)",
+    ):
+        assert words in said
+        assert words.removeprefix("Contains public sector information licensed under the ") in (
+            DATA / "README.md"
+        ).read_text("utf-8")
+
+
+def test_invented_and_reported_data_say_so() -> None:
+    durham = _read_yaml(DURHAM / "cohort.yml")
+    assert durham["data_status"] == "invented"
+    assert durham["notice"].startswith("Invented data")
+    second = _read_yaml(DATA / "cohorts" / "durham-2" / "cohort.yml")
+    assert second["data_status"] == "reported"
+    assert [figure["change_percent"] for figure in second["reported_figures"]] == [-74, -97, -40]
+    assert not {"pairs", "sites", "incidents", "surveys"} & set(second)
+    assert _read_yaml(YORKSHIRE / "cohort.yml")["rehearsal"] is True
+    assert _read_yaml(DATA / "instruments" / "residents-illustrative.yml")["illustrative"] is True
+
+
+def test_every_cohort_and_instrument_has_its_provenance_in_the_readme() -> None:
+    readme = (DATA / "README.md").read_text("utf-8")
+    names = [path.parent.name for path in DATA.glob("cohorts/*/cohort.yml")]
+    names += [path.stem for path in DATA.glob("instruments/*.yml")]
+    assert len(names) >= 4
+    assert [name for name in names if f"\n| `{name}` |" not in readme] == []
+
+
+def test_data_files_stay_small() -> None:
+    sizes = {path: path.stat().st_size for path in DATA.rglob("*.csv")}
+    assert sizes
+    assert [str(path) for path, size in sizes.items() if size >= LARGEST] == []
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    return content
