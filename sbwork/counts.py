@@ -64,8 +64,8 @@ def compare_counts(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
           ``rirr_wdd_agreement`` (1 when RIRR and WDD say the same, else 0, in words in the note).
         - All pairs (site ``"all"``): ``rirr_pooled`` (random effects by REML, with the
           wider of the Knapp-Hartung and the normal interval), ``rirr_pooled_dl``
-          (DerSimonian-Laird, normal interval), ``rirr_pooled_fixed``, ``heterogeneity_q``, ``heterogeneity_i2`` and
-          ``heterogeneity_tau2``.
+          (DerSimonian-Laird, normal interval), ``rirr_pooled_fixed``, ``heterogeneity_q``,
+          ``heterogeneity_i2`` and ``heterogeneity_tau2``.
 
         Sites of a pair are counted on the same months: a calendar month that one of them lacks
         on one side is left out everywhere, and the note says so. A site in several pairs is

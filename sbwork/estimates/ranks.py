@@ -27,7 +27,7 @@ SMALLEST_POOL = 19
 FEWEST_PAIRS = 100
 """The tolerance of the starting gap is widened until this many placebo pairs are within it."""
 
-MOST_PAIRS = 4_000_000
+MOST_PAIRS = 1_500_000
 """More pairs than this are not formed at once: areas are thinned at random, by the seed."""
 
 DRAWS = 9_999
@@ -156,7 +156,7 @@ def rank_difference(
         A pair of areas is like the real pair when the log ratio of its counts before is within
         `gap` of the real pair's; doubled until there are 100 such pairs, or all are in.
     seed : int, default 0
-        Used only where more than four million pairs would be formed.
+        Used only where more than 1.5 million pairs would be formed.
 
     Returns
     -------
