@@ -171,7 +171,8 @@ def find_controls(
             months,
             tabulate_findings([Finding("controls", "all", site, missing)]),
         )
-    own = site_populations(cohort).get(site, people.get(site, math.nan))
+    own = site_populations(cohort).get(site, math.nan)
+    own = people.get(site, math.nan) if math.isnan(own) else own
     residents = np.array([own, *(people.get(key, math.nan) for key in pool.keys)])
     values, features, groups = _describe_pool(pool, residents)
     spread = values.std(axis=0, ddof=1)
@@ -482,7 +483,7 @@ def _plan_one(own: Matrix, other: Matrix, length: int, number: int, power: float
     found = estimate_smallest_detectable_rirr(cells, dispersion=factor, power=power)
     if math.isnan(found.estimate):
         return Estimate(name, unit="percent", note=f"Not computed: {found.note}")
-    note = found.note
+    note = f"{found.note} Places also drift by themselves, which is not counted in here."
     if math.isinf(df):
         note += " Only one month to judge by, so counts are taken to vary by chance alone."
     change = 100 * (found.estimate - 1)

@@ -13,6 +13,7 @@ Matrix = NDArray[np.float64]
 
 _FEWEST_FOR_TREND = 6
 _FEWEST_FOR_SEASON = 12
+_SMALLEST_SPREAD = 1e-9  # below it, places differ by nothing but rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def measure_distance(
     ([[1.0, 2.0]], 1.5811)
     """
     spread = np.asarray(scale, dtype=float)
-    spread = np.where(spread > 0, spread, np.nan)
+    spread = np.where(spread > _SMALLEST_SPREAD, spread, np.nan)
     z = (np.asarray(values, dtype=float) - np.asarray(target, dtype=float)) / spread
     squares = []
     for group in dict.fromkeys(groups):
