@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,7 @@ _NUMBERS = (
     "df",
     "n",
 )
+_SCORED = ("n", "mean", "sd", "n_scored", "share_prorated", "floor_share", "ceiling_share")
 _NULL = 1e-9
 _LARGEST_ATTACK = 400
 
@@ -41,7 +42,7 @@ class _Total:
     """A figure over several cells: how many people, and which cells."""
 
     count: float
-    cells: frozenset[int]
+    cells: frozenset[Place]
 
 
 def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
@@ -89,8 +90,10 @@ def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
     """
     people = findings["section"].isin(_PEOPLE)
     hidden = pd.Series(False, index=findings.index)
-    for _, rows in findings[people].groupby(["section", "outcome", "estimator"], sort=False):
-        hidden.loc[rows.index] = _hide_family(rows, cohort)
+    for numbers in _list_families(findings[people]):
+        places = _find_unsafe_places(_take_largest(findings, numbers), cohort)
+        hidden.loc[numbers.index] |= _mark_places(findings.loc[numbers.index], places)
+    hidden |= _hide_complete_cases(findings, hidden)
     hidden |= _hide_comparisons(findings, hidden & people, cohort)
     few = hidden.copy()
     hidden |= _hide_incidents(findings, cohort)
@@ -159,54 +162,81 @@ def suppress_table(
     )
 
 
-def _hide_family(rows: pd.DataFrame, cohort: Cohort) -> pd.Series:
-    """Find the rows to hide among those of one outcome and one estimator."""
+def _list_families(rows: pd.DataFrame) -> Iterator[pd.Series]:
+    """Yield numbers of people, by row, that may be set against one another.
+
+    Everything told of the same people is one family, whichever section tells it: how many have a
+    score on a scale. Every other estimator is a family by itself, and so is the part of the people
+    that a share or a count takes in, and the part that it leaves out.
+    """
+    part = rows["estimate"].where(rows["unit"] == "count")
+    part = part.where(rows["unit"] != "share", (rows["estimate"] * rows["n"]).round())
+    base = rows["n"].where(rows["estimator"] != "n_scored", rows["estimate"])
+    scored = rows["estimator"].isin(_SCORED)
+    for _, family in rows[scored].groupby("outcome", sort=False):
+        yield base[family.index].fillna(0)
+    for _, family in rows.groupby(["section", "outcome", "estimator"], sort=False):
+        left_out = (rows["n"] - part).where(rows["unit"] == "share")
+        yield rows.loc[family.index, "n"].fillna(0)
+        yield part[family.index].fillna(0)
+        yield left_out[family.index].fillna(0)
+
+
+def _take_largest(findings: pd.DataFrame, numbers: pd.Series) -> dict[Place, float]:
+    """Return the number of people of each site and period that a family tells of."""
+    rows = findings.loc[numbers.index]
+    counts: dict[Place, float] = {}
+    for site, period, comparison, number in zip(
+        rows["site"], rows["period"], rows["comparison"], numbers, strict=True
+    ):
+        if not comparison:
+            counts[site, period] = max(number, counts.get((site, period), 0.0))
+    return counts
+
+
+def _find_unsafe_places(counts: Mapping[Place, float], cohort: Cohort) -> set[Place]:
+    """Find the sites and periods whose numbers are small, or would give a small one back."""
     small = cohort.smallest_group
-    places = list(zip(rows["site"], rows["period"], strict=True))
-    bases = [
-        number
-        for number, (site, period) in enumerate(places)
-        if site in cohort.sites and period != "all" and not rows["comparison"].iloc[number]
+    unsafe = {place for place, count in counts.items() if 1 <= count < small}
+    bases = {
+        place: count
+        for place, count in counts.items()
+        if place[0] in cohort.sites and place[1] not in ("", "all") and count > 0
+    }
+    secret = {place: count for place, count in bases.items() if place in unsafe}
+    totals = {
+        place: _Total(count, frozenset(_list_cells(place, bases, cohort)))
+        for place, count in counts.items()
+        if place not in bases and place not in unsafe
+    }
+    return unsafe | _find_telling_totals(totals, secret, small)
+
+
+def _mark_places(rows: pd.DataFrame, places: Collection[Place]) -> pd.Series:
+    marked = [
+        (site, period) in places for site, period in zip(rows["site"], rows["period"], strict=True)
     ]
-    hidden = np.zeros(len(rows), dtype=bool)
-    for count in _list_counts(rows):
-        known = {number: count[number] for number in bases if count[number] > 0}
-        totals = {}
-        for number, place in enumerate(places):
-            cells = _list_cells(place, [places[base] for base in bases], bases, cohort)
-            if number not in bases and cells and not rows["comparison"].iloc[number]:
-                totals[number] = _Total(count[number], frozenset(cells) & frozenset(known))
-        hidden |= (count >= 1) & (count < small)
-        secret = {number: value for number, value in known.items() if hidden[number]}
-        open_totals = {number: t for number, t in totals.items() if not hidden[number]}
-        for number in _find_telling_totals(open_totals, secret, small):
-            hidden[number] = True
-    return pd.Series(hidden, index=rows.index)
+    return pd.Series(marked, index=rows.index, dtype=bool) & (rows["comparison"] == "")
 
 
-def _list_counts(rows: pd.DataFrame) -> list[Vector]:
-    """List the numbers of people that rows tell of: the base, and the part that a share counts."""
-    n = rows["n"].fillna(0).to_numpy()
-    unit = rows["unit"].iloc[0]
-    if unit == "share":
-        part = np.round(rows["estimate"].fillna(0).to_numpy() * n)
-        return [n, part, n - part]
-    if unit == "count":
-        part = rows["estimate"].fillna(0).to_numpy()
-        return [part]
-    return [n]
-
-
-def _list_cells(
-    place: Place, bases: Sequence[Place], numbers: Sequence[int], cohort: Cohort
-) -> list[int]:
-    """List the base rows that a row over several sites or waves takes in."""
+def _list_cells(place: Place, bases: Mapping[Place, float], cohort: Cohort) -> Iterator[Place]:
+    """List the sites and waves that a figure over several of them takes in."""
     sites = _list_members(place[0], cohort)
-    return [
-        number
-        for number, (site, period) in zip(numbers, bases, strict=True)
-        if site in sites and place[1] in ("", "all", period)
+    for site, period in bases:
+        if site in sites and place[1] in ("", "all", period):
+            yield site, period
+
+
+def _hide_complete_cases(findings: pd.DataFrame, hidden: pd.Series) -> pd.Series:
+    """Find means of complete answers that would give back, by subtraction, the few others'."""
+    few = findings[hidden & (findings["estimator"] == "share_prorated")]
+    places = set(zip(few["outcome"], few["site"], few["period"], strict=True))
+    marked = [
+        place in places
+        for place in zip(findings["outcome"], findings["site"], findings["period"], strict=True)
     ]
+    complete = findings["estimator"] == "mean_complete_cases"
+    return complete & pd.Series(marked, index=findings.index, dtype=bool)
 
 
 def _list_members(site: str, cohort: Cohort) -> Collection[str]:
@@ -220,11 +250,11 @@ def _list_members(site: str, cohort: Cohort) -> Collection[str]:
 
 
 def _find_telling_totals(
-    totals: Mapping[int, _Total], secret: Mapping[int, float], small: int
-) -> set[int]:
+    totals: Mapping[Place, _Total], secret: Mapping[Place, float], small: int
+) -> set[Place]:
     """Find totals from which hidden cells follow, alone or set against one another."""
     shown = {key: total for key, total in totals.items() if total.cells & set(secret)}
-    telling: set[int] = set()
+    telling: set[Place] = set()
     while shown:
         exposed = _find_small_remainders(shown, secret, small) or _find_solved(shown, secret)
         if not exposed:
@@ -236,12 +266,12 @@ def _find_telling_totals(
 
 
 def _find_small_remainders(
-    shown: Mapping[int, _Total], secret: Mapping[int, float], small: int
-) -> set[int]:
+    shown: Mapping[Place, _Total], secret: Mapping[Place, float], small: int
+) -> set[Place]:
     left = {key: total.cells & set(secret) for key, total in shown.items()}
     exposed = set()
     for key, cells in left.items():
-        others = [frozenset[int](), *(c for k, c in left.items() if k != key and c < cells)]
+        others = [frozenset[Place](), *(c for k, c in left.items() if k != key and c < cells)]
         for inner in others:
             remainder = sum(secret[cell] for cell in cells - inner)
             if 1 <= remainder < small:
@@ -249,7 +279,7 @@ def _find_small_remainders(
     return exposed
 
 
-def _find_solved(shown: Mapping[int, _Total], secret: Mapping[int, float]) -> set[int]:
+def _find_solved(shown: Mapping[Place, _Total], secret: Mapping[Place, float]) -> set[Place]:
     cells = list(secret)
     system = np.array([[float(cell in total.cells) for cell in cells] for total in shown.values()])
     solved = {cells[i] for i in np.flatnonzero(_find_determined(system))}
