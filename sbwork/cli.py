@@ -12,7 +12,7 @@ from sbwork.errors import InputError, Problem, find_nearest, quote
 
 __all__ = ["app", "main"]
 
-OK, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
+FAILED, BAD_INPUT = 1, 2
 
 app = typer.Typer(
     name="sbwork",
@@ -39,10 +39,6 @@ def main() -> None:
     except InputError as error:
         print(f"sbwork: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
-    except KeyboardInterrupt as stop:
-        print("sbwork: stopped; reports finished before that are kept", file=sys.stderr)
-        signum = getattr(stop, "signum", 2)
-        sys.exit(128 + signum)
 
 
 def _show_version(wanted: bool) -> None:
@@ -98,9 +94,10 @@ def report(
 ) -> None:
     """Make the report of each cohort, and the index of them all.
 
-    Exit code 0: all is well. 1: a cohort failed; the others are finished. 2: bad input.
+    Exit code 0: all is well. 1: a cohort failed; the others are finished. 2: bad input. 130: it
+    was stopped; the next run goes on from there.
     """
-    from sbwork.reporting.batch import produce_reports, stop_on_signals
+    from sbwork.reporting.batch import Stopped, produce_reports, stop_on_signals
     from sbwork.reporting.index import write_index
     from sbwork.reporting.planning import plan_jobs
     from sbwork.reporting.progress import Display
@@ -118,12 +115,17 @@ def report(
     )
     clear_leftovers(out)
     with stop_on_signals():
-        with Display() as display:
-            outcomes = produce_reports(plan, display, workers=jobs)
-        states = [outcome.state for outcome in outcomes]
-        if any(state != "bad input" for state in states):
-            print(f"All reports: {write_index(out, plan[0].data, outcomes)}")
-        remove_empty(out)
+        try:
+            with Display() as display:
+                outcomes = produce_reports(plan, display, workers=jobs)
+            states = [outcome.state for outcome in outcomes]
+            if any(state != "bad input" for state in states):
+                print(f"All reports: {write_index(out, plan[0].data, outcomes)}")
+        except Stopped as stop:
+            print("sbwork: stopped; reports finished before that are kept", file=sys.stderr)
+            raise typer.Exit(128 + stop.signum) from None
+        finally:
+            remove_empty(out)
     if "failed" in states:
         raise typer.Exit(FAILED)
     if "bad input" in states:

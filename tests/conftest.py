@@ -37,7 +37,7 @@ rows = [
 RESULTS = """\
 (folder / "figures").mkdir(exist_ok=True)
 (folder / "results.json").write_text(json.dumps(rows))
-(folder / "results.csv").write_text("section,outcome\\ncounts,asb\\n")
+_ = (folder / "results.csv").write_text("section,outcome\\ncounts,asb\\n")
 """
 
 

@@ -29,7 +29,7 @@ _REPR = re.compile(r"^\[?<.*>\]?$", re.DOTALL)
 _FEW_COLUMNS = 3
 _MANY_COLUMNS = 7
 _SHORT_ROWS = 14
-_SHORT_TEXT = 12
+_SHORT_TEXT = 16
 _LONGEST_HEAD = 40
 
 
