@@ -172,15 +172,16 @@ def _hold_effect(facts: _Facts) -> str:
     if "reported" in facts.sections:
         parts.append("figures as reported by others, which can not be checked")
     text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+    return f"{_start_sentence(text)}." if text else ""
 
 
 def _hold_mechanism(facts: _Facts) -> str:
     if "mechanism" in facts.sections:
         return "A model of the steps between residents' scales and outcomes."
-    if "scales" in facts.sections or facts.cohort.stories:
-        return "Residents' scales and stories bear on it; the steps themselves were not tested."
-    return ""
+    bearing = ["residents' scales"] if "scales" in facts.sections else []
+    bearing += ["stories"] if facts.cohort.stories else []
+    text = " and ".join(bearing)
+    return f"{_start_sentence(text)} bear on it; its steps were not tested." if text else ""
 
 
 def _hold_moderators(facts: _Facts) -> str:
@@ -199,6 +200,10 @@ def _hold_work(facts: _Facts) -> str:
 def _hold_costs(facts: _Facts) -> str:
     priced = [event for event in facts.cohort.engagement if event.money is not None]
     return "Money in the engagement log; no costs were set against benefits." if priced else ""
+
+
+def _start_sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _is_paired(facts: _Facts) -> bool:

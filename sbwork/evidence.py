@@ -430,7 +430,7 @@ def _grade_section(
         return 2, why, lacking
     lacking += [text for pair in pairs for text in _explain_differences(pair, cohort, known)]
     if lacking:
-        return 2, [*why, "They are not shown to be comparable: level 2."], lacking
+        return 2, [*why, "Sites and controls are not shown to be comparable: level 2."], lacking
     why.append("Each control has a written reason and was alike in level and trend: level 3.")
     if cohort.assignment == "chosen":
         return 3, why, ["Sites assigned at random, or nearly so, in several pairs."]
@@ -454,19 +454,16 @@ def _explain_differences(pair: Pair, cohort: Cohort, known: pd.DataFrame) -> lis
         ("pre_level_ratio", (1 / ratio, ratio), "level"),
         ("pre_trend", drift, "trend"),
     )
-    lacking = []
     outcomes = sorted(set(known.loc[known["section"].isin(["counts", "panel"]), "outcome"]))
     if not outcomes:
-        lacking.append(f"Monthly counts before the start for {title}.")
-    for outcome in outcomes:
-        for estimator, (low, high), word in checks:
-            found = rows[(rows["outcome"] == outcome) & (rows["estimator"] == estimator)]
-            within = (found["ci_low"] >= low) & (found["ci_high"] <= high)
-            if found.empty or not within.all():
-                lacking.append(
-                    f"{cohort.title_outcome(outcome)}: {title} shown to be alike in {word} "
-                    "beforehand."
-                )
+        return [f"Monthly counts before the start for {title}."]
+    lacking = []
+    for estimator, (low, high), word in checks:
+        within = (rows["ci_low"] >= low) & (rows["ci_high"] <= high)
+        passed = set(rows.loc[(rows["estimator"] == estimator) & within, "outcome"])
+        failed = [cohort.title_outcome(outcome) for outcome in outcomes if outcome not in passed]
+        if failed:
+            lacking.append(f"{title} shown to be alike in {word} beforehand: {', '.join(failed)}.")
     return lacking
 
 
