@@ -323,7 +323,7 @@ def _frame_table(table: Element) -> Element:
             _keep_together(cell)
     size = "few" if width <= _FEW_COLUMNS else "many" if width >= _MANY_COLUMNS else "some"
     length = " table-short" if len(rows) <= _SHORT_ROWS else ""
-    label = title.text if title is not None else ""
+    label = next(title.find("b")).text if title is not None else ""
     caption = next(table.find("caption"), None)
     box = {"class": f"table-box columns-{size}", "role": "region", "tabindex": "0"}
     box["aria-label"] = label or (caption.text if caption is not None else "") or "Table"
