@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import IO, TypeVar
+from types import ModuleType
+from typing import IO, Any, TypeVar
 
 from sbwork.errors import InputError, Problem
 
@@ -175,16 +177,60 @@ def use_on_disk(
 def _inflate(part: Part, target: Path) -> None:
     written = 0
     try:
-        with open_part(part) as source, target.open("wb") as out:
-            while chunk := source.read(_CHUNK):
+        with target.open("wb") as out:
+            for chunk in _stream_member(part):
                 written += len(chunk)
                 if written > part.size:
                     raise zipfile.BadZipFile("longer than the zip says")
                 out.write(chunk)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, _engine().error, EOFError, NotImplementedError) as error:
         raise _report_broken(part, error) from None
     if written != part.size:
         raise _report_broken(part, EOFError("shorter than the zip says"))
+
+
+def _engine() -> Any:
+    """Return zlib-ng where it is there, which inflates two to three times as fast as zlib."""
+    try:
+        from zlib_ng import zlib_ng
+    except ImportError:
+        return zlib
+    engine: ModuleType = zlib_ng
+    return engine
+
+
+def _stream_member(part: Part) -> Iterator[bytes]:
+    """Inflate a member of a zip piece by piece, and check it against its CRC-32."""
+    member = part.member
+    assert member is not None  # noqa: S101 - only members of zips are inflated
+    if member.compress_type != zipfile.ZIP_DEFLATED:
+        with open_part(part) as stream:
+            while chunk := stream.read(_CHUNK):
+                yield chunk
+        return
+    engine = _engine()
+    inflater = engine.decompressobj(-zlib.MAX_WBITS)
+    check = 0
+    with part.path.open("rb") as file:
+        file.seek(member.header_offset)
+        header = file.read(30)
+        if len(header) < 30 or header[:4] != b"PK\x03\x04":
+            raise zipfile.BadZipFile("its place in the zip holds something else")
+        name_length, extra_length = struct.unpack("<HH", header[26:30])
+        file.seek(name_length + extra_length, 1)
+        left = member.compress_size
+        while left and not inflater.eof:
+            packed = file.read(min(_CHUNK, left))
+            if not packed:
+                raise EOFError("the zip ends in the middle of it")
+            left -= len(packed)
+            while packed:
+                chunk = inflater.decompress(packed, _CHUNK * 4)
+                packed = inflater.unconsumed_tail
+                check = engine.crc32(chunk, check)
+                yield chunk
+    if not inflater.eof or check != member.CRC:
+        raise zipfile.BadZipFile("its content does not match its checksum")
 
 
 def _report_broken(part: Part, error: Exception) -> InputError:

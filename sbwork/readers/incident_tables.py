@@ -195,7 +195,7 @@ def _add_to_tally(store: Any, table: _Table, style: str, reading: Reading) -> No
     places = _list_places(store, table, style, reading)
     first = len(reading.batches)
     apart = "lsoa || '|' || called" if len(places) > 1 else "''"
-    query = f"SELECT {apart}, month, sum(rows)::BIGINT"  # noqa: S608 - one of two expressions
+    query = f"SELECT {apart}, month, sum(rows)::BIGINT"
     query += " FROM raw JOIN written_months USING (written) GROUP BY ALL ORDER BY ALL"
     found = store.execute(query).fetchall()
     grid = "easting" in table.where.get("longitude", "").lower()

@@ -289,7 +289,11 @@ def _count_members(
             )
             _count_files(cursor, [str(path)], layouts[part].header, points, [part.shown])
 
-    use_on_disk(parts, _count)
+    store.execute("SET threads = 1")
+    try:
+        use_on_disk(parts, _count)
+    finally:
+        store.execute("RESET threads")
 
 
 def _count_files(
