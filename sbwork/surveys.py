@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sbwork.cohort import Cohort, Pair
 from sbwork.estimates import Estimate
@@ -142,9 +143,10 @@ def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument)
     groups = _list_groups(cohort)
     weighted = bool((scores["weight"] != 1).any())
     linked = _link_people(scores, scales)
+    places = _place_rows(scores, {**sites, **groups})
     findings: list[Finding] = []
     for scale in scales:
-        cells = _summarise_cells(scores, scale, {**sites, **groups})
+        cells = _summarise_cells(scores, scale, places)
         for site in (*sites, *groups):
             findings += _describe_site(scale, site, cells, cohort, weighted)
         for contrast in _list_contrasts(cells, cohort):
@@ -170,16 +172,25 @@ def _list_groups(cohort: Cohort) -> dict[str, tuple[str, ...]]:
     return {group: members for group, members in groups.items() if members}
 
 
-def _summarise_cells(
-    scores: pd.DataFrame, scale: str, groups: Mapping[str, tuple[str, ...]]
-) -> dict[tuple[str, str], Cell]:
-    cells = {}
+def _place_rows(
+    scores: pd.DataFrame, groups: Mapping[str, tuple[str, ...]]
+) -> dict[tuple[str, str], NDArray[np.intp]]:
+    """Find the rows of each group of sites in each wave; a weight of 0 leaves a row out."""
+    usable = scores["weight"].to_numpy() > 0
+    waves = {wave: usable & (scores["wave"] == wave).to_numpy() for wave in _WAVES}
+    places = {}
     for group, members in groups.items():
-        inside = scores["site"].isin(members) & (scores["weight"] > 0)
+        inside = scores["site"].isin(members).to_numpy()
         for wave in _WAVES:
-            rows = scores.loc[inside & (scores["wave"] == wave), [scale, "weight"]]
-            cells[group, wave] = summarise_cell(rows[scale].to_numpy(), rows["weight"].to_numpy())
-    return cells
+            places[group, wave] = np.flatnonzero(inside & waves[wave])
+    return places
+
+
+def _summarise_cells(
+    scores: pd.DataFrame, scale: str, places: Mapping[tuple[str, str], NDArray[np.intp]]
+) -> dict[tuple[str, str], Cell]:
+    values, weights = scores[scale].to_numpy(), scores["weight"].to_numpy()
+    return {place: summarise_cell(values[rows], weights[rows]) for place, rows in places.items()}
 
 
 def _describe_site(
