@@ -143,18 +143,10 @@ def _read_site(
     rows: Mask,
     problems: list[Problem],
 ) -> Texts:
+    if columns.site is None:
+        return np.full(len(rows), spec.site, dtype=object)
     names = [n for key, site in cohort.sites.items() for n in (key, site.title, *site.names) if n]
-    if columns.site is not None:
-        return _translate(
-            table, columns.site, rows, cohort.identify_site, ("site", names), problems
-        )
-    site = cohort.identify_site(spec.site)
-    if not site:
-        found = f"'{quote(spec.site)}' is no site of this cohort"
-        allowed = f"Sites: {list_names(names) or 'none is given'}"
-        near = find_nearest(spec.site, names)
-        problems.append(Problem(table.file, "key 'site'", found, allowed, near))
-    return np.full(len(rows), site, dtype=object)
+    return _translate(table, columns.site, rows, cohort.identify_site, ("site", names), problems)
 
 
 def _translate(

@@ -1,0 +1,349 @@
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyreadstat
+import pytest
+
+from sbwork.cohort import Cohort
+from sbwork.errors import InputError
+from sbwork.instrument import Instrument
+from sbwork.responses import Responses, read_responses
+
+INSTRUMENT = Instrument.model_validate(
+    {
+        "name": "toy",
+        "options": {
+            "agree": [
+                {"code": 1, "label": "Disagree"},
+                {"code": 2, "label": "Neither"},
+                {"code": 3, "label": "Agree"},
+                {"code": 8, "label": "Don't know", "nonresponse": "dont_know"},
+                {"code": 9, "label": "Prefer not to say", "nonresponse": "prefer_not_to_say"},
+            ]
+        },
+        "items": {
+            "trust_1": {"options": "agree", "text": "I trust them"},
+            "trust_2": {"options": "agree", "reverse": True},
+        },
+        "scales": {"trust": {"items": ["trust_1", "trust_2"]}},
+    }
+)
+SITES = {"north": {"title": "North End", "names": ["N"]}, "south": {}}
+HEADER = ["wave", "site", "who", "w", "age", "trust_1", "trust_2", "told", "email"]
+ROWS = [
+    ["pre", "North End", "p1", "1,5", "18-34", "Agree", "disagree", "", "zz1@example.org"],
+    ["pre", "n", "p2", "0.5", "35+", "3", "Don't know", "Ring 0191 498 0123", "zz2@example.org"],
+    ["pre", "SOUTH", "p3", "1", "35+", "", "PREFER NOT TO SAY", "", "zz3@example.org"],
+    ["post", "North end", "P1 ", "1", "18-34", "neither", "1", "", "zz1@example.org"],
+    ["post", "south", "p3", "1", "35+", "2", "", "=1+1", "zz3@example.org"],
+    ["post", "south", "p3", "1", "35+", "1", "1", "again", "zz3@example.org"],
+    ["post", "south", "", "1", "35+", "1", "1", "", ""],
+]
+SOURCE = {
+    "path": "w.csv",
+    "wave_column": "wave",
+    "waves": {"Pre": "before", "post": "after"},
+    "site_column": "site",
+    "person_column": "who",
+    "weight_column": "w",
+    "keep": ["age"],
+    "stories": ["told"],
+}
+
+
+def write(path: Path, rows: list[list[str]]) -> None:
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    path.write_text(out.getvalue(), encoding="utf-8", newline="")
+
+
+def make_cohort(folder: Path, *sources: dict[str, Any]) -> Cohort:
+    cohort = Cohort.model_validate({"name": "toy", "sites": SITES, "surveys": sources})
+    cohort._folder = folder
+    return cohort
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Responses:
+    write(tmp_path / "w.csv", [HEADER, *ROWS])
+    return read_responses(make_cohort(tmp_path, SOURCE), INSTRUMENT)
+
+
+def count(responses: Responses, check: str) -> float:
+    lines = responses.quality.set_index("check")["count"]
+    return float(lines[check])
+
+
+def test_answers_of_two_waves_in_one_file(toy: Responses) -> None:
+    answers = toy.answers
+    assert list(answers.columns) == [
+        "wave",
+        "site",
+        "person",
+        "weight",
+        "age",
+        "trust_1",
+        "trust_2",
+    ]
+    assert answers["wave"].tolist() == ["before"] * 3 + ["after"] * 3
+    assert answers["site"].tolist() == ["north", "north", "south", "north", "south", "south"]
+    assert answers["weight"].tolist() == [1.5, 0.5, 1, 1, 1, 1]
+    assert answers["age"].tolist() == ["18-34", "35+", "35+", "18-34", "35+", "35+"]
+    np.testing.assert_array_equal(answers["trust_1"], [3, 3, np.nan, 2, 2, 1])
+    np.testing.assert_array_equal(answers["trust_2"], [1, np.nan, np.nan, 1, np.nan, 1])
+    types = {"weight": "float64", "trust_1": "float64", "trust_2": "float64"}
+    assert {name: str(answers[name].dtype) for name in types} == types
+    assert {str(answers[name].dtype) for name in ("wave", "site", "person", "age")} == {"str"}
+
+
+def test_people_are_linked_by_a_hash_and_their_second_answer_is_left_out(toy: Responses) -> None:
+    people = toy.answers["person"]
+    assert people[0] == people[3] != ""
+    assert people[2] == people[4] != ""
+    assert people[5] == ""
+    assert not people.str.contains("p1|p2|p3").any()
+    assert count(toy, "left out: the person answered before") == 1
+    assert count(toy, "people linked across waves") == 2
+    assert count(toy, "without an id") == 1
+    assert count(toy, "rows read") == 7
+    assert count(toy, "answers used") == 6
+
+
+def test_why_there_is_no_answer_is_counted_apart(toy: Responses) -> None:
+    table = toy.nonresponse
+    assert list(table.columns) == ["wave", "site", "item", "kind", "count"]
+    assert len(table) == 4 * 2 * 3
+    some = table[table["count"] > 0].set_index(["wave", "site", "item", "kind"])["count"]
+    assert some.to_dict() == {
+        ("before", "north", "trust_2", "dont_know"): 1,
+        ("before", "south", "trust_2", "prefer_not_to_say"): 1,
+        ("before", "south", "trust_1", "blank"): 1,
+        ("after", "south", "trust_2", "blank"): 1,
+    }
+
+
+def test_stories_are_masked_and_follow_the_rows_that_stay(toy: Responses) -> None:
+    assert toy.stories.to_numpy().tolist() == [
+        ["before", "north", "told", "Ring [phone removed]"],
+        ["after", "south", "told", "=1+1"],
+    ]
+
+
+def test_what_was_dropped_is_listed_with_the_reason(toy: Responses) -> None:
+    assert toy.dropped.to_numpy().tolist() == [
+        ["w.csv", "who", "id, replaced by a keyed hash"],
+        ["w.csv", "email", "e-mail address"],
+    ]
+
+
+def test_nothing_personal_is_in_any_frame(tmp_path: Path) -> None:
+    planted = {
+        "Name": "zzAnn",
+        "mail": "zz@example.org",
+        "phone": "0191 498 0123",
+        "IPAddress": "192.0.2.77",
+        "LocationLatitude": "54.775251",
+        "UserAgent": "zzMozilla/5.0",
+        "ResponseId": "R_zz3r0t3UbFJ3bi2rR",
+        "thoughts": "zz I thought about it all day",
+        "who": "zzperson",
+        "extra": "zzextra",
+    }
+    row = {"trust_1": "1", "trust_2": "1", "told": "I am zz@example.org", **planted}
+    write(tmp_path / "w.csv", [list(row), list(row.values()), list(row.values())])
+    source = {"path": "w.csv", "wave": "before", "site": "north", "person_column": "who"}
+    responses = read_responses(make_cohort(tmp_path, {**source, "stories": ["told"]}), INSTRUMENT)
+    written = "".join(frame.to_csv() for frame in vars(responses).values())
+    assert "zz" not in written
+    assert not any(value in written for value in planted.values())
+    assert set(responses.dropped["column"]) == set(planted)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("age", "ann@example.org", "e-mail address"),
+        ("Postcode", "DH1", "exact location"),
+        ("age", "DH1 5UZ", "exact location"),
+    ],
+)
+def test_personal_data_are_refused_even_under_keep(
+    tmp_path: Path, name: str, value: str, message: str
+) -> None:
+    write(tmp_path / "w.csv", [["trust_1", "trust_2", name], ["1", "1", value], ["1", "2", "x"]])
+    source = {"path": "w.csv", "wave": "before", "site": "north", "keep": [name]}
+    with pytest.raises(InputError, match=message) as caught:
+        read_responses(make_cohort(tmp_path, source), INSTRUMENT)
+    assert value not in str(caught.value)
+
+
+def test_hashes_are_the_same_in_every_run_on_the_same_files(tmp_path: Path) -> None:
+    write(tmp_path / "w.csv", [HEADER, *ROWS])
+    cohort = make_cohort(tmp_path, SOURCE)
+    first, second = (read_responses(cohort, INSTRUMENT).answers for _ in range(2))
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_two_files_are_linked_and_items_not_asked_are_no_blanks(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", [["id", "trust_1", "trust_2"], ["p1", "1", "2"], ["p2", "3", "3"]])
+    write(tmp_path / "b.csv", [["ID", "trust_1"], ["P1", "2"]])
+    shared = {"site": "north", "person_column": "id"}
+    cohort = make_cohort(
+        tmp_path,
+        {"path": "a.csv", "wave": "before", **shared},
+        {"path": "b.csv", "wave": "after", "not_asked": ["trust_2"], **shared},
+    )
+    responses = read_responses(cohort, INSTRUMENT)
+    assert responses.answers["person"].nunique() == 2
+    np.testing.assert_array_equal(responses.answers["trust_2"], [2, 3, np.nan])
+    after = responses.nonresponse[responses.nonresponse["wave"] == "after"]
+    assert set(after["item"]) == {"trust_1"}
+    assert count(responses, "items not asked") == 1
+
+
+def test_the_same_response_exported_twice_counts_once(tmp_path: Path) -> None:
+    header = ["StartDate", "Finished", "ResponseId", "trust_1", "trust_2"]
+    row = ["2019-04-03", "1", "R_3r0t3UbFJ3bi2rR", "1", "2"]
+    write(tmp_path / "a.csv", [header, row, row])
+    write(tmp_path / "b.csv", [header, row, [*row[:2], "R_4r0t3UbFJ3bi2rR", "3", "3"]])
+    shared = {"wave": "before", "site": "north"}
+    cohort = make_cohort(tmp_path, {"path": "a.csv", **shared}, {"path": "b.csv", **shared})
+    responses = read_responses(cohort, INSTRUMENT)
+    assert responses.answers["trust_1"].tolist() == [1, 3]
+    again = responses.quality[responses.quality["check"] == "left out: the same response again"]
+    assert again["count"].tolist() == [1, 1]
+
+
+def test_unfinished_answers_and_previews_are_left_out_before_answers_are_checked(
+    tmp_path: Path,
+) -> None:
+    header = ["StartDate", "Status", "Finished", "site", "trust_1", "trust_2"]
+    rows = [
+        ["2019-04-03", "0", "1", "north", "1", "2"],
+        ["2019-04-03", "1", "1", "nowhere", "77", "2"],
+        ["2019-04-03", "0", "0", "", "88", ""],
+        ["2019-04-03", "0", "1", "", "1", "2"],
+    ]
+    write(tmp_path / "w.csv", [header, *rows])
+    source = {"path": "w.csv", "wave": "before", "site_column": "site"}
+    responses = read_responses(make_cohort(tmp_path, source), INSTRUMENT)
+    assert len(responses.answers) == 1
+    assert count(responses, "left out: previews and tests") == 1
+    assert count(responses, "left out: unfinished") == 1
+    assert count(responses, "left out: no site") == 1
+
+
+def test_spss_labels_decide_and_user_missing_codes_are_told_apart(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "area": [1.0, 2.0, 1.0],
+            "trust_1": [1.0, 97.0, 98.0],
+            "trust_2": [3.0, 1.0, 2.0],
+            "sex": [1.0, 2.0, 1.0],
+        }
+    )
+    pyreadstat.write_sav(
+        frame,
+        str(tmp_path / "w.sav"),
+        variable_value_labels={
+            "area": {1.0: "North end", 2.0: "South"},
+            "trust_1": {1.0: "Agree", 97.0: "Don't know", 98.0: "Refused"},
+            "sex": {1.0: "Woman", 2.0: "Man"},
+        },
+        missing_ranges={"trust_1": [97, 98]},
+    )
+    source = {"path": "w.sav", "wave": "after", "site_column": "area", "keep": ["sex"]}
+    responses = read_responses(make_cohort(tmp_path, source), INSTRUMENT)
+    assert responses.answers["site"].tolist() == ["north", "south", "north"]
+    assert responses.answers["sex"].tolist() == ["Woman", "Man", "Woman"]
+    np.testing.assert_array_equal(responses.answers["trust_1"], [3, np.nan, np.nan])
+    assert responses.answers["trust_2"].tolist() == [3, 1, 2]
+    kinds = responses.nonresponse.groupby("kind")["count"].sum().to_dict()
+    assert kinds == {"blank": 0, "dont_know": 1, "prefer_not_to_say": 1}
+    assert count(responses, "codes read by their labels") == 1
+
+
+def test_multiple_response_sets_are_counted_by_wave_and_site(tmp_path: Path) -> None:
+    rows = [
+        ["N", "1", "1", "Events", ""],
+        ["N", "1", "1", "", "Patrols"],
+        ["south", "1", "1", "", ""],
+    ]
+    write(tmp_path / "w.csv", [["site", "trust_1", "trust_2", "met_1", "met_2"], *rows])
+    source = {"path": "w.csv", "wave": "before", "site_column": "site", "multiple": {"met": "met_"}}
+    responses = read_responses(make_cohort(tmp_path, source), INSTRUMENT)
+    assert responses.multiple.to_numpy().tolist() == [
+        ["before", "north", "met", "Events", 1, 2],
+        ["before", "south", "met", "Events", 0, 0],
+        ["before", "north", "met", "Patrols", 1, 2],
+        ["before", "south", "met", "Patrols", 0, 0],
+    ]
+
+
+def test_a_cohort_without_surveys_gives_frames_without_rows(tmp_path: Path) -> None:
+    responses = read_responses(make_cohort(tmp_path), INSTRUMENT)
+    for name, frame in vars(responses).items():
+        assert frame.empty, name
+        assert len(frame.columns) >= 3, name
+    assert list(responses.answers.columns) == [
+        "wave",
+        "site",
+        "person",
+        "weight",
+        "trust_1",
+        "trust_2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "value", "message"),
+    [
+        (0, "trust_1", "Agre", r"w\.csv, row 2, column 'trust_1': 'Agre' is no answer .*'Agree'"),
+        (1, "trust_2", "7", r"row 3, column 'trust_2': '7' is no answer to the item 'trust_2'"),
+        (2, "trust_1", "=HYPERLINK(1)", r"row 4, column 'trust_1': '=HYPERLINK\(1\)' is no answer"),
+        (3, "site", "Nort end", r"row 5, column 'site': 'Nort end' is no site .*'North End'"),
+        (4, "wave", "posst", r"row 6, column 'wave': 'posst' is no wave .*'post'"),
+        (0, "w", "-1", r"row 2, column 'w': '-1' is no weight"),
+        (0, "w", "", r"row 2, column 'w': '' is no weight"),
+        (0, "trust_1", "ann@example.org", r"'\[e-mail removed\]' is no answer"),
+    ],
+)
+def test_what_is_unknown_is_refused_with_row_column_and_nearest(
+    tmp_path: Path, row: int, column: str, value: str, message: str
+) -> None:
+    rows = [list(line) for line in ROWS]
+    rows[row][HEADER.index(column)] = value
+    write(tmp_path / "w.csv", [HEADER, *rows])
+    with pytest.raises(InputError, match=message) as caught:
+        read_responses(make_cohort(tmp_path, SOURCE), INSTRUMENT)
+    assert len(caught.value.problems) == 1
+
+
+def test_problems_of_every_file_are_told_at_once_and_a_long_list_is_cut(tmp_path: Path) -> None:
+    many = {f"q{i}": {"options": "agree"} for i in range(60)}
+    instrument = INSTRUMENT.model_copy(
+        update={
+            "items": Instrument.model_validate(
+                {**INSTRUMENT.model_dump(), "items": many, "scales": {}}
+            ).items
+        }
+    )
+    write(tmp_path / "a.csv", [list(many), ["77"] * 60])
+    (tmp_path / "b.csv").write_bytes(b"")
+    shared = {"wave": "before", "site": "north"}
+    cohort = make_cohort(
+        tmp_path,
+        {"path": "a.csv", **shared},
+        {"path": "b.csv", **shared},
+        {"path": "c.csv", "wave": "before", "site": "north"},
+    )
+    with pytest.raises(InputError) as caught:
+        read_responses(cohort, instrument)
+    files = [problem.file for problem in caught.value.problems]
+    assert len(files) == 41
+    assert "b.csv" in files
+    assert files[-1] == "and more"
