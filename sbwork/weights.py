@@ -180,6 +180,9 @@ def weighted_mean(
     The variance is that of the sum of ``w (y - mean) / sum w``, as for people drawn with
     replacement. Raked weights take out what the margins explain: the residuals of a regression
     on the margins' categories, weighted by the base weights, take the place of ``y - mean``.
+    That is what R's survey gives after ``rake`` of equal weights, and after
+    ``calibrate(calfun = "raking")`` of any; its ``rake`` of unequal weights leaves them out of
+    the regression, which changes the error a little.
 
     Parameters
     ----------
