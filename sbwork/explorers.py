@@ -122,6 +122,8 @@ class CohortExplorer:
             evaluation = self._evaluate(self.start)
             outcome = next(iter(list_outcomes(evaluation).values()), "reported")
             return view_outcome(evaluation, outcome, figures.list_compared_sites(evaluation.cohort))
+        if self.outcome.value is None:
+            return View("This cohort has nothing to look at yet.", None)
         return view_outcome(
             self._evaluate(self.cohort.value),
             self.outcome.value,
@@ -152,7 +154,9 @@ class CohortExplorer:
         sites = figures.list_compared_sites(evaluation.cohort)
         self._filling = True
         try:
-            self.outcome.options = list(list_outcomes(evaluation).items())
+            outcomes = list_outcomes(evaluation)
+            self.outcome.options = list(outcomes.items())
+            self.outcome.value = next(iter(outcomes.values()), None)
             self.sites.options = [(evaluation.cohort.title_site(site), site) for site in sites]
             self.sites.value = tuple(sites)
         finally:

@@ -101,7 +101,7 @@ def list_limits(cohort: Cohort, findings: pd.DataFrame, evidence: Evidence) -> l
     if not cohort.surveys:
         limits.append("What residents think: no survey was given.")
     if cohort.rehearsal:
-        limits.append("Whether any project works: none ran here. This is a test of the method.")
+        limits.append("Anything about a project: none ran here. This is a test of the method.")
     if cohort.incidents and select_findings(findings, section="placebo").empty:
         limits.append(
             "How often places where nothing happened change as much: the files hold no other areas."
@@ -325,6 +325,7 @@ def _tell_placebos(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
     rows = select_findings(findings, section="placebo", estimator="placebo_p").dropna(
         subset="estimate"
     )
+    rows = rows[rows["site"] != "all"]
     if rows.empty:
         return []
     unusual = int((rows["estimate"] < _ALPHA).sum())

@@ -321,7 +321,8 @@ def _picture_placebos(evaluation: Evaluation) -> Iterator[Picture]:
     cohort, findings, placebo = evaluation.cohort, evaluation.findings, evaluation.placebo
     rows = select_findings(findings, section="placebo", estimator="placebo_p")
     for outcome in cohort.outcomes:
-        chosen = rows[(rows["outcome"] == outcome) & rows["estimate"].notna()]
+        ranked = rows["estimate"].notna() & (rows["site"] != "all")
+        chosen = rows[(rows["outcome"] == outcome) & ranked]
         if chosen.empty or placebo is None:
             continue
         sites = chosen["site"].tolist()

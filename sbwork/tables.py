@@ -49,8 +49,8 @@ __all__ = [
 _FEWEST_PAIRS = 5
 _PLACEBO_NOTE = (
     "Areas: how many of like size, in which nothing was done, stand in for the site or its "
-    "control. Rank p: how often a pair drawn from those areas and the real ones changed at least as much "
-    "(two-sided, by randomisation)."
+    "control. Rank p: how often a pair drawn from those areas and the real ones changed at least "
+    "as much (two-sided, by randomisation)."
 )
 _KINDS = {
     "functional": "Functional: crime, incidents, statistics",
@@ -243,13 +243,13 @@ def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
             {
                 "Outcome": cohort.title_outcome(row["outcome"]),
                 "Pair": cohort.title_pair(row["site"]),
-                "Areas": _value(areas, format_count),
+                "Areas": "" if areas is None else format_count(areas["estimate"]),
                 "Middle 95% of them": (
                     format_interval(low["estimate"], high["estimate"], 0, percent=True)
                     if low is not None and high is not None
                     else MISSING
                 ),
-                "Changed as much": _value(share, format_share),
+                "Changed as much": "" if share is None else format_share(share["estimate"]),
                 "Rank p": format_p(row["estimate"]),
             }
         )
@@ -438,7 +438,7 @@ def tabulate_kinds(findings: pd.DataFrame, cohort: Cohort, instrument: Instrumen
     if cohort.engagement:
         held["interactional"].append(f"Engagement log: {len(cohort.engagement)} events")
     rows = [
-        {"Kind": _KINDS[kind], "What there is": "; ".join(what) or "None was given."}
+        {"Kind": _KINDS[kind], "What there is": "; ".join(what) or "Nothing was given."}
         for kind, what in held.items()
     ]
     return lay_out(
