@@ -160,7 +160,7 @@ def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument)
 
 def _list_sites(scores: pd.DataFrame, cohort: Cohort) -> dict[str, tuple[str, ...]]:
     """List the sites to describe: those with answers, and every side of a pair."""
-    present = set(scores["site"])
+    present = set(scores["site"].unique())
     sides = {site for pair in cohort.pairs for site in (pair.intervention, pair.control)}
     return {site: (site,) for site in cohort.sites if site in present or site in sides}
 

@@ -100,7 +100,7 @@ def summarise_cell(scores: ArrayLike, weights: ArrayLike | None = None) -> Cell:
         return Cell(0, 0.0, math.nan, math.nan, math.nan)
     share = weight / weight.sum()
     n_effective = compute_kish_n(weight)
-    mean = float(share @ values)
+    mean = float(np.sum(share * values))
     if n == 1:
         return Cell(1, n_effective, mean, math.nan, math.nan)
     squares = (values - mean) ** 2
@@ -108,7 +108,7 @@ def summarise_cell(scores: ArrayLike, weights: ArrayLike | None = None) -> Cell:
         n,
         n_effective,
         mean,
-        variance=float(share @ squares) * n / (n - 1),
+        variance=float(np.sum(share * squares)) * n / (n - 1),
         mean_variance=float(np.sum(share**2 * squares / (1 - share))),
     )
 
