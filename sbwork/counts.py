@@ -36,6 +36,11 @@ WINDOW_ESTIMATORS = ("rirr", "wdd", "wdd_corrected", "incidents_avoided")
 """Those estimates of a pair that are repeated in the other windows."""
 
 
+_SINGLE_MONTHS = (
+    "A pair with a single month on each side enters as if it were more precise than it is."
+)
+
+
 def compare_counts(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     """Compare incident counts before and after, between sites.
 
@@ -120,6 +125,7 @@ class _Ratio:
     factor: float
     control: str
     control_sums: Change
+    single_month: bool
 
 
 @dataclass(frozen=True)
@@ -224,7 +230,8 @@ def _compare_pair(series: _Series, pair: Pair, window: Window) -> _Compared:
         for estimate in counts.estimate()
         if main or estimate.estimator in WINDOW_ESTIMATORS
     ]
-    ratio = _Ratio(estimates[0], counts.factor[0], pair.control, counts.control.sums)
+    single = math.isnan(counts.dispersion.estimate)
+    ratio = _Ratio(estimates[0], counts.factor[0], pair.control, counts.control.sums, single)
     known = not math.isnan(ratio.rirr.se)
     return _Compared([months, *estimates], ratio if known else None)
 
@@ -237,6 +244,8 @@ def _pool_pairs(ratios: Sequence[_Ratio], n_pairs: int, *, main: bool) -> list[E
     if left_out:
         said = f"{left_out} of {n_pairs} pairs {'is' if left_out == 1 else 'are'} left out: "
         said += "no RIRR could be computed."
+    if any(ratio.single_month for ratio in ratios):
+        said = f"{said} {_SINGLE_MONTHS}".strip()
     random = pool_log_ratios(logs, covariance, estimator="rirr_pooled")
     fixed = pool_log_ratios(logs, covariance, model="fixed", estimator="rirr_pooled_fixed")
     if len(ratios) > 1:

@@ -318,8 +318,7 @@ def _compare_in_time(place: _Place) -> tuple[list[Estimate], pd.DataFrame]:
     if own is None or not earlier:
         reason = "The pair itself has no change that could be placed."
         if own is not None:
-            length = len(place.window.months)
-            reason = f"The data hold no earlier run of {length} months before the start."
+            reason = "The data reach too little back to move the window wholly before the start."
         count = Estimate(names[0], 0.0, unit="count", n=n, note=reason)
         return [count, Estimate(names[1], unit="share", n=n, note=reason)], _tabulate([])
     shifts, changes = zip(*earlier, strict=True)

@@ -42,7 +42,7 @@ _NOTABLE_EXCESS = 1.05
 
 _SINGLE_MONTH = (
     "With one month on each side, counts are taken to vary like Poisson counts; real ones vary "
-    "more, so this interval is too narrow."
+    "more, so the interval is too narrow."
 )
 _WEIGHTED = (
     "These are weighted sums, not counts, so Poisson variance does not hold: use the estimate "
@@ -266,11 +266,15 @@ class PairCounts:
             )
             return Estimate(name, 0.0, unit="count", note=note)
         told = "a change beyond the interval" if clear[0] else "no change beyond the interval"
-        return Estimate(name, 1.0, unit="count", note=f"RIRR and WDD agree: both show {told}.")
+        narrow = _SINGLE_MONTH if math.isnan(self.dispersion.estimate) else ""
+        said = _join(f"RIRR and WDD agree: both show {told}.", narrow)
+        return Estimate(name, 1.0, unit="count", note=said)
 
     def _mark_excess(self, plain: Estimate) -> Estimate:
         excess = self.dispersion.estimate
-        if self.weighted or math.isnan(plain.ci_low) or not excess >= _NOTABLE_EXCESS:
+        if math.isnan(excess):
+            return _mark_single_month(plain, self.dispersion, weighted=self.weighted)
+        if self.weighted or math.isnan(plain.ci_low) or excess < _NOTABLE_EXCESS:
             return plain
         note = f"Months vary {excess:.1f} times as much as Poisson counts would, so this "
         return add_note(plain, note + "interval is too narrow.")

@@ -251,7 +251,7 @@ def estimate_relative_effect_size(rirr: Estimate) -> Estimate:
         ci_low=1 / rirr.ci_high,
         ci_high=1 / rirr.ci_low,
         statistic=-rirr.statistic,
-        note="1 / RIRR: above 1, the site fell beside its control.",
+        note=f"1 / RIRR: above 1, the site fell beside its control. {rirr.note}".strip(),
     )
 
 
@@ -285,8 +285,8 @@ def estimate_incidents_avoided(after: float, rirr: Estimate) -> Estimate:
     )
     note = (
         "The count expected from the control site's change, less the count found; the interval "
-        "is the RIRR's, put into the same sum. Negative: more than expected."
-    )
+        f"is the RIRR's, put into the same sum. Negative: more than expected. {rirr.note}"
+    ).strip()
     return Estimate(
         name,
         middle,

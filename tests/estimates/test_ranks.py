@@ -17,7 +17,7 @@ from sbwork.estimates.ranks import (
     rank_mean,
 )
 
-REPLICATIONS = 1500
+REPLICATIONS = 4000
 LEVEL = (0.04, 0.06)
 
 

@@ -1,0 +1,431 @@
+"""Counts of sites, pairs and all pairs compared, on frames made by hand."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sbwork.cohort import Cohort, list_months
+from sbwork.counts import compare_counts
+from sbwork.estimates.pairs import PAIR_ESTIMATORS, MonthlyCounts, PairCounts
+from sbwork.incidents import Incidents
+from sbwork.results import RESULT_COLUMNS
+
+EXACT = 1e-9
+MONTHS = list_months("2015-10", "2017-09")
+FORBIDDEN = re.compile(r"\b(?:reduc\w*|caus\w*|led to|impact\w*)\b", re.IGNORECASE)
+UNITS = {"percent", "ratio", "incidents", "points", "sd", "share", "p", "count"}
+
+
+def make_cohort(pairs: Sequence[Mapping[str, str]] | None = None, **more) -> Cohort:
+    pairs = [{"intervention": "north", "control": "south"}] if pairs is None else pairs
+    named = {site for pair in pairs for site in pair.values()} or {"north", "south"}
+    sites = more.pop("sites", {site: {} for site in sorted(named)})
+    periods = more.pop(
+        "periods",
+        {
+            "before": {"start": "2015-10", "end": "2016-09"},
+            "after": {"start": "2016-10", "end": "2017-09"},
+        },
+    )
+    return Cohort.model_validate(
+        {"name": "pilot", "pairs": pairs, "sites": sites, "periods": periods, **more}
+    )
+
+
+def make_incidents(
+    series: Mapping[str, Sequence[float]], months=MONTHS, outcome: str = "asb"
+) -> Incidents:
+    sites = pd.DataFrame(
+        [
+            (site, outcome, month, float(count))
+            for site, counts in series.items()
+            for month, count in zip(months, counts, strict=True)
+        ],
+        columns=["site", "outcome", "month", "count"],
+    ).astype({"site": "str", "outcome": "str", "month": "str", "count": "float64"})
+    areas = pd.DataFrame(columns=["area", "name", "site", "outcome", "month", "count"])
+    known = tuple(sorted(sites.dropna()["month"].unique()))
+    lost = tuple(month for month in months if month not in known)
+    return Incidents(sites, areas, known, lost, pd.DataFrame())
+
+
+def pick(frame: pd.DataFrame, estimator: str, site: str = "north", period: str = "change"):
+    rows = frame[
+        (frame["estimator"] == estimator) & (frame["site"] == site) & (frame["period"] == period)
+    ]
+    assert len(rows) == 1, f"{len(rows)} rows of {estimator} for {site}, {period}"
+    return rows.iloc[0]
+
+
+NORTH = [18, 35, 25, 9, 21, 24, 41, 27, 12, 20, 17, 15, 14, 25, 20, 6, 18, 16, 30, 9, 15, 14, 8, 14]
+SOUTH = [
+    *(25, 14, 38, 22, 36, 29, 43, 21, 27, 14, 22, 21),
+    *(24, 36, 17, 23, 35, 18, 45, 30, 15, 26, 31, 12),
+]
+
+
+@pytest.fixture
+def findings() -> pd.DataFrame:
+    return compare_counts(make_incidents({"north": NORTH, "south": SOUTH}), make_cohort())
+
+
+def test_the_shape_is_that_of_all_results(findings):
+    assert tuple(findings.columns) == RESULT_COLUMNS
+    assert set(findings["section"]) == {"counts"}
+    assert set(findings["unit"]) <= UNITS
+    assert findings["note"][findings["estimate"].isna()].str.len().min() > 0
+
+
+def test_nothing_stands_twice(findings):
+    key = ["outcome", "site", "comparison", "period", "estimator"]
+    assert not findings.duplicated(key).any()
+
+
+def test_the_published_panel_comes_through(findings):
+    rirr = pick(findings, "rirr")
+    assert (rirr["ci_low"], rirr["ci_high"]) == pytest.approx((0.449588, 1.139989), abs=1e-6)
+    assert rirr["comparison"] == "south"
+    assert rirr["df"] == 44
+    assert pick(findings, "rirr_poisson")["p_value"] == pytest.approx(0.007, abs=5e-4)
+    assert "3.4 times" in pick(findings, "rirr_poisson")["note"]
+    assert pick(findings, "dispersion")["estimate"] == pytest.approx(3.4401936, abs=1e-7)
+    assert pick(findings, "relative_effect_size")["estimate"] == pytest.approx(
+        1 / rirr["estimate"], abs=EXACT
+    )
+
+
+def test_the_same_in_plain_pandas(findings):
+    sums = [sum(NORTH[:12]), sum(NORTH[12:]), sum(SOUTH[:12]), sum(SOUTH[12:])]
+    assert pick(findings, "count", period="before")["estimate"] == sums[0]
+    assert pick(findings, "count", period="after")["estimate"] == sums[1]
+    change = pick(findings, "percentage_change")["estimate"]
+    assert change == pytest.approx(100 * (sums[1] / sums[0] - 1))
+    assert pick(findings, "wdd")["estimate"] == (sums[1] - sums[0]) - (sums[3] - sums[2])
+    assert pick(findings, "wdd")["se"] == pytest.approx(math.sqrt(sum(sums)))
+    assert pick(findings, "wdd_corrected")["se"] == pytest.approx(
+        math.sqrt(sum(sums) * pick(findings, "dispersion")["estimate"])
+    )
+    expected = sums[0] * sums[3] / sums[2] - sums[1]
+    assert pick(findings, "incidents_avoided")["estimate"] == pytest.approx(expected)
+    assert pick(findings, "total_net_effect")["estimate"] == pytest.approx(expected)
+
+
+def test_input_is_left_as_it_was():
+    incidents = make_incidents({"north": NORTH, "south": SOUTH})
+    before = incidents.sites.copy(deep=True)
+    compare_counts(incidents, make_cohort())
+    pd.testing.assert_frame_equal(incidents.sites, before)
+
+
+def test_every_pair_has_every_estimator(findings):
+    of_pair = findings[(findings["comparison"] == "south") & (findings["period"] == "change")]
+    assert list(of_pair["estimator"]) == ["window_months", *PAIR_ESTIMATORS]
+    assert dict(zip(of_pair["estimator"][1:], of_pair["unit"][1:], strict=True)) == PAIR_ESTIMATORS
+
+
+def test_other_windows_are_given_where_the_data_allow(findings):
+    assert pick(findings, "window_months", period="6+6")["estimate"] == 6
+    half = pick(findings, "wdd", period="6+6")["estimate"]
+    assert half == (sum(NORTH[12:18]) - sum(NORTH[:6])) - (sum(SOUTH[12:18]) - sum(SOUTH[:6]))
+    longer = pick(findings, "window_months", period="24+24")
+    assert math.isnan(longer["estimate"])
+    assert "2014-10 to 2018-09" in longer["note"]
+    assert not ((findings["period"] == "24+24") & (findings["estimator"] == "rirr")).any()
+
+
+def test_a_single_month_falls_back_on_poisson_and_says_so():
+    months = list_months("2016-07", "2017-07")
+    gap = [math.nan] * 11
+    incidents = make_incidents({"north": [73, *gap, 110], "south": [72, *gap, 54]}, months)
+    cohort = make_cohort(
+        periods={
+            "before": {"start": "2016-07", "end": "2016-07"},
+            "after": {"start": "2017-07", "end": "2017-07"},
+        }
+    )
+    found = compare_counts(incidents, cohort)
+    assert "single month" in pick(found, "dispersion")["note"]
+    for name in ("rirr", "rirr_poisson", "wdd", "wdd_corrected", "percentage_change"):
+        assert "too narrow" in pick(found, name)["note"]
+    assert pick(found, "rirr")["ci_low"] == pick(found, "rirr_poisson")["ci_low"]
+
+
+def test_a_month_missing_in_the_control_is_left_out_of_the_site_too():
+    south = [math.nan if month == "2017-02" else c for month, c in zip(MONTHS, SOUTH, strict=True)]
+    found = compare_counts(make_incidents({"north": NORTH, "south": south}), make_cohort())
+    lost = [MONTHS.index("2016-02"), MONTHS.index("2017-02")]
+    kept = [NORTH[i] for i in range(24) if i not in lost]
+    assert pick(found, "count", period="before")["estimate"] == sum(kept[:11])
+    assert pick(found, "count", period="after")["estimate"] == sum(kept[11:])
+    for name in ("count", "percentage_change", "rirr", "wdd", "window_months"):
+        period = "before" if name == "count" else "change"
+        note = pick(found, name, period=period)["note"]
+        assert "11 of 12 months on each side: 2017-02 is missing" in note
+    assert pick(found, "window_months")["estimate"] == 11
+
+
+def test_a_control_with_two_months_is_used_and_called_far_too_few():
+    south = [
+        c if month[5:] in ("03", "04") else math.nan for month, c in zip(MONTHS, SOUTH, strict=True)
+    ]
+    found = compare_counts(make_incidents({"north": NORTH, "south": south}), make_cohort())
+    assert "Fewer than 3 months" in pick(found, "rirr")["note"]
+    assert pick(found, "window_months")["estimate"] == 2
+
+
+@pytest.mark.parametrize(
+    ("series", "said"),
+    [
+        ({"north": NORTH, "south": [math.nan] * 24}, "No calendar month"),
+        ({"north": NORTH}, "No calendar month"),
+    ],
+)
+def test_a_control_without_months_leaves_nothing_to_compare(series, said):
+    found = compare_counts(make_incidents(series), make_cohort())
+    of_pair = found[found["comparison"] == "south"]
+    assert of_pair["estimate"].isna().all()
+    assert of_pair["note"].str.contains(said).any()
+
+
+def test_periods_outside_the_data_are_said_with_the_span():
+    periods = {
+        "before": {"start": "2012-01", "end": "2012-12"},
+        "after": {"start": "2013-01", "end": "2013-12"},
+    }
+    found = compare_counts(
+        make_incidents({"north": NORTH, "south": SOUTH}), make_cohort(periods=periods)
+    )
+    assert found["estimate"].isna().all()
+    assert "2015-10 to 2017-09" in pick(found, "rirr")["note"]
+    assert "before (2012-01 to 2012-12) or after" in pick(found, "rirr")["note"]
+
+
+def test_without_periods_it_is_said():
+    found = compare_counts(
+        make_incidents({"north": NORTH, "south": SOUTH}), make_cohort(periods=None)
+    )
+    assert found["note"].str.contains("No periods").all()
+    assert len(found)
+
+
+def test_without_a_control_it_is_said():
+    cohort = make_cohort([{"intervention": "north"}])
+    found = compare_counts(make_incidents({"north": NORTH}), cohort)
+    assert "No control site" in pick(found, "rirr")["note"]
+    assert pick(found, "percentage_change")["estimate"] < 0
+
+
+@pytest.mark.parametrize("where", [slice(0, 12), slice(12, 24)])
+@pytest.mark.parametrize("site", ["north", "south"])
+def test_zero_cells_give_no_ratio_but_a_difference(site, where):
+    series = {"north": list(NORTH), "south": list(SOUTH)}
+    series[site][where] = [0] * 12
+    found = compare_counts(make_incidents(series), make_cohort())
+    for name in ("rirr", "rirr_poisson", "relative_effect_size", "incidents_avoided"):
+        assert math.isnan(pick(found, name)["estimate"])
+        assert "count of 0" in pick(found, name)["note"]
+    assert not math.isnan(pick(found, "wdd")["estimate"])
+    assert "can't be compared" in pick(found, "rirr_wdd_agreement")["note"]
+
+
+def test_a_site_with_no_incident_at_all():
+    found = compare_counts(make_incidents({"north": [0] * 24, "south": SOUTH}), make_cohort())
+    assert pick(found, "count", period="before")["estimate"] == 0
+    assert "either period" in pick(found, "percentage_change")["note"]
+    assert math.isnan(pick(found, "rirr")["estimate"])
+
+
+def test_displacement_enters_the_difference_and_the_quotient():
+    cohort = make_cohort(
+        [
+            {
+                "intervention": "north",
+                "control": "south",
+                "displacement": "east",
+                "displacement_control": "west",
+            }
+        ]
+    )
+    # The published example, spread evenly over twelve months.
+    sums = {"north": (207, 110), "south": (308, 318), "east": (178, 157), "west": (150, 140)}
+    series = {
+        site: [*np.full(12, before / 12), *np.full(12, after / 12)]
+        for site, (before, after) in sums.items()
+    }
+    whole = {site: np.floor(values) for site, values in series.items()}
+    for site, (before, after) in sums.items():
+        whole[site][0] += before - whole[site][:12].sum()
+        whole[site][12] += after - whole[site][12:].sum()
+    found = compare_counts(make_incidents(whole), cohort)
+    assert pick(found, "wdd")["estimate"] == -118
+    assert pick(found, "wdd")["se"] ** 2 == pytest.approx(1568)
+    assert pick(found, "wdq")["estimate"] == pytest.approx(0.25819, abs=1e-5)
+    assert "No valid interval" in pick(found, "wdq")["note"]
+
+
+def test_windows_of_unequal_length_use_rates():
+    periods = {
+        "before": {"start": "2015-10", "end": "2016-09"},
+        "after": {"start": "2016-10", "end": "2017-03"},
+    }
+    cohort = make_cohort(periods={**periods, "unequal_seasons": True})
+    steady = {"north": [20] * 24, "south": [30] * 24}
+    found = compare_counts(make_incidents(steady), cohort)
+    assert pick(found, "percentage_change")["estimate"] == pytest.approx(0, abs=EXACT)
+    assert pick(found, "rirr")["estimate"] == pytest.approx(1)
+    assert pick(found, "wdd")["estimate"] == pytest.approx(0, abs=EXACT)
+    assert "seasons may look like change" in pick(found, "rirr")["note"]
+
+
+def test_rates_are_given_where_the_population_is_known():
+    cohort = make_cohort(sites={"north": {"population": 4000}, "south": {}})
+    found = compare_counts(make_incidents({"north": NORTH, "south": SOUTH}), cohort)
+    rate = pick(found, "rate_per_1000", period="before")
+    assert rate["estimate"] == pytest.approx(sum(NORTH[:12]) / 4)
+    assert "12 months" in rate["note"]
+    assert not ((found["estimator"] == "rate_per_1000") & (found["site"] == "south")).any()
+
+
+def test_harm_weights_get_no_poisson_interval():
+    incidents = make_incidents(
+        {"north": [19.5 * c for c in NORTH], "south": [19.5 * c for c in SOUTH]}, outcome="harm"
+    )
+    found = compare_counts(incidents, make_cohort())
+    plain = compare_counts(make_incidents({"north": NORTH, "south": SOUTH}), make_cohort())
+    assert math.isnan(pick(found, "rirr_poisson")["estimate"])
+    for end in ("estimate", "ci_low", "ci_high", "p_value"):
+        assert pick(found, "rirr")[end] == pytest.approx(pick(plain, "rirr")[end])
+    assert math.isnan(pick(found, "wdd")["ci_low"])
+    assert pick(found, "wdd_corrected")["p_value"] == pytest.approx(
+        pick(plain, "wdd_corrected")["p_value"]
+    )
+
+
+def test_harm_of_a_single_month_has_no_interval_at_all():
+    pair = PairCounts(
+        MonthlyCounts(np.array([50.0]), np.array([30.0])),
+        MonthlyCounts(np.array([60.0]), np.array([55.0])),
+        weighted=True,
+    )
+    for estimate in pair.estimate():
+        assert math.isnan(estimate.ci_low), estimate.estimator
+        assert math.isnan(estimate.p_value), estimate.estimator
+
+
+@pytest.mark.parametrize(
+    ("north", "south", "agree", "said"),
+    [
+        ((10, 11), (100, 105), 0.0, "by the difference \\(WDD\\) it fell"),
+        ((20, 19), (30, 30), 1.0, "both show no change"),
+        ((100, 40), (100, 100), 1.0, "both show a change"),
+        ((30, 16), (300, 300), 0.0, "interval of the ratio"),
+    ],
+)
+def test_ratio_and_difference_may_disagree(north, south, agree, said):
+    series = {
+        name: [*([before] * 12), *([after] * 12)]
+        for name, (before, after) in (("north", north), ("south", south))
+    }
+    found = compare_counts(make_incidents(series), make_cohort())
+    verdict = pick(found, "rirr_wdd_agreement")
+    assert verdict["estimate"] == agree
+    assert re.search(said, verdict["note"])
+
+
+TWO = [{"intervention": "north", "control": "south"}, {"intervention": "east", "control": "west"}]
+
+
+def make_four(seed: int = 1) -> dict[str, list[float]]:
+    rng = np.random.default_rng(seed)
+    return {site: list(rng.poisson(20, 24)) for site in ("north", "south", "east", "west")}
+
+
+def test_pairs_are_pooled():
+    found = compare_counts(make_incidents(make_four()), make_cohort(TWO))
+    ratios = [pick(found, "rirr", site) for site in ("north", "east")]
+    weights = [1 / ratio["se"] ** 2 for ratio in ratios]
+    logs = [math.log(ratio["estimate"]) for ratio in ratios]
+    fixed = pick(found, "rirr_pooled_fixed", "all")
+    assert math.log(fixed["estimate"]) == pytest.approx(np.average(logs, weights=weights))
+    assert fixed["n"] == 2
+    for name in ("rirr_pooled", "rirr_pooled_dl", "heterogeneity_q", "heterogeneity_tau2"):
+        assert not math.isnan(pick(found, name, "all")["estimate"])
+    assert 0 <= pick(found, "heterogeneity_i2", "all")["estimate"] <= 1
+
+
+def test_a_pair_that_has_no_ratio_is_left_out_and_counted():
+    series = make_four()
+    series["west"][:12] = [0] * 12
+    found = compare_counts(make_incidents(series), make_cohort(TWO))
+    pooled = pick(found, "rirr_pooled", "all")
+    assert math.isnan(pooled["estimate"])
+    assert "1 of 2 pairs is left out" in pooled["note"]
+
+
+def test_pairs_that_share_a_control_are_not_taken_for_independent():
+    series = make_four()
+    shared = [
+        {"intervention": "north", "control": "south"},
+        {"intervention": "east", "control": "south"},
+    ]
+    apart = dict(series, west=series["south"])
+    one = compare_counts(make_incidents(series), make_cohort(shared))
+    two = compare_counts(make_incidents(apart), make_cohort(TWO))
+    assert (
+        pick(one, "rirr_pooled_fixed", "all")["se"]
+        > 1.1 * (pick(two, "rirr_pooled_fixed", "all")["se"])
+    )
+
+
+def test_one_pair_is_not_pooled(findings):
+    assert not (findings["site"] == "all").any()
+
+
+def test_outcomes_stand_in_the_cohorts_order():
+    asb = make_incidents({"north": NORTH, "south": SOUTH})
+    crime = make_incidents({"north": NORTH, "south": SOUTH}, outcome="victim_based_crime")
+    both = Incidents(pd.concat([asb.sites, crime.sites]), asb.areas, asb.months, (), pd.DataFrame())
+    found = compare_counts(both, make_cohort())
+    assert list(dict.fromkeys(found["outcome"])) == ["victim_based_crime", "asb"]
+
+
+def test_a_missing_column_is_the_callers_mistake():
+    incidents = make_incidents({"north": NORTH, "south": SOUTH})
+    broken = Incidents(
+        incidents.sites.drop(columns="count"), incidents.areas, (), (), pd.DataFrame()
+    )
+    with pytest.raises(ValueError, match="count"):
+        compare_counts(broken, make_cohort())
+
+
+cells = st.lists(
+    st.one_of(st.integers(0, 60).map(float), st.just(math.nan)), min_size=24, max_size=24
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(north=cells, south=cells, east=cells)
+def test_whatever_the_counts_every_gap_has_its_reason_and_no_word_claims_a_cause(
+    north, south, east
+):
+    pairs = [
+        {"intervention": "north", "control": "south", "displacement": "east"},
+        {"intervention": "east", "control": "south"},
+    ]
+    found = compare_counts(
+        make_incidents({"north": north, "south": south, "east": east}), make_cohort(pairs)
+    )
+    assert not np.isinf(found[["estimate", "ci_low", "ci_high", "se"]].to_numpy()).any()
+    assert (found["note"][found["estimate"].isna()] != "").all()
+    assert not found["note"].str.contains(FORBIDDEN).any()
+    held = found.dropna(subset=["ci_low"])
+    assert (held["ci_low"] <= held["estimate"]).all()
+    assert (held["estimate"] <= held["ci_high"]).all()

@@ -1,0 +1,218 @@
+"""Each pair among areas where nothing was done, on frames made by hand."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sbwork.cohort import Cohort, list_months
+from sbwork.incidents import Incidents
+from sbwork.placebo import DISTRIBUTION_COLUMNS, compare_placebos
+from sbwork.results import RESULT_COLUMNS
+
+MONTHS = list_months("2014-01", "2017-12")
+FORBIDDEN = re.compile(r"\b(?:reduc\w*|caus\w*|led to|impact\w*)\b", re.IGNORECASE)
+PAIR = {"intervention": "north", "control": "south"}
+
+
+def make_cohort(pairs: Sequence[Mapping[str, str]] = (PAIR,), **more) -> Cohort:
+    named = sorted({site for pair in pairs for site in pair.values()})
+    return Cohort.model_validate(
+        {
+            "name": "pilot",
+            "pairs": pairs,
+            "sites": {site: {} for site in named},
+            "periods": {
+                "before": {"start": "2016-01", "end": "2016-12"},
+                "after": {"start": "2017-01", "end": "2017-12"},
+            },
+            **more,
+        }
+    )
+
+
+def make_incidents(
+    sites: Mapping[str, np.ndarray], areas: np.ndarray, overlap: Mapping[int, str] | None = None
+) -> Incidents:
+    """Lay out sites and areas (areas by months); `overlap` says which areas lie in a site."""
+
+    def lay_out(names: Sequence[str], counts: np.ndarray, key: str) -> pd.DataFrame:
+        frame = pd.DataFrame(counts, index=pd.Index(names, name=key), columns=list(MONTHS))
+        long = frame.reset_index().melt(key, var_name="month", value_name="count")
+        return long.assign(outcome="asb")
+
+    codes = [f"E{number:05d}" for number in range(len(areas))]
+    laid = lay_out(codes, areas, "area")
+    owner = {codes[number]: site for number, site in (overlap or {}).items()}
+    laid = laid.assign(name=laid["area"], site=[owner.get(area, "") for area in laid["area"]])
+    own = lay_out(list(sites), np.array(list(sites.values())), "site")
+    return Incidents(own, laid, MONTHS, (), pd.DataFrame())
+
+
+def pick(frame: pd.DataFrame, estimator: str, site: str = "north"):
+    rows = frame[(frame["estimator"] == estimator) & (frame["site"] == site)]
+    assert len(rows) == 1, f"{len(rows)} rows of {estimator} for {site}"
+    return rows.iloc[0]
+
+
+@pytest.fixture
+def areas() -> np.ndarray:
+    return np.random.default_rng(1).poisson(20, (60, 48)).astype(float)
+
+
+@pytest.fixture
+def sites() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(2)
+    north = np.concatenate([rng.poisson(20, 36), rng.poisson(10, 12)]).astype(float)
+    return {"north": north, "south": rng.poisson(20, 48).astype(float)}
+
+
+def test_the_shapes(sites, areas):
+    placebo = compare_placebos(make_incidents(sites, areas), make_cohort())
+    assert tuple(placebo.findings.columns) == RESULT_COLUMNS
+    assert tuple(placebo.distribution.columns) == DISTRIBUTION_COLUMNS
+    assert set(placebo.findings["section"]) == {"placebo"}
+    assert set(placebo.distribution["kind"]) == {"space", "time"}
+    assert not placebo.findings.duplicated(["outcome", "site", "estimator"]).any()
+    assert not placebo.findings["note"].str.contains(FORBIDDEN).any()
+
+
+def test_a_halved_site_stands_outside_what_areas_do(sites, areas):
+    found = compare_placebos(make_incidents(sites, areas), make_cohort()).findings
+    assert pick(found, "placebo_share_as_large")["estimate"] == 0
+    assert pick(found, "placebo_p")["estimate"] < 0.05
+    assert pick(found, "placebo_p")["p_value"] == pick(found, "placebo_p")["estimate"]
+    low, high = (pick(found, f"placebo_{end}")["estimate"] for end in ("low", "high"))
+    assert pick(found, "placebo_observed")["estimate"] < low < 0 < high
+    assert pick(found, "rirr_placebo")["ci_high"] < 1
+    assert pick(found, "placebo_areas")["estimate"] == 60
+
+
+def test_a_placebo_change_is_the_ratio_of_the_two_areas(sites, areas):
+    placebo = compare_placebos(make_incidents(sites, areas), make_cohort())
+    row = placebo.distribution[placebo.distribution["kind"] == "space"].iloc[7]
+    one, other = (areas[int(row[part][1:])] for part in ("area", "comparison"))
+    expected = math.log(one[36:].sum() / one[24:36].sum()) - math.log(
+        other[36:].sum() / other[24:36].sum()
+    )
+    assert row["log_rirr"] == pytest.approx(expected)
+    assert row["percent_change"] == pytest.approx(100 * math.expm1(expected))
+
+
+def test_areas_in_a_site_and_areas_of_another_size_are_left_out(sites, areas):
+    areas[5] *= 4
+    areas[6] = 0
+    areas[7, 30] = math.nan
+    incidents = make_incidents(sites, areas, overlap={3: "north", 4: "south"})
+    placebo = compare_placebos(incidents, make_cohort())
+    used = set(placebo.distribution["area"]) | set(placebo.distribution["comparison"])
+    assert not used & {"E00003", "E00004", "E00005", "E00006", "E00007"}
+    assert pick(placebo.findings, "placebo_areas")["estimate"] == 55
+
+
+def test_an_area_that_fell_to_nothing_counts_as_a_large_change(sites, areas):
+    areas[8, 36:] = 0
+    placebo = compare_placebos(make_incidents(sites, areas), make_cohort())
+    of_eight = placebo.distribution[placebo.distribution["area"] == "E00008"]
+    assert (of_eight["log_rirr"] < -4).all()
+    assert np.isfinite(placebo.distribution["log_rirr"]).all()
+
+
+def test_too_few_areas_are_said_and_give_no_p(sites, areas):
+    found = compare_placebos(make_incidents(sites, areas[:12]), make_cohort()).findings
+    p = pick(found, "placebo_p")
+    assert math.isnan(p["estimate"])
+    assert math.isnan(p["p_value"])
+    assert "Too few areas for p = .05 to be possible: at least 19" in p["note"]
+    assert "group_by" in p["note"]
+    assert math.isnan(pick(found, "rirr_placebo")["ci_low"])
+    assert pick(found, "placebo_areas")["estimate"] == 12
+
+
+def test_no_comparable_area_at_all(sites, areas):
+    found = compare_placebos(make_incidents(sites, areas * 50), make_cohort()).findings
+    assert pick(found, "placebo_areas")["estimate"] == 0
+    for name in ("placebo_p", "placebo_share_as_large", "placebo_low", "placebo_high"):
+        assert math.isnan(pick(found, name)["estimate"])
+        assert pick(found, name)["note"]
+
+
+def test_an_archive_without_areas(sites):
+    found = compare_placebos(make_incidents(sites, np.empty((0, 48))), make_cohort()).findings
+    assert pick(found, "placebo_areas")["estimate"] == 0
+    assert math.isnan(pick(found, "placebo_p")["estimate"])
+
+
+def test_a_site_with_nothing_can_not_be_placed(sites, areas):
+    sites["north"][36:] = 0
+    found = compare_placebos(make_incidents(sites, areas), make_cohort()).findings
+    assert "counts of the pair is 0" in pick(found, "placebo_p")["note"]
+    assert math.isnan(pick(found, "placebo_observed")["estimate"])
+
+
+def test_without_a_control_the_sites_own_change_is_placed(sites, areas):
+    pair = [{"intervention": "north"}]
+    placebo = compare_placebos(make_incidents({"north": sites["north"]}, areas), make_cohort(pair))
+    assert pick(placebo.findings, "placebo_p")["estimate"] == pytest.approx(1 / 61)
+    assert set(placebo.distribution[placebo.distribution["kind"] == "space"]["comparison"]) == {""}
+
+
+def test_windows_moved_back_stay_before_the_start(sites, areas):
+    placebo = compare_placebos(make_incidents(sites, areas), make_cohort())
+    in_time = placebo.distribution[placebo.distribution["kind"] == "time"]
+    assert list(in_time["shift"]) == list(range(-12, -25, -1))
+    north, south = sites["north"], sites["south"]
+    expected = math.log(north[24:36].sum() / north[12:24].sum()) - math.log(
+        south[24:36].sum() / south[12:24].sum()
+    )
+    assert in_time.iloc[0]["log_rirr"] == pytest.approx(expected)
+    assert pick(placebo.findings, "placebo_time_contrasts")["estimate"] == 13
+    assert pick(placebo.findings, "placebo_time_share_as_large")["estimate"] == 0
+    assert "no test" in pick(placebo.findings, "placebo_time_share_as_large")["note"]
+
+
+def test_several_pairs_are_placed_together(sites, areas):
+    rng = np.random.default_rng(3)
+    sites["east"] = np.concatenate([rng.poisson(20, 36), rng.poisson(14, 12)]).astype(float)
+    sites["west"] = rng.poisson(20, 48).astype(float)
+    cohort = make_cohort([PAIR, {"intervention": "east", "control": "west"}])
+    found = compare_placebos(make_incidents(sites, areas), cohort).findings
+    together = pick(found, "placebo_observed", "all")["estimate"]
+    apart = [pick(found, "placebo_observed", site)["estimate"] for site in ("north", "east")]
+    assert math.log1p(together / 100) == pytest.approx(
+        np.mean([math.log1p(change / 100) for change in apart])
+    )
+    assert pick(found, "placebo_p", "all")["estimate"] < 0.01
+    sites["west"][36:] = 0
+    found = compare_placebos(make_incidents(sites, areas), cohort).findings
+    assert "1 of 2 pairs" in pick(found, "placebo_p", "all")["note"]
+
+
+def test_the_distribution_is_thinned_by_the_seed(sites):
+    areas = np.random.default_rng(4).poisson(20, (250, 48)).astype(float)
+    incidents = make_incidents(sites, areas)
+    one, same = (compare_placebos(incidents, make_cohort(seed=7)) for _ in range(2))
+    other = compare_placebos(incidents, make_cohort(seed=8))
+    space = one.distribution[one.distribution["kind"] == "space"]
+    assert len(space) == 20_000
+    pd.testing.assert_frame_equal(one.distribution, same.distribution)
+    assert not one.distribution.equals(other.distribution)
+    pd.testing.assert_frame_equal(one.findings, other.findings)
+
+
+def test_without_periods_there_is_nothing_to_place(sites, areas):
+    placebo = compare_placebos(make_incidents(sites, areas), make_cohort(periods=None))
+    assert len(placebo.findings) == len(placebo.distribution) == 0
+    assert tuple(placebo.distribution.columns) == DISTRIBUTION_COLUMNS
+
+
+def test_input_is_left_as_it_was(sites, areas):
+    incidents = make_incidents(sites, areas)
+    before = incidents.areas.copy(deep=True)
+    compare_placebos(incidents, make_cohort())
+    pd.testing.assert_frame_equal(incidents.areas, before)

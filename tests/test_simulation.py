@@ -1,0 +1,58 @@
+"""A small slice of the simulation, and the committed table's claims."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sbwork.simulation import SIMULATION_COLUMNS, World, simulate_counts
+
+N = 250
+TABLE = Path(__file__).parent / "reference" / "sim_counts.csv"
+
+
+def read_shares(table: pd.DataFrame, column: str = "false_positive") -> dict[str, float]:
+    return dict(zip(table["estimator"], table[column], strict=True))
+
+
+@pytest.fixture(scope="module")
+def drifting() -> pd.DataFrame:
+    return simulate_counts(World(phi=2.0, drift=0.1, n_areas=80), n=N)
+
+
+def test_the_same_seed_gives_the_same_table(drifting):
+    assert tuple(drifting.columns) == SIMULATION_COLUMNS
+    small = World(phi=2.0, n_areas=60)
+    one, same, other = (simulate_counts(small, n=20, seed=seed) for seed in (1, 1, 2))
+    pd.testing.assert_frame_equal(one, same)
+    assert not one.equals(other)
+
+
+def test_over_dispersion_and_drift_break_the_poisson_interval_but_not_the_placebo(drifting):
+    shares = read_shares(drifting)
+    assert shares["rirr_poisson"] > 0.18
+    assert shares["wdd"] > 0.18
+    assert 0.07 < shares["rirr"] < 0.20
+    assert shares["placebo_p"] < 0.05 + 2.5 * math.sqrt(0.05 * 0.95 / N)
+    assert read_shares(drifting, "coverage")["rirr_placebo"] > 0.89
+    assert read_shares(drifting, "power")["placebo_p"] > 0.2
+
+
+def test_pure_poisson_counts_keep_every_interval():
+    shares = read_shares(simulate_counts(World(n_areas=60), n=N))
+    assert all(share < 0.10 for share in shares.values())
+
+
+@pytest.mark.parametrize("n_pairs", [3])
+def test_pooled_pairs(n_pairs):
+    table = simulate_counts(World(phi=2.0, drift=0.1, n_pairs=n_pairs, n_areas=80), n=100)
+    assert list(table["estimator"]) == [
+        "rirr_pooled_fixed",
+        "rirr_pooled_dl",
+        "rirr_pooled",
+        "placebo_p",
+    ]
+    assert read_shares(table)["rirr_pooled"] < 0.12
