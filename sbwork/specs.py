@@ -17,8 +17,9 @@ from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 
 __all__ = ["KeyPath", "Mistake", "MistakesError", "Spec", "load_spec"]
 
-_LARGEST_FILE = 500_000
+_LARGEST_FILE = 200_000
 _DEEPEST = 20
+_MOST_MISTAKES = 500
 _UNPRINTABLE = re.compile(r"[^\t\n -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INDENTED_BY_TAB = re.compile(r" *\t")
 _NULL, _TEXT = "tag:yaml.org,2002:null", "tag:yaml.org,2002:str"
@@ -119,7 +120,8 @@ def load_spec(
         try:
             spec = model.model_validate(data)
         except ValidationError as error:
-            mistakes = [m for detail in error.errors() for m in _explain(detail, model, lines)]
+            details = error.errors(include_url=False)[:_MOST_MISTAKES]
+            mistakes = [m for detail in details for m in _explain(detail, model, lines)]
         else:
             mistakes = list(check(spec)) if check else []
     if mistakes or spec is None:
@@ -190,10 +192,10 @@ def _compose(path: Path) -> yaml.Node | None:
     try:
         return yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
-        opened = error.problem is not None and "end of stream" in error.problem
+        said = f"{error.problem} {error.context}".replace("'<stream end>'", "end of stream")
+        opened = "end of stream" in said
         mark = (error.context_mark if opened else None) or error.problem_mark
         at = f"line {mark.line + 1}" if mark else ""
-        said = f"{error.problem} {error.context}"
         if mark and _INDENTED_BY_TAB.match("".join(text.splitlines()[mark.line : mark.line + 1])):
             said = "tab"
         hint = next(words for pattern, *words in _YAML_HINTS if pattern in said)
