@@ -148,7 +148,7 @@ def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument)
     for scale in scales:
         cells = _summarise_cells(scores, scale, places)
         for site in (*sites, *groups):
-            findings += _describe_site(scale, site, cells, cohort, weighted)
+            findings += _describe_site(scale, site, cells, cohort, weighted, linked is not None)
         for contrast in _list_contrasts(cells, cohort):
             findings += _compare_changes(scale, contrast, cohort, weighted, linked is not None)
         if linked is not None:
@@ -199,6 +199,7 @@ def _describe_site(
     cells: Mapping[tuple[str, str], Cell],
     cohort: Cohort,
     weighted: bool,
+    linked: bool,
 ) -> Iterator[Finding]:
     note = _WEIGHTED if weighted else ""
     for wave in _WAVES:
@@ -220,7 +221,8 @@ def _describe_site(
         estimate_hedges_g(before, after),
     )
     for estimate in compared:
-        told = replace(estimate, note=gap) if gap else _annotate(estimate, note)
+        caveats = f"{note} {_LINKED}".strip() if linked else note
+        told = replace(estimate, note=gap) if gap else _annotate(estimate, caveats)
         yield Finding(_SECTION, scale, site, told, period="change")
 
 
