@@ -296,6 +296,12 @@ class Cohort(Spec):
         return self._folder
 
     @property
+    def compared_sites(self) -> tuple[str, ...]:
+        """The sites of every pair, each intervention site followed by its control."""
+        sites = (site for pair in self.pairs for site in (pair.intervention, pair.control))
+        return tuple(site for site in sites if site)
+
+    @property
     def display_title(self) -> str:
         """The title, or the name where no title is given."""
         return self.title or self.name

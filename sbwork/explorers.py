@@ -121,7 +121,7 @@ class CohortExplorer:
         if self.widget is None:
             evaluation = self._evaluate(self.start)
             outcome = next(iter(list_outcomes(evaluation).values()), "reported")
-            return view_outcome(evaluation, outcome, figures.list_compared_sites(evaluation.cohort))
+            return view_outcome(evaluation, outcome, evaluation.cohort.compared_sites)
         if self.outcome.value is None:
             return View("This cohort has nothing to look at yet.", None)
         return view_outcome(
@@ -151,7 +151,7 @@ class CohortExplorer:
 
     def _fill_choices(self, _: object = None) -> None:
         evaluation = self._evaluate(self.cohort.value)
-        sites = figures.list_compared_sites(evaluation.cohort)
+        sites = evaluation.cohort.compared_sites
         self._filling = True
         try:
             outcomes = list_outcomes(evaluation)

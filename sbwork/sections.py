@@ -303,9 +303,7 @@ def _picture_months(evaluation: Evaluation, outcome: str) -> Picture:
             figures.draw_monthly_counts(ax, counts, cohort, shown, outcome)
             ax.set_title(f"{cohort.title_pair(pair.intervention)}: {cohort.title_outcome(outcome)}")
 
-    told = narrative.describe_monthly_counts(
-        cohort, counts, figures.list_compared_sites(cohort), outcome
-    )
+    told = narrative.describe_monthly_counts(cohort, counts, cohort.compared_sites, outcome)
     return compose_picture(
         cohort,
         f"months-{outcome}",
@@ -383,9 +381,7 @@ def _picture_means(evaluation: Evaluation, scale: str) -> Picture:
         f"means-{scale}",
         draw,
         size=(8.2, 1.5 + 0.45 * len(cohort.sites)),
-        alt=narrative.describe_means(
-            cohort, findings, instrument, scale, figures.list_compared_sites(cohort)
-        ),
+        alt=narrative.describe_means(cohort, findings, instrument, scale, cohort.compared_sites),
         caption=f"{instrument.title_scale(scale)}: mean score with its 95% interval, before (grey "
         "squares) and after (blue circles).",
     )

@@ -1,0 +1,28 @@
+"""Results drawn with matplotlib: every function draws on the axes that it is given."""
+
+from sbwork.figures.counts import draw_changes, draw_monthly_counts, draw_placebos, draw_reported
+from sbwork.figures.scales import (
+    count_shares,
+    draw_differences,
+    draw_likert,
+    draw_means,
+    draw_score_distributions,
+)
+from sbwork.figures.style import AFTER, BEFORE, CONTROL, INTERVENTION, STYLE
+
+__all__ = [
+    "AFTER",
+    "BEFORE",
+    "CONTROL",
+    "INTERVENTION",
+    "STYLE",
+    "count_shares",
+    "draw_changes",
+    "draw_differences",
+    "draw_likert",
+    "draw_means",
+    "draw_monthly_counts",
+    "draw_placebos",
+    "draw_reported",
+    "draw_score_distributions",
+]

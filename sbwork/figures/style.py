@@ -1,0 +1,56 @@
+"""How every figure looks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+
+__all__ = ["AFTER", "BEFORE", "CONTROL", "INK", "INTERVENTION", "RULE", "STYLE"]
+
+INTERVENTION = "#0b3c6f"
+
+
+CONTROL = "#d1730f"
+
+
+BEFORE = "#8a97a6"
+
+
+AFTER = "#0b3c6f"
+
+
+INK = "#1d2733"
+
+
+RULE = "#c9d1da"
+
+
+STYLE: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 10.5,
+    "axes.edgecolor": RULE,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 11.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+    "grid.color": "#e6eaef",
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "sbwork",
+}
+"""How every figure looks; two hues that stay apart in grey and to colour-blind readers."""

@@ -1,0 +1,40 @@
+"""Results laid out as tables for reading; numbers come rounded from `sbwork.formats`."""
+
+from sbwork.tables.counts import (
+    find_pooled,
+    tabulate_changes,
+    tabulate_count_models,
+    tabulate_placebos,
+    tabulate_reported_figures,
+)
+from sbwork.tables.evidence import (
+    tabulate_checklist,
+    tabulate_headings,
+    tabulate_kinds,
+    tabulate_pairs,
+)
+from sbwork.tables.layout import lay_out
+from sbwork.tables.quality import tabulate_checks, tabulate_dropped
+from sbwork.tables.scales import tabulate_differences, tabulate_reliability, tabulate_scales
+from sbwork.tables.stories import tabulate_answers, tabulate_engagement, tabulate_stories
+
+__all__ = [
+    "find_pooled",
+    "lay_out",
+    "tabulate_answers",
+    "tabulate_changes",
+    "tabulate_checklist",
+    "tabulate_checks",
+    "tabulate_count_models",
+    "tabulate_differences",
+    "tabulate_dropped",
+    "tabulate_engagement",
+    "tabulate_headings",
+    "tabulate_kinds",
+    "tabulate_pairs",
+    "tabulate_placebos",
+    "tabulate_reliability",
+    "tabulate_reported_figures",
+    "tabulate_scales",
+    "tabulate_stories",
+]

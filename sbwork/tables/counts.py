@@ -1,0 +1,235 @@
+"""Tables of counts: changes, comparisons with control sites, placebos, reported figures."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sbwork.cohort import Cohort
+from sbwork.formats import (
+    MISSING,
+    format_change,
+    format_count,
+    format_interval,
+    format_number,
+    format_p,
+    format_share,
+)
+from sbwork.results import find_row, select_findings
+from sbwork.tables.layout import describe_interval, describe_value, lay_out
+
+if TYPE_CHECKING:
+    from great_tables import GT
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+
+__all__ = [
+    "find_pooled",
+    "tabulate_changes",
+    "tabulate_count_models",
+    "tabulate_placebos",
+    "tabulate_reported_figures",
+]
+
+_FEWEST_PAIRS = 5
+
+
+_PLACEBO_NOTE = (
+    "Areas: how many of like size, in which nothing was done, stand in for the site or its "
+    "control. Rank p: how often a pair drawn from those areas and the real ones changed at least "
+    "as much (two-sided, by randomisation)."
+)
+
+
+def tabulate_changes(findings: pd.DataFrame, cohort: Cohort) -> GT:
+    """Lay out the Durham table: each area beside its control site, an outcome a row."""
+    spanners: dict[str, list[str]] = {}
+    labels: dict[str, str] = {}
+    sites = [(pair, site) for pair in cohort.pairs for site in (pair.intervention, pair.control)]
+    for pair, site in sites:
+        if site:
+            spanners.setdefault(pair.title or cohort.title_site(pair.intervention), []).append(site)
+            labels[site] = cohort.title_site(site)
+    rows: list[dict[str, str]] = []
+    notes: list[str] = []
+    for outcome in cohort.outcomes:
+        row = {"Change in": cohort.title_outcome(outcome)}
+        for site in labels:
+            row[site] = _describe_change(findings, outcome, site, notes)
+        rows.append(row)
+    notes.append("Each cell: percentage change; counts before and after; 95% interval.")
+    return lay_out(
+        rows,
+        name="changes",
+        title="Each area beside its control site",
+        stub="Change in",
+        spanners={key: value for key, value in spanners.items() if len(value) > 1},
+        labels=labels,
+        notes=notes,
+    )
+
+
+def find_pooled(findings: pd.DataFrame, outcome: str) -> pd.Series[Any] | None:
+    """Find the pooled ratio to be shown: random effects from five pairs on, else all as one.
+
+    With two to four pairs a random-effects interval is too wide to say anything (Bender et al.
+    2018, Research Synthesis Methods 9, 382-392), so the pairs are taken as one, which speaks for
+    these pairs and no others; both stand in the findings.
+    """
+    place = {"section": "counts", "outcome": outcome, "site": "all", "period": "change"}
+    pairs = select_findings(findings, section="counts", outcome=outcome, estimator="rirr")
+    known = pairs[(pairs["period"] == "change") & pairs["estimate"].notna()]
+    if len(known) >= _FEWEST_PAIRS:
+        return find_row(findings, **place, estimator="rirr_pooled")
+    return find_row(findings, **place, estimator="rirr_pooled_fixed")
+
+
+def tabulate_count_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
+    """Lay out the comparison of each pair's counts: raw change, RIRR and WDD, with intervals."""
+    rows: list[dict[str, str]] = []
+    notes: list[str] = []
+    for outcome in cohort.outcomes:
+        find = partial(find_row, findings, section="counts", outcome=outcome, period="change")
+        for pair in cohort.pairs:
+            rirr = find(site=pair.intervention, estimator="rirr")
+            if rirr is None:
+                continue
+            wdd = find(site=pair.intervention, estimator="wdd_corrected")
+            if wdd is None or math.isnan(wdd["estimate"]):
+                wdd = find(site=pair.intervention, estimator="wdd")
+            area, control = (
+                find(site=site or "", estimator="percentage_change")
+                for site in (pair.intervention, pair.control)
+            )
+            notes.append(rirr["note"])
+            rows.append(
+                {
+                    "Outcome": cohort.title_outcome(outcome),
+                    "Pair": cohort.title_pair(pair.intervention),
+                    "Area": describe_value(area, format_change),
+                    "Control": describe_value(control, format_change),
+                    **_describe_ratio(rirr),
+                    "WDD": describe_value(wdd, format_count),
+                    "WDD interval": describe_interval(wdd, digits=0),
+                }
+            )
+        pooled = find_pooled(findings, outcome)
+        if pooled is not None and len(cohort.pairs) > 1:
+            notes.append(pooled["note"])
+            rows.append(
+                {
+                    "Outcome": cohort.title_outcome(outcome),
+                    "Pair": "All pairs together",
+                    "Area": "",
+                    "Control": "",
+                    **_describe_ratio(pooled),
+                    "WDD": "",
+                    "WDD interval": "",
+                }
+            )
+    notes.append(
+        "RIRR: relative incidence rate ratio; 1 means the area changed just as its control site "
+        "did, below 1 that it fell more or rose less. WDD: weighted displacement difference, in "
+        "incidents over the window."
+    )
+    return lay_out(
+        rows,
+        name="count-models",
+        title="Each area against its control site",
+        subtitle="Relative incidence rate ratio beside the raw change",
+        stub="Pair",
+        group="Outcome",
+        spanners={"Raw change": ["Area", "Control"]},
+        notes=notes,
+    )
+
+
+def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
+    """Lay out where each pair stands among comparable areas in which nothing was done."""
+    rows: list[dict[str, str]] = []
+    notes: list[str] = []
+    chosen = select_findings(findings, section="placebo", estimator="placebo_p")
+    for _, row in chosen.iterrows():
+        place = {"section": "placebo", "outcome": row["outcome"], "site": row["site"]}
+        low, high, areas, share = (
+            find_row(findings, **place, estimator=estimator)
+            for estimator in (
+                "placebo_low", "placebo_high", "placebo_areas", "placebo_share_as_large",
+            )
+        )  # fmt: skip
+        notes.append(row["note"] if math.isnan(row["estimate"]) else _PLACEBO_NOTE)
+        rows.append(
+            {
+                "Outcome": cohort.title_outcome(row["outcome"]),
+                "Pair": cohort.title_pair(row["site"]),
+                "Areas": "" if areas is None else format_count(areas["estimate"]),
+                "Middle 95% of them": (
+                    format_interval(low["estimate"], high["estimate"], 0, percent=True)
+                    if low is not None and high is not None
+                    else MISSING
+                ),
+                "Changed as much": "" if share is None else format_share(share["estimate"]),
+                "Rank p": format_p(row["estimate"]),
+            }
+        )
+    return lay_out(
+        rows or [{"Outcome": "", "Pair": MISSING}],
+        name="placebos",
+        title="How often places where nothing happened changed as much",
+        stub="Pair",
+        group="Outcome",
+        notes=notes,
+    )
+
+
+def tabulate_reported_figures(cohort: Cohort) -> GT:
+    """Lay out figures that somebody gave, with who said so and what is not known of them."""
+    rows = [
+        {
+            "Figure": figure.title,
+            "Change": format_change(figure.change_percent),
+            "Counts": MISSING,
+            "Interval": MISSING,
+            "Control site": MISSING,
+            "Who said so": figure.reported_by,
+        }
+        for figure in cohort.reported_figures
+    ]
+    return lay_out(
+        rows,
+        name="reported",
+        title="Figures as reported",
+        stub="Figure",
+        text=["Who said so"],
+        notes=["No counts came with these figures, so no interval can be given: level 1 evidence."],
+    )
+
+
+def _describe_change(findings: pd.DataFrame, outcome: str, site: str, notes: list[str]) -> str:
+    place = {"section": "counts", "outcome": outcome, "site": site}
+    change = find_row(findings, **place, estimator="percentage_change", period="change")
+    if change is None or math.isnan(change["estimate"]):
+        notes.append(change["note"] if change is not None else "")
+        return MISSING
+    counts = [
+        find_row(findings, **place, estimator="count", period=wave) for wave in ("before", "after")
+    ]
+    notes.append(change["note"])
+    return (
+        f"{format_change(change['estimate'])}\n"
+        f"{describe_value(counts[0], format_count)} to {describe_value(counts[1], format_count)}\n"
+        f"({format_interval(change['ci_low'], change['ci_high'], 0, percent=True)})"
+    )
+
+
+def _describe_ratio(row: pd.Series[Any]) -> dict[str, str]:
+    return {
+        "RIRR": format_number(row["estimate"]),
+        "95% interval": describe_interval(row),
+        "p": format_p(row["p_value"]),
+    }
