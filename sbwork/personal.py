@@ -180,11 +180,11 @@ def find_personal_content(values: Sequence[str]) -> str:
     texts = [value.strip()[:_LONGEST_VALUE] for value in values if value.strip()]
     if not texts:
         return ""
-    joined = "\n".join(texts)
+    distinct = list(dict.fromkeys(texts))
+    joined = "\n".join(distinct)
     for kind, pattern in _CONTENT:
         if pattern.search(joined):
             return kind
-    distinct = set(texts)
     if len(texts) < 5 or len(distinct) < 0.8 * len(texts):
         return ""
     for kind, pattern in ((_LOCATION, _COORDINATE), (_ID, _LONG_ID), (_NAME, _PERSON_NAME)):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sbwork.answers import ANSWERED, KINDS, match_answers, parse_number
+from sbwork.answers import ANSWERED, KINDS, fold_answer, match_answers, parse_number
 from sbwork.choices import read_choices
 from sbwork.cohort import Cohort
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
@@ -160,6 +160,8 @@ def _read_piece(source: SurveyFile, instrument: Instrument) -> _Piece:
     if problems:
         raise InputError(problems)
     answers = pd.DataFrame(data)
+    silent = float((kinds != _KIND_CODES[ANSWERED]).all(axis=1).sum())
+    source.quality.append(("finished without answering any item", silent, "kept, as blanks"))
     return _Piece(answers, kinds, _read_stories(source), _read_multiple(source))
 
 
@@ -170,7 +172,7 @@ def _read_item(
     options = instrument.list_options(item)
     codes, found = pd.factorize(table.read_column(column)[source.rows])
     texts = [str(text) for text in found]
-    labels, missing = table.codes.get(column), table.missing.get(column, frozenset())
+    labels, missing = table.codes.get(column, {}), table.missing.get(column, frozenset())
     matches = match_answers(texts, options, labels, missing)
     unknown = [i for i, match in enumerate(matches) if match.kind not in _KIND_CODES]
     places = np.flatnonzero(source.rows)
@@ -195,6 +197,19 @@ def _read_item(
     if recoded:
         note = f"'{item}': the file's codes differ from the instrument's, so its labels decided"
         source.quality.append(("codes read by their labels", float(len(recoded)), note))
+    titles = {option.code: fold_answer(option.label) for option in options if option.label}
+    differ = [
+        text
+        for text, match in zip(texts, matches, strict=True)
+        if match.kind == ANSWERED
+        and not match.recoded
+        and text in labels
+        and titles.get(match.code, "") not in {"", fold_answer(labels[text])}
+    ]
+    if differ:
+        note = f"'{item}': the file and the instrument word these codes differently: "
+        note += list_names([f"{text} = {labels[text]}" for text in differ])
+        source.quality.append(("codes whose labels differ", float(len(differ)), note))
     values = np.array([*(match.code for match in matches), np.nan])[codes]
     kinds = [_KIND_CODES.get(match.kind, _KIND_CODES["blank"]) for match in matches]
     return values, np.array([*kinds, _KIND_CODES["blank"]], dtype=np.int8)[codes]

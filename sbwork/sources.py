@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from sbwork.readers.tables import Mask, Texts
 
 __all__ = ["SurveyFile", "leave_out_duplicates", "name_cell", "open_survey"]
 
+_MOST_UNKNOWN = 5
 _TELLING_ID = 10
 _WAVES = {"before": "before", "after": "after"}
 _REASONS = {
@@ -161,24 +163,29 @@ def _translate(
     kind, names = named
     codes, found = pd.factorize(table.read_column(column))
     labels = table.codes.get(column, {})
-    meant = []
+    meant: list[str] = []
+    unknown: list[tuple[int, str]] = []
     for number, text in enumerate(map(str, found)):
         written = labels.get(text.strip(), text)
-        key = identify(fold_answer(written)) or identify(fold_answer(text)) or ""
-        meant.append(key)
-        if key or not fold_answer(text):
-            continue
-        at = np.flatnonzero((codes == number) & rows)
-        if len(at):
-            problems.append(
-                Problem(
-                    table.file,
-                    name_cell(table, int(at[0]), column),
-                    f"'{quote(mask_text(written))}' is no {kind} of this cohort",
-                    f"Known: {list_names(names) or 'none is given'}",
-                    find_nearest(written, names),
-                )
+        plain = re.sub(r"^(\d+)\.0+$", r"\1", text.strip())
+        meant.append(identify(fold_answer(written)) or identify(fold_answer(plain)) or "")
+        if not meant[-1] and fold_answer(text):
+            at = np.flatnonzero((codes == number) & rows)
+            unknown += [(int(at[0]), written)] if len(at) else []
+    shown = unknown[:_MOST_UNKNOWN]
+    left = len(unknown) - len(shown)
+    for place, written in shown:
+        last = left and (place, written) == shown[-1]
+        others = f", and {left} other texts in this column are none either" if last else ""
+        problems.append(
+            Problem(
+                table.file,
+                name_cell(table, place, column),
+                f"'{quote(mask_text(written))}' is no {kind} of this cohort{others}",
+                f"Known: {list_names(names) or 'none is given'}",
+                find_nearest(written, names),
             )
+        )
     translated: Texts = np.array([*meant, ""], dtype=object)[codes]
     return translated
 

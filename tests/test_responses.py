@@ -307,6 +307,7 @@ def test_a_cohort_without_surveys_gives_frames_without_rows(tmp_path: Path) -> N
         (2, "trust_1", "=HYPERLINK(1)", r"row 4, column 'trust_1': '=HYPERLINK\(1\)' is no answer"),
         (3, "site", "Nort end", r"row 5, column 'site': 'Nort end' is no site .*'North End'"),
         (4, "wave", "posst", r"row 6, column 'wave': 'posst' is no wave .*'post'"),
+        (3, "site", "ann lee", r"row 5, column 'site': 'ann lee' is no site"),
         (0, "w", "-1", r"row 2, column 'w': '-1' is no weight"),
         (0, "w", "", r"row 2, column 'w': '' is no weight"),
         (0, "trust_1", "ann@example.org", r"'\[e-mail removed\]' is no answer"),
@@ -347,3 +348,34 @@ def test_problems_of_every_file_are_told_at_once_and_a_long_list_is_cut(tmp_path
     assert len(files) == 41
     assert "b.csv" in files
     assert files[-1] == "and more"
+
+
+def test_a_column_of_other_things_in_place_of_sites_is_not_listed_at_length(tmp_path: Path) -> None:
+    rows = [[f"person{i}", "1", "1"] for i in range(50)]
+    write(tmp_path / "w.csv", [["who", "trust_1", "trust_2"], *rows])
+    source = {"path": "w.csv", "wave": "before", "site_column": "who"}
+    with pytest.raises(InputError, match="45 other texts in this column") as caught:
+        read_responses(make_cohort(tmp_path, source), INSTRUMENT)
+    assert len(caught.value.problems) == 5
+
+
+def test_codes_that_file_and_instrument_word_differently_are_told_of(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"trust_1": [1.0, 3.0], "trust_2": [1.0, 2.0]})
+    labels = {"trust_1": {1.0: "Totally disagree", 3.0: "Agree"}}
+    pyreadstat.write_sav(frame, str(tmp_path / "w.sav"), variable_value_labels=labels)
+    source = {"path": "w.sav", "wave": "before", "site": "north"}
+    responses = read_responses(make_cohort(tmp_path, source), INSTRUMENT)
+    assert responses.answers["trust_1"].tolist() == [1, 3]
+    line = responses.quality[responses.quality["check"] == "codes whose labels differ"]
+    assert line["note"].tolist() == [
+        "'trust_1': the file and the instrument word these codes differently: "
+        "'1 = Totally disagree'"
+    ]
+
+
+def test_waves_that_a_spreadsheet_wrote_as_decimals_are_known(tmp_path: Path) -> None:
+    write(tmp_path / "w.csv", [["t", "trust_1", "trust_2"], ["1.0", "1", "1"], ["2.0", "", ""]])
+    source = {"path": "w.csv", "wave_column": "t", "waves": {"1": "before", "2": "after"}}
+    responses = read_responses(make_cohort(tmp_path, {**source, "site": "north"}), INSTRUMENT)
+    assert responses.answers["wave"].tolist() == ["before", "after"]
+    assert count(responses, "finished without answering any item") == 1

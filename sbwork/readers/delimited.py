@@ -17,7 +17,7 @@ from sbwork.readers.tables import Grid, refuse_size
 
 __all__ = ["decode_text", "find_separator", "read_delimited"]
 
-_LARGEST_FILE = 250_000_000
+_LARGEST_FILE = 200_000_000
 _SAMPLE_BYTES = 2_000_000
 _SAMPLE_RECORDS = 60
 _SEPARATORS = ",;\t|"
@@ -53,7 +53,7 @@ def read_delimited(path: Path) -> Grid:
     data, note = decode_text(path.read_bytes(), path.name)
     separator, data = find_separator(data, path.name)
     width = _find_width(data, separator, path.name)
-    refuse_size(path.name, data.count(b"\n") if width > 1 else 0, width)
+    refuse_size(path.name, max(data.count(b"\n"), data.count(b"\r")), width)
     try:
         cells = pd.read_csv(
             io.BytesIO(data),

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from sbwork.errors import InputError, Problem
+from sbwork.readers.qualtrics import is_qualtrics, mark_responses
 from sbwork.readers.tables import Grid, RawTable, Texts, build_table, refuse_size
 
 __all__ = ["read_labelled"]
@@ -68,7 +69,8 @@ def read_labelled(path: Path, platform: str) -> RawTable:
             missing[column] = declared
     questions = [str(meta.column_names_to_labels.get(name) or "") for name in names]
     table = build_table(Grid(cells, path.name), platform, 0, names, questions)
-    return replace(table, codes=codes, missing=missing)
+    table = replace(table, codes=codes, missing=missing)
+    return mark_responses(table) if is_qualtrics([names]) else table
 
 
 def _write_column(values: pd.Series[Any]) -> Texts:

@@ -79,7 +79,10 @@ def read_limesurvey(grid: Grid) -> RawTable:
     header = find_header(head)
     pairs = [_split(cell) for cell in head[header]]
     names = [name for name, _ in pairs]
-    aliases = [_list_aliases(name) for name in names]
+    aliases = [
+        (*_list_aliases(name), *([cell] if cell != name else []))
+        for name, cell in zip(names, head[header], strict=True)
+    ]
     labels = [label for _, label in pairs]
     table = build_table(grid, "limesurvey", header + 1, names, labels, aliases)
     system: dict[str, int] = {}

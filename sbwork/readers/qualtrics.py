@@ -11,9 +11,9 @@ import pandas as pd
 
 from sbwork.readers.tables import Grid, Mask, RawTable, Texts, build_table
 
-__all__ = ["is_qualtrics", "read_qualtrics"]
+__all__ = ["is_qualtrics", "mark_responses", "read_qualtrics"]
 
-_IMPORT_ID = re.compile(r"""^\{\s*['"]+ImportId['"]+\s*:\s*['"]+([^'"]*)['"]""")
+_IMPORT_ID = re.compile(r"""^\{\s*['"]+ImportId['"]+\s*:\s*['"]+([^'"]*)['"]""", re.I)
 _SYSTEM = {
     "startdate": "start",
     "enddate": "end",
@@ -105,6 +105,25 @@ def read_qualtrics(grid: Grid) -> RawTable:
     names = [name or label or found for name, label, found in zip(names, labels, ids, strict=True)]
     aliases = [(found,) if found else () for found in ids]
     table = build_table(grid, "qualtrics", first, names, labels, aliases)
+    return mark_responses(table, ids)
+
+
+def mark_responses(table: RawTable, ids: Sequence[str] = ()) -> RawTable:
+    """Mark previews, spam and unfinished answers by the columns that Qualtrics always writes.
+
+    Parameters
+    ----------
+    table : RawTable
+        Answers, also from an SPSS file that Qualtrics wrote.
+    ids : sequence of str
+        The import ids of the columns, if any are known.
+
+    Returns
+    -------
+    RawTable
+        The same answers, with ``left_out`` and ``record`` filled in.
+    """
+    system = _find_system(table.names, ids)
     return replace(table, left_out=_mark_rows(table, system), record=system.get("record"))
 
 
@@ -148,11 +167,12 @@ def _is_header(row: Sequence[str], system: dict[str, int]) -> bool:
 def _mark_rows(table: RawTable, system: dict[str, int]) -> dict[str, Mask]:
     count = len(table.rows)
     repeated = np.zeros(count, dtype=bool)
-    for key in ("record", "start", "finished"):
-        if key in system:
-            name = table.names[system[key]]
-            repeated = np.asarray(table.read_column(system[key]) == name, dtype=bool)
-            break
+    column = next((system[key] for key in ("record", "start", "finished") if key in system), None)
+    if column is not None:
+        headers = {table.names[column].casefold(), table.labels[column].casefold()} - {""}
+        repeated = _mark(
+            table.read_column(column), lambda text: text in headers or _is_import_row([text])
+        )
     preview, spam = np.zeros((2, count), dtype=bool)
     if "status" in system:
         status = table.read_column(system["status"])

@@ -64,3 +64,21 @@ def test_a_file_cut_short_is_refused_in_one_sentence(tmp_path: Path, kept: float
     path.write_bytes(data[: int(len(data) * kept)])
     with pytest.raises(InputError, match=r"^cut\.sav: the file is damaged"):
         read_table(path)
+
+
+def test_an_spss_file_from_qualtrics_has_its_previews_and_unfinished_answers_marked(
+    tmp_path: Path,
+) -> None:
+    frame = pd.DataFrame(
+        {
+            "StartDate": ["2019-04-03"] * 3,
+            "Status": [0.0, 1.0, 0.0],
+            "Finished": [1.0, 1.0, 0.0],
+            "ResponseId": ["R_1", "R_2", "R_3"],
+            "q1": [1.0, 2.0, 3.0],
+        }
+    )
+    pyreadstat.write_sav(frame, str(tmp_path / "w.sav"))
+    table = read_table(tmp_path / "w.sav")
+    assert table.kept.tolist() == [True, False, False]
+    assert table.names[table.record or 0] == "ResponseId"

@@ -43,7 +43,11 @@ def test_code_question_and_subquestion_are_told_apart(tmp_path: Path) -> None:
     table = read_table(write(tmp_path / "wave.csv", [STYLES["codes and texts"], *ANSWERS]))
     assert table.names[3] == "likert1[trust]"
     assert table.labels[3] == "How much? [I trust them]"
-    assert table.aliases[3] == ("likert1_trust", "trust")
+    assert table.aliases[3] == (
+        "likert1_trust",
+        "trust",
+        "likert1[trust]. How much? [I trust them]",
+    )
     assert (table.names[4], table.labels[4]) == ("rating", "Your rating")
 
 
