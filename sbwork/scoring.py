@@ -49,8 +49,12 @@ class _Grouping:
     """The cell of wave and site that each row is in, and the groups made of cells."""
 
     cell_of: NDArray[np.uint16]
-    n_cells: int
+    sizes: IntArray
     groups: tuple[_Group, ...]
+
+    @property
+    def n_cells(self) -> int:
+        return len(self.sizes)
 
     def select(self, group: _Group) -> slice | IntArray:
         if len(group.cells) == self.n_cells:
@@ -60,6 +64,8 @@ class _Grouping:
         return np.flatnonzero(chosen[self.cell_of])
 
     def count(self, marked: BoolArray) -> IntArray:
+        if self.n_cells == 1:
+            return np.array([np.count_nonzero(marked)], dtype=np.intp)
         return np.bincount(self.cell_of[marked], minlength=self.n_cells)
 
 
@@ -234,7 +240,8 @@ def scale_reliability(
     moments = _add_up_products(scores, grouping)
     findings: list[Finding] = []
     for scale, score in scores.items():
-        ends = [grouping.count(marked) for marked in _mark_ends(score)]
+        unscored, *at_ends = (grouping.count(marked) for marked in _mark_ends(score))
+        ends = [grouping.sizes - unscored, *at_ends]
         for group in grouping.groups:
             pooled = sum((moments[scale][cell] for cell in group.cells), _start(score))
             counts = [int(end[list(group.cells)].sum()) for end in ends]
@@ -255,7 +262,8 @@ def _group_rows(answers: pd.DataFrame) -> _Grouping:
     sites, site_of = _code_column(answers, "site")
     waves, wave_of = _code_column(answers, "wave")
     pairs = wave_of * (len(sites) + 1) + site_of
-    met = np.flatnonzero(np.bincount(pairs))
+    sizes = np.bincount(pairs)
+    met = np.flatnonzero(sizes)
     labels = [divmod(int(pair), len(sites) + 1) for pair in met]
     number = np.zeros(int(met.max(initial=0)) + 1, dtype=np.uint16)
     number[met] = np.arange(len(met), dtype=np.uint16)
@@ -272,7 +280,7 @@ def _group_rows(answers: pd.DataFrame) -> _Grouping:
         for site in (None, *range(len(sites)))
         for wave in (None, *range(len(waves)))
     )
-    return _Grouping(number[pairs], len(met), groups)
+    return _Grouping(number[pairs], sizes[met], groups)
 
 
 def _code_column(answers: pd.DataFrame, column: str) -> tuple[list[str], IntArray]:
@@ -336,7 +344,7 @@ def _add_up_products(
         cells = grouping.cell_of[rows]
         present = np.bincount(cells, minlength=grouping.n_cells)
         mixed = np.count_nonzero(present) > 1
-        order = np.argsort(cells, kind="stable")
+        order = np.argsort(cells, kind="stable") if mixed else slice(None)
         ends = np.cumsum(present)
         for scale, score in scores.items():
             block = _centre(score.parts, rows)
@@ -345,7 +353,7 @@ def _add_up_products(
             if not known.all():
                 np.copyto(block, 0.0, where=~known)
                 counts = np.bincount(cells[known], minlength=grouping.n_cells)
-            if mixed:
+            if not isinstance(order, slice):
                 block = block.take(order, axis=1)
             for cell in map(int, np.flatnonzero(counts)):
                 part = block[:, ends[cell] - present[cell] : ends[cell]]
@@ -369,9 +377,9 @@ def _centre(parts: Sequence[Part], rows: slice | IntArray) -> FloatArray:
 
 
 def _mark_ends(score: ScaleScore) -> Iterator[BoolArray]:
-    """Mark who has a score, who is at its lowest and who at its highest possible value."""
-    scored = ~np.isnan(score.points)
-    yield scored
+    """Mark who has no score, who has the lowest and who has the highest possible one."""
+    unscored = np.isnan(score.points)
+    yield unscored
     lows, highs = {part.low for part in score.parts}, {part.high for part in score.parts}
     if len(lows) == len(highs) == 1:
         low, high = lows.pop(), highs.pop()
@@ -380,7 +388,7 @@ def _mark_ends(score: ScaleScore) -> Iterator[BoolArray]:
         yield score.points >= high - slack
     else:
         for top in (False, True):
-            yield scored & _stay_at(score.parts, top)
+            yield ~unscored & _stay_at(score.parts, top)
 
 
 def _stay_at(parts: Sequence[Part], top: bool) -> BoolArray:
