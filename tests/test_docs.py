@@ -1,0 +1,245 @@
+"""The documents say what the code does, and nothing of anyone's machine."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+import typer
+
+from sbwork.cli import app
+from sbwork.cohort import (
+    Cohort,
+    Engagement,
+    Geography,
+    IncidentSource,
+    Outcome,
+    Pair,
+    Period,
+    Periods,
+    PlaceboDesign,
+    ReportedFigure,
+    Site,
+    Story,
+    SurveySource,
+    Weighting,
+)
+from sbwork.instrument import Instrument, Item, Option, Scale
+from sbwork.specs import Spec
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [
+    path
+    for name in ("README.md", "CONTRIBUTING.md", "data/README.md")
+    if (path := ROOT / name).is_file()
+]
+SECTIONS: dict[str, list[type[Spec]]] = {
+    "cohort.yml, key by key": [Cohort],
+    "sites": [Site],
+    "pairs": [Pair],
+    "periods": [Periods, Period],
+    "incidents": [IncidentSource],
+    "outcomes": [Outcome],
+    "geography": [Geography],
+    "placebo": [PlaceboDesign],
+    "surveys": [SurveySource],
+    "weighting": [Weighting],
+    "reported_figures": [ReportedFigure],
+    "stories": [Story],
+    "engagement": [Engagement],
+    "instruments/NAME.yml, key by key": [Instrument, Item, Option, Scale],
+}
+OTHER_WORDS = {"true", "crime_type", "weight", "instruments", "victim_based_crime", "asb", "all"}
+COMMAND = typer.main.get_command(app)
+SUBCOMMANDS: dict[str, Any] = COMMAND.commands  # type: ignore[attr-defined]
+
+INDEX = "|".join(("pypi[.]org/" + "simple", "files[.]python" + "hosted", "index" + "-url"))
+HOMES = "|".join(("home", "Users", "tmp", "work", "root", "mnt"))
+OF_A_MACHINE = re.compile(rf"{INDEX}|(?<![\w.~/:*-])/(?:{HOMES})/\w|\b[A-Za-z]:\\+Users\\")
+
+
+def _read_sections() -> dict[str, str]:
+    text = (ROOT / "data" / "README.md").read_text("utf-8")
+    parts = re.split(r"^##+ (.+)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def _find_words(text: str) -> set[str]:
+    """Return the keys and values in backticks; `key: value` counts as its key."""
+    return {word.split(":")[0] for word in re.findall(r"`([^`]+)`", text)}
+
+
+def _list_values(annotation: Any) -> Iterator[str]:
+    if get_origin(annotation) is Literal:
+        yield from get_args(annotation)
+    else:
+        for argument in get_args(annotation):
+            yield from _list_values(argument)
+
+
+def _list_specs(annotation: Any) -> Iterator[type[Spec]]:
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        yield annotation
+        for field in annotation.model_fields.values():
+            yield from _list_specs(field.annotation)
+    for argument in get_args(annotation):
+        yield from _list_specs(argument)
+
+
+def test_no_part_of_a_specification_is_left_out_of_this_test() -> None:
+    parts = {*_list_specs(Cohort), *_list_specs(Instrument)}
+    assert parts == {model for models in SECTIONS.values() for model in models}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_key_and_every_value_is_documented(section: str) -> None:
+    fields = [field for model in SECTIONS[section] for field in model.model_fields.items()]
+    wanted = {key for key, _ in fields}
+    wanted |= {value for _, field in fields for value in _list_values(field.annotation)}
+    assert wanted - _find_words(_read_sections()[section]) == set()
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_no_key_is_documented_that_does_not_exist(section: str) -> None:
+    models = SECTIONS[section]
+    keys = {key for model in models for key in model.model_fields}
+    rows = re.findall(r"^\| (`.+?) \|", _read_sections()[section], flags=re.MULTILINE)
+    assert {key for row in rows for key in _find_words(row)} - keys == set()
+
+
+def test_no_word_is_quoted_that_is_neither_key_nor_value() -> None:
+    models = {model for group in SECTIONS.values() for model in group}
+    fields = [field for model in models for field in model.model_fields.items()]
+    known = {key for key, _ in fields} | OTHER_WORDS
+    known |= {value for _, field in fields for value in _list_values(field.annotation)}
+    text = "".join(_read_sections()[section] for section in SECTIONS)
+    words = {word for word in _find_words(text) if re.fullmatch(r"[a-z_ -]+", word)}
+    assert words - known == set()
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_defaults_are_those_of_the_code(section: str) -> None:
+    defaults = {
+        key: str(field.default)
+        for model in SECTIONS[section]
+        for key, field in model.model_fields.items()
+    }
+    text = _read_sections()[section]
+    told = [
+        *re.findall(r"`(\w+)`[^`\n]*\n?[^`\n]*\(default `?([\w.-]+?)`?[:,)]", text),
+        *re.findall(r"^\| `(\w+)` \| `([\w.-]+)` \(default\)", text, flags=re.MULTILINE),
+    ]
+    assert [(key, value) for key, value in told if defaults[key] != value] == []
+
+
+def test_some_defaults_are_told() -> None:
+    text = _read_sections()["cohort.yml, key by key"]
+    assert f"default {Cohort.model_fields['smallest_group'].default}" in text
+    assert f"default {Cohort.model_fields['smallest_meaningful_g'].default}" in text
+
+
+def _find_commands() -> list[tuple[str, str]]:
+    found = []
+    for path in DOCUMENTS:
+        text = path.read_text("utf-8")
+        code = re.findall(r"^```.*?\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+        code += re.findall(r"`([^`\n]+)`", text)
+        for line in (line for part in code for line in part.splitlines()):
+            for command in re.split(r"&&|\|(?!\w)|;", line):
+                if re.match(r"(\$ )?sbwork\s", command.strip()):
+                    found.append((path.name, command.strip().removeprefix("$ ")))
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize(("document", "line"), _find_commands())
+def test_a_command_in_the_documents_is_accepted(document: str, line: str) -> None:
+    refused = _explain_refusal(line)
+    assert not refused, f"{document}: {line}: {refused}"
+
+
+def _explain_refusal(line: str) -> str:
+    """Parse a command without running it; NAME, N and the like stand for any value."""
+    _, *words = shlex.split(line, comments=True)
+    if not words or words[0] in {"--help", "-h", "--version"}:
+        return ""
+    name, *arguments = words
+    if name not in SUBCOMMANDS:
+        return f"no such command, only {sorted(SUBCOMMANDS)}"
+    arguments = [
+        "1" if re.fullmatch(r"[A-Z]+", word) and arguments[i - 1].startswith("--") else word
+        for i, word in enumerate(arguments)
+        if word not in {"--help", "-h", "..."}
+    ]
+    try:
+        SUBCOMMANDS[name].make_context(name, arguments)
+    except Exception as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+@pytest.mark.parametrize(
+    "line", ["sbwork reprot", "sbwork report --jbs 2", "sbwork report --jobs x"]
+)
+def test_a_command_that_is_none_would_be_noticed(line: str) -> None:
+    assert _explain_refusal(line)
+
+
+def test_every_command_is_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    if not text:
+        pytest.skip("the README is not written yet")
+    assert [name for name in SUBCOMMANDS if f"sbwork {name}" not in text] == []
+
+
+def test_links_between_the_documents_lead_somewhere() -> None:
+    broken = [
+        (path.name, target)
+        for path in DOCUMENTS
+        for target in re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", path.read_text("utf-8"))
+        if not (path.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def _list_tracked() -> list[Path]:
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("not a clone")
+    listed = subprocess.run([git, "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True)
+    return [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+
+
+def test_no_tracked_file_names_a_package_index_or_a_place_on_a_machine() -> None:
+    found = []
+    for path in _list_tracked():
+        if not path.is_file():
+            continue
+        text = path.read_bytes().decode("utf-8", "ignore")
+        for match in OF_A_MACHINE.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            found.append(f"{path.relative_to(ROOT)}:{line}: {match.group()}")
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "--index" + "-url https://example.org",
+        "https://pypi.org/" + "simple/",
+        'open("/' + 'home/ann/x.csv")',
+        "C:\\" + "Users\\ann",
+    ],
+)
+def test_an_address_or_a_place_would_be_noticed(text: str) -> None:
+    assert OF_A_MACHINE.search(text)
+
+
+def test_reports_and_caches_are_not_tracked() -> None:
+    tracked = {path.relative_to(ROOT).parts[0] for path in _list_tracked()}
+    assert tracked & {"reports", ".sbwork-cache", ".venv", ".hypothesis", "build", "dist"} == set()
