@@ -205,10 +205,11 @@ def _describe_site(
     for wave in _WAVES:
         cell = cells[site, wave]
         gap = _explain_gap(cell, cohort.title_site(site), wave)
+        mean = estimate_mean(cell)
         spread = math.sqrt(cell.variance) if cell.n > 1 else math.nan
         described = (
             Estimate("n", float(cell.n), n=float(cell.n), unit="count"),
-            _annotate(replace(estimate_mean(cell), note=gap), note),
+            _annotate(replace(mean, note=gap or mean.note), note),
             _annotate(Estimate("sd", spread, n=float(cell.n), unit="points", note=gap), note),
         )
         for estimate in described:

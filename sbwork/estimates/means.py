@@ -35,6 +35,7 @@ __all__ = [
 
 _DID = (1.0, -1.0, -1.0, 1.0)
 _TOO_FEW = "Fewer than two people gave a score in one of the groups."
+_TOO_UNEVEN = "The weights are so uneven that hardly one person counts in each group."
 _NO_SPREAD = "Everybody in the groups gave the same score, so chance can not be gauged."
 
 
@@ -103,6 +104,8 @@ def summarise_cell(scores: ArrayLike, weights: ArrayLike | None = None) -> Cell:
     mean = float(np.sum(share * values))
     if n == 1:
         return Cell(1, n_effective, mean, math.nan, math.nan)
+    if values.min() == values.max():
+        return Cell(n, n_effective, float(values[0]), 0.0, 0.0)
     squares = (values - mean) ** 2
     return Cell(
         n,
@@ -134,7 +137,7 @@ def estimate_mean(cell: Cell, level: float = 0.95) -> Estimate:
     2.0
     """
     contrast = estimate_contrast([cell], [1.0], estimator="mean", level=level)
-    note = "Nobody gave a score." if cell.n == 0 else "Only one person gave a score."
+    alone = "Nobody gave a score." if cell.n == 0 else "Only one person gave a score."
     return Estimate(
         "mean",
         cell.mean,
@@ -145,7 +148,7 @@ def estimate_mean(cell: Cell, level: float = 0.95) -> Estimate:
         df=contrast.df,
         n=cell.n,
         unit="points",
-        note=note if cell.n < 2 else "",
+        note=alone if cell.n < 2 else contrast.note,
     )
 
 
@@ -386,6 +389,8 @@ def estimate_standardised_contrast(
     spread, df, factor = _pool(cells, c)
     if spread <= 0:
         return Estimate(estimator, n=_count(cells), unit="sd", note=_NO_SPREAD)
+    if df <= 1:
+        return Estimate(estimator, n=_count(cells), unit="sd", note=_TOO_UNEVEN)
     t = float(c @ np.array([cell.mean for cell in cells])) / (spread * factor)
     scale = _correct_small_samples(df) * factor
     low, high = (invert_noncentral_t(t, df, tail) for tail in ((1 + level) / 2, (1 - level) / 2))
@@ -482,6 +487,4 @@ def _pool(cells: Sequence[Cell], coefficients: NDArray[np.float64]) -> tuple[flo
 
 
 def _correct_small_samples(df: float) -> float:
-    if df <= 1:
-        return math.nan
     return math.exp(math.lgamma(df / 2) - math.log(math.sqrt(df / 2)) - math.lgamma((df - 1) / 2))

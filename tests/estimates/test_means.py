@@ -252,13 +252,23 @@ def test_too_few_people_give_nan_and_say_why(scores):
 
 
 def test_scores_all_alike_have_no_test_and_say_so():
-    flat, higher = summarise_cell([3.0, 3.0, 3.0]), summarise_cell([4.0, 4.0])
+    # 3.1 is not exact in binary: rounding must not pass for spread.
+    flat, higher = (summarise_cell([score] * 6, weigh(6)) for score in (3.1, 4.1))
     welch = estimate_mean_difference(flat, higher)
-    assert welch.estimate == 1.0
+    assert welch.estimate == pytest.approx(1.0)
+    assert estimate_mean(flat).estimate == 3.1
+    assert "same score" in estimate_mean(flat).note
     assert math.isnan(welch.p_value)
     assert "same score" in welch.note
     assert math.isnan(estimate_hedges_g(flat, higher).estimate)
     assert math.isnan(estimate_equivalence(welch, spread=0.0, bound=0.2).estimate)
+
+
+def test_weights_that_leave_one_person_give_no_g_and_say_why():
+    cells = [summarise_cell([1.0, 2.0], [100.0, 0.01]), summarise_cell([3.0, 5.0], [100.0, 0.01])]
+    g = estimate_hedges_g(*cells)
+    assert math.isnan(g.estimate)
+    assert "uneven" in g.note
 
 
 def test_bad_weights_are_refused():
@@ -356,7 +366,7 @@ def test_noncentral_interval_inverts_the_distribution(t, df):
 
     for probability in (0.025, 0.975):
         noncentrality = invert_noncentral_t(t, df, probability)
-        sign = math.copysign(1, t)
+        sign = -1 if t < 0 else 1
         reached = nct.cdf(abs(t), df, sign * noncentrality)
         assert reached == pytest.approx(probability if t >= 0 else 1 - probability, abs=1e-6)
 
