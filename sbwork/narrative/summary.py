@@ -1,42 +1,28 @@
-"""What the results say, in plain sentences; no sentence claims more than the design allows."""
+"""What was found, in one paragraph, and what can't be concluded."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import partial
 
 import pandas as pd
 
-from sbwork.cohort import Cohort, Pair
+from sbwork.cohort import Cohort
 from sbwork.evidence import Evidence
 from sbwork.formats import (
     format_change,
-    format_count,
     format_interval,
     format_list,
     format_months,
     format_number,
     format_p,
-    format_share,
 )
 from sbwork.instrument import Instrument
+from sbwork.narrative.counts import describe_reported
 from sbwork.results import find_row, select_findings
 from sbwork.tables import find_pooled
 
-__all__ = [
-    "describe_answers",
-    "describe_changes",
-    "describe_counts",
-    "describe_differences",
-    "describe_mean_differences",
-    "describe_means",
-    "describe_monthly_counts",
-    "describe_placebo",
-    "describe_reported",
-    "list_limits",
-    "summarise_cohort",
-]
+__all__ = ["list_limits", "summarise_cohort"]
 
 _ALPHA = 0.05
 
@@ -107,146 +93,6 @@ def list_limits(cohort: Cohort, findings: pd.DataFrame, evidence: Evidence) -> l
             "How often places where nothing happened change as much: the files hold no other areas."
         )
     return limits
-
-
-def describe_changes(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
-    """Say how each area changed beside its control site."""
-    parts = [_compare_pair(cohort, findings, outcome, pair) for pair in cohort.pairs]
-    told = "; ".join(part for part in parts if part)
-    return f"{cohort.title_outcome(outcome)}: {told}." if told else ""
-
-
-def describe_counts(
-    cohort: Cohort,
-    findings: pd.DataFrame,
-    outcome: str,
-    sites: Sequence[str],
-    waves: Sequence[str],
-) -> str:
-    """Say each site's count in the chosen periods and, over both, its change."""
-    parts = []
-    for site in sites:
-        place = {"section": "counts", "outcome": outcome, "site": site}
-        counts = {
-            wave: find_row(findings, **place, estimator="count", period=wave) for wave in waves
-        }
-        told = ", ".join(
-            f"{format_count(row['estimate'])} {wave}"
-            for wave, row in counts.items()
-            if row is not None
-        )
-        change = find_row(findings, **place, estimator="percentage_change", period="change")
-        if len(counts) > 1 and change is not None:
-            interval = format_interval(change["ci_low"], change["ci_high"], 0, percent=True)
-            told += f": {format_change(change['estimate'])} (95% interval {interval})"
-        parts.append(f"{cohort.title_site(site)} {told}")
-    return f"{cohort.title_outcome(outcome)}. {'; '.join(parts)}."
-
-
-def describe_mean_differences(
-    cohort: Cohort, findings: pd.DataFrame, scale: str, sites: Sequence[str]
-) -> str:
-    """Say how much each site's mean of a scale changed, with its interval."""
-    parts = []
-    for site in sites:
-        row = find_row(
-            findings, section="scales", outcome=scale, site=site, estimator="mean_difference"
-        )
-        if row is not None:
-            interval = format_interval(row["ci_low"], row["ci_high"])
-            parts.append(
-                f"{cohort.title_site(site)} {format_number(row['estimate'])} "
-                f"(95% interval {interval}; p = {format_p(row['p_value'])})"
-            )
-    return f"Change: {'; '.join(parts)}." if parts else ""
-
-
-def describe_reported(cohort: Cohort) -> str:
-    """Say what figures were reported, and by whom."""
-    figures = format_list(
-        [f"{f.title} {format_change(f.change_percent)}" for f in cohort.reported_figures]
-    )
-    sources = format_list(sorted({figure.reported_by for figure in cohort.reported_figures}))
-    return f"These figures are as reported ({sources}): {figures}."
-
-
-def describe_monthly_counts(
-    cohort: Cohort, counts: pd.DataFrame, sites: Sequence[str], outcome: str
-) -> str:
-    """Say what range the monthly counts of each site lie in."""
-    parts = []
-    for site in sites:
-        chosen = counts[(counts["site"] == site) & (counts["outcome"] == outcome)]["count"]
-        if chosen.notna().any():
-            parts.append(
-                f"{cohort.title_site(site)} between {format_count(chosen.min())} and "
-                f"{format_count(chosen.max())} a month"
-            )
-    return f"Monthly counts of {cohort.title_outcome(outcome).lower()}: {format_list(parts)}."
-
-
-def describe_placebo(cohort: Cohort, findings: pd.DataFrame, outcome: str, site: str) -> str:
-    """Say where one pair stands among comparable places in which nothing was done."""
-    place = {"section": "placebo", "outcome": outcome, "site": site}
-    p = find_row(findings, **place, estimator="placebo_p")
-    low = find_row(findings, **place, estimator="placebo_low")
-    high = find_row(findings, **place, estimator="placebo_high")
-    title = cohort.title_pair(site)
-    if p is None or math.isnan(p["estimate"]) or low is None or high is None:
-        note = f" {p['note']}" if p is not None else ""
-        return f"{title}, {cohort.title_outcome(outcome)}: no placebo rank is available.{note}"
-    middle = format_interval(low["estimate"], high["estimate"], 0, percent=True)
-    return (
-        f"{title}, {cohort.title_outcome(outcome)}: among comparable places where nothing was "
-        f"done, the middle 95% changed by {middle}; rank p = {format_p(p['estimate'])}."
-    )
-
-
-def describe_means(
-    cohort: Cohort,
-    findings: pd.DataFrame,
-    instrument: Instrument,
-    scale: str,
-    sites: Sequence[str],
-    waves: Sequence[str] = ("before", "after"),
-) -> str:
-    """Say each site's mean of a scale in each wave."""
-    parts = []
-    rows = select_findings(findings, section="scales", outcome=scale, estimator="mean")
-    for site in sites:
-        means = {wave: find_row(rows, site=site, period=wave) for wave in waves}
-        told = ", ".join(
-            f"{format_number(row['estimate'])} {wave}"
-            for wave, row in means.items()
-            if row is not None
-        )
-        if told:
-            parts.append(f"{cohort.title_site(site)} {told}")
-    return f"{instrument.title_scale(scale)}: {'; '.join(parts)}."
-
-
-def describe_differences(rows: pd.DataFrame, labels: list[str]) -> str:
-    """Say each estimate with its interval."""
-    parts = [
-        f"{label} {format_number(row['estimate'])} "
-        f"({format_interval(row['ci_low'], row['ci_high'])})"
-        for label, (_, row) in zip(labels, rows.iterrows(), strict=True)
-    ]
-    return "; ".join(parts) + "."
-
-
-def describe_answers(answers: pd.DataFrame, instrument: Instrument, items: Sequence[str]) -> str:
-    """Say what share gave an answer above the middle to each item, and how many answered."""
-    parts = []
-    for item in items:
-        codes = [option.code for option in instrument.list_answers(item)]
-        given = answers[item].dropna()
-        middle = (min(codes) + max(codes)) / 2
-        if len(given):
-            share = format_share(float((given > middle).mean()))
-            text = instrument.items[item].text or item
-            parts.append(f"'{text}' {share} above the middle (n = {format_count(len(given))})")
-    return "; ".join(parts) + "."
 
 
 def _tell_status(cohort: Cohort) -> list[str]:
@@ -395,23 +241,6 @@ def _tell_level(cohort: Cohort, evidence: Evidence) -> list[str]:
             "the work was the reason."
         ]
     return [f"{level}."]
-
-
-def _compare_pair(cohort: Cohort, findings: pd.DataFrame, outcome: str, pair: Pair) -> str:
-    changes = [
-        find_row(
-            findings, section="counts", outcome=outcome, site=site,
-            estimator="percentage_change", period="change",
-        )
-        for site in (pair.intervention, pair.control)
-        if site
-    ]  # fmt: skip
-    if not changes or changes[0] is None:
-        return ""
-    told = f"{cohort.title_site(pair.intervention)} {format_change(changes[0]['estimate'])}"
-    if len(changes) > 1 and changes[1] is not None:
-        told += f" beside {format_change(changes[1]['estimate'])} in its control site"
-    return told
 
 
 def _lower(title: str) -> str:

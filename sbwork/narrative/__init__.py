@@ -1,0 +1,30 @@
+"""What the results say, in plain sentences; no sentence claims more than the design allows."""
+
+from sbwork.narrative.counts import (
+    describe_changes,
+    describe_counts,
+    describe_monthly_counts,
+    describe_placebo,
+    describe_reported,
+)
+from sbwork.narrative.scales import (
+    describe_answers,
+    describe_differences,
+    describe_mean_differences,
+    describe_means,
+)
+from sbwork.narrative.summary import list_limits, summarise_cohort
+
+__all__ = [
+    "describe_answers",
+    "describe_changes",
+    "describe_counts",
+    "describe_differences",
+    "describe_mean_differences",
+    "describe_means",
+    "describe_monthly_counts",
+    "describe_placebo",
+    "describe_reported",
+    "list_limits",
+    "summarise_cohort",
+]

@@ -1,0 +1,118 @@
+"""Counts in plain sentences: changes, months, placebos, reported figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from sbwork.cohort import Cohort, Pair
+from sbwork.formats import (
+    format_change,
+    format_count,
+    format_interval,
+    format_list,
+    format_p,
+)
+from sbwork.results import find_row
+
+__all__ = [
+    "describe_changes",
+    "describe_counts",
+    "describe_monthly_counts",
+    "describe_placebo",
+    "describe_reported",
+]
+
+
+def describe_changes(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
+    """Say how each area changed beside its control site."""
+    parts = [_compare_pair(cohort, findings, outcome, pair) for pair in cohort.pairs]
+    told = "; ".join(part for part in parts if part)
+    return f"{cohort.title_outcome(outcome)}: {told}." if told else ""
+
+
+def describe_counts(
+    cohort: Cohort,
+    findings: pd.DataFrame,
+    outcome: str,
+    sites: Sequence[str],
+    waves: Sequence[str],
+) -> str:
+    """Say each site's count in the chosen periods and, over both, its change."""
+    parts = []
+    for site in sites:
+        place = {"section": "counts", "outcome": outcome, "site": site}
+        counts = {
+            wave: find_row(findings, **place, estimator="count", period=wave) for wave in waves
+        }
+        told = ", ".join(
+            f"{format_count(row['estimate'])} {wave}"
+            for wave, row in counts.items()
+            if row is not None
+        )
+        change = find_row(findings, **place, estimator="percentage_change", period="change")
+        if len(counts) > 1 and change is not None:
+            interval = format_interval(change["ci_low"], change["ci_high"], 0, percent=True)
+            told += f": {format_change(change['estimate'])} (95% interval {interval})"
+        parts.append(f"{cohort.title_site(site)} {told}")
+    return f"{cohort.title_outcome(outcome)}. {'; '.join(parts)}."
+
+
+def describe_reported(cohort: Cohort) -> str:
+    """Say what figures were reported, and by whom."""
+    figures = format_list(
+        [f"{f.title} {format_change(f.change_percent)}" for f in cohort.reported_figures]
+    )
+    sources = format_list(sorted({figure.reported_by for figure in cohort.reported_figures}))
+    return f"These figures are as reported ({sources}): {figures}."
+
+
+def describe_monthly_counts(
+    cohort: Cohort, counts: pd.DataFrame, sites: Sequence[str], outcome: str
+) -> str:
+    """Say what range the monthly counts of each site lie in."""
+    parts = []
+    for site in sites:
+        chosen = counts[(counts["site"] == site) & (counts["outcome"] == outcome)]["count"]
+        if chosen.notna().any():
+            parts.append(
+                f"{cohort.title_site(site)} between {format_count(chosen.min())} and "
+                f"{format_count(chosen.max())} a month"
+            )
+    return f"Monthly counts of {cohort.title_outcome(outcome).lower()}: {format_list(parts)}."
+
+
+def describe_placebo(cohort: Cohort, findings: pd.DataFrame, outcome: str, site: str) -> str:
+    """Say where one pair stands among comparable places in which nothing was done."""
+    place = {"section": "placebo", "outcome": outcome, "site": site}
+    p = find_row(findings, **place, estimator="placebo_p")
+    low = find_row(findings, **place, estimator="placebo_low")
+    high = find_row(findings, **place, estimator="placebo_high")
+    title = cohort.title_pair(site)
+    if p is None or math.isnan(p["estimate"]) or low is None or high is None:
+        note = f" {p['note']}" if p is not None else ""
+        return f"{title}, {cohort.title_outcome(outcome)}: no placebo rank is available.{note}"
+    middle = format_interval(low["estimate"], high["estimate"], 0, percent=True)
+    return (
+        f"{title}, {cohort.title_outcome(outcome)}: among comparable places where nothing was "
+        f"done, the middle 95% changed by {middle}; rank p = {format_p(p['estimate'])}."
+    )
+
+
+def _compare_pair(cohort: Cohort, findings: pd.DataFrame, outcome: str, pair: Pair) -> str:
+    changes = [
+        find_row(
+            findings, section="counts", outcome=outcome, site=site,
+            estimator="percentage_change", period="change",
+        )
+        for site in (pair.intervention, pair.control)
+        if site
+    ]  # fmt: skip
+    if not changes or changes[0] is None:
+        return ""
+    told = f"{cohort.title_site(pair.intervention)} {format_change(changes[0]['estimate'])}"
+    if len(changes) > 1 and changes[1] is not None:
+        told += f" beside {format_change(changes[1]['estimate'])} in its control site"
+    return told

@@ -1,0 +1,90 @@
+"""Residents' scales in plain sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from sbwork.cohort import Cohort
+from sbwork.formats import (
+    format_count,
+    format_interval,
+    format_number,
+    format_p,
+    format_share,
+)
+from sbwork.instrument import Instrument
+from sbwork.results import find_row, select_findings
+
+__all__ = [
+    "describe_answers",
+    "describe_differences",
+    "describe_mean_differences",
+    "describe_means",
+]
+
+
+def describe_mean_differences(
+    cohort: Cohort, findings: pd.DataFrame, scale: str, sites: Sequence[str]
+) -> str:
+    """Say how much each site's mean of a scale changed, with its interval."""
+    parts = []
+    for site in sites:
+        row = find_row(
+            findings, section="scales", outcome=scale, site=site, estimator="mean_difference"
+        )
+        if row is not None:
+            interval = format_interval(row["ci_low"], row["ci_high"])
+            parts.append(
+                f"{cohort.title_site(site)} {format_number(row['estimate'])} "
+                f"(95% interval {interval}; p = {format_p(row['p_value'])})"
+            )
+    return f"Change: {'; '.join(parts)}." if parts else ""
+
+
+def describe_means(
+    cohort: Cohort,
+    findings: pd.DataFrame,
+    instrument: Instrument,
+    scale: str,
+    sites: Sequence[str],
+    waves: Sequence[str] = ("before", "after"),
+) -> str:
+    """Say each site's mean of a scale in each wave."""
+    parts = []
+    rows = select_findings(findings, section="scales", outcome=scale, estimator="mean")
+    for site in sites:
+        means = {wave: find_row(rows, site=site, period=wave) for wave in waves}
+        told = ", ".join(
+            f"{format_number(row['estimate'])} {wave}"
+            for wave, row in means.items()
+            if row is not None
+        )
+        if told:
+            parts.append(f"{cohort.title_site(site)} {told}")
+    return f"{instrument.title_scale(scale)}: {'; '.join(parts)}."
+
+
+def describe_differences(rows: pd.DataFrame, labels: list[str]) -> str:
+    """Say each estimate with its interval."""
+    parts = [
+        f"{label} {format_number(row['estimate'])} "
+        f"({format_interval(row['ci_low'], row['ci_high'])})"
+        for label, (_, row) in zip(labels, rows.iterrows(), strict=True)
+    ]
+    return "; ".join(parts) + "."
+
+
+def describe_answers(answers: pd.DataFrame, instrument: Instrument, items: Sequence[str]) -> str:
+    """Say what share gave an answer above the middle to each item, and how many answered."""
+    parts = []
+    for item in items:
+        codes = [option.code for option in instrument.list_answers(item)]
+        given = answers[item].dropna()
+        middle = (min(codes) + max(codes)) / 2
+        if len(given):
+            share = format_share(float((given > middle).mean()))
+            text = instrument.items[item].text or item
+            parts.append(f"'{text}' {share} above the middle (n = {format_count(len(given))})")
+    return "; ".join(parts) + "."

@@ -1,0 +1,64 @@
+"""The section on how each number was made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sbwork import tables
+from sbwork.checklists import trend_checklist
+from sbwork.evaluation import Evaluation
+from sbwork.sections.blocks import Bullets, Section
+
+__all__ = ["present_methods"]
+
+
+def present_methods(evaluation: Evaluation) -> Section:
+    """Say how each number was made, and attach the TREND checklist."""
+    cohort = evaluation.cohort
+    blocks: list[Any] = [Bullets(tuple(_list_methods(evaluation)))]
+    blocks.append(tables.tabulate_checklist(trend_checklist(cohort, evaluation.findings)))
+    sources = (*cohort.attribution, *cohort.references)
+    if sources:
+        blocks += ["Sources and references:", Bullets(tuple(sources))]
+    blocks.append(
+        "Every number above stands unrounded in results.csv and results.json beside this page; "
+        "manifest.json holds the fingerprints of the files that were read, the versions of the "
+        f"software and the seed ({cohort.seed})."
+    )
+    return Section(blocks)
+
+
+def _list_methods(evaluation: Evaluation) -> Iterator[str]:
+    if evaluation.incidents is not None:
+        yield (
+            "Percentage change: 100 (after / before − 1). Relative incidence rate ratio: the "
+            "area's after/before ratio divided by its control site's (Wilson 2022), with a "
+            "variance corrected for over-dispersion and a t reference. Weighted displacement "
+            "difference: Wheeler and Ratcliffe (2018)."
+        )
+        yield (
+            "Placebo distribution: the same comparison for comparable areas in which nothing was "
+            "done; the p value is the pair's rank among them."
+        )
+    if evaluation.responses is not None:
+        yield (
+            "Scale scores: the mean of the answered items, reversed where the key says so, when at "
+            "least half are answered; 'don't know' counts as no answer. Welch's t and Hedges' g "
+            "with its noncentral-t interval describe each site. The difference in differences is "
+            "estimated by weighted least squares with HC2 standard errors; p is adjusted by Holm's "
+            "method over the scales declared confirmatory, by Benjamini and Hochberg's over the "
+            "rest."
+        )
+        yield (
+            "Reliability: Cronbach's alpha with Feldt's interval; omega total from a one-factor "
+            "maximum-likelihood model with a bootstrap interval."
+        )
+        yield (
+            f"Groups of fewer than {evaluation.cohort.smallest_group} people are hidden, and so is "
+            "any figure that would give them back."
+        )
+    yield (
+        "Level of evidence: the Maryland Scientific Methods Scale. Below level 3 the report says "
+        "that things changed alongside the work, and no more."
+    )

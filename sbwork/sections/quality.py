@@ -1,0 +1,35 @@
+"""The section on what was read and what was left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from sbwork import tables
+from sbwork.evaluation import Evaluation
+from sbwork.sections.blocks import Section
+
+__all__ = ["present_quality"]
+
+
+def present_quality(evaluation: Evaluation) -> Section:
+    """Show what was read, what was left out, and why."""
+    blocks: list[Any] = []
+    if evaluation.incidents is not None:
+        if evaluation.incidents.missing_months:
+            missing = ", ".join(evaluation.incidents.missing_months)
+            blocks.append(f"Months that no file covers (missing, not zero): {missing}.")
+        quality = _drop_idle_checks(evaluation.incidents.quality)
+        blocks.append(tables.tabulate_checks(quality, "incident-quality", "Incident files"))
+    if evaluation.responses is not None:
+        quality = _drop_idle_checks(evaluation.responses.quality)
+        blocks.append(tables.tabulate_checks(quality, "survey-quality", "Survey files"))
+        blocks.append(tables.tabulate_dropped(evaluation.responses.dropped))
+    return Section(blocks or ["No file was read: everything in this report was told by people."])
+
+
+def _drop_idle_checks(quality: pd.DataFrame) -> pd.DataFrame:
+    """Leave out checks that found nothing to leave out."""
+    idle = quality["check"].str.startswith("left out") & (quality["count"] == 0)
+    return quality[~idle]

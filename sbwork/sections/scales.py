@@ -1,0 +1,134 @@
+"""Sections on residents' scales: what they answered, and how well it is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from sbwork import figures, narrative, tables
+from sbwork.evaluation import Evaluation
+from sbwork.pictures import Picture, compose_picture
+from sbwork.results import select_findings
+from sbwork.sections.blocks import Section
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["present_reliability", "present_scales"]
+
+
+def present_scales(evaluation: Evaluation) -> Section:
+    """Show residents' scales by site and wave, and the difference in differences."""
+    cohort, findings, instrument = evaluation.cohort, evaluation.findings, evaluation.instrument
+    if instrument is None or evaluation.scores is None or evaluation.responses is None:
+        return Section(["No survey was given, so nothing can be said of what residents think."])
+    blocks: list[Any] = []
+    if instrument.illustrative:
+        blocks.append(
+            "The questions are illustrative: this project wrote them to try the method, and they "
+            "are not the published scale."
+        )
+    blocks.append(tables.tabulate_scales(findings, cohort, instrument))
+    blocks += [
+        _picture_means(evaluation, scale)
+        for scale in instrument.scales
+        if len(select_findings(findings, section="scales", outcome=scale, estimator="mean"))
+    ]
+    blocks.append(
+        "A rise in one place that is not seen in another is not yet a difference between them: "
+        "that has to be estimated itself, as the difference in differences."
+    )
+    blocks.append(tables.tabulate_differences(findings, cohort, instrument))
+    blocks += list(_picture_differences(evaluation))
+    blocks += list(_picture_likert(evaluation))
+    return Section(blocks)
+
+
+def present_reliability(evaluation: Evaluation) -> Section:
+    """Show how reliably the scales measure."""
+    if evaluation.instrument is None or evaluation.responses is None:
+        return Section(["No survey was given, so there is no scale whose reliability to report."])
+    return Section(
+        [
+            "A scale is worth comparing only if its questions hang together. Alpha and omega run "
+            "from 0 to 1; .70 is a usual minimum for comparing groups.",
+            tables.tabulate_reliability(evaluation.findings, evaluation.instrument),
+        ]
+    )
+
+
+def _picture_means(evaluation: Evaluation, scale: str) -> Picture:
+    cohort, findings, instrument = evaluation.cohort, evaluation.findings, evaluation.instrument
+    assert instrument is not None  # noqa: S101
+    low, high = instrument.find_range(instrument.list_scale_items(scale)[0])
+
+    def draw(figure: Figure) -> None:
+        ax = figure.subplots()
+        figures.draw_means(ax, findings, cohort, scale)
+        ax.set_xlabel(f"Mean score, on a scale from {low:g} to {high:g}")
+        ax.set_title(instrument.title_scale(scale))
+        figure.legend(loc="outside lower right", ncols=2, fontsize=9)
+
+    return compose_picture(
+        cohort,
+        f"means-{scale}",
+        draw,
+        size=(8.2, 1.5 + 0.45 * len(cohort.sites)),
+        alt=narrative.describe_means(cohort, findings, instrument, scale, cohort.compared_sites),
+        caption=f"{instrument.title_scale(scale)}: mean score with its 95% interval, before (grey "
+        "squares) and after (blue circles).",
+    )
+
+
+def _picture_differences(evaluation: Evaluation) -> Iterator[Picture]:
+    cohort, findings, instrument = evaluation.cohort, evaluation.findings, evaluation.instrument
+    rows = select_findings(findings, section="scales", estimator="did_hedges_g", site="all")
+    if rows["estimate"].notna().any() and instrument is not None:
+        labels = [instrument.title_scale(scale) for scale in rows["outcome"]]
+
+        def draw(figure: Figure) -> None:
+            ax = figure.subplots()
+            figures.draw_differences(ax, rows, labels, cohort.smallest_meaningful_g)
+            ax.set_xlabel("Difference in differences, in standard deviations")
+
+        yield compose_picture(
+            cohort,
+            "differences",
+            draw,
+            size=(8.2, 1.3 + 0.45 * len(rows)),
+            alt=narrative.describe_differences(rows, labels),
+            caption="All pairs together: how much more the areas rose than their control sites, "
+            "with the 95% interval. The shaded band holds differences set beforehand as too small "
+            "to matter.",
+        )
+
+
+def _picture_likert(evaluation: Evaluation) -> Iterator[Picture]:
+    cohort, instrument, responses = evaluation.cohort, evaluation.instrument, evaluation.responses
+    if instrument is None or responses is None:
+        return
+    sites = {pair.intervention for pair in cohort.pairs}
+    chosen = responses.answers[
+        (responses.answers["wave"] == "after") & responses.answers["site"].isin(sites)
+    ]
+    if len(chosen) < cohort.smallest_group:
+        return
+    for scale, spec in instrument.scales.items():
+        items = spec.items
+        if not items or len({instrument.list_answers(item) for item in items}) > 1:
+            continue
+
+        def draw(figure: Figure, items: tuple[str, ...] = items) -> None:
+            figures.draw_likert(figure.subplots(), chosen, instrument, items)
+            figure.legend(loc="outside lower center", ncols=5, fontsize=8.5)
+
+        yield compose_picture(
+            cohort,
+            f"answers-{scale}",
+            draw,
+            size=(8.8, 1.5 + 0.62 * len(items)),
+            alt=narrative.describe_answers(chosen, instrument, items),
+            caption=f"{instrument.title_scale(scale)}, intervention areas, after: answers in per "
+            "cent of those who gave one. Half of the middle answer lies on each side of the line; "
+            "'don't know' and blanks are counted under data quality.",
+        )

@@ -1,0 +1,22 @@
+"""How the report opens, and what it can't show."""
+
+from __future__ import annotations
+
+from sbwork import narrative
+from sbwork.evaluation import Evaluation
+from sbwork.sections.blocks import Bullets, Section
+
+__all__ = ["present_limits", "present_summary"]
+
+
+def present_summary(evaluation: Evaluation) -> Section:
+    """Open the report: one paragraph in plain English."""
+    return Section([narrative.summarise_cohort(
+        evaluation.cohort, evaluation.findings, evaluation.evidence, evaluation.instrument
+    )])  # fmt: skip
+
+
+def present_limits(evaluation: Evaluation) -> Section:
+    """List what these results can't show."""
+    points = narrative.list_limits(evaluation.cohort, evaluation.findings, evaluation.evidence)
+    return Section(["These results can not show:", Bullets(tuple(points))])
