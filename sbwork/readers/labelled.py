@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sbwork.errors import InputError, Problem
 from sbwork.readers.qualtrics import is_qualtrics, mark_responses
-from sbwork.readers.tables import Grid, RawTable, Texts, build_table, refuse_size
+from sbwork.readers.tables import MOST_COLUMNS, Grid, RawTable, build_table, refuse_size
 
 __all__ = ["read_labelled"]
+
+_MOST_CELLS = 20_000_000
+_LEAST_SECONDS = 9.0
+_SECONDS_PER_MEGABYTE = 0.5
 
 
 def read_labelled(path: Path, platform: str) -> RawTable:
@@ -36,77 +43,58 @@ def read_labelled(path: Path, platform: str) -> RawTable:
     InputError
         The file is damaged, too large or without answers.
     """
-    import pyreadstat
-
-    read = pyreadstat.read_sav if platform == "spss" else pyreadstat.read_dta
-    try:
-        _, outline = read(str(path), metadataonly=True)
-        refuse_size(path.name, max(outline.number_rows or 0, 0), outline.number_columns or 0)
-        frame, meta = read(str(path), user_missing=True, disable_datetime_conversion=True)
-    except InputError:
-        raise
-    except Exception:
-        found = "the file is damaged and can't be read"
-        raise InputError(Problem(path.name, "", found, "Save it again, or as CSV")) from None
-    names = [str(name) for name in frame.columns]
-    if not names or frame.empty:
+    told, numbers = _run_reader(path, platform)
+    if not told.get("names") or not told["rows"]:
         raise InputError(Problem(path.name, "", "the file holds no answers"))
+    names: list[str] = told["names"]
     cells = pd.DataFrame(
-        {i: _write_column(frame.iloc[:, i]) for i in range(len(names))}, index=range(len(frame))
+        {
+            column: np.array([*texts, ""], dtype=object)[numbers[column]]
+            for column, texts in enumerate(told["texts"])
+        }
     )
-    codes: dict[int, Mapping[str, str]] = {}
-    missing: dict[int, frozenset[str]] = {}
-    for column, name in enumerate(names):
-        labels = meta.variable_value_labels.get(name)
-        if labels:
-            codes[column] = {_write_code(code): str(label) for code, label in labels.items()}
-        declared = _list_missing(
-            cells[column].to_numpy(dtype=object),
-            (meta.missing_ranges or {}).get(name, []),
-            (meta.missing_user_values or {}).get(name, []),
-        )
-        if declared:
-            missing[column] = declared
-    questions = [str(meta.column_names_to_labels.get(name) or "") for name in names]
-    table = build_table(Grid(cells, path.name), platform, 0, names, questions)
-    table = replace(table, codes=codes, missing=missing)
+    table = build_table(Grid(cells, path.name), platform, 0, names, told["questions"])
+    table = replace(
+        table,
+        codes={i: labels for i, labels in enumerate(told["labels"]) if labels},
+        missing={i: frozenset(codes) for i, codes in enumerate(told["missing"]) if codes},
+    )
     return mark_responses(table) if is_qualtrics([names]) else table
 
 
-def _write_column(values: pd.Series[Any]) -> Texts:
-    numbers, found = pd.factorize(values.to_numpy(dtype=object))
-    texts: Texts = pd.Series(
-        [*(_write_code(value) for value in found), ""], dtype=object
-    ).to_numpy()
-    written: Texts = texts[numbers]
-    return written
-
-
-def _write_code(code: object) -> str:
-    if isinstance(code, float) and code.is_integer() and abs(code) < 1e15:
-        return str(int(code))
-    return str(code).strip()
-
-
-def _list_missing(
-    texts: Texts, ranges: Sequence[Mapping[str, Any]], letters: Sequence[object]
-) -> frozenset[str]:
-    declared = {_write_code(letter) for letter in letters}
-    if ranges:
-        declared |= {text for text in pd.unique(texts) if text and _lies_within(text, ranges)}
-    return frozenset(declared)
-
-
-def _lies_within(text: str, ranges: Sequence[Mapping[str, Any]]) -> bool:
-    for span in ranges:
-        low, high = span["lo"], span["hi"]
-        if isinstance(low, str):
-            if low.strip() == text:
-                return True
-            continue
-        try:
-            if float(low) <= float(text) <= float(high):
-                return True
-        except ValueError:
-            continue
-    return False
+def _run_reader(
+    path: Path, platform: str
+) -> tuple[dict[str, Any], np.ndarray[Any, np.dtype[np.int32]]]:
+    """Read the file in a process of its own, which a damaged file may crash."""
+    program = Path(__file__).with_name("readstat_process.py")
+    limits = [str(MOST_COLUMNS), str(_MOST_CELLS)]
+    damaged = Problem(
+        path.name, "", "the file is damaged and can't be read", "Save it again, or as CSV"
+    )
+    try:
+        run = subprocess.run(  # noqa: S603
+            [sys.executable, "-I", str(program), str(path.resolve()), platform, *limits],
+            capture_output=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=_LEAST_SECONDS + _SECONDS_PER_MEGABYTE * path.stat().st_size / 1e6,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        if run.returncode:
+            raise InputError(damaged)
+        header, _, data = run.stdout.partition(b"\n")
+        told: dict[str, Any] = json.loads(header)
+        if "names" not in told:
+            refuse_size(path.name, told["rows"], told["columns"])
+            found = f"there are {told['rows']:,} rows by {told['columns']:,} columns"
+            raise InputError(Problem(path.name, "", found, f"At most {_MOST_CELLS:,} cells"))
+        numbers = np.frombuffer(data, dtype=np.int32).reshape(len(told["names"]), -1)
+    except subprocess.TimeoutExpired as error:
+        found = f"reading was given up after {error.timeout:.0f} seconds"
+        hint = "The file may be damaged, or the computer busy: try again, or save it as CSV"
+        raise InputError(Problem(path.name, "", found, hint)) from None
+    except InputError:
+        raise
+    except ValueError:
+        raise InputError(damaged) from None
+    return told, numbers

@@ -30,6 +30,7 @@ from sbwork.responses import Responses, read_responses
 ROWS = 24
 ITEMS = [f"trust_{number}" for number in range(1, 7)]
 LABELS = ["Strongly disagree", "Disagree", "Neither", "Agree", "Strongly agree"]
+SHARES = [0.2, 0.2, 0.15, 0.12, 0.12, 0.15, 0.04, 0.02]
 MOST_SECONDS = 10.0
 MOST_MEGABYTES = 1000.0
 
@@ -362,7 +363,7 @@ def generate_cases(count: int, seed: int) -> Iterator[tuple[Export, Mutation, by
     rng = np.random.default_rng(seed)
     exports = build_exports()
     for number in range(count):
-        export = exports[int(rng.integers(len(exports)))]
+        export = exports[int(rng.choice(len(exports), p=SHARES))]
         texts = export.file.endswith(".csv")
         allowed = [m for m in MUTATIONS if texts or m.binary]
         mutation = allowed[int(rng.integers(len(allowed)))]
@@ -438,6 +439,8 @@ def main() -> int:
         for number, (export, mutation, data) in enumerate(generate_cases(count, seed)):
             began = time.perf_counter()
             wrong = judge(export, mutation, data, Path(folder))
+            if number % 1_000 == 999:
+                print(f"{number + 1:,} cases, {len(failures)} wrong", flush=True)
             slowest = max(slowest, time.perf_counter() - began)
             outcomes["wrong" if wrong else "right"] += 1
             if wrong:

@@ -82,3 +82,27 @@ def test_an_spss_file_from_qualtrics_has_its_previews_and_unfinished_answers_mar
     table = read_table(tmp_path / "w.sav")
     assert table.kept.tolist() == [True, False, False]
     assert table.names[table.record or 0] == "ResponseId"
+
+
+def test_a_file_too_wide_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    frame = pd.DataFrame([[1.0] * 10_001], columns=[f"v{i}" for i in range(10_001)])
+    pyreadstat.write_sav(frame, str(tmp_path / "w.sav"))
+    with pytest.raises(InputError, match="10,001 columns or more"):
+        read_table(tmp_path / "w.sav")
+
+
+def test_a_reader_that_crashes_or_hangs_leaves_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_spss(tmp_path / "w.sav")
+    monkeypatch.setattr("sbwork.readers.labelled._LEAST_SECONDS", 0.001)
+    monkeypatch.setattr("sbwork.readers.labelled._SECONDS_PER_MEGABYTE", 0.0)
+    with pytest.raises(InputError, match="given up after 0 seconds"):
+        read_table(path)
+    crash = tmp_path / "crash"
+    crash.write_text("#!/bin/sh\nkill -SEGV $$\n", encoding="utf-8")
+    crash.chmod(0o755)
+    monkeypatch.setattr("sbwork.readers.labelled._LEAST_SECONDS", 9.0)
+    monkeypatch.setattr("sys.executable", str(crash))
+    with pytest.raises(InputError, match="damaged"):
+        read_table(path)

@@ -1,0 +1,118 @@
+"""A program of its own that reads one SPSS or Stata file, so that a broken file ends only it.
+
+ReadStat, the C library behind pyreadstat, can crash on damaged files, and a crash in the same
+process would take the user's session along. Started by `labelled`; imports nothing of sbwork.
+The answer goes to standard output: one line of JSON, then the cells, as numbers of distinct
+texts (int32, column by column).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Read the file named and write its cells and labels to standard output.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        The path, ``"spss"`` or ``"stata"``, the most columns and the most cells to read.
+
+    Returns
+    -------
+    int
+        0 when the file was read, also when it is too large to be read whole.
+    """
+    import pyreadstat
+
+    path, platform, most_columns, most_cells = arguments
+    read = pyreadstat.read_sav if platform == "spss" else pyreadstat.read_dta
+    _, outline = read(path, metadataonly=True, output_format="dict")
+    rows, columns = max(outline.number_rows or 0, 0), outline.number_columns or 0
+    if columns > int(most_columns) or rows * columns > int(most_cells):
+        _write({"rows": rows, "columns": columns}, [])
+        return 0
+    data, meta = read(
+        path, user_missing=True, disable_datetime_conversion=True, output_format="dict"
+    )
+    names = list(data)
+    numbers, texts = zip(*(_number(data.pop(name)) for name in names), strict=True)
+    ranges, letters = meta.missing_ranges or {}, meta.missing_user_values or {}
+    labels = meta.variable_value_labels or {}
+    questions = meta.column_names_to_labels or {}
+    _write(
+        {
+            "rows": len(numbers[0]),
+            "names": names,
+            "questions": [str(questions.get(name) or "") for name in names],
+            "texts": texts,
+            "labels": [
+                {_write_code(code): str(label) for code, label in labels.get(name, {}).items()}
+                for name in names
+            ],
+            "missing": [
+                _list_missing(found, ranges.get(name, []), letters.get(name, []))
+                for name, found in zip(names, texts, strict=True)
+            ],
+        },
+        numbers,
+    )
+    return 0
+
+
+def _write(told: Mapping[str, Any], numbers: Sequence[array[int]]) -> None:
+    out = sys.stdout.buffer
+    out.write(json.dumps(told).encode() + b"\n")
+    for column in numbers:
+        out.write(column.tobytes())
+    out.flush()
+
+
+def _number(values: Sequence[object]) -> tuple[array[int], list[str]]:
+    """Give each distinct text of a column a number, in order of first appearance."""
+    index: dict[object, int] = {}
+    first = array("i", (index.setdefault(value, len(index)) for value in values))
+    written = [_write_code(value) for value in index]
+    known: dict[str, int] = {}
+    merged = [known.setdefault(text, len(known)) for text in written]
+    if len(known) < len(written):
+        first = array("i", (merged[number] for number in first))
+    return first, list(known)
+
+
+def _write_code(code: object) -> str:
+    if code is None or code != code:
+        return ""
+    if isinstance(code, float) and code.is_integer() and abs(code) < 1e15:
+        return str(int(code))
+    return str(code).strip()
+
+
+def _list_missing(
+    texts: Sequence[str], ranges: Sequence[Mapping[str, Any]], letters: Sequence[object]
+) -> list[str]:
+    declared = {_write_code(letter) for letter in letters}
+    declared |= {text for text in texts if text and _lies_within(text, ranges)}
+    return sorted(declared)
+
+
+def _lies_within(text: str, ranges: Sequence[Mapping[str, Any]]) -> bool:
+    for span in ranges:
+        low, high = span["lo"], span["hi"]
+        try:
+            if low == text or float(low) <= float(text) <= float(high):
+                return True
+        except ValueError:
+            continue
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
