@@ -40,6 +40,8 @@ SIMULATION_COLUMNS = (
 
 Array = npt.NDArray[np.float64]
 
+_ANY_GAP = 99.0
+
 _POOLED: tuple[tuple[str, PoolingModel, bool], ...] = (
     ("rirr_pooled_fixed", "fixed", False),
     ("rirr_pooled_dl", "dersimonian-laird", False),
@@ -105,14 +107,15 @@ def simulate_counts(world: World, *, n: int = 1000, seed: int = 20180601) -> pd.
         intervals that hold the true value when there is an effect; NaN where there is no
         interval), ``power`` (share of p <= .05 when there is an effect) and ``n``, the draws in
         which it was defined: a site unlike any area has no placebo rank. For one pair:
-        ``rirr_poisson``, ``rirr``, ``wdd``, ``wdd_corrected``, ``placebo_p`` and
-        ``rirr_placebo``; for several, the pooled ratios and the pooled ``placebo_p``.
+        ``rirr_poisson``, ``rirr``, ``wdd``, ``wdd_corrected``, ``placebo_p``, ``rirr_placebo``
+        and ``placebo_naive`` (the rank among all placebo pairs of the size range, as a warning);
+        for several, the pooled ratios and the pooled ``placebo_p``.
 
     Examples
     --------
     >>> table = simulate_counts(World(phi=2.0, n_areas=60), n=20)
-    >>> list(table["estimator"])
-    ['rirr_poisson', 'rirr', 'wdd', 'wdd_corrected', 'placebo_p', 'rirr_placebo']
+    >>> list(table["estimator"])[-3:]
+    ['placebo_p', 'rirr_placebo', 'placebo_naive']
     """
     rng = np.random.default_rng(seed)
     wrong: dict[str, list[float]] = defaultdict(list)
@@ -178,9 +181,12 @@ class _Force:
             means = np.repeat(self.drifted[sites, None] * effect, self.world.months, axis=1)
             after[sites] = _draw(means, self.world.phi, rng)
         counts = [self._count(site, control, after) for site, control in self.pairs]
-        placed = self._place(after)
+        placed = self._place(after, gap=0.1)
         if self.world.n_pairs == 1:
             yield from self._judge_pair(counts[0], placed[0], effect)
+            share = self._place(after, gap=_ANY_GAP)[0][1].share
+            note = "" if math.isfinite(share) else "No area like the site."
+            yield Estimate("placebo_naive", share, p_value=share, note=note), effect
             return
         ratios = [pair.estimate_rirr() for pair in counts]
         logs = [math.log(ratio.estimate) for ratio in ratios]
@@ -216,7 +222,7 @@ class _Force:
             MonthlyCounts(self.before[control], after[control]),
         )
 
-    def _place(self, after: Array) -> list[tuple[float, Rank]]:
+    def _place(self, after: Array, *, gap: float) -> list[tuple[float, Rank]]:
         start = np.maximum(self.before.sum(axis=1), 0.5)
         change = np.log(np.maximum(after.sum(axis=1), 0.5) / start)
         used = [area for pair in self.pairs for area in pair]
@@ -225,7 +231,7 @@ class _Force:
         for site, control in self.pairs:
             own = (float(change[site]), float(change[control]))
             sizes = (float(start[site]), float(start[control]))
-            rank = rank_difference(own, sizes, change[free], start[free], 1.5)
+            rank = rank_difference(own, sizes, change[free], start[free], 1.5, gap=gap)
             placed.append((own[0] - own[1], rank))
         return placed
 
