@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 import pandas as pd
 
@@ -41,6 +41,7 @@ RESULT_COLUMNS = (
 )
 """The columns of every frame of findings, in order; names never change with the options."""
 
+_ESTIMATE_FIELDS = tuple(field.name for field in fields(Estimate))
 _TEXT = ("section", "outcome", "site", "comparison", "period", "estimator", "unit", "note")
 
 
@@ -99,7 +100,7 @@ def tabulate_findings(findings: Iterable[Finding]) -> pd.DataFrame:
             "site": finding.site,
             "comparison": finding.comparison,
             "period": finding.period,
-            **asdict(finding.estimate),
+            **{name: getattr(finding.estimate, name) for name in _ESTIMATE_FIELDS},
         }
         for finding in findings
     ]
