@@ -23,7 +23,9 @@ def list_tree(folder: Path) -> list[str]:
 
 
 @pytest.mark.notebook
-def test_report_makes_every_cohort_and_the_index(toy_data: Path, toy_notebook: Path) -> None:
+def test_report_makes_every_cohort_and_the_index_without_a_path_of_this_machine(
+    toy_data: Path, toy_notebook: Path
+) -> None:
     out = toy_data.parent / "reports"
     done = run("report", "--data", toy_data, "--out", out, "--notebook", toy_notebook)
     assert done.returncode == 0, done.stderr
@@ -42,9 +44,12 @@ def test_report_makes_every_cohort_and_the_index(toy_data: Path, toy_notebook: P
         assert f'href="{name}/report.html"' in (out / "index.html").read_text(encoding="utf-8")
     assert not [name for name in list_tree(out) if name.startswith(".")]
 
-    again = run("report", "--data", toy_data, "--out", out, "--notebook", toy_notebook)
-    assert again.returncode == 0
-    assert again.stdout.count("unchanged") == 2
+    for path in out.rglob("*.*"):
+        text = path.read_text(encoding="utf-8")
+        assert str(toy_data.parent) not in text, path.name
+        assert str(Path.home()) + "/" not in text, path.name
+    manifest = json.loads((out / "first" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["parameters"]["data"] == "../../data"
 
 
 @pytest.mark.notebook
@@ -125,14 +130,39 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     assert run("reprot").returncode == 2
 
 
+def test_lab_opens_the_notebooks_for_this_machine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from sbwork.cli import app
+
+    calls: list[tuple[list[str], Path]] = []
+
+    def call(command: list[str], cwd: Path) -> int:
+        calls.append((command, cwd))
+        return 0
+
+    monkeypatch.setattr(subprocess, "call", call)
+    assert CliRunner().invoke(app, ["lab", "--no-browser"]).exit_code == 0
+    ((command, folder),) = calls
+    assert command[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert "--ip=127.0.0.1" in command
+    assert folder.name == "notebooks"
+
+
 @pytest.mark.notebook
-def test_reports_hold_no_path_of_this_machine(toy_data: Path, toy_notebook: Path) -> None:
+def test_an_interrupted_run_goes_on_from_where_it_was(
+    toy_data: Path, write_notebook: NotebookWriter
+) -> None:
     out = toy_data.parent / "reports"
-    done = run("report", "first", "--data", toy_data, "--out", out, "--notebook", toy_notebook)
-    assert done.returncode == 0, done.stderr
-    for path in out.rglob("*.*"):
-        text = path.read_text(encoding="utf-8")
-        assert str(toy_data.parent) not in text, path.name
-        assert str(Path.home()) + "/" not in text, path.name
-    manifest = json.loads((out / "first" / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["parameters"]["data"] == "../../data"
+    given = ["--data", toy_data, "--out", out, "-p", "label=done"]
+    flag = toy_data.parent / "second-may-run"
+    notebook = write_notebook(f"assert cohort_name == 'first' or Path({str(flag)!r}).exists()")
+    assert run("report", *given, "--notebook", notebook).returncode == 1
+    before = (out / "first" / "manifest.json").read_bytes()
+    flag.touch()
+    again = run("report", *given, "--notebook", notebook)
+    assert again.returncode == 0, again.stderr
+    assert "first: unchanged" in again.stdout
+    assert "second: done" in again.stdout
+    assert (out / "first" / "manifest.json").read_bytes() == before
+    assert not (out / "_failed" / "second.ipynb").exists()
