@@ -47,10 +47,9 @@ def tabulate_scales(findings: pd.DataFrame, cohort: Cohort, instrument: Instrume
             {
                 "Scale": instrument.title_scale(row["outcome"]),
                 "Site": _title_group(cohort, row["site"]),
-                "n before": describe_value(means[0], format_count, "n"),
-                "Mean before": describe_value(means[0], format_number),
-                "n after": describe_value(means[1], format_count, "n"),
-                "Mean after": describe_value(means[1], format_number),
+                "n": " / ".join(describe_value(mean, format_count, "n") for mean in means),
+                "Before": describe_value(means[0], format_number),
+                "After": describe_value(means[1], format_number),
                 "Difference": format_number(row["estimate"]),
                 "95% interval": format_interval(row["ci_low"], row["ci_high"]),
                 "Welch t (df)": (
@@ -69,7 +68,8 @@ def tabulate_scales(findings: pd.DataFrame, cohort: Cohort, instrument: Instrume
         subtitle="Independent-samples t-tests: a description of each place, not yet a comparison",
         stub="Site",
         group="Scale",
-        notes=notes,
+        spanners={"Mean score": ["Before", "After"]},
+        notes=[*notes, "n: people with a score, before / after."],
     )
 
 
@@ -155,8 +155,8 @@ def tabulate_reliability(findings: pd.DataFrame, instrument: Instrument) -> GT:
 
 def _title_group(cohort: Cohort, site: str) -> str:
     together = {
-        "intervention": "Intervention areas together",
-        "control": "Control sites together",
+        "intervention": "All areas together",
+        "control": "All control sites",
         "all": "All sites together",
     }
     return together.get(site) or cohort.title_site(site)
