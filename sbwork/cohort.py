@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.periods import Day, Period, Periods, list_months
-from sbwork.specs import KeyPath, Mistake, MistakesError, Spec, load_spec
+from sbwork.specs import KeyPath, Mistake, MistakesError, Name, Spec, load_spec
 
 __all__ = [
     "ASB",
@@ -54,15 +53,6 @@ ASB = ("Anti-social behaviour",)
 """Anti-social behaviour: incidents, not recorded crimes."""
 
 
-def _check_name(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?", value):
-        raise ValueError(
-            f"'{quote(value)}' is not a name made of small letters, digits, hyphens and underscores"
-        )
-    return value
-
-
-Name = Annotated[str, AfterValidator(_check_name)]
 EvidenceKind = Literal["functional", "internal quality", "interactional"]
 
 

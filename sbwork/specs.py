@@ -10,12 +10,12 @@ from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 
-__all__ = ["KeyPath", "Mistake", "MistakesError", "Spec", "load_spec"]
+__all__ = ["KeyPath", "Mistake", "MistakesError", "Name", "Spec", "load_spec"]
 
 _LARGEST_FILE = 200_000
 _DEEPEST = 20
@@ -78,6 +78,17 @@ class Spec(BaseModel):
             if value is not None or key not in cls.model_fields
         }
 
+
+def _check_name(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9_-]{0,62}[a-z0-9])?", value):
+        raise ValueError(
+            f"'{quote(value)}' is not a name made of small letters, digits, hyphens and underscores"
+        )
+    return value
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+"""A key that may also be the name of a folder."""
 
 SpecType = TypeVar("SpecType", bound=Spec)
 

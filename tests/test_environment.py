@@ -90,9 +90,21 @@ def test_what_is_not_declared_comes_with_what_is(
 
 
 def _find_imports(folder: Path) -> set[str]:
+    """Return what the code can't do without: not what it tries and falls back from."""
     found: set[str] = set()
     for path in folder.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        tree = ast.parse(path.read_text("utf-8"))
+        tried = [node for node in ast.walk(tree) if isinstance(node, ast.Try)]
+        optional = {
+            inner
+            for node in tried
+            if any("ImportError" in ast.unparse(handler) for handler in node.handlers)
+            for statement in node.body
+            for inner in ast.walk(statement)
+        }
+        for node in ast.walk(tree):
+            if node in optional:
+                continue
             if isinstance(node, ast.Import):
                 found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
