@@ -22,6 +22,7 @@ _BLANK = frozenset(
 )
 _WITH_CODE = re.compile(r"^(-?\d+(?:[.,]\d+)?)\s*(?:[-:=.)]\s*|\s|(?=\())(.*)$", re.DOTALL)
 _LIMESURVEY_CODE = re.compile(r"^(?:a|ao|sq)0*(\d{1,6})$")
+_YES_OR_NO = {"y": "yes", "n": "no", "true": "yes", "false": "no"}
 _NUMBER = re.compile(r"^[-+]?(?:\d{1,15}(?:[.,]\d{0,15})?|[.,]\d{1,15})(?:e[-+]?\d{1,3})?$")
 _DONT_KNOW = re.compile(r"(?:don'?t|do not|does not|didn'?t) know|not sure|unsure|no opinion")
 _PREFER_NOT = re.compile(r"prefer not|rather not|refus|declin|not say")
@@ -111,7 +112,8 @@ def match_answers(
         elif said[i] or coded[i]:
             matches.append(_give(said[i] or coded[i]))
         else:
-            matches.append(_match_rest(text, by_code))
+            yes_or_no = by_label.get(_YES_OR_NO.get(text, ""))
+            matches.append(_give(yes_or_no) if yes_or_no else _match_rest(text, by_code))
     return matches
 
 

@@ -63,10 +63,9 @@ def read_choices(
         texts = [fold_answer(str(text)) for text in found]
         filled = np.array([bool(text) and text not in {"na", "n/a", "-99"} for text in texts])
         named = np.array([bool(text) and text not in _NOT_CHOSEN for text in texts])
-        option = _name_option(
-            table, column, prefix, [str(t) for t, n in zip(found, named, strict=True) if n]
-        )
+        words = [str(text) for text, is_named in zip(found, named, strict=True) if is_named]
         mask = named[codes] if len(texts) else answered
+        option = _name_option(table, column, prefix, words, int(mask.sum()))
         chosen[option] = chosen.get(option, np.zeros_like(answered)) | mask
         answered = answered | (filled[codes] if len(texts) else False)
     return chosen, answered
@@ -106,17 +105,24 @@ def _hide_written(option: str, count: int) -> str:
     return mask_text(option)
 
 
-def _name_option(table: RawTable, column: int, prefix: str, texts: Sequence[str]) -> str:
-    """Name the option of a column: its one answer's words, else its label's end, else its code."""
+def _name_option(
+    table: RawTable, column: int, prefix: str, texts: Sequence[str], times: int
+) -> str:
+    """Name the option of a column: its label's end, else its cells' one text, else its code.
+
+    A text that only one person gave may be that person's own words, so it names nothing.
+    """
     name, label = table.names[column], table.labels[column]
     if _WRITTEN.search(name.casefold()):
         return OTHER
-    words = {fold_answer(text) for text in texts} - _CHOSEN
-    if len(words) == 1 and not next(iter(words)).isdecimal() and len(texts[0]) <= _LONGEST_OPTION:
-        return mask_text(" ".join(texts[0].split()))
     inside = re.search(r"\[([^\[\]]+)\]\s*$", label)
-    if inside:
-        return inside[1].strip()
-    last = label.rsplit(" - ", 1)[-1].strip() if " - " in label else ""
+    last = inside[1] if inside else label.rpartition(" - ")[2] if " - " in label else ""
+    if last.strip():
+        return last.strip()
+    words = {fold_answer(text) for text in texts} - _CHOSEN
+    if len(words) == 1 and times > 1:
+        word = " ".join(texts[0].split())
+        if not word.isdecimal() and len(word) <= _LONGEST_OPTION:
+            return mask_text(word)
     ending = "".join(name.split())[len("".join(prefix.split())) :].strip("_[]. ")
-    return last or ending or name
+    return ending or name

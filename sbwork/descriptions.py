@@ -107,7 +107,7 @@ def describe_source(path: str | Path, format: str = "auto") -> SourceDescription
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "wave1.csv"
-    >>> _ = path.write_text("site,q1,email\\nA,1,ann@example.org\\nA,1,bo@example.org\\n")
+    >>> _ = path.write_text("site,q1,email\nA,1,ann@example.org\nA,1,bo@example.org\n")
     >>> told = describe_source(path)
     >>> told.platform, told.rows, [column.personal for column in told.columns]
     ('csv', 2, ['', '', 'e-mail address'])

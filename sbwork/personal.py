@@ -14,6 +14,7 @@ from sbwork.errors import InputError, Problem
 __all__ = [
     "FREE_TEXT",
     "KEY_FILE",
+    "PERSON_ID",
     "find_personal_content",
     "find_personal_name",
     "hash_ids",
@@ -24,13 +25,15 @@ __all__ = [
 KEY_FILE = ".sbwork-key"
 """The file beside cohort.yml that may hold the secret for hashes."""
 
+PERSON_ID = "id of a person or of a response"
+"""The kind of a column of ids."""
+
 FREE_TEXT = "free text"
 """The kind of a column in people's own words."""
 
 _BIRTH = "date of birth"
 _DEVICE = "device or browser"
 _EMAIL = "e-mail address"
-_ID = "id of a person or of a response"
 _IP = "IP address"
 _LOCATION = "exact location"
 _NAME = "name of a person"
@@ -56,7 +59,7 @@ _SHORT_NAMES = (
         r"|screen ?size|fingerprint|cookie|mac address|imei)\b",
     ),
     (
-        _ID,
+        PERSON_ID,
         r"\b(?:response|respondent|participant|record|worker|assignment|hit|panel(?:ist)?|person"
         r"|user|employee|staff|officer|collar|warrant|badge|payroll|student|patient|session"
         r"|external|client|contact|prolific|nhs|crime|case|household)"
@@ -120,7 +123,7 @@ _CONTENT = (
     (_PHONE, _PHONE_TEXT),
     (_LOCATION, _POSTCODE_TEXT),
     (_LOCATION, _COORDINATES_TEXT),
-    (_ID, _NINO_TEXT),
+    (PERSON_ID, _NINO_TEXT),
 )
 _MASKS = (
     ("[e-mail removed]", _EMAIL_TEXT),
@@ -187,7 +190,7 @@ def find_personal_content(values: Sequence[str]) -> str:
             return kind
     if len(texts) < 5 or len(distinct) < 0.8 * len(texts):
         return ""
-    for kind, pattern in ((_LOCATION, _COORDINATE), (_ID, _LONG_ID), (_NAME, _PERSON_NAME)):
+    for kind, pattern in ((_LOCATION, _COORDINATE), (PERSON_ID, _LONG_ID), (_NAME, _PERSON_NAME)):
         if sum(bool(pattern.fullmatch(text)) for text in distinct) > 0.8 * len(distinct):
             return kind
     wordy = sum(len(text.split()) >= 4 for text in distinct)

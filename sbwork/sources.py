@@ -17,6 +17,7 @@ from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.instrument import Instrument
 from sbwork.personal import (
     FREE_TEXT,
+    PERSON_ID,
     find_personal_content,
     find_personal_name,
     hash_ids,
@@ -195,6 +196,8 @@ def _check_kept(table: RawTable, columns: Assignment, rows: Mask) -> list[Proble
     for name, column in columns.keep.items():
         values = [str(value) for value in table.read_column(column)[rows]]
         kind = find_personal_name(name) or find_personal_content(values)
+        if column in {columns.person, table.record}:
+            kind = PERSON_ID
         if kind:
             found = f"the column '{quote(name)}' under 'keep' looks like personal data ({kind})"
             allowed = "Personal data are never kept: take it out of 'keep'"

@@ -75,6 +75,11 @@ def test_a_label_wins_over_the_words_for_a_blank() -> None:
     assert read("none", options) == 0
 
 
+@pytest.mark.parametrize(("text", "code"), [("Y", 1), ("n", 2), ("TRUE", 1), ("yes", 1)])
+def test_yes_and_no_may_be_shortened(text: str, code: float) -> None:
+    assert read(text, [Option(code=1, label="Yes"), Option(code=2, label="No")]) == code
+
+
 def test_labels_that_are_numbers_decide_when_only_they_fit() -> None:
     options = [Option(code=code, label=str(code - 1)) for code in range(1, 4)]
     assert [match.code for match in match_answers(["0", "1", "2"], options)] == [1, 2, 3]

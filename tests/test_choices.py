@@ -18,8 +18,13 @@ def count(
 
 
 def test_one_column_an_option_with_the_options_words_in_its_cells(tmp_path: Path) -> None:
-    text = "n,met_1,met_2,met_3_TEXT\n1,Events,,\n2,Events,Patrols,at the shop\n3,,,\n"
-    assert count(tmp_path, text, "met_") == ({"Events": 2, "Patrols": 1, OTHER: 1}, 2)
+    text = "n,met_1,met_2,met_3_TEXT\n1,Events,,\n2,Events,Patrols,at the shop\n3,,,\n4,,Patrols,\n"
+    assert count(tmp_path, text, "met_") == ({"Events": 2, "Patrols": 2, OTHER: 1}, 3)
+
+
+def test_words_that_one_person_gave_name_no_option(tmp_path: Path) -> None:
+    text = "n,met_1,met_2\n1,Events,\n2,Events,Ann Lee next door\n"
+    assert count(tmp_path, text, "met_") == ({"Events": 2, "2": 1}, 2)
 
 
 def test_one_column_an_option_with_codes_is_named_by_the_question(tmp_path: Path) -> None:

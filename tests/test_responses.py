@@ -181,6 +181,13 @@ def test_personal_data_are_refused_even_under_keep(
     assert value not in str(caught.value)
 
 
+def test_the_id_itself_can_not_be_kept(tmp_path: Path) -> None:
+    write(tmp_path / "w.csv", [["member", "trust_1", "trust_2"], ["17", "1", "1"]])
+    source = {"path": "w.csv", "wave": "before", "site": "north", "keep": ["member"]}
+    with pytest.raises(InputError, match="id of a person"):
+        read_responses(make_cohort(tmp_path, {**source, "person_column": "member"}), INSTRUMENT)
+
+
 def test_hashes_are_the_same_in_every_run_on_the_same_files(tmp_path: Path) -> None:
     write(tmp_path / "w.csv", [HEADER, *ROWS])
     cohort = make_cohort(tmp_path, SOURCE)
@@ -270,6 +277,7 @@ def test_spss_labels_decide_and_user_missing_codes_are_told_apart(tmp_path: Path
 def test_multiple_response_sets_are_counted_by_wave_and_site(tmp_path: Path) -> None:
     rows = [
         ["N", "1", "1", "Events", ""],
+        ["N", "1", "1", "Events", "Patrols"],
         ["N", "1", "1", "", "Patrols"],
         ["south", "1", "1", "", ""],
     ]
@@ -277,9 +285,9 @@ def test_multiple_response_sets_are_counted_by_wave_and_site(tmp_path: Path) -> 
     source = {"path": "w.csv", "wave": "before", "site_column": "site", "multiple": {"met": "met_"}}
     responses = read_responses(make_cohort(tmp_path, source), INSTRUMENT)
     assert responses.multiple.to_numpy().tolist() == [
-        ["before", "north", "met", "Events", 1, 2],
+        ["before", "north", "met", "Events", 2, 3],
         ["before", "south", "met", "Events", 0, 0],
-        ["before", "north", "met", "Patrols", 1, 2],
+        ["before", "north", "met", "Patrols", 2, 3],
         ["before", "south", "met", "Patrols", 0, 0],
     ]
 

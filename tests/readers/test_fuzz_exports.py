@@ -5,7 +5,7 @@ import sys
 import warnings
 from pathlib import Path
 
-CASES = 200
+CASES = 120
 SEED = 3
 
 

@@ -84,11 +84,23 @@ def test_an_spss_file_from_qualtrics_has_its_previews_and_unfinished_answers_mar
     assert table.names[table.record or 0] == "ResponseId"
 
 
-def test_a_file_too_wide_is_refused_before_it_is_read(tmp_path: Path) -> None:
-    frame = pd.DataFrame([[1.0] * 10_001], columns=[f"v{i}" for i in range(10_001)])
-    pyreadstat.write_sav(frame, str(tmp_path / "w.sav"))
-    with pytest.raises(InputError, match="10,001 columns or more"):
-        read_table(tmp_path / "w.sav")
+def test_a_file_too_wide_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_spss(tmp_path / "w.sav")
+    monkeypatch.setattr("sbwork.readers.labelled.MOST_COLUMNS", 2)
+    monkeypatch.setattr("sbwork.readers.tables.MOST_COLUMNS", 2)
+    with pytest.raises(InputError, match="3 columns or more"):
+        read_table(path)
+
+
+def test_a_file_too_large_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_spss(tmp_path / "w.sav")
+    monkeypatch.setattr("sbwork.readers.labelled._MOST_CELLS", 11)
+    with pytest.raises(InputError, match=r"4 rows by 3 columns\. At most 11 cells"):
+        read_table(path)
 
 
 def test_a_reader_that_crashes_or_hangs_leaves_one_sentence(
