@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sbwork.cohort import Cohort
 
-__all__ = ["suppress_findings", "suppress_table"]
+__all__ = ["merge_small_cells", "suppress_findings", "suppress_table"]
 
 _PEOPLE = ("scales", "scores", "reliability")
-_INCIDENTS = ("counts", "panel", "placebo")
+_INCIDENTS = ("counts", "panel", "placebo", "specification")
 _WAVES = ("before", "after")
 _NUMBERS = (
     "estimate",
@@ -160,6 +160,45 @@ def suppress_table(
     return pd.DataFrame(
         shown, index=[*counts.index, total], columns=[*counts.columns, total], dtype="float64"
     )
+
+
+def merge_small_cells(counts: ArrayLike, fewest: int) -> Vector:
+    """Merge ordered counts of people until none lies between 1 and `fewest` - 1.
+
+    Parameters
+    ----------
+    counts : array_like of float, shape (n_options,)
+        How many people gave each answer, in the order of the answers.
+    fewest : int
+        The smallest count that may be shown.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n_options,)
+        The same total. A small count is added to the next answer towards the middle, a small
+        middle to its larger neighbour; all zero where the total itself is small.
+
+    Examples
+    --------
+    >>> merge_small_cells([3, 40, 100, 60, 12], 10).tolist()
+    [0.0, 43.0, 100.0, 60.0, 12.0]
+    """
+    merged = np.array(counts, dtype=float)
+    if merged.sum() < fewest:
+        return np.zeros_like(merged)
+    middle = (len(merged) - 1) / 2
+    while True:
+        held = [at for at, count in enumerate(merged) if count > 0]
+        small = [at for at in held if merged[at] < fewest]
+        if not small:
+            return merged
+        at = max(small, key=lambda index: abs(index - middle))
+        place = held.index(at)
+        beside = [held[i] for i in (place - 1, place + 1) if 0 <= i < len(held)]
+        inward = [other for other in beside if abs(other - middle) < abs(at - middle)]
+        into = max(inward or beside, key=lambda index: merged[index])
+        merged[into] += merged[at]
+        merged[at] = 0.0
 
 
 def _list_families(rows: pd.DataFrame) -> Iterator[pd.Series]:
@@ -339,6 +378,7 @@ def _hide_incidents(findings: pd.DataFrame, cohort: Cohort) -> pd.Series:
     for outcome, rows in findings[few].groupby("outcome"):
         touched = set(rows["site"])
         pooled = findings["site"].isin(["all", "intervention", "control"])
+        pooled |= findings["comparison"] == "all controls"
         built = findings["site"].isin(touched) | findings["comparison"].isin(touched) | pooled
         same_cell = counted & ~few & ~pooled
         found |= incidents & (findings["outcome"] == outcome) & built & ~same_cell

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbwork.cohort import Cohort
-from sbwork.disclosure import suppress_findings, suppress_table
+from sbwork.disclosure import merge_small_cells, suppress_findings, suppress_table
 from sbwork.estimates import Estimate
 from sbwork.instrument import Instrument
 from sbwork.results import Finding, combine_findings, tabulate_findings
@@ -403,3 +403,21 @@ def test_what_is_no_table_of_people_is_refused(cells):
 def test_a_line_called_total_is_refused():
     with pytest.raises(ValueError, match="Total"):
         suppress_table(pd.DataFrame({"Total": [1]}))
+
+
+@given(
+    counts=st.lists(st.integers(0, 60), min_size=2, max_size=11),
+    fewest=st.integers(1, 15),
+)
+def test_merging_leaves_no_small_cell_and_loses_nobody(counts, fewest):
+    merged = merge_small_cells(counts, fewest)
+    assert not ((merged > 0) & (merged < fewest)).any()
+    if sum(counts) >= fewest:
+        assert merged.sum() == sum(counts)
+    else:
+        assert merged.sum() == 0
+
+
+def test_merging_goes_towards_the_middle():
+    assert merge_small_cells([50, 4, 30, 3, 50], 10).tolist() == [50, 0, 37, 0, 50]
+    assert merge_small_cells([20, 5, 40], 10).tolist() == [20, 0, 45]

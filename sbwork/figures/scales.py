@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sbwork.cohort import Cohort
+from sbwork.disclosure import merge_small_cells
 from sbwork.figures.style import AFTER, BEFORE, INK, INTERVENTION
 from sbwork.formats import (
     format_count,
@@ -114,6 +115,7 @@ def draw_likert(
     items: Sequence[str],
     *,
     neutral: str = "split",
+    fewest: int = 1,
 ) -> None:
     """Draw the answers to Likert items as bars, in the order given, with the base of each.
 
@@ -131,12 +133,14 @@ def draw_likert(
     neutral : {"split", "centred", "aside", "stacked"}
         Diverging with half of the middle option on each side of zero; with the middle option in
         a column of its own, in the centre or aside on the right; or plain bars from 0 to 100%.
+    fewest : int, default 1
+        An answer given by fewer people than this is drawn with the next one towards the middle.
     """
     if neutral not in {"split", "centred", "aside", "stacked"}:
         raise ValueError(f"neutral is '{neutral}'; allowed: split, centred, aside, stacked")
     options = instrument.list_answers(items[0])
     codes = [option.code for option in options]
-    shares, bases = count_shares(answers, items, codes)
+    shares, bases = count_shares(answers, items, codes, fewest)
     middle = len(codes) // 2 if len(codes) % 2 else None
     colours = _spread_colours(len(codes))
     starts = _place_bars(shares, middle, neutral)
@@ -212,13 +216,14 @@ def draw_score_distributions(
 
 
 def count_shares(
-    answers: pd.DataFrame, items: Sequence[str], codes: Sequence[float]
+    answers: pd.DataFrame, items: Sequence[str], codes: Sequence[float], fewest: int = 1
 ) -> tuple[FloatArray, FloatArray]:
     """Return the percentage of each code, shape (n_items, n_codes), and each item's base."""
     counts = np.array(
         [[np.count_nonzero(answers[item].to_numpy() == code) for code in codes] for item in items],
         dtype=float,
     )
+    counts = np.array([merge_small_cells(row, fewest) for row in counts])
     bases = counts.sum(axis=1)
     with np.errstate(invalid="ignore"):
         shares = np.where(bases[:, None] > 0, 100 * counts / bases[:, None], 0.0)
