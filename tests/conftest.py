@@ -36,7 +36,7 @@ rows = [
 
 RESULTS = """\
 (folder / "figures").mkdir(exist_ok=True)
-(folder / "results.json").write_text(json.dumps(rows))
+(folder / "results.json").write_text(json.dumps({"evidence_level": 2, "results": rows}))
 _ = (folder / "results.csv").write_text("section,outcome\\ncounts,asb\\n")
 """
 

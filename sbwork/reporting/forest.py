@@ -41,6 +41,9 @@ class ForestRow:
         Told by others, and not computed here.
     status : str
         What is said beside the cohort's name, such as "invented data".
+    placebo_low, placebo_high : float
+        The ratio's interval when it is as wide as places in which nothing was done changed; NaN
+        where no such places were compared.
     """
 
     cohort: str
@@ -50,6 +53,8 @@ class ForestRow:
     ci_high: float = math.nan
     reported: bool = False
     status: str = ""
+    placebo_low: float = math.nan
+    placebo_high: float = math.nan
 
 
 def pick_rows(
@@ -61,7 +66,8 @@ def pick_rows(
     ----------
     findings : iterable of mapping
         The rows of ``results.json``: those of section "counts" with estimator "rirr" for the
-        whole change, and those of section "reported".
+        whole change, those of section "placebo" with estimator "rirr_placebo", and those of
+        section "reported".
     cohort : Cohort
         Gives the titles.
     status : str
@@ -79,6 +85,12 @@ def pick_rows(
     [('Calls', -40.0)]
     """
     rows = []
+    findings = list(findings)
+    placebos = {
+        (finding.get("outcome"), finding.get("site")): finding
+        for finding in findings
+        if finding.get("section") == "placebo" and finding.get("estimator") == "rirr_placebo"
+    }
     for finding in findings:
         estimate = _number(finding.get("estimate"))
         reported = finding.get("section") == "reported"
@@ -93,6 +105,7 @@ def pick_rows(
         named = [outcome if reported else cohort.title_outcome(outcome)]
         named += [cohort.title_site(site)] if site else []
         low, high = (_number(finding.get(key)) for key in ("ci_low", "ci_high"))
+        placebo = {} if reported else placebos.get((outcome, site), {})
         rows.append(
             ForestRow(
                 cohort=cohort.display_title,
@@ -102,6 +115,8 @@ def pick_rows(
                 ci_high=math.nan if reported else high,
                 reported=reported,
                 status=status,
+                placebo_low=_number(placebo.get("ci_low")),
+                placebo_high=_number(placebo.get("ci_high")),
             )
         )
     return rows
@@ -135,21 +150,29 @@ def draw_forest(rows: list[ForestRow]) -> str:
         title = "Told by others: no control site, no interval, not checked"
         y = _draw_panel(parts, y, title, reported, _scale_changes(reported))
     caption = [
-        "Filled squares: the relative incidence rate ratio (RIRR) with its 95% interval. Left of "
-        "1, counts fell more, or rose less, than at the control site."
+        "Filled squares: the relative incidence rate ratio (RIRR). Left of 1, counts fell more, or "
+        "rose less, than at the control site. Thick lines: its 95% interval, which answers for "
+        "chance among incidents alone."
     ]
+    if any(math.isfinite(row.placebo_low) for row in computed):
+        caption[0] += (
+            " Thin lines: the same as wide as places in which nothing was done changed; one that "
+            "crosses 1 is nothing out of the ordinary."
+        )
     if reported:
         caption.append(
             "Hollow diamonds: percentage changes as people told them, on a scale of their own. "
             "The two kinds can't be compared."
         )
+    if not computed:
+        del caption[0]
     words = escape(_describe(computed, reported))
     return (
         f'<figure class="forest"><div class="figure-box" role="group" tabindex="0" '
         f'aria-label="Figure"><svg role="img" aria-label="{words}" '
         f'viewBox="0 0 {_WIDTH} {y:.0f}" xmlns="http://www.w3.org/2000/svg">'
         f"{''.join(parts)}</svg></div>"
-        f"<figcaption>{' '.join(caption if computed else caption[1:])}</figcaption></figure>"
+        f"<figcaption>{' '.join(caption)}</figcaption></figure>"
     )
 
 
@@ -162,7 +185,12 @@ class _Scale:
 
 
 def _scale_ratios(rows: list[ForestRow]) -> _Scale:
-    ends = [v for r in rows for v in (r.estimate, r.ci_low, r.ci_high) if 0 < v < math.inf]
+    ends = [
+        value
+        for row in rows
+        for value in (row.estimate, row.ci_low, row.ci_high, row.placebo_low, row.placebo_high)
+        if 0 < value < math.inf
+    ]
     low = max(min([*ends, 0.5]) / 1.1, 0.02)
     high = min(max([*ends, 2.0]) * 1.1, 50.0)
 
@@ -239,6 +267,9 @@ def _draw_row(row: ForestRow, y: float, place: Place) -> Iterator[str]:
         value = _write_change(row.estimate)
     else:
         value = f"{row.estimate:.2f}"
+        if math.isfinite(row.placebo_low) and math.isfinite(row.placebo_high):
+            left, right = place(row.placebo_low), place(row.placebo_high)
+            yield _draw_line("placebo", left, right, middle, middle)
         if math.isfinite(row.ci_low) and math.isfinite(row.ci_high):
             yield _draw_line("interval", place(row.ci_low), place(row.ci_high), middle, middle)
             value += f" [{row.ci_low:.2f}, {row.ci_high:.2f}]"
@@ -268,7 +299,10 @@ def _title(row: ForestRow) -> str:
 def _say_interval(row: ForestRow) -> str:
     if not (math.isfinite(row.ci_low) and math.isfinite(row.ci_high)):
         return ", no interval"
-    return f", interval {row.ci_low:.2f} to {row.ci_high:.2f}"
+    words = f", interval {row.ci_low:.2f} to {row.ci_high:.2f}"
+    if math.isfinite(row.placebo_low) and math.isfinite(row.placebo_high):
+        words += f", among untouched places {row.placebo_low:.2f} to {row.placebo_high:.2f}"
+    return words
 
 
 def _write_change(change: float) -> str:

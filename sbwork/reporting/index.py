@@ -129,7 +129,7 @@ def _make_entry(name: str, out: Path, data: Path, last: Mapping[str, str]) -> Co
     manifest = read_manifest(folder)
     cohort = _read_or_recall(name, data, manifest)
     status = _STATUS[cohort.data_status] + (", rehearsal" if cohort.rehearsal else "")
-    findings = _read_findings(folder / "results.json")
+    level, findings = _read_results(folder / "results.json")
     files = [(f"{name}/{file}", label) for file, label in _FILES if (folder / file).is_file()]
     if (out / FAILED_FOLDER / f"{name}.ipynb").is_file():
         files.append((f"{FAILED_FOLDER}/{name}.ipynb", "notebook of the failed run"))
@@ -140,7 +140,7 @@ def _make_entry(name: str, out: Path, data: Path, last: Mapping[str, str]) -> Co
         state=last.get("state", "ok" if manifest else ""),
         reason=last.get("reason", ""),
         data_status=status,
-        evidence=_describe_evidence(findings),
+        evidence=f"level {level:g} of 5" if level is not None else "",
         made=format_date(datetime.fromisoformat(made)) if made else "",
         files=tuple(files),
         rows=tuple(pick_rows(findings, cohort, "" if status == "real data" else status)),
@@ -156,27 +156,15 @@ def _read_or_recall(name: str, data: Path, manifest: Mapping[str, Any]) -> Cohor
         return Cohort(name=name, rehearsal=bool(manifest.get("rehearsal")), **known)
 
 
-def _describe_evidence(findings: list[dict[str, Any]]) -> str:
-    levels = {
-        row["evidence_level"]
-        for row in findings
-        if isinstance(row.get("evidence_level"), int | float)
-    }
-    if not levels:
-        return ""
-    low, high = (f"{bound:g}" for bound in (min(levels), max(levels)))
-    return f"level {low} of 5" if low == high else f"levels {low} to {high} of 5"
-
-
-def _read_findings(path: Path) -> list[dict[str, Any]]:
-    """Read results.json: a list of rows, or a mapping that holds it under 'results'."""
+def _read_results(path: Path) -> tuple[float | None, list[dict[str, Any]]]:
+    """Read from results.json the level of evidence and the rows."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    if isinstance(content, dict):
-        content = content.get("results", [])
-    return [row for row in content if isinstance(row, dict)] if isinstance(content, list) else []
+        rows = [row for row in content["results"] if isinstance(row, dict)]
+    except (OSError, ValueError, TypeError, KeyError):
+        return None, []
+    level = content.get("evidence_level")
+    return (level if isinstance(level, int | float) else None), rows
 
 
 def _read_states(out: Path) -> dict[str, dict[str, str]]:

@@ -146,7 +146,8 @@ def check_parameters(
 
     Examples
     --------
-    >>> known = {"seed": Parameter("seed", None, (int, type(None)))}
+    >>> known = {name: Parameter(name, "", (str,)) for name in OWN_PARAMETERS}
+    >>> known["seed"] = Parameter("seed", None, (int, type(None)))
     >>> check_parameters(["seed=7"], known, Path("report.ipynb"))
     {'seed': 7}
     """

@@ -26,7 +26,7 @@ def put_report(out: Path, name: str, rows: list[dict[str, Any]], **about: Any) -
     folder = out / name
     folder.mkdir(parents=True)
     (folder / "report.html").write_text("page", encoding="utf-8")
-    document = {"schema": 1, "results": rows}
+    document = {"schema": 1, "evidence_level": about.pop("level", None), "results": rows}
     (folder / "results.json").write_text(json.dumps(document), encoding="utf-8")
     manifest = {"title": name.title(), "finished": "2018-06-01T10:00:00+00:00", **about}
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
@@ -41,6 +41,7 @@ def test_only_the_ratio_of_the_whole_change_is_picked() -> None:
             count(estimate=None),
             count(estimate=0.0),
             {"section": "reported", "outcome": "Calls", "site": "a1", "estimate": -40},
+            count(section="placebo", estimator="rirr_placebo", ci_low=0.4, ci_high=2.2),
             {"section": "scales", "outcome": "trust", "site": "a1", "estimate": 3.1},
         ],
         COHORT,
@@ -49,6 +50,16 @@ def test_only_the_ratio_of_the_whole_change_is_picked() -> None:
         ("Anti-social behaviour (ASB), Area 1", 0.8, False),
         ("Calls, Area 1", -40.0, True),
     ]
+    assert (rows[0].placebo_low, rows[0].placebo_high) == (0.4, 2.2)
+
+
+def test_how_far_untouched_places_moved_is_drawn_and_told() -> None:
+    row = ForestRow("A", "asb", 2.0, 1.3, 3.2, placebo_low=0.8, placebo_high=5.0)
+    picture = draw_forest([row])
+    assert picture.count('class="placebo"') == 1
+    assert "among untouched places 0.80 to 5.00" in picture
+    assert "nothing out of the ordinary" in picture
+    assert "nothing out of the ordinary" not in draw_forest([ForestRow("A", "asb", 2.0, 1.3, 3.2)])
 
 
 def test_computed_and_told_figures_are_drawn_apart() -> None:
@@ -86,8 +97,8 @@ def test_nothing_is_drawn_of_nothing() -> None:
 
 def test_every_cohort_is_listed_with_its_state(tmp_path: Path, toy_data: Path) -> None:
     out = tmp_path / "reports"
-    put_report(out, "first", [count(evidence_level=2.0)])
-    put_report(out, "gone", [count(evidence_level=1.0)], data_status="real", rehearsal=True)
+    put_report(out, "first", [count()], level=2)
+    put_report(out, "gone", [count()], level=1, data_status="real", rehearsal=True)
     failed = Outcome("second", "", "failed", "cell 3 of 9: <boom>")
     write_index(out, toy_data, [Outcome("first", "", "unchanged"), failed])
     page = (out / "index.html").read_text(encoding="utf-8")
