@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sbwork.errors import InputError, Problem
-from sbwork.readers.tables import Grid, refuse_size
+from sbwork.readers.tables import MOST_CELLS, Grid, refuse_size
 
 __all__ = ["decode_text", "find_separator", "read_delimited"]
 
@@ -54,6 +54,8 @@ def read_delimited(path: Path) -> Grid:
     separator, data = find_separator(data, path.name)
     width = _find_width(data, separator, path.name)
     refuse_size(path.name, max(data.count(b"\n"), data.count(b"\r")), width)
+    if len(data) > MOST_CELLS:
+        refuse_size(path.name, data.count(separator.encode()), 1)
     try:
         cells = pd.read_csv(
             io.BytesIO(data),
