@@ -36,6 +36,12 @@ WINDOW_ESTIMATORS = ("rirr", "wdd", "wdd_corrected", "incidents_avoided")
 """Those estimates of a pair that are repeated in the other windows."""
 
 
+_FEW_PAIRS = 4
+_FEW_PAIRS_SAID = (
+    "With so few pairs it is known only roughly how much they differ, so this interval is very "
+    "wide: judge the pairs together by their rank among placebo pairs."
+)
+
 _SINGLE_MONTHS = (
     "A pair with a single month on each side enters as if it were more precise than it is."
 )
@@ -249,9 +255,9 @@ def _pool_pairs(ratios: Sequence[_Ratio], n_pairs: int, *, main: bool) -> list[E
     random = pool_log_ratios(logs, covariance, estimator="rirr_pooled")
     fixed = pool_log_ratios(logs, covariance, model="fixed", estimator="rirr_pooled_fixed")
     if len(ratios) > 1:
-        random = add_note(
-            random, "Random effects: pairs may differ in truth. Judge the pairs together by this."
-        )
+        random = add_note(random, "Pairs may differ in truth (random effects).")
+        if len(ratios) < _FEW_PAIRS:
+            random = add_note(random, _FEW_PAIRS_SAID)
         fixed = add_note(fixed, "Takes one and the same change for all pairs.")
     pooled = [random, fixed]
     if main:

@@ -22,7 +22,7 @@ from sbwork.estimates.ranks import (
     rank_mean,
 )
 
-__all__ = ["SIMULATION_COLUMNS", "World", "simulate_counts"]
+__all__ = ["SIMULATION_COLUMNS", "World", "describe_errors", "simulate_counts"]
 
 SIMULATION_COLUMNS = (
     "phi",
@@ -145,6 +145,45 @@ def simulate_counts(world: World, *, n: int = 1000, seed: int = 20180601) -> pd.
         for name in wrong
     ]
     return pd.DataFrame(rows, columns=list(SIMULATION_COLUMNS))
+
+
+def describe_errors(table: pd.DataFrame) -> list[str]:
+    """Say in plain words which estimators can be relied on.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Tables of `simulate_counts` for one or more worlds, joined.
+
+    Returns
+    -------
+    list of str
+        One sentence an estimator, in the order of the table: the range over the worlds of the
+        share of false positives, and whether it holds its level. A share counts as beyond 4 to
+        6% when it is so by more than two standard errors of the simulation.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"estimator": ["wdd", "wdd"], "false_positive": [0.05, 0.25],
+    ...                       "n": [1000, 1000]})
+    >>> describe_errors(table)[0]
+    'wdd: finds a change where there is none in 5.0% to 25.0% of cases; too often in 1 of 2 worlds.'
+    """
+    sentences = []
+    for name, rows in table.groupby("estimator", sort=False):
+        share = rows["false_positive"]
+        noise = 2 * np.sqrt(0.05 * 0.95 / rows["n"])
+        often, seldom = int((share > 0.06 + noise).sum()), int((share < 0.04 - noise).sum())
+        verdicts = [
+            f"too {word} in {count} of {len(rows)} worlds"
+            for word, count in (("often", often), ("seldom", seldom))
+            if count
+        ]
+        sentences.append(
+            f"{name}: finds a change where there is none in {share.min():.1%} to {share.max():.1%} "
+            f"of cases; {', '.join(verdicts) or 'holds its level'}."
+        )
+    return sentences
 
 
 class _Force:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sbwork.simulation import SIMULATION_COLUMNS, World, simulate_counts
+from sbwork.simulation import SIMULATION_COLUMNS, World, describe_errors, simulate_counts
 
 N = 250
 TABLE = Path(__file__).parent / "reference" / "sim_counts.csv"
@@ -56,3 +56,19 @@ def test_pooled_pairs(n_pairs):
         "placebo_p",
     ]
     assert read_shares(table)["rirr_pooled"] < 0.12
+
+
+def test_estimators_that_err_are_named():
+    table = pd.DataFrame(
+        {
+            "estimator": ["a", "a", "b", "b", "c"],
+            "false_positive": [0.05, 0.058, 0.05, 0.3, 0.001],
+            "n": [4000] * 5,
+        }
+    )
+    held, often, seldom = describe_errors(table)
+    assert held == (
+        "a: finds a change where there is none in 5.0% to 5.8% of cases; holds its level."
+    )
+    assert often.endswith("too often in 1 of 2 worlds.")
+    assert seldom.endswith("too seldom in 1 of 1 worlds.")

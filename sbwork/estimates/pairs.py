@@ -48,7 +48,7 @@ _WEIGHTED = (
     "These are weighted sums, not counts, so Poisson variance does not hold: use the estimate "
     "corrected for over-dispersion."
 )
-_NO_PRECISION = "A weighted sum of a single month shows nothing of its own precision."
+_NO_PRECISION = "Weighted sums that show no spread from month to month have no known precision."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,7 +193,7 @@ class PairCounts:
     def _estimate_smallest(self) -> Estimate:
         counts = [*self.treated.sums, *self.control.sums]
         smallest = estimate_smallest_detectable_rirr(counts, dispersion=self.factor[0])
-        if self.weighted and math.isnan(self.dispersion.estimate):
+        if self.weighted and _lacks_spread(self.dispersion, weighted=True):
             return Estimate(smallest.estimator, unit="ratio", note=_NO_PRECISION)
         if math.isnan(self.dispersion.estimate):
             said = "Months were taken to vary like Poisson counts, so it is too hopeful."
@@ -292,7 +292,7 @@ def add_note(estimate: Estimate, note: str) -> Estimate:
 
 
 def _mark_single_month(estimate: Estimate, dispersion: Estimate, *, weighted: bool) -> Estimate:
-    if not math.isnan(dispersion.estimate) or math.isnan(estimate.ci_low):
+    if math.isnan(estimate.ci_low) or not _lacks_spread(dispersion, weighted=weighted):
         return estimate
     if not weighted:
         return add_note(estimate, _SINGLE_MONTH)
@@ -300,6 +300,11 @@ def _mark_single_month(estimate: Estimate, dispersion: Estimate, *, weighted: bo
         estimate.estimator, estimate.estimate, n=estimate.n, unit=estimate.unit, note=estimate.note
     )
     return add_note(bare, _NO_PRECISION)
+
+
+def _lacks_spread(dispersion: Estimate, *, weighted: bool) -> bool:
+    """Tell whether the months show no spread that a variance could rest on."""
+    return math.isnan(dispersion.estimate) or (weighted and dispersion.estimate < 1e-9)
 
 
 def _describe_opposition(ratio: int, difference: int) -> str:

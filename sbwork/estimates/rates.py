@@ -85,15 +85,16 @@ def correct_dispersion(dispersion: Estimate, *, floor: bool = True) -> Change:
     Returns
     -------
     tuple of float
-        The factor, and the degrees of freedom of the t distribution; ``(1, inf)``,
-        the plain Poisson case, where the dispersion could not be estimated.
+        The factor, and the degrees of freedom of the t distribution; ``(1, inf)``, the plain
+        Poisson case, where the dispersion could not be estimated (without the floor, also where
+        it is 0).
 
     Examples
     --------
     >>> correct_dispersion(estimate_dispersion([5, 5], [7, 7]))
     (1.0, 2.0)
     """
-    if math.isnan(dispersion.estimate):
+    if math.isnan(dispersion.estimate) or (not floor and dispersion.estimate < 1e-9):
         return 1.0, math.inf
     return max(1.0, dispersion.estimate) if floor else dispersion.estimate, dispersion.df
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbwork.estimates.pooling import estimate_heterogeneity, pool_log_ratios
@@ -88,6 +88,7 @@ def test_wrong_shapes_are_refused():
         pool_log_ratios([0.1, math.nan], [0.1, 0.1])
 
 
+@settings(deadline=None)
 @given(
     y=st.lists(st.floats(-2, 2), min_size=2, max_size=8),
     variance=st.floats(0.001, 1),

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbwork.estimates.ranks import (
@@ -145,6 +145,7 @@ def test_the_placebo_interval_is_the_placebo_range_moved():
     )
 
 
+@settings(deadline=None)
 @given(
     changes=st.lists(st.floats(-2, 2), min_size=3, max_size=12),
     own=st.tuples(st.floats(-2, 2), st.floats(-2, 2)),
