@@ -290,7 +290,7 @@ def _check_sites(
         unknown = [code for code in unseen if code not in elsewhere]
         if not unseen or not has_codes:
             continue
-        near = find_nearest(unknown[0], sorted(present)) if unknown else ""
+        near = _find_nearest_code(unknown[0], present) if unknown else ""
         if len(unknown) == len(codes):
             problems.append(
                 Problem(
@@ -309,6 +309,17 @@ def _check_sites(
         places.notes.append((-1, "LSOAs of a site without any incident", len(unseen), note))
     if problems:
         raise InputError(problems)
+
+
+def _find_nearest_code(code: str, known: Iterable[str]) -> str:
+    """Return the known code that differs in the fewest places, at most two of them."""
+
+    def _count_differences(other: str) -> int:
+        return sum(a != b for a, b in zip(code, other, strict=True))
+
+    alike = [other for other in known if len(other) == len(code)]
+    nearest = min(sorted(alike), key=_count_differences, default="")
+    return nearest if nearest and _count_differences(nearest) <= 2 else ""
 
 
 def _group_areas(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sbwork.cohort import Cohort
 from sbwork.errors import InputError
@@ -118,3 +122,100 @@ def test_against_pandas(tmp_path: Path) -> None:
     areas = read_incidents(make_cohort(tmp_path)).areas.query("outcome == 'victim_based_crime'")
     found = areas.set_index(["area", "month"])["count"]
     assert found.sort_index().tolist() == expected.sort_index().tolist()
+
+
+def test_harm_is_the_weighted_sum(tmp_path: Path) -> None:
+    (tmp_path / "w.csv").write_text("crime_type,weight\nBurglary,10.5\nRobbery,365\n")
+    rows = [("E01000001", "Burglary")] * 2 + [("E01000001", "Robbery"), ("E01000002", "Drugs")]
+    write_month(tmp_path / "f", "2017-01", rows)
+    incidents = read_incidents(make_cohort(tmp_path / "f", harm_weights=str(tmp_path / "w.csv")))
+    assert count(incidents, "one", "harm", "2017-01") == 2 * 10.5 + 365
+    assert count(incidents, "two", "harm", "2017-01") == 0
+    left_out = incidents.quality.query("check == 'incidents without a harm weight'")
+    assert left_out["count"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("type,weight\n", "no column 'crime_type'"),
+        ("crime_type,weight\nBurglary,lots\n", "row 2: 'lots' is not a weight"),
+        ("crime_type,weight\nBurglary,1\nburglary,2\n", "row 3: 'burglary' stands twice"),
+    ],
+)
+def test_wrong_harm_weights_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "w.csv").write_text(text)
+    write_month(tmp_path / "f", "2017-01", [("E01000001", "Burglary"), ("E01000002", "Drugs")])
+    with pytest.raises(InputError, match=message):
+        read_incidents(make_cohort(tmp_path / "f", harm_weights=str(tmp_path / "w.csv")))
+
+
+def test_unknown_crime_types_are_named_and_a_wrong_outcome_refused(tmp_path: Path) -> None:
+    rows = [("E01000001", "Burglry"), ("E01000001", "Drugs"), ("E01000002", "Drugs")]
+    write_month(tmp_path, "2017-01", rows)
+    unknown = read_incidents(make_cohort(tmp_path)).quality.query("check.str.contains('unknown')")
+    assert unknown["count"].tolist() == [1.0]
+    assert "'Burglry'; the nearest known one is 'Burglary'" in unknown["note"].item()
+    outcomes = {"drugs": {"title": "Drugs", "crime_types": ["Drugz"]}}
+    with pytest.raises(InputError, match="Did you mean 'Drugs'"):
+        read_incidents(make_cohort(tmp_path, outcomes=outcomes))
+
+
+def test_month_that_one_force_lacks_is_missing_there_alone(tmp_path: Path) -> None:
+    for month in ("2017-01", "2017-02"):
+        write_month(tmp_path, month, [("E01000001", "Burglary")])
+    write_month(tmp_path, "2017-01", [("E01000002", "Burglary")] * 2, force="cleveland")
+    incidents = read_incidents(make_cohort(tmp_path))
+    assert count(incidents, "one", "victim_based_crime", "2017-02") == 1
+    assert math.isnan(count(incidents, "two", "victim_based_crime", "2017-02"))
+    told = incidents.quality.query("check == 'months missing in one part'")["note"].item()
+    assert "'cleveland' holds nothing for '2017-02'" in told
+
+
+def test_months_of_the_periods_that_no_file_covers_are_missing(tmp_path: Path) -> None:
+    write_month(tmp_path, "2017-01", [("E01000001", "Burglary"), ("E01000002", "Burglary")])
+    periods = {
+        "before": {"start": "2016-01", "end": "2016-01"},
+        "after": {"start": "2017-01", "end": "2017-01"},
+    }
+    assert read_incidents(make_cohort(tmp_path, periods=periods)).missing_months == ("2016-01",)
+
+
+def test_cohort_without_incidents_gives_empty_frames() -> None:
+    incidents = read_incidents(Cohort.model_validate({"name": "pilot"}))
+    assert (len(incidents.sites), len(incidents.areas), incidents.months) == (0, 0, ())
+    assert list(incidents.sites) == ["site", "outcome", "month", "count"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["E01000001", "E01000002", "E01000003", ""]),
+            st.sampled_from(["Burglary", "Anti-social behaviour", "Drugs", "Unheard of"]),
+            st.sampled_from(["2017-01", "2017-02", "2017-03"]),
+        ),
+        min_size=1,
+        max_size=60,
+    )
+)
+@settings(max_examples=15, deadline=None)
+def test_no_row_is_lost(rows: list[tuple[str, str, str]]) -> None:
+    base = [(f"E0100000{n}", "Anti-social behaviour", "2017-01") for n in (1, 2)]
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for month in {month for _, _, month in [*base, *rows]}:
+            write_month(folder, month, [(c, k) for c, k, m in [*base, *rows] if m == month])
+        incidents = read_incidents(make_cohort(folder))
+    checks = incidents.quality.groupby("check")["count"].sum()
+    parts = ["rows in the sites", "rows outside every site", "rows without any place"]
+    told = sum(checks.get(part, 0) for part in parts)
+    told += checks.get("rows not placed, though they have coordinates", 0)
+    assert checks["rows read"] == told == len(rows) + 2
+    for number, site in ((1, "one"), (2, "two")):
+        expected = sum(
+            code == f"E0100000{number}" and kind == "Anti-social behaviour"
+            for code, kind, _ in [*base, *rows]
+        )
+        held = (incidents.sites["site"] == site) & (incidents.sites["outcome"] == "asb")
+        asb = incidents.sites.loc[held, "count"].sum()
+        assert asb == expected

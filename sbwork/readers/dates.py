@@ -27,7 +27,7 @@ def read_month(text: str) -> str:
     >>> [read_month(text) for text in ("2017-07-03 14:00", "03/07/2017", "July 2017", "07/13/2017")]
     ['2017-07', '2017-07', '2017-07', '']
     """
-    plain = re.sub(r"[ T]\d{1,2}:\d{2}.*$", "", text.strip().lower())
+    plain = re.sub(r"[ t]\d{1,2}:\d{2}.*$", "", text.strip().lower())
     day = ""
     if found := _ISO.fullmatch(plain):
         year, month, day = found[1], found[2], found[3] or ""

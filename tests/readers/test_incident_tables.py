@@ -1,0 +1,143 @@
+"""A force's own extracts and tables that are counted already."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from sbwork.cohort import Cohort
+from sbwork.errors import InputError
+from sbwork.incidents import Incidents, read_incidents
+
+SITES = {"one": {"title": "Area 1"}, "two": {"names": ["Area 2", "The second"]}}
+COUNTS = "month,crime_type,site,count\n"
+
+
+def read(path: Path, text: str | bytes = "", **source: object) -> Incidents:
+    if text:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    given = {"name": "pilot", "sites": SITES, "incidents": [{"path": str(path), **source}]}
+    return read_incidents(Cohort.model_validate(given))
+
+
+def list_counts(incidents: Incidents, site: str, outcome: str) -> list[float]:
+    return incidents.sites.query("site == @site and outcome == @outcome")["count"].tolist()
+
+
+ROWS = (
+    "Ref;Date;Type;Area\n"
+    "1;03/07/2017 14:00;Dwelling burglary;Area 1\n"
+    "2;2017-07-04;Robbery;the  SECOND\n"
+    "3;5 Sep 2017;Robbery;Elsewhere\n"
+    "4;;Robbery;Area 1\n"
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+def test_rows_by_site_name_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    text = ROWS.replace("Elsewhere", "Café").encode(encoding)
+    incidents = read(tmp_path / "a.csv", text, crime_types={"dwelling burglary": "Burglary"})
+    assert list_counts(incidents, "one", "victim_based_crime")[0] == 1
+    assert list_counts(incidents, "two", "victim_based_crime")[0] == 1
+    assert incidents.missing_months == ("2017-08",)
+    quality = incidents.quality.set_index("check")["count"]
+    assert quality["rows without a date"] == 1
+    assert quality["rows outside every site"] == 1
+
+
+def test_rows_by_mapped_columns(tmp_path: Path) -> None:
+    text = "When,What,Where\n2017-07,Robbery,Area 1\n"
+    columns = {"month": "When", "crime_type": "What", "site": "Where"}
+    incidents = read(tmp_path / "a.csv", text, columns=columns)
+    assert list_counts(incidents, "one", "victim_based_crime") == [1.0]
+
+
+def test_workbook(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["Date", "Type", "Site"])
+    book.active.append([datetime(2017, 7, 3, 9, 30), "Burglary", "Area 1"])
+    book.active.append(["2/8/2017", "Robbery", "Area 1"])
+    book.save(tmp_path / "a.xlsx")
+    incidents = read(tmp_path / "a.xlsx")
+    assert list_counts(incidents, "one", "victim_based_crime") == [1.0, 1.0]
+
+
+def test_outcome_that_a_file_never_records_is_missing(tmp_path: Path) -> None:
+    incidents = read(tmp_path / "a.csv", "Date,Type,Site\n2017-07-01,Burglary,Area 1\n")
+    assert list_counts(incidents, "one", "victim_based_crime") == [1.0]
+    assert incidents.sites.query("outcome == 'asb'")["count"].isna().all()
+    assert "outcomes without any record" in set(incidents.quality["check"])
+
+
+def test_counts_with_zeros_cover_the_months_they_state(tmp_path: Path) -> None:
+    text = COUNTS + '2017-01,asb,one,"1,004"\n2017-02,asb,one,0\n2017-02,asb,two,3\n'
+    incidents = read(tmp_path / "a.csv", text)
+    assert list_counts(incidents, "one", "asb") == [1004.0, 0.0]
+    second = list_counts(incidents, "two", "asb")
+    assert second[1] == 3
+    assert second[0] != second[0]
+
+
+def test_counts_without_zeros_lack_what_is_zero(tmp_path: Path) -> None:
+    text = COUNTS + "2017-01,ASB,one,4\n2017-02,ASB,two,3\n"
+    incidents = read(tmp_path / "a.csv", text, crime_types={"ASB": "Anti-social behaviour"})
+    assert list_counts(incidents, "one", "asb") == [4.0, 0.0]
+    assert "table without zeros" in set(incidents.quality["check"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Date,Type,Site\n07/13/2017,Burglary,Area 1\n", r"row 2, column 'Date': '07/13/2017' is"),
+        ("Date,Type,Site\n07/13/2017,Burglary,Area 1\n", "month came before the day"),
+        ("Date,Type,Site\n", "a header and no row"),
+        ("Date,Type\n2017-01,x\n", "no column says where"),
+        ("Date,Site\n2017-01,one\n", "no column holds the crime type"),
+        ("Date,Type,Site\n2017-01,x\n", "line 2: the row has 2 columns"),
+        ("Date,Type,Site\n2017-01,Robbery,Arae 1\n", "Did you mean 'Area 1'"),
+        (COUNTS + "2017-01,asb,one,\n", "row 2, column 'count': the cell is blank"),
+        (COUNTS + "2017-01,asb,one,-3\n", "'-3' is not a count"),
+        (COUNTS + "2017-01,asb,one,1\n2017-01,asb,one,2\n", "stand twice: one: asb in 2017-01"),
+        (
+            COUNTS + "2017-01,asb,one,1\n2017-01,Anti-social behaviour,one,2\n",
+            "would be counted twice",
+        ),
+        (
+            COUNTS + "2017-01,asb,one,0\n2017-01,Burglary,one,2\n2017-02,asb,one,2\n",
+            "states zeros, but has no row for one, Burglary, 2017-02",
+        ),
+        ("PK\0\0", "this is not a CSV file"),
+    ],
+)
+def test_faults_are_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read(tmp_path / "a.csv", text)
+
+
+def test_mapped_column_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no column 'Dat'.* Did you mean 'Date'"):
+        read(tmp_path / "a.csv", ROWS, columns={"month": "Dat"})
+
+
+@pytest.mark.parametrize(("name", "message"), [("a.xls", "not read"), ("a.xlsx", "can't be read")])
+def test_workbooks_that_are_none(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read(tmp_path / name, b"nonsense")
+
+
+def test_two_sources_that_hold_the_same_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(COUNTS + "2017-01,asb,one,4\n")
+    (tmp_path / "b.csv").write_text("Date,Type,Site\n2017-01-03,Anti-social behaviour,one\n")
+    sources = [{"path": str(tmp_path / name)} for name in ("a.csv", "b.csv")]
+    cohort = Cohort.model_validate({"name": "pilot", "sites": SITES, "incidents": sources})
+    with pytest.raises(InputError, match=r"would be counted twice: .*holds it too"):
+        read_incidents(cohort)
+
+
+def test_site_that_no_file_names_is_missing(tmp_path: Path) -> None:
+    incidents = read(tmp_path / "a.csv", "Date,Type,Site\n2017-07-01,Burglary,Area 1\n")
+    assert incidents.sites.query("site == 'two'")["count"].isna().all()
+    assert "site that the files do not name" in set(incidents.quality["check"])

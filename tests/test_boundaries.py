@@ -1,0 +1,107 @@
+"""Boundaries read, searched for points, asked for neighbours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sbwork.boundaries import (
+    Boundaries,
+    convert_grid,
+    find_neighbours,
+    locate_points,
+    read_boundaries,
+)
+from sbwork.errors import InputError
+
+# Points inside four LSOAs (2011) as ONS publishes them with the boundaries, both ways: BNG_E,
+# BNG_N, LONG, LAT.
+ONS_POINTS = np.array(
+    [
+        [429793, 514320, -1.54122, 54.52331],
+        [429535, 551175, -1.5415, 54.85451],
+        [423541, 612262, -1.62982, 55.40373],
+        [420627, 564662, -1.67929, 54.97615],
+    ]
+)
+GRID_TOLERANCE = 6e-5
+
+
+def square(west: float, south: float, size: float) -> np.ndarray:
+    east, north = west + size, south + size
+    return np.array([[west, south], [east, south], [east, north], [west, north], [west, south]])
+
+
+def test_hole_is_outside_and_island_inside() -> None:
+    ring, hole, island = square(0, 50, 1), square(0.2, 50.2, 0.6), square(0.4, 50.4, 0.2)
+    area = Boundaries(("A",), ("a",), ((ring, hole, island),))
+    found = locate_points(area, np.array([0.1, 0.3, 0.5, 2, np.nan]), np.full(5, 50.5))
+    assert found.tolist() == [0, -1, 0, -1, -1]
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(-1, 3, allow_nan=False), st.floats(49.5, 52.5, allow_nan=False)),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_squares_agree_with_comparison(points: list[tuple[float, float]]) -> None:
+    two = Boundaries(("A", "B"), ("a", "b"), ((square(0, 50, 1),), (square(1, 50, 1),)))
+    x, y = np.array(points).T
+    on_edge = np.isin(x, [0, 1, 2]) | np.isin(y, [50, 51])
+    found = locate_points(two, x, y)
+    inside = (y > 50) & (y < 51)
+    expected = np.where((x > 0) & (x < 1) & inside, 0, np.where((x > 1) & (x < 2) & inside, 1, -1))
+    assert (found == expected)[~on_edge].all()
+
+
+def test_neighbours_share_a_point_and_groups_are_joined() -> None:
+    rings = ((square(0, 50, 1),), (square(1, 50, 1),), (square(2, 50, 1),), (square(9, 50, 1),))
+    four = Boundaries(("A", "B", "C", "D"), ("",) * 4, rings)
+    assert find_neighbours(four) == {"A": {"B"}, "B": {"A", "C"}, "C": {"B"}, "D": frozenset()}
+    assert find_neighbours(four, ["W", "W", "X", ""]) == {"W": {"X"}, "X": {"W"}}
+
+
+def test_grid_against_points_that_ons_publishes_both_ways() -> None:
+    longitude, latitude = convert_grid(ONS_POINTS[:, 0], ONS_POINTS[:, 1])
+    np.testing.assert_allclose(longitude, ONS_POINTS[:, 2], rtol=0, atol=GRID_TOLERANCE)
+    np.testing.assert_allclose(latitude, ONS_POINTS[:, 3], rtol=0, atol=GRID_TOLERANCE)
+
+
+def write(path: Path, coordinates: object) -> list[tuple[Path, str]]:
+    path.write_text(json.dumps({"type": "Polygon", "coordinates": coordinates}))
+    return [(path, path.name)]
+
+
+def test_swapped_coordinates_are_refused(tmp_path: Path) -> None:
+    ring = [[54.7, -1.6], [54.7, -1.5], [54.8, -1.5], [54.7, -1.6]]
+    with pytest.raises(InputError, match="longitude and latitude are swapped"):
+        read_boundaries(write(tmp_path / "a.geojson", [ring]))
+
+
+def test_grid_boundaries_are_converted(tmp_path: Path) -> None:
+    ring = [[429000, 541000], [430000, 541000], [430000, 542000], [429000, 541000]]
+    area = read_boundaries(write(tmp_path / "a.geojson", [ring]))
+    assert -1.6 < area.rings[0][0][0, 0] < -1.5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "this is not GeoJSON"),
+        ('{"type": "Point", "coordinates": [0, 51]}', "its type is 'Point'"),
+        ('{"type": "FeatureCollection", "features": []}', "there is no polygon"),
+        ('{"type": "Polygon", "coordinates": [[[0, 51]]]}', "fewer than three points"),
+    ],
+)
+def test_what_is_no_polygon_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "a.geojson"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_boundaries([(path, path.name)])

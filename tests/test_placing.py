@@ -1,0 +1,180 @@
+"""Incidents placed by code, by name and by point; boundaries that moved between 2011 and 2021."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sbwork.cohort import Cohort
+from sbwork.errors import InputError
+from sbwork.incidents import Incidents, read_incidents
+
+HEADER = "Month,Reported by,Longitude,Latitude,LSOA code,LSOA name,Crime type"
+GRID_HEADER = "Month,Reported by,Easting,Northing,Location,Crime type"
+WEST = [[-1.60, 54.70], [-1.50, 54.70], [-1.50, 54.80], [-1.60, 54.80], [-1.60, 54.70]]
+EAST = [[-1.50, 54.70], [-1.40, 54.70], [-1.40, 54.80], [-1.50, 54.80], [-1.50, 54.70]]
+
+
+def write_rows(folder: Path, month: str, rows: list[str], header: str = HEADER) -> None:
+    path = folder / month / f"{month}-durham-street.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([header, *rows]) + "\n")
+
+
+def row(month: str, lsoa: str, kind: str = "Burglary", x: str = "-1.57", y: str = "54.77") -> str:
+    name = "Durham 001A" if lsoa else ""
+    return f"{month},Durham Constabulary,{x},{y},{lsoa},{name},{kind}"
+
+
+def write_areas(path: Path, areas: dict[str, list[list[float]]], key: str = "LSOA11CD") -> str:
+    features = [
+        {
+            "type": "Feature",
+            "properties": {key: code, "LSOA11NM": f"Town 00{number}A"},
+            "geometry": {"type": "Polygon", "coordinates": [ring]},
+        }
+        for number, (code, ring) in enumerate(areas.items(), start=1)
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    return str(path)
+
+
+def read(folder: Path, **keys: object) -> Incidents:
+    given = {"name": "pilot", "incidents": [{"path": str(folder)}]} | keys
+    return read_incidents(Cohort.model_validate(given))
+
+
+def total(incidents: Incidents, site: str) -> float:
+    return float(incidents.sites.query("site == @site")["count"].sum())
+
+
+def check(incidents: Incidents, name: str) -> float:
+    return float(incidents.quality.query("check == @name")["count"].sum())
+
+
+def test_rows_without_an_lsoa_are_placed_by_their_coordinates(tmp_path: Path) -> None:
+    boundaries = write_areas(tmp_path / "b.geojson", {"E01000001": WEST, "E01000002": EAST})
+    rows = [
+        row("2017-01", "", x="-1.55"),
+        row("2017-01", "", x="-1.45"),
+        row("2017-01", "", x="-1.45"),
+        row("2017-01", "", x="-1.20"),
+        row("2017-01", "", x="", y=""),
+    ]
+    write_rows(tmp_path / "f", "2017-01", rows)
+    sites = {"west": {"lsoas": ["E01000001"]}, "east": {"lsoas": ["E01000002"]}}
+    incidents = read(tmp_path / "f", sites=sites, geography={"boundaries": [boundaries]})
+    assert (total(incidents, "west"), total(incidents, "east")) == (1, 2)
+    assert check(incidents, "rows placed by their coordinates") == 3
+    assert check(incidents, "rows not placed, though they have coordinates") == 1
+    assert check(incidents, "rows without any place") == 1
+
+
+def test_eastings_and_northings_are_placed(tmp_path: Path) -> None:
+    boundaries = write_areas(tmp_path / "b.geojson", {"E01000001": WEST, "E01000002": EAST})
+    rows = [
+        "2011-01,Durham Constabulary,429000,541000,On or near X,Burglary",
+        "2011-01,Durham Constabulary,436000,541000,On or near X,Burglary",
+    ]
+    write_rows(tmp_path / "f", "2011-01", rows, GRID_HEADER)
+    sites = {"west": {"lsoas": ["E01000001"]}, "east": {"lsoas": ["E01000002"]}}
+    incidents = read(tmp_path / "f", sites=sites, geography={"boundaries": [boundaries]})
+    assert (total(incidents, "west"), total(incidents, "east")) == (1, 1)
+
+
+def test_eastings_without_boundaries_are_counted_as_not_placed(tmp_path: Path) -> None:
+    rows = ["2011-01,Durham Constabulary,429000,541000,On or near X,Burglary"] * 3
+    write_rows(tmp_path, "2011-01", rows, GRID_HEADER)
+    incidents = read(tmp_path, sites={"west": {"lsoas": ["E01000001"]}})
+    assert check(incidents, "rows not placed, though they have coordinates") == 3
+    assert incidents.sites["count"].isna().all()
+
+
+def test_polygon_holds_rows_by_point_and_may_not_share_them(tmp_path: Path) -> None:
+    polygon = write_areas(tmp_path / "p.geojson", {"x": WEST})
+    rows = [row("2017-01", "E01000001", x="-1.55")] * 2 + [row("2017-01", "E01000002", x="-1.45")]
+    write_rows(tmp_path / "f", "2017-01", rows)
+    sites: dict[str, object] = {"drawn": {"polygon": polygon}, "east": {"lsoas": ["E01000002"]}}
+    incidents = read(tmp_path / "f", sites=sites)
+    assert (total(incidents, "drawn"), total(incidents, "east")) == (2, 1)
+    sites["east"] = {"lsoas": ["E01000001", "E01000002"]}
+    with pytest.raises(InputError, match="'drawn' and 'east' overlap: 2 incidents"):
+        read(tmp_path / "f", sites=sites)
+
+
+def write_two_years(folder: Path) -> None:
+    """2011's E01000002 was split into E01034001 and E01034002 from 2017-03."""
+    for month in ("2017-01", "2017-02"):
+        rows = [row(month, "E01000001")] * 5 + [row(month, "E01000002")] * 9
+        write_rows(folder, month, rows)
+    for month in ("2017-03", "2017-04"):
+        rows = [row(month, "E01000001")] * 5 + [row(month, "E01034001")] * 6
+        write_rows(folder, month, rows + [row(month, "E01034002")] * 3)
+
+
+def write_change(path: Path) -> str:
+    lines = ["LSOA11CD,LSOA11NM,CHGIND,LSOA21CD", "E01000001,a,U,E01000001"]
+    lines += ["E01000002,b,S,E01034001", "E01000002,b,S,E01034002"]
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
+def test_years_mixed_without_a_table_are_refused(tmp_path: Path) -> None:
+    write_two_years(tmp_path)
+    with pytest.raises(InputError, match=r"2021 .*E01034001.* 2 months from 2017-03 to 2017-04"):
+        read(tmp_path, sites={"one": {"lsoas": ["E01000001"]}})
+
+
+def test_years_are_joined_by_the_table(tmp_path: Path) -> None:
+    write_two_years(tmp_path / "f")
+    change = write_change(tmp_path / "change.csv")
+    sites = {"one": {"lsoas": ["E01034001", "E01034002"]}}
+    incidents = read(tmp_path / "f", sites=sites, geography={"lsoa_change": change})
+    burglary = incidents.sites.query("outcome == 'victim_based_crime'")
+    assert burglary["count"].tolist() == [9.0, 9.0, 9.0, 9.0]
+    assert set(incidents.areas["area"]) == {"E01000001", "E01000002"}
+
+
+def test_site_that_holds_part_of_a_split_area_is_refused(tmp_path: Path) -> None:
+    write_two_years(tmp_path / "f")
+    change = write_change(tmp_path / "change.csv")
+    with pytest.raises(InputError, match="holds 'E01034001' but not 'E01034002'"):
+        read(
+            tmp_path / "f",
+            sites={"one": {"lsoas": ["E01034001"]}},
+            geography={"lsoa_change": change},
+        )
+
+
+def test_a_rare_new_code_is_not_taken_for_a_change_of_years(tmp_path: Path) -> None:
+    write_rows(tmp_path, "2017-01", [row("2017-01", "E01000001")])
+    write_rows(tmp_path, "2017-02", [row("2017-02", "E01000001"), row("2017-02", "E01034001")])
+    assert read(tmp_path, sites={"one": {"lsoas": ["E01000001"]}}).missing_months == ()
+
+
+def test_lsoa_that_vanishes_from_a_site_is_flagged(tmp_path: Path) -> None:
+    for month in ("2017-01", "2017-02", "2017-03"):
+        rows = [row(month, "E01000001")] * 5
+        write_rows(tmp_path, month, rows + [row(month, "E01000002")] * 20 * (month < "2017-03"))
+    incidents = read(tmp_path, sites={"one": {"lsoas": ["E01000001", "E01000002"]}})
+    flagged = incidents.quality.query("check == 'LSOA of a site that starts or stops'")
+    assert flagged["count"].tolist() == [40.0]
+    assert "E01000002" in flagged["note"].item()
+
+
+def test_unknown_lsoas(tmp_path: Path) -> None:
+    write_rows(tmp_path, "2017-01", [row("2017-01", "E01000001")])
+    incidents = read(tmp_path, sites={"one": {"lsoas": ["E01000001", "E01000011"]}})
+    note = incidents.quality.query("check == 'LSOAs of a site without any incident'")["note"].item()
+    assert "E01000011" in note
+    assert "nearest code there is E01000001" in note
+    with pytest.raises(InputError, match="Did you mean 'E01000001'"):
+        read(tmp_path, sites={"one": {"lsoas": ["E01000011"]}})
+
+
+def test_group_by_ward_needs_a_lookup(tmp_path: Path) -> None:
+    write_rows(tmp_path, "2017-01", [row("2017-01", "E01000001")])
+    with pytest.raises(InputError, match="no lookup from LSOA to ward"):
+        read(tmp_path, placebo={"group_by": "ward"})
