@@ -17,9 +17,10 @@ grade
 all of it
     `evaluate_cohort` (an `Evaluation`)
 render
-    `present_summary`, `present_changes`, `present_counts`, `present_scales`,
-    `present_reliability`, `present_kinds`, `present_stories`, `present_evidence`,
-    `present_limits`, `present_quality`, `present_methods`; `explore_cohort` (a `CohortExplorer`)
+    `present_summary`, `present_changes`, `present_counts`, `present_robustness`,
+    `present_scales`, `present_reliability`, `present_kinds`, `present_stories`,
+    `present_evidence`, `present_limits`, `present_quality`, `present_methods`;
+    `explore_cohort` (a `CohortExplorer`)
 report
     `write_results`; the command ``sbwork report`` does the rest
 """
@@ -58,6 +59,7 @@ _HOMES = {
     "present_methods": "sections",
     "present_quality": "sections",
     "present_reliability": "sections",
+    "present_robustness": "sections",
     "present_scales": "sections",
     "present_stories": "sections",
     "present_summary": "sections",
@@ -100,6 +102,7 @@ __all__ = [
     "present_methods",
     "present_quality",
     "present_reliability",
+    "present_robustness",
     "present_scales",
     "present_stories",
     "present_summary",
@@ -141,6 +144,7 @@ if TYPE_CHECKING:
         present_methods,
         present_quality,
         present_reliability,
+        present_robustness,
         present_scales,
         present_stories,
         present_summary,

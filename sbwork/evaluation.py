@@ -13,7 +13,7 @@ from sbwork.disclosure import suppress_findings
 from sbwork.evidence import Evidence, grade_evidence, set_levels
 from sbwork.incidents import Incidents, read_incidents
 from sbwork.instrument import Instrument, read_instrument
-from sbwork.panels import assess_comparability
+from sbwork.panels import analyse_panel, assess_comparability, vary_specifications
 from sbwork.placebo import Placebo, compare_placebos
 from sbwork.reported import tabulate_reported
 from sbwork.responses import Responses, read_responses
@@ -99,6 +99,8 @@ def evaluate_cohort(
             compare_counts(incidents, cohort),
             assess_comparability(incidents, cohort),
             placebo.findings,
+            analyse_panel(incidents, cohort),
+            vary_specifications(incidents, cohort),
         ]
     scores = None
     if responses is not None and instrument is not None:

@@ -37,7 +37,7 @@ FEWEST_PAIRS = 2
 
 _COMPARED = ("counts", "scales")
 _DESCRIPTIVE = ("reliability", "scores")
-_COMPARING = ("panel", "placebo")
+_COMPARING = ("panel", "placebo", "specification")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Results drawn with matplotlib: every function draws on the axes that it is given."""
 
 from sbwork.figures.counts import draw_changes, draw_monthly_counts, draw_placebos, draw_reported
+from sbwork.figures.models import draw_choices, draw_event_study, draw_specifications
 from sbwork.figures.scales import (
     count_shares,
     draw_differences,
@@ -18,11 +19,14 @@ __all__ = [
     "STYLE",
     "count_shares",
     "draw_changes",
+    "draw_choices",
     "draw_differences",
+    "draw_event_study",
     "draw_likert",
     "draw_means",
     "draw_monthly_counts",
     "draw_placebos",
     "draw_reported",
     "draw_score_distributions",
+    "draw_specifications",
 ]

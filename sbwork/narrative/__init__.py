@@ -7,6 +7,13 @@ from sbwork.narrative.counts import (
     describe_placebo,
     describe_reported,
 )
+from sbwork.narrative.models import (
+    describe_event_study,
+    describe_robustness,
+    describe_shares,
+    describe_specifications,
+    explain_missing,
+)
 from sbwork.narrative.scales import (
     describe_answers,
     describe_differences,
@@ -20,11 +27,16 @@ __all__ = [
     "describe_changes",
     "describe_counts",
     "describe_differences",
+    "describe_event_study",
     "describe_mean_differences",
     "describe_means",
     "describe_monthly_counts",
     "describe_placebo",
     "describe_reported",
+    "describe_robustness",
+    "describe_shares",
+    "describe_specifications",
+    "explain_missing",
     "list_limits",
     "summarise_cohort",
 ]

@@ -5,6 +5,7 @@ from sbwork.sections.counts import present_changes, present_counts
 from sbwork.sections.evidence import present_evidence
 from sbwork.sections.methods import present_methods
 from sbwork.sections.quality import present_quality
+from sbwork.sections.robustness import present_robustness
 from sbwork.sections.scales import present_reliability, present_scales
 from sbwork.sections.stories import present_kinds, present_stories
 from sbwork.sections.summary import present_limits, present_summary
@@ -20,6 +21,7 @@ __all__ = [
     "present_methods",
     "present_quality",
     "present_reliability",
+    "present_robustness",
     "present_scales",
     "present_stories",
     "present_summary",

@@ -14,6 +14,7 @@ from sbwork.tables.evidence import (
     tabulate_pairs,
 )
 from sbwork.tables.layout import lay_out
+from sbwork.tables.models import tabulate_models
 from sbwork.tables.quality import tabulate_checks, tabulate_dropped
 from sbwork.tables.scales import tabulate_differences, tabulate_reliability, tabulate_scales
 from sbwork.tables.stories import tabulate_answers, tabulate_engagement, tabulate_stories
@@ -31,6 +32,7 @@ __all__ = [
     "tabulate_engagement",
     "tabulate_headings",
     "tabulate_kinds",
+    "tabulate_models",
     "tabulate_pairs",
     "tabulate_placebos",
     "tabulate_reliability",

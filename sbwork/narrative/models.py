@@ -1,0 +1,201 @@
+"""How a comparison holds up, in plain sentences: before the start, other models, all choices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from sbwork.cohort import Cohort
+from sbwork.formats import (
+    format_count,
+    format_interval,
+    format_list,
+    format_number,
+    format_share,
+)
+from sbwork.results import find_row, select_findings
+
+__all__ = [
+    "describe_event_study",
+    "describe_robustness",
+    "describe_shares",
+    "describe_specifications",
+    "explain_missing",
+]
+
+_ALPHA = 0.05
+
+
+def describe_robustness(cohort: Cohort, findings: pd.DataFrame) -> str:
+    """Say in one paragraph whether the comparisons of counts hold up.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The evaluation.
+    findings : pandas.DataFrame
+        Every finding of the report.
+
+    Returns
+    -------
+    str
+        One paragraph of plain English.
+    """
+    rows = select_findings(findings, section="panel")
+    rows = rows[rows["site"] != "all"]
+    sentences = [
+        "A result is worth more if it does not hang on one way of counting. So the same "
+        "comparison is asked in other ways: were the area and its control site alike, and moving "
+        "alike, before the start; do other models agree; how much drift of their own would undo "
+        "the result; and does it stay when other months, control sites or models are chosen?",
+        *_tell_before(rows),
+        *_tell_models(rows),
+        *_tell_drift(rows),
+        *_tell_curve(findings),
+    ]
+    return " ".join(sentences)
+
+
+def describe_event_study(cohort: Cohort, rows: pd.DataFrame, outcome: str, site: str) -> str:
+    """Say how the site stood to its control in the months before and after the start."""
+    known = rows[rows["estimate"].notna()]
+    months = known["period"].astype(float)
+    parts = []
+    for when, side in (("before", months < 0), ("after", months >= 0)):
+        part = known[side]
+        if part.empty:
+            continue
+        outside = int(((part["ci_low"] > 1) | (part["ci_high"] < 1)).sum())
+        ends = format_interval(part["estimate"].min(), part["estimate"].max())
+        parts.append(
+            f"{len(part)} months {when}, ratios from {ends}, {outside} of them with an interval "
+            "that leaves out no difference"
+        )
+    title = f"{cohort.title_pair(site)}, {cohort.title_outcome(outcome)}"
+    return f"{title}: {'; '.join(parts)}."
+
+
+def describe_specifications(
+    cohort: Cohort, rows: pd.DataFrame, outcome: str, site: str, headline: float
+) -> str:
+    """Say over what range the ratio runs when windows, controls and models are varied."""
+    ends = format_interval(rows["estimate"].min(), rows["estimate"].max())
+    own = f"; this report's own is {format_number(headline)}" if not math.isnan(headline) else ""
+    return (
+        f"{cohort.title_pair(site)}, {cohort.title_outcome(outcome)}: {len(rows)} specifications "
+        f"with ratios from {ends}, the middle one {format_number(rows['estimate'].median())}{own}."
+    )
+
+
+def describe_shares(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
+    """Say, a pair and outcome at a time, what share of the specifications agree.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The evaluation.
+    findings : pandas.DataFrame
+        With the summary rows of `sbwork.panels.vary_specifications`.
+
+    Returns
+    -------
+    list of str
+        One sentence a pair and outcome for which there is a number.
+    """
+    told = []
+    for outcome in cohort.outcomes:
+        for pair in cohort.pairs:
+            place = {"section": "specification", "outcome": outcome, "site": pair.intervention}
+            median, same, outside = (
+                find_row(findings, **place, estimator=f"specification_{name}")
+                for name in ("median", "same_sign", "excludes_one")
+            )
+            if median is None or same is None or outside is None or math.isnan(median["estimate"]):
+                continue
+            way = "below 1" if median["estimate"] < 1 else "above 1"
+            told.append(
+                f"{cohort.title_pair(pair.intervention)}, {cohort.title_outcome(outcome)}: of "
+                f"{format_count(median['n'])} ways to compare, {format_share(same['estimate'])} "
+                f"put the ratio {way}, and {format_share(outside['estimate'])} have an interval "
+                "that leaves out no change."
+            )
+    return told
+
+
+def explain_missing(rows: pd.DataFrame, what: str, fewest: int) -> str:
+    """Say why a picture is not drawn: how many numbers there are, and what the rest lacks."""
+    known = int(rows["estimate"].notna().sum())
+    reasons = rows.loc[rows["estimate"].isna(), "note"].str.extract(
+        r"^(?:Not computed: )?(.+?[.])(?:\s|$)", expand=False
+    )
+    common = reasons.value_counts()
+    why = f" Most often: {common.index[0]}" if len(common) else ""
+    had = {0: "none could be computed", 1: "only one could be computed"}.get(
+        known, f"only {known} could be computed"
+    )
+    return f"{what} is not drawn: it takes at least {fewest} numbers, and {had}.{why}"
+
+
+def _tell_before(rows: pd.DataFrame) -> list[str]:
+    trends = rows[(rows["estimator"] == "pre_trend") & rows["estimate"].notna()]
+    if trends.empty:
+        return ["How the two moved before the start can't be said: the files hold too few months."]
+    apart = int((trends["p_value"] < _ALPHA).sum())
+    if apart:
+        return [
+            f"In {apart} of {len(trends)} comparisons the two were already moving apart before "
+            "the start, so part of what followed may be more of the same."
+        ]
+    return [
+        f"In none of the {len(trends)} comparisons were the two clearly moving apart before the "
+        "start; that is not proof that they moved alike, because few months tell little."
+    ]
+
+
+def _tell_models(rows: pd.DataFrame) -> list[str]:
+    parts = []
+    for estimator, title in (
+        ("panel_quasipoisson", "the quasi-Poisson panel model"),
+        ("its_level", "the interrupted time series, in its level,"),
+    ):
+        known = rows[(rows["estimator"] == estimator) & rows["estimate"].notna()]
+        if len(known):
+            outside = int(((known["ci_low"] > 1) | (known["ci_high"] < 1)).sum())
+            parts.append(f"{title} leaves out no change in {outside} of {len(known)} comparisons")
+    if not parts:
+        return ["No panel model can be fitted to so few months."]
+    told = format_list(parts)
+    return [f"{told[:1].upper()}{told[1:]}."]
+
+
+def _tell_drift(rows: pd.DataFrame) -> list[str]:
+    bounds = rows[(rows["estimator"] == "sensitivity_mbar") & rows["estimate"].notna()]
+    if bounds.empty:
+        return []
+    weak = int((bounds["estimate"] < 1).sum())
+    return [
+        f"In {weak} of {len(bounds)}, drift no larger than that already seen before the start "
+        "would be enough for the interval to take in no change."
+    ]
+
+
+def _tell_curve(findings: pd.DataFrame) -> list[str]:
+    rows = select_findings(findings, section="specification", period="summary")
+    parts: list[str] = []
+    for estimator, words in (
+        ("specification_same_sign", "of the specifications point the same way"),
+        ("specification_excludes_one", "have an interval that leaves out no change"),
+    ):
+        shares = rows.loc[rows["estimator"] == estimator, "estimate"].dropna()
+        if len(shares):
+            parts.append(f"{_span(shares.tolist())} {words}")
+    if not parts:
+        return []
+    return [f"When months, controls and models are varied, {format_list(parts)}."]
+
+
+def _span(shares: Sequence[float]) -> str:
+    ends = [format_share(end) for end in (min(shares), max(shares))]
+    return ends[0] if ends[0] == ends[1] else f"from {ends[0]} to {ends[1]}"

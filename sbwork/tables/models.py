@@ -1,0 +1,115 @@
+"""Tables of how a comparison of counts holds up: before the start, other models, drift."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from sbwork.cohort import Cohort
+from sbwork.formats import MISSING, format_change, format_interval, format_number
+from sbwork.results import find_row, select_findings
+from sbwork.tables.layout import lay_out
+
+if TYPE_CHECKING:
+    from great_tables import GT
+
+__all__ = ["tabulate_models"]
+
+_COLUMNS = {
+    "pre_level_ratio": "Site / control",
+    "pre_trend": "Drift a month",
+    "panel_quasipoisson": "Quasi-Poisson",
+    "panel_nb2": "Negative binomial",
+    "its_level": "Break in level",
+    "its_slope": "Break in slope",
+    "sensitivity_mbar": "Drift to undo it",
+}
+_SPANNERS = {
+    "Before the start": ("pre_level_ratio", "pre_trend"),
+    "Panel model": ("panel_quasipoisson", "panel_nb2"),
+    "Interrupted series": ("its_level", "its_slope"),
+}
+_BEFORE = ("pre_level_ratio", "pre_trend")
+_LEGEND = (
+    "Each cell: the estimate, with its 95% interval. Site / control, panel models and break in "
+    "level are ratios, where 1 means no difference; drift and break in slope are in percent a "
+    "month, where 0 means none.",
+    "Drift to undo it: how far the two would have had to drift apart by themselves before the "
+    "interval takes in no change, as a multiple of the largest drift seen from one quarter to the "
+    "next before the start. 0: it takes in no change already. Below 1: less drift than was seen.",
+)
+
+
+def tabulate_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
+    """Lay out each pair's likeness before the start, the other models, and the drift bound.
+
+    Parameters
+    ----------
+    findings : pandas.DataFrame
+        Of `sbwork.panels.assess_comparability` and `sbwork.panels.analyse_panel`.
+    cohort : Cohort
+        For the pairs, the outcomes and their titles.
+
+    Returns
+    -------
+    great_tables.GT
+        One row a pair and outcome; a number that is missing has its reason below the table.
+    """
+    rows: list[dict[str, str]] = []
+    notes: list[str] = []
+    chosen = select_findings(findings, section="panel")
+    for outcome in cohort.outcomes:
+        sites = [pair.intervention for pair in cohort.pairs]
+        for site in [*sites, "all"]:
+            find = partial(find_row, chosen, outcome=outcome, site=site)
+            found = {
+                name: find(estimator=name, period="before" if name in _BEFORE else "change")
+                for name in _COLUMNS
+            }
+            found = {
+                name: find(estimator=name) if row is None and name not in _BEFORE else row
+                for name, row in found.items()
+            }
+            if all(row is None for row in found.values()):
+                continue
+            rows.append(
+                {
+                    "Outcome": cohort.title_outcome(outcome),
+                    "Pair": cohort.title_pair(site),
+                    **{name: _describe_cell(row, notes) for name, row in found.items()},
+                }
+            )
+    return lay_out(
+        rows or [{"Outcome": "", "Pair": MISSING}],
+        name="models",
+        title="The same comparison, asked in other ways",
+        stub="Pair",
+        group="Outcome",
+        spanners={label: list(columns) for label, columns in _SPANNERS.items()} if rows else None,
+        labels=_COLUMNS if rows else None,
+        notes=[*_LEGEND, *notes],
+    )
+
+
+def _describe_cell(row: pd.Series[Any] | None, notes: list[str]) -> str:
+    """Write an estimate above its interval; note why it is missing, or what to know of it."""
+    if row is None:
+        return ""
+    if math.isnan(row["estimate"]):
+        notes.append(f"{_COLUMNS[row['estimator']]}: {_lower(row['note'])}")
+        return MISSING
+    percent = row["unit"] == "percent"
+    if row["estimator"] == "panel_nb2":
+        notes.append(f"{_COLUMNS['panel_nb2']}: {_lower(row['note'])}" if row["note"] else "")
+    value = format_change(row["estimate"], 1) if percent else format_number(row["estimate"])
+    if math.isnan(row["ci_low"]):
+        return value
+    interval = format_interval(row["ci_low"], row["ci_high"], 1 if percent else 2, percent=percent)
+    return f"{value}\n({interval})"
+
+
+def _lower(note: str) -> str:
+    return note[:1].lower() + note[1:]
