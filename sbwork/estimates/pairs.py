@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -106,7 +107,7 @@ def estimate_site_change(counts: MonthlyCounts, *, weighted: bool = False) -> Es
     return _mark_single_month(change, dispersion, weighted=weighted)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PairCounts:
     """A site, its control, and the areas that incidents may have moved to.
 
@@ -126,7 +127,7 @@ class PairCounts:
     displacement_control: MonthlyCounts | None = None
     weighted: bool = False
 
-    @property
+    @cached_property
     def dispersion(self) -> Estimate:
         """Over-dispersion of the site's and the control's months, unfloored."""
         sides = (self.treated, self.control)

@@ -20,7 +20,7 @@ SEED = 20180601
 TABLE = Path(__file__).parents[1] / "reference" / "sim_counts.csv"
 PHIS = (1.0, 2.0, 4.0)
 DRIFTS = (0.0, 0.1)
-ALONE, TOGETHER = 4000, 3000
+ALONE, TOGETHER = 4000, 2500
 
 
 def list_worlds() -> list[tuple[World, int]]:
