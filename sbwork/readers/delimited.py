@@ -54,8 +54,9 @@ def read_delimited(path: Path) -> Grid:
     separator, data = find_separator(data, path.name)
     width = _find_width(data, separator, path.name)
     refuse_size(path.name, max(data.count(b"\n"), data.count(b"\r")), width)
-    if len(data) > MOST_CELLS:
-        refuse_size(path.name, data.count(separator.encode()), 1)
+    if len(data) > MOST_CELLS and data.count(separator.encode()) > MOST_CELLS:
+        found = f"the text holds more than {MOST_CELLS:,} separators"
+        raise InputError(Problem(path.name, "", found, "Export the survey again"))
     try:
         cells = pd.read_csv(
             io.BytesIO(data),

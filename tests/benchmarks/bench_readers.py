@@ -11,6 +11,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,13 +53,15 @@ def write_export(path: Path, labels: bool) -> None:
     pd.concat([pd.DataFrame([texts, ids]), frame]).to_csv(path, index=False)
 
 
-def measure(task: Callable[..., object], *given: object) -> float:
-    times = []
+def measure(peer: Callable[[], object], ours: Callable[[], object]) -> tuple[float, float]:
+    """Time both in turns, so that a busy machine slows both alike; return the medians."""
+    times: tuple[list[float], list[float]] = ([], [])
     for _ in range(ROUNDS):
-        start = time.perf_counter()
-        task(*given)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+        for task, taken in zip((peer, ours), times, strict=True):
+            start = time.perf_counter()
+            task()
+            taken.append(time.perf_counter() - start)
+    return statistics.median(times[0]), statistics.median(times[1])
 
 
 def main() -> int:
@@ -80,8 +83,9 @@ def main() -> int:
             )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", pd.errors.DtypeWarning)
-                peer = measure(pd.read_csv, path)
-            ours = measure(read_responses, cohort, instrument)
+                peer, ours = measure(
+                    partial(pd.read_csv, path), partial(read_responses, cohort, instrument)
+                )
             ratio = ours / peer
             worst = max(worst, ratio)
             kind = "labels" if labels else "codes"

@@ -99,3 +99,11 @@ def test_a_file_above_the_limit_is_refused_before_it_is_read(
     monkeypatch.setattr("sbwork.readers.delimited._LARGEST_FILE", 10)
     with pytest.raises(InputError, match="At most 0 MB"):
         read_delimited(write(tmp_path / "w.csv", PLAIN.encode()))
+
+
+def test_a_row_of_endless_separators_is_refused_before_it_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sbwork.readers.delimited.MOST_CELLS", 100)
+    with pytest.raises(InputError, match="more than 100 separators"):
+        read_delimited(write(tmp_path / "w.csv", b"a,b\n" + b"," * 101))
