@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sbwork.cohort import Periods, list_months
@@ -196,7 +196,7 @@ def shift_window(window: Window, by: int) -> Window:
     return Window(window.period, before, after, window.same_seasons)
 
 
-def _keep(months: Collection[str] | reversed[str], shared: Counter[str]) -> list[str]:
+def _keep(months: Iterable[str], shared: Counter[str]) -> list[str]:
     room = Counter(shared)
     kept = []
     for month in months:
