@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from sbwork.cohort import Cohort, list_months
-from sbwork.incidents import Incidents
+from sbwork.cohort import Cohort, list_months, read_cohort
+from sbwork.counts import compare_counts
+from sbwork.incidents import Incidents, read_incidents
 from sbwork.placebo import DISTRIBUTION_COLUMNS, compare_placebos
 from sbwork.results import RESULT_COLUMNS
 
+DATA = Path(__file__).parents[1] / "data"
 MONTHS = list_months("2014-01", "2017-12")
 FORBIDDEN = re.compile(r"\b(?:reduc\w*|caus\w*|led to|impact\w*)\b", re.IGNORECASE)
 PAIR = {"intervention": "north", "control": "south"}
@@ -216,3 +219,16 @@ def test_input_is_left_as_it_was(sites, areas):
     before = incidents.areas.copy(deep=True)
     compare_placebos(incidents, make_cohort())
     pd.testing.assert_frame_equal(incidents.areas, before)
+
+
+def test_the_rehearsal_on_real_data_finds_nothing_where_a_poisson_interval_would(tmp_path):
+    """West Yorkshire, July 2016 and 2017: nothing was done in any of these areas."""
+    cohort = read_cohort("west-yorkshire", DATA)
+    incidents = read_incidents(cohort, cache=tmp_path)
+    ratios = compare_counts(incidents, cohort)
+    found = compare_placebos(incidents, cohort).findings
+    poisson = ratios[ratios["estimator"] == "rirr_poisson"]["p_value"]
+    placed = found[found["estimator"] == "placebo_p"]["p_value"]
+    assert poisson.min() < 0.01
+    assert placed.notna().all()
+    assert placed.min() > 0.05
