@@ -1,7 +1,7 @@
 """Results drawn with matplotlib: every function draws on the axes that it is given."""
 
 from sbwork.figures.counts import draw_changes, draw_monthly_counts, draw_placebos, draw_reported
-from sbwork.figures.models import draw_choices, draw_event_study, draw_specifications
+from sbwork.figures.models import draw_choices, draw_event_study, draw_specifications, scale_ratios
 from sbwork.figures.scales import (
     count_shares,
     draw_differences,
@@ -29,4 +29,5 @@ __all__ = [
     "draw_reported",
     "draw_score_distributions",
     "draw_specifications",
+    "scale_ratios",
 ]

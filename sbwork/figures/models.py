@@ -89,6 +89,7 @@ def draw_specifications(ax: Axes, rows: pd.DataFrame, headline: Any) -> None:
                 fontsize=9,
                 fontweight="bold",
                 color=INTERVENTION,
+                bbox={"fc": "white", "ec": "none", "alpha": 0.85, "pad": 0.8},
             )
     scale_ratios(ax, rows["ci_low"].min(), rows["ci_high"].max())
     ax.set_xlim(-0.8, len(rows) - 0.2)

@@ -71,7 +71,7 @@ def describe_event_study(cohort: Cohort, rows: pd.DataFrame, outcome: str, site:
         ends = format_interval(part["estimate"].min(), part["estimate"].max())
         parts.append(
             f"{len(part)} months {when}, ratios from {ends}, {outside} of them with an interval "
-            "that leaves out no difference"
+            "clear of no difference"
         )
     title = f"{cohort.title_pair(site)}, {cohort.title_outcome(outcome)}"
     return f"{title}: {'; '.join(parts)}."
@@ -119,7 +119,7 @@ def describe_shares(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
                 f"{cohort.title_pair(pair.intervention)}, {cohort.title_outcome(outcome)}: of "
                 f"{format_count(median['n'])} ways to compare, {format_share(same['estimate'])} "
                 f"put the ratio {way}, and {format_share(outside['estimate'])} have an interval "
-                "that leaves out no change."
+                "clear of no change."
             )
     return told
 
@@ -157,27 +157,34 @@ def _tell_before(rows: pd.DataFrame) -> list[str]:
 def _tell_models(rows: pd.DataFrame) -> list[str]:
     parts = []
     for estimator, title in (
-        ("panel_quasipoisson", "the quasi-Poisson panel model"),
-        ("its_level", "the interrupted time series, in its level,"),
+        ("panel_quasipoisson", "by the quasi-Poisson panel model"),
+        ("its_level", "by the interrupted time series"),
     ):
         known = rows[(rows["estimator"] == estimator) & rows["estimate"].notna()]
         if len(known):
             outside = int(((known["ci_low"] > 1) | (known["ci_high"] < 1)).sum())
-            parts.append(f"{title} leaves out no change in {outside} of {len(known)} comparisons")
+            parts.append(f"{title} in {outside} of {len(known)}")
     if not parts:
         return ["No panel model can be fitted to so few months."]
-    told = format_list(parts)
-    return [f"{told[:1].upper()}{told[1:]}."]
+    return [
+        "The area differs from its control site beyond chance (95% interval clear of no change) "
+        f"{format_list(parts)}."
+    ]
 
 
 def _tell_drift(rows: pd.DataFrame) -> list[str]:
     bounds = rows[(rows["estimator"] == "sensitivity_mbar") & rows["estimate"].notna()]
-    if bounds.empty:
+    clear = bounds[bounds["estimate"] > 0]
+    if clear.empty:
         return []
-    weak = int((bounds["estimate"] < 1).sum())
+    weak = int((clear["estimate"] < 1).sum())
+    which = f"{weak or 'none'} of the {len(clear)}"
+    if len(clear) == 1:
+        which = "the one comparison"
+    enough = "would not be enough" if len(clear) == 1 and not weak else "would be enough"
     return [
-        f"In {weak} of {len(bounds)}, drift no larger than that already seen before the start "
-        "would be enough for the interval to take in no change."
+        f"In {which} where the panel model's interval is clear of no change, drift no larger than "
+        f"that already seen before the start {enough} to undo it."
     ]
 
 
@@ -186,14 +193,19 @@ def _tell_curve(findings: pd.DataFrame) -> list[str]:
     parts: list[str] = []
     for estimator, words in (
         ("specification_same_sign", "of the specifications point the same way"),
-        ("specification_excludes_one", "have an interval that leaves out no change"),
+        ("specification_excludes_one", "have an interval clear of no change"),
     ):
         shares = rows.loc[rows["estimator"] == estimator, "estimate"].dropna()
         if len(shares):
             parts.append(f"{_span(shares.tolist())} {words}")
     if not parts:
         return []
-    return [f"When months, controls and models are varied, {format_list(parts)}."]
+    counts = sorted({int(n) for n in rows.loc[rows["estimate"].notna(), "n"]})
+    ways = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return [
+        f"When months, controls and models are varied ({ways} ways a comparison), "
+        f"{format_list(parts)}."
+    ]
 
 
 def _span(shares: Sequence[float]) -> str:

@@ -157,6 +157,7 @@ def _picture_curve(cohort: Cohort, outcome: str, shown: dict[str, pd.DataFrame])
             at = labels.index(headlines[site]) if headlines[site] in labels else -1
             figures.draw_choices(axes[1, column], chosen, groups, at)
             axes[1, column].set_xlim(axes[0, column].get_xlim())
+        figures.scale_ratios(axes[0, 0], every["ci_low"].min(), every["ci_high"].max())
         axes[0, 0].set_ylabel("Ratio to control")
 
     told = [

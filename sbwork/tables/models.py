@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sbwork.cohort import Cohort
-from sbwork.formats import MISSING, format_change, format_interval, format_number
+from sbwork.formats import MISSING, format_change, format_interval, format_list, format_number
 from sbwork.results import find_row, select_findings
 from sbwork.tables.layout import lay_out
 
@@ -59,7 +59,7 @@ def tabulate_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
         One row a pair and outcome; a number that is missing has its reason below the table.
     """
     rows: list[dict[str, str]] = []
-    notes: list[str] = []
+    remarks: dict[str, list[str]] = {}
     chosen = select_findings(findings, section="panel")
     for outcome in cohort.outcomes:
         sites = [pair.intervention for pair in cohort.pairs]
@@ -79,7 +79,7 @@ def tabulate_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
                 {
                     "Outcome": cohort.title_outcome(outcome),
                     "Pair": cohort.title_pair(site),
-                    **{name: _describe_cell(row, notes) for name, row in found.items()},
+                    **{name: _describe_cell(row, remarks) for name, row in found.items()},
                 }
             )
     return lay_out(
@@ -90,20 +90,22 @@ def tabulate_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
         group="Outcome",
         spanners={label: list(columns) for label, columns in _SPANNERS.items()} if rows else None,
         labels=_COLUMNS if rows else None,
-        notes=[*_LEGEND, *notes],
+        notes=[*_LEGEND, *_gather_notes(remarks)],
     )
 
 
-def _describe_cell(row: pd.Series[Any] | None, notes: list[str]) -> str:
-    """Write an estimate above its interval; note why it is missing, or what to know of it."""
+def _describe_cell(row: pd.Series[Any] | None, remarks: dict[str, list[str]]) -> str:
+    """Write an estimate above its interval; remark why it is missing, or what to know of it."""
     if row is None:
         return ""
-    if math.isnan(row["estimate"]):
-        notes.append(f"{_COLUMNS[row['estimator']]}: {_lower(row['note'])}")
+    missing = math.isnan(row["estimate"])
+    if row["note"] and (missing or row["estimator"] == "panel_nb2"):
+        columns = remarks.setdefault(row["note"], [])
+        if _COLUMNS[row["estimator"]] not in columns:
+            columns.append(_COLUMNS[row["estimator"]])
+    if missing:
         return MISSING
     percent = row["unit"] == "percent"
-    if row["estimator"] == "panel_nb2":
-        notes.append(f"{_COLUMNS['panel_nb2']}: {_lower(row['note'])}" if row["note"] else "")
     value = format_change(row["estimate"], 1) if percent else format_number(row["estimate"])
     if math.isnan(row["ci_low"]):
         return value
@@ -111,5 +113,13 @@ def _describe_cell(row: pd.Series[Any] | None, notes: list[str]) -> str:
     return f"{value}\n({interval})"
 
 
-def _lower(note: str) -> str:
-    return note[:1].lower() + note[1:]
+def _gather_notes(remarks: dict[str, list[str]]) -> list[str]:
+    """Write each remark once, after the columns that it is about."""
+    return [
+        f"{format_list([columns[0], *map(_lower, columns[1:])])}: {_lower(remark)}"
+        for remark, columns in remarks.items()
+    ]
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
