@@ -46,6 +46,7 @@ _UNFINISHED = frozenset(
     ("0", "false", "falsch", "faux", "falso", "onwaar", "nein", "no", "nee", "non")
 )
 _PREVIEW_WORDS = ("preview", "test", "vorschau", "aperçu", "vista previa", "anteprima", "prueba")
+_TELLING = ("finished", "status", "progress", "duration", "record", "start")
 _HEAD_ROWS = 8
 
 
@@ -167,7 +168,7 @@ def _is_header(row: Sequence[str], system: dict[str, int]) -> bool:
 def _mark_rows(table: RawTable, system: dict[str, int]) -> dict[str, Mask]:
     count = len(table.rows)
     repeated = np.zeros(count, dtype=bool)
-    column = next((system[key] for key in ("record", "start", "finished") if key in system), None)
+    column = next((system[key] for key in _TELLING if key in system), None)
     if column is not None:
         headers = {table.names[column].casefold(), table.labels[column].casefold()} - {""}
         repeated = _mark(
