@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from sbwork.areas import SiteOutlines, outline_sites
 from sbwork.cohort import Cohort, read_cohort
 from sbwork.counts import compare_counts
 from sbwork.disclosure import suppress_findings
@@ -46,6 +47,8 @@ class Evaluation:
         Every number, small groups already hidden, with its level of evidence.
     evidence : Evidence
         The level, and why.
+    outlines : SiteOutlines or None
+        Where the sites lie, where boundaries are given.
     """
 
     cohort: Cohort
@@ -56,6 +59,7 @@ class Evaluation:
     placebo: Placebo | None
     findings: pd.DataFrame
     evidence: Evidence
+    outlines: SiteOutlines | None = None
 
 
 def evaluate_cohort(
@@ -121,4 +125,5 @@ def evaluate_cohort(
         placebo,
         set_levels(findings, evidence),
         evidence,
+        outline_sites(cohort),
     )

@@ -1,6 +1,7 @@
 """Results drawn with matplotlib: every function draws on the axes that it is given."""
 
 from sbwork.figures.counts import draw_changes, draw_monthly_counts, draw_placebos, draw_reported
+from sbwork.figures.maps import draw_map
 from sbwork.figures.models import draw_choices, draw_event_study, draw_specifications, scale_ratios
 from sbwork.figures.scales import (
     count_shares,
@@ -23,6 +24,7 @@ __all__ = [
     "draw_differences",
     "draw_event_study",
     "draw_likert",
+    "draw_map",
     "draw_means",
     "draw_monthly_counts",
     "draw_placebos",

@@ -14,6 +14,7 @@ from sbwork.narrative.models import (
     describe_specifications,
     explain_missing,
 )
+from sbwork.narrative.places import describe_map
 from sbwork.narrative.scales import (
     describe_answers,
     describe_differences,
@@ -28,6 +29,7 @@ __all__ = [
     "describe_counts",
     "describe_differences",
     "describe_event_study",
+    "describe_map",
     "describe_mean_differences",
     "describe_means",
     "describe_monthly_counts",

@@ -163,7 +163,7 @@ def _tell_models(rows: pd.DataFrame) -> list[str]:
         known = rows[(rows["estimator"] == estimator) & rows["estimate"].notna()]
         if len(known):
             outside = int(((known["ci_low"] > 1) | (known["ci_high"] < 1)).sum())
-            parts.append(f"{title} in {outside} of {len(known)}")
+            parts.append(f"{title} in {outside or 'none'} of {len(known)}")
     if not parts:
         return ["No panel model can be fitted to so few months."]
     return [

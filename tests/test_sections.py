@@ -1,0 +1,82 @@
+"""What the sections promise: words first, numbers shown or their absence explained."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html import unescape
+
+import numpy as np
+import pytest
+
+from sbwork import sections
+from sbwork.areas import SiteOutlines
+from sbwork.evidence import find_forbidden_words
+from sbwork.pictures import Picture
+
+
+def read(section: sections.Section) -> str:
+    html = re.sub(r"<style>.*?</style>|<img[^>]*>", " ", section._repr_html_(), flags=re.S)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+@pytest.fixture(scope="module")
+def robust(durham_1) -> sections.Section:
+    return sections.present_robustness(durham_1)
+
+
+def test_robustness_starts_with_a_paragraph_and_shows_both_pictures(robust):
+    assert isinstance(robust.blocks[0], str)
+    names = [picture.name for picture in robust.pictures]
+    assert names == [
+        "event-study-victim_based_crime",
+        "event-study-asb",
+        "specifications-victim_based_crime",
+        "specifications-asb",
+    ]
+    assert all(re.search(r"\d\.\d\d", picture.alt) for picture in robust.pictures)
+
+
+def test_robustness_claims_no_more_than_the_level(robust, durham_1):
+    assert find_forbidden_words(read(robust), durham_1.evidence.level) == []
+
+
+def test_the_table_holds_every_check_of_every_pair(robust, durham_1):
+    shown = read(robust)
+    rows = durham_1.findings.query("section == 'panel' and estimator == 'panel_quasipoisson'")
+    for value in rows["estimate"]:
+        assert f"{value:.2f}" in shown
+    assert "not computed: once the model's terms are taken out" in shown
+
+
+def test_shares_of_specifications_are_told(robust, durham_1):
+    share = durham_1.findings.query(
+        "estimator == 'specification_excludes_one' and site == 'area-1' and outcome == 'asb'"
+    )["estimate"].iloc[0]
+    assert f"and {100 * share:.0f}% have an interval clear of no change" in read(robust)
+
+
+def test_too_few_months_give_sentences_in_place_of_pictures(west_yorkshire):
+    section = sections.present_robustness(west_yorkshire)
+    assert section.pictures == []
+    shown = read(section)
+    assert "The picture month by month is not drawn: it takes at least 6 numbers" in shown
+    assert "The curve of specifications is not drawn" in shown
+    reason = "one month on each side and two sites leave nothing to judge precision by"
+    assert shown.count(f"not computed: {reason}") == 1
+
+
+def test_without_counts_there_is_nothing_to_test(durham_2):
+    (said,) = sections.present_robustness(durham_2).blocks
+    assert "No incident file was given" in str(said)
+
+
+def test_the_map_stands_beside_the_sites_where_boundaries_are_given(durham_1):
+    assert sections.present_evidence(durham_1).pictures == []
+    ring = np.array([[-1.6, 54.9], [-1.59, 54.9], [-1.59, 54.91], [-1.6, 54.9]])
+    outlines = SiteOutlines(((ring,), (ring + 0.02,)), ("area-1", "area-1-control"))
+    section = sections.present_evidence(replace(durham_1, outlines=outlines))
+    (picture,) = section.pictures
+    assert isinstance(picture, Picture)
+    assert picture.name == "map"
+    assert "Area 1 control site lies 2.6 km to the north-east" in picture.alt
