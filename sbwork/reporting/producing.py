@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from sbwork.cohort import Cohort, read_cohort
@@ -118,7 +118,8 @@ def _produce(job: ReportJob, cohort: Cohort, on_cell: OnCell | None) -> tuple[St
     target = job.out / job.cohort
     relative = _relate(job.data, target)
     parameters = {**job.parameters, "cohort_name": job.cohort, "data": relative, "out": "."}
-    sources = describe_sources(cohort, job.data, job.notebook, parameters)
+    told = {**parameters, "data": _shorten(relative)}
+    sources = describe_sources(cohort, job.data, job.notebook, told)
     if not job.fresh and is_current(target, sources):
         return "unchanged", ""
     started = datetime.now(UTC)
@@ -139,7 +140,7 @@ def _produce(job: ReportJob, cohort: Cohort, on_cell: OnCell | None) -> tuple[St
         problem = _check_results(staged.path)
         if problem:
             return "failed", problem
-        executed = _tidy_notebook(staged.path / "report.ipynb")
+        executed = _tidy_notebook(staged.path / "report.ipynb", relative)
         page = render_page(executed, cohort, base=staged.path, made=started)
         (staged.path / "report.html").write_text(page, encoding="utf-8", newline="\n")
         finished = datetime.now(UTC)
@@ -177,15 +178,26 @@ def _check_results(folder: Path) -> str:
     return ""
 
 
-def _tidy_notebook(path: Path) -> dict[str, Any]:
+def _shorten(relative: str) -> str:
+    """Keep the way to a data folder nearby; of one far off, its name, not the machine's folders."""
+    path = PurePosixPath(relative)
+    folders = [part for part in path.parts if part != ".."]
+    return relative if len(folders) <= 1 and not path.is_absolute() else path.name
+
+
+def _tidy_notebook(path: Path, relative: str) -> dict[str, Any]:
     """Drop times and paths from an executed notebook, so that the same run gives the same file."""
     notebook: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     papermill = notebook["metadata"].pop("papermill", {})
-    notebook["metadata"]["papermill"] = {"parameters": papermill.get("parameters", {})}
+    parameters = papermill.get("parameters", {})
+    shown = {"data": _shorten(relative)} if "data" in parameters else {}
+    notebook["metadata"]["papermill"] = {"parameters": {**parameters, **shown}}
     home = str(Path.home())
     for cell in notebook["cells"]:
         if "injected-parameters" in cell["metadata"].get("tags", []):
             cell["id"] = "injected-parameters"
+            source = "".join(cell["source"])
+            cell["source"] = source.replace(f'"{relative}"', f'"{_shorten(relative)}"')
         cell["metadata"].pop("papermill", None)
         cell["metadata"].pop("execution", None)
         for output in cell.get("outputs", []):
