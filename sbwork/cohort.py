@@ -163,6 +163,9 @@ class SurveySource(Spec):
             raise ValueError(
                 "say where the answers come from: either 'site: NAME' or 'site_column: NAME'"
             )
+        taken = sorted({*self.keep, *self.stories} & {"wave", "site", "person", "weight"})
+        if taken:
+            raise ValueError(f"{list_names(taken)}: rename this column, the name is ours")
         return self
 
 
@@ -170,13 +173,14 @@ class Weighting(Spec):
     """Population shares that the answers are raked to."""
 
     targets: dict[str, dict[str, float]] = Field(default_factory=dict)
+    no_target: tuple[str, ...] = ()
     trim: tuple[float, float] | None = None
 
     @field_validator("trim")
     @classmethod
     def _check_trim(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
-        if value is not None and not 0 <= value[0] < value[1]:
-            raise ValueError("give the lowest weight, then the highest, such as [0.3, 3]")
+        if value is not None and not 0 <= value[0] < 1 < value[1]:
+            raise ValueError("give the lowest weight, then the highest, 1 between them: [0.3, 3]")
         return value
 
     @field_validator("targets")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sbwork.cohort import Cohort, Pair
 from sbwork.estimates import Estimate
 from sbwork.estimates.ancova import estimate_ancova
+from sbwork.estimates.margins import Margins
 from sbwork.estimates.means import (
     Cell,
     compute_pooled_spread,
@@ -35,6 +36,7 @@ from sbwork.estimates.precision import (
 from sbwork.estimates.shares import estimate_share, estimate_share_difference
 from sbwork.instrument import Instrument
 from sbwork.results import Finding, combine_findings, tabulate_findings
+from sbwork.targets import find_margins
 
 __all__ = ["compare_scales"]
 
@@ -89,7 +91,9 @@ def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument)
     ----------
     scores : pandas.DataFrame, shape (n_questionnaires, ...)
         From `scoring.score_scales`: ``wave`` (``"before"`` or ``"after"``), ``site``, ``person``,
-        ``weight`` and one float64 column a scale, NaN for no score.
+        ``weight`` and one float64 column a scale, NaN for no score. Of raked weights, as from
+        `targets.weight_answers`, also ``base_weight`` and the columns that were raked on: then
+        every standard error allows for the raking.
     cohort : Cohort
         Sites, pairs, confirmatory scales and the smallest difference worth having.
     instrument : Instrument
@@ -110,7 +114,8 @@ def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument)
         ``p_adjusted``: of the differences in differences, Holm across the confirmatory scales and
         Benjamini-Hochberg across the others, one family for the pooled figures and one for the
         pairs; of every other test Benjamini-Hochberg across the scales, one family a group of
-        sites. Where scores are weighted, ``n`` stays unweighted.
+        sites. Where scores are weighted, ``n`` stays unweighted. ``ancova`` uses the weights but
+        not what they were raked on, which leaves its interval rather too wide than too narrow.
 
     Notes
     -----
@@ -144,9 +149,10 @@ def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument)
     weighted = bool((scores["weight"] != 1).any())
     linked = _link_people(scores, scales)
     places = _place_rows(scores, {**sites, **groups})
+    margins = find_margins(scores, cohort.weighting)
     findings: list[Finding] = []
     for scale in scales:
-        cells = _summarise_cells(scores, scale, places)
+        cells = _summarise_cells(scores, scale, places, margins)
         for site in (*sites, *groups):
             findings += _describe_site(scale, site, cells, cohort, weighted, linked is not None)
         for contrast in _list_contrasts(cells, cohort):
@@ -187,10 +193,18 @@ def _place_rows(
 
 
 def _summarise_cells(
-    scores: pd.DataFrame, scale: str, places: Mapping[tuple[str, str], NDArray[np.intp]]
+    scores: pd.DataFrame,
+    scale: str,
+    places: Mapping[tuple[str, str], NDArray[np.intp]],
+    margins: Margins | None,
 ) -> dict[tuple[str, str], Cell]:
     values, weights = scores[scale].to_numpy(), scores["weight"].to_numpy()
-    return {place: summarise_cell(values[rows], weights[rows]) for place, rows in places.items()}
+    return {
+        place: summarise_cell(
+            values[rows], weights[rows], margins.select(rows) if margins else None
+        )
+        for place, rows in places.items()
+    }
 
 
 def _describe_site(

@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.cohort import Weighting
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.estimates import Estimate
-from sbwork.results import Finding, tabulate_findings
+from sbwork.estimates.margins import Margins, take_out_margins
 
-__all__ = ["RakedWeights", "compute_kish_n", "rake", "weight_answers", "weighted_mean"]
+__all__ = ["RakedWeights", "compute_kish_n", "rake", "weighted_mean"]
 
 _MOST_ROUNDS = 100
 _ALLOWED_GAP = 1e-6
@@ -57,6 +56,10 @@ class RakedWeights:
     n_trimmed: int
     margins: pd.DataFrame
     categories: IntArray
+
+    def list_margins(self) -> Margins:
+        """Return what the weights were raked on, as the standard errors need it."""
+        return Margins(self.base, self.categories)
 
 
 def rake(
@@ -235,7 +238,7 @@ def weighted_mean(
         return Estimate("mean", mean, n=1, unit=unit, ci_level=ci_level, note="One person only.")
     deviations = np.where(known, y - mean, 0.0)
     if isinstance(weights, RakedWeights):
-        deviations = _take_out_margins(deviations, weights)
+        deviations = take_out_margins(deviations, weights.list_margins())
     influence = w * deviations / total
     size = len(influence)
     variance = size / (size - 1) * float(np.square(influence - influence.mean()).sum())
@@ -252,75 +255,6 @@ def weighted_mean(
         n=n,
         unit=unit,
     )
-
-
-def weight_answers(
-    answers: pd.DataFrame, weighting: Weighting, *, place: str = "the answers"
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rake the answers of each site and wave to the cohort's targets.
-
-    Every site and wave is raked on its own, so that all stand for the same population.
-
-    Parameters
-    ----------
-    answers : pandas.DataFrame
-        `Responses.answers`, with the columns that the targets name; ``weight`` is the base.
-    weighting : Weighting
-        Targets and limits, from cohort.yml. Without targets nothing is changed.
-    place : str, default "the answers"
-        What a message is to call the answers.
-
-    Returns
-    -------
-    weighted : pandas.DataFrame
-        The answers with new weights (mean 1 in each site and wave); the input is unchanged.
-    findings : pandas.DataFrame
-        Findings of section ``"weights"`` by site and wave: for the outcome ``"weight"``,
-        ``"n_eff"`` (count) and ``"largest_weight"`` (ratio to the mean); for each
-        ``"VARIABLE/CATEGORY"``, ``"target_share"``, ``"share_before"`` and ``"share_after"``
-        (share), with the unweighted number of people as `n`.
-
-    Raises
-    ------
-    InputError
-        As from `rake`, for all sites and waves at once.
-
-    Examples
-    --------
-    >>> answers = pd.DataFrame(
-    ...     {"wave": "after", "site": "a1", "weight": 1.0, "sex": ["f", "f", "f", "m"]}
-    ... )
-    >>> weighted, _ = weight_answers(answers, Weighting(targets={"sex": {"f": 0.5, "m": 0.5}}))
-    >>> weighted["weight"].round(4).tolist()
-    [0.6667, 0.6667, 0.6667, 2.0]
-    """
-    if not weighting.targets or answers.empty:
-        return answers, tabulate_findings([])
-    weights = answers["weight"].to_numpy(dtype=np.float64, copy=True)
-    findings: list[Finding] = []
-    problems: list[Problem] = []
-    cells = answers.groupby(["site", "wave"], sort=True, observed=True).indices
-    for key, rows in cells.items():
-        site, wave = (str(part) for part in key) if isinstance(key, tuple) else ("", "")
-        try:
-            raked = rake(
-                answers.iloc[rows],
-                weighting.targets,
-                base=weights[rows],
-                trim=weighting.trim,
-                place=f"{place}, site '{quote(site)}', wave '{quote(wave)}'",
-            )
-        except InputError as error:
-            problems += error.problems
-            continue
-        weights[rows] = raked.weights
-        findings += [
-            Finding("weights", outcome, site, estimate, period=wave)
-            for outcome, estimate in _describe_weights(raked)
-        ]
-    if problems:
-        raise InputError(problems)
-    return answers.assign(weight=weights), tabulate_findings(findings)
 
 
 def _match_targets(
@@ -441,18 +375,6 @@ def _trim(weights: FloatArray, trim: tuple[float, float]) -> tuple[FloatArray, i
     return clipped, int(((clipped <= low) | (clipped >= high)).sum())
 
 
-def _take_out_margins(deviations: FloatArray, raked: RakedWeights) -> FloatArray:
-    """Return the residuals of a regression on the categories of every margin."""
-    sizes = raked.categories.max(axis=0) + 1
-    columns = [np.ones(len(deviations))]
-    for variable, size in enumerate(sizes):
-        columns += [(raked.categories[:, variable] == level) * 1.0 for level in range(1, size)]
-    design = np.stack(columns, axis=1)
-    root = np.sqrt(raked.base)[:, None]
-    slopes = np.linalg.lstsq(design * root, deviations * root[:, 0], rcond=None)[0]
-    return np.asarray(deviations - design @ slopes)
-
-
 def _tabulate_margins(
     targets: Mapping[str, Mapping[str, float]],
     categories: IntArray,
@@ -475,19 +397,3 @@ def _tabulate_margins(
             )
         )
     return pd.concat(blocks, ignore_index=True)
-
-
-def _describe_weights(raked: RakedWeights) -> Iterator[tuple[str, Estimate]]:
-    n = len(raked.weights)
-    notes = []
-    if not raked.converged:
-        notes.append("The weights do not reach every target: compare the shares after weighting.")
-    if raked.n_trimmed:
-        notes.append(f"{raked.n_trimmed} weights were held at a limit.")
-    yield "weight", Estimate("n_eff", raked.n_eff, n=n, unit="count", note=" ".join(notes))
-    yield "weight", Estimate("largest_weight", float(raked.weights.max()), n=n, unit="ratio")
-    for row in raked.margins.to_dict("records"):
-        outcome = f"{row['variable']}/{row['category']}"
-        for estimator in ("target", "share_before", "share_after"):
-            name = "target_share" if estimator == "target" else estimator
-            yield outcome, Estimate(name, row[estimator], n=row["n"], unit="share")

@@ -34,7 +34,7 @@ STEPS: dict[str, tuple[set[str], set[str]]] = {
         {"errors", "specs", "platforms", "places"},
     ),
     "score": (
-        {"latent", "omega", "scales", "scoring", "weights"},
+        {"latent", "omega", "scales", "scoring", "targets", "weights"},
         {"errors", "specs", "estimates", "results", "surveys read"},
     ),
     "compare": (

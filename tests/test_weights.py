@@ -13,9 +13,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sbwork.cohort import Weighting
 from sbwork.errors import InputError
-from sbwork.weights import compute_kish_n, rake, weight_answers, weighted_mean
+from sbwork.weights import compute_kish_n, rake, weighted_mean
 
 SURVEY = 1e-8
 EXACT = 1e-12
@@ -201,51 +200,3 @@ def test_means_of_nobody_and_of_one_say_so() -> None:
     assert math.isnan(one.se)
     assert one.note
     assert math.isnan(compute_kish_n([]))
-
-
-def test_answers_are_weighted_by_site_and_wave(people: pd.DataFrame) -> None:
-    answers = people.assign(
-        weight=people["base"],
-        site=np.where(np.arange(240) % 2, "north", "south"),
-        wave=np.where(np.arange(240) % 4 > 1, "after", "before"),
-    )
-    before = answers.copy(deep=True)
-    weighted, found = weight_answers(answers, Weighting(targets=TARGETS))
-    pd.testing.assert_frame_equal(answers, before)
-    for _, cell in weighted.groupby(["site", "wave"]):
-        assert cell["weight"].mean() == pytest.approx(1)
-        assert np.average(cell["sex"] == "f", weights=cell["weight"]) == pytest.approx(0.51)
-    cell = answers[(answers["site"] == "north") & (answers["wave"] == "after")]
-    rows = found[(found["site"] == "north") & (found["period"] == "after")]
-    rows = rows.set_index(["outcome", "estimator"])
-    assert rows.loc[("age/old", "share_before"), "estimate"] == pytest.approx(
-        np.average(cell["age"] == "old", weights=cell["base"])
-    )
-    assert rows.loc[("age/old", "share_before"), "n"] == (cell["age"] == "old").sum()
-    assert rows.loc[("weight", "n_eff"), "estimate"] == pytest.approx(
-        compute_kish_n(
-            weighted.loc[cell.index, "weight"],
-        )
-    )
-
-
-def test_answers_of_every_cell_are_checked_and_none_is_half_weighted(people: pd.DataFrame) -> None:
-    answers = people.assign(weight=1.0, site="north", wave="before")
-    second = answers.assign(wave="after", sex="f")
-    third = answers.assign(site="south", age="old")
-    joined = pd.concat([answers, second, third], ignore_index=True)
-    with pytest.raises(InputError) as refused:
-        weight_answers(joined, Weighting(targets=TARGETS))
-    assert "site 'north', wave 'after', column 'sex': nobody is in 'm'" in str(refused.value)
-    assert "site 'south', wave 'before', column 'age'" in str(refused.value)
-    same, nothing = weight_answers(joined, Weighting())
-    assert same is joined
-    assert nothing.empty
-
-
-def test_an_unreached_target_is_told(people: pd.DataFrame) -> None:
-    answers = people.assign(weight=1.0, site="north", wave="before")
-    _, found = weight_answers(answers, Weighting(targets=TARGETS, trim=(0.95, 1.05)))
-    note = found.loc[found["estimator"] == "n_eff", "note"].iloc[0]
-    assert "do not reach every target" in note
-    assert "held at a limit" in note

@@ -2,8 +2,15 @@
 
 Every comparison here is a sum of cell means times coefficients: (-1, 1) is a difference,
 (-1, 1, 1, -1) a difference in differences. In a saturated model weighted least squares gives back
-the weighted cell means, and the HC2 variance of such a sum is the sum of the cells' own
-(MacKinnon & White 1985), so one function serves them all.
+the weighted cell means, and the variance of such a sum is the sum of the cells' own, so one
+function serves them all.
+
+The variance of a cell's mean is the linearised one of people drawn with replacement, with
+n / (n - 1), each cell a sample of its own: what R's survey gives for
+``svydesign(~1, strata = ~cell, weights = ~w)``. With equal weights it is s^2 / n, which is also
+the HC2 variance of least squares (MacKinnon & White 1985); with unequal ones HC2 has
+1 / (1 - w / sum w) for each person in place of n / (n - 1), which is nearly the same. Raked weights
+take out what their margins explain, as ``survey::calibrate(calfun = "raking")`` does.
 """
 
 from __future__ import annotations
@@ -16,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sbwork.estimates.estimate import Estimate
+from sbwork.estimates.margins import Margins, take_out_margins
 from sbwork.estimates.noncentral import invert_noncentral_t
 
 __all__ = [
@@ -34,9 +42,11 @@ __all__ = [
 ]
 
 _DID = (1.0, -1.0, -1.0, 1.0)
+_ROUNDING = 1e-18
 _TOO_FEW = "Fewer than two people gave a score in one of the groups."
 _TOO_UNEVEN = "The weights are so uneven that hardly one person counts in each group."
 _NO_SPREAD = "Everybody in the groups gave the same score, so chance can not be gauged."
+_FIXED = "The population shares fix this figure, so chance among people can not be gauged."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,7 @@ class Cell:
     variance : float
         Weighted variance of the scores, times n / (n - 1); NaN below two people.
     mean_variance : float
-        HC2 variance of the mean; variance / n where all weights are equal.
+        Linearised variance of the mean; variance / n where all weights are equal.
     """
 
     n: int
@@ -64,7 +74,9 @@ class Cell:
     mean_variance: float
 
 
-def summarise_cell(scores: ArrayLike, weights: ArrayLike | None = None) -> Cell:
+def summarise_cell(
+    scores: ArrayLike, weights: ArrayLike | None = None, margins: Margins | None = None
+) -> Cell:
     """Reduce scores to what the comparisons need.
 
     Parameters
@@ -73,16 +85,25 @@ def summarise_cell(scores: ArrayLike, weights: ArrayLike | None = None) -> Cell:
         One score a person; NaN is left out.
     weights : array_like, shape (n_people,), optional
         Positive weights of any size; equal by default.
+    margins : Margins, optional
+        What the weights were raked on. Then give everybody whose weights were raked together,
+        people without a score too: they are part of what was raked.
 
     Returns
     -------
     Cell
-        Number of people, mean, variance, and HC2 variance of the mean.
+        Number of people, mean, variance, and variance of the mean.
 
     Raises
     ------
     ValueError
         The lengths differ, or the weight of a person with a score is not above 0.
+
+    References
+    ----------
+    Deville, J.-C., Särndal, C.-E., & Sautory, O. (1993). Generalized raking procedures in survey
+    sampling. Journal of the American Statistical Association, 88, 1013-1020.
+    Lumley, T. (2010). Complex Surveys. Wiley, chapters 2 and 7.
 
     Examples
     --------
@@ -93,27 +114,33 @@ def summarise_cell(scores: ArrayLike, weights: ArrayLike | None = None) -> Cell:
     weight = np.ones_like(values) if weights is None else np.asarray(weights, dtype=np.float64)
     if values.ndim != 1 or values.shape != weight.shape:
         raise ValueError("scores and weights must be one-dimensional and of one length")
-    values, weight = values[~np.isnan(values)], weight[~np.isnan(values)]
-    if not (np.isfinite(weight) & (weight > 0)).all():
+    scored = ~np.isnan(values)
+    used = scored if margins is None else np.ones_like(scored)
+    if not (np.isfinite(weight[used]) & (weight[used] > 0)).all():
         raise ValueError("weights must be above 0 and finite")
-    n = len(values)
+    if margins is not None and len(margins.base) != len(values):
+        raise ValueError("margins and scores must be of one length")
+    n = int(scored.sum())
     if n == 0:
         return Cell(0, 0.0, math.nan, math.nan, math.nan)
-    share = weight / weight.sum()
-    n_effective = compute_kish_n(weight)
-    mean = float(np.sum(share * values))
+    share = weight[scored] / weight[scored].sum()
+    n_effective = compute_kish_n(weight[scored])
+    mean = float(np.sum(share * values[scored]))
     if n == 1:
         return Cell(1, n_effective, mean, math.nan, math.nan)
-    if values.min() == values.max():
-        return Cell(n, n_effective, float(values[0]), 0.0, 0.0)
-    squares = (values - mean) ** 2
-    return Cell(
-        n,
-        n_effective,
-        mean,
-        variance=float(np.sum(share * squares)) * n / (n - 1),
-        mean_variance=float(np.sum(share**2 * squares / (1 - share))),
-    )
+    if values[scored].min() == values[scored].max():
+        return Cell(n, n_effective, float(values[scored][0]), 0.0, 0.0)
+    deviations = values[scored] - mean
+    variance = float(np.sum(share * deviations**2)) * n / (n - 1)
+    if margins is None:
+        influence = share * deviations
+    else:
+        left = take_out_margins(np.where(scored, values - mean, 0.0), margins)
+        influence = weight * left / weight[scored].sum()
+    mean_variance = float(influence.var() * len(influence) ** 2 / (len(influence) - 1))
+    if mean_variance < _ROUNDING * variance / n:
+        mean_variance = 0.0
+    return Cell(n, n_effective, mean, variance, mean_variance)
 
 
 def estimate_mean(cell: Cell, level: float = 0.95) -> Estimate:
@@ -159,9 +186,10 @@ def estimate_contrast(
     estimator: str,
     level: float = 0.95,
 ) -> Estimate:
-    """Estimate a sum of coefficients times cell means, by weighted least squares with HC2.
+    """Estimate a sum of coefficients times cell means, by weighted least squares.
 
-    The degrees of freedom are Welch and Satterthwaite's, so that a small or restless cell counts
+    The standard error is linearised (see the module), and with equal weights the same as HC2. The
+    degrees of freedom are Welch and Satterthwaite's, so that a small or restless cell counts
     for what it is; with equal cells of equal spread they are n minus the number of cells. Kish's
     effective numbers of people stand in for n where there are weights.
 
@@ -205,11 +233,12 @@ def estimate_contrast(
     estimate = float(c @ np.array([cell.mean for cell in cells]))
     parts = c**2 * np.array([cell.mean_variance for cell in cells])
     variance = float(parts.sum())
-    if variance <= 0:
-        return Estimate(
-            estimator, estimate, se=0.0, n=_count(cells), unit="points", note=_NO_SPREAD
-        )
     freedom = np.array([cell.n_effective - 1 for cell in cells])
+    if not (freedom > 0).all():
+        return Estimate(estimator, estimate, n=_count(cells), unit="points", note=_TOO_UNEVEN)
+    if variance <= 0:
+        note = _explain_certainty(cells)
+        return Estimate(estimator, estimate, se=0.0, n=_count(cells), unit="points", note=note)
     df = variance**2 / float(np.sum(parts**2 / freedom))
     return complete_estimate(estimator, estimate, math.sqrt(variance), df, level, _count(cells))
 
@@ -248,8 +277,7 @@ def estimate_student_difference(before: Cell, after: Cell, level: float = 0.95) 
     Parameters
     ----------
     before, after : Cell
-        The two waves of one site, answered by different people. With unequal weights Kish's
-        effective numbers stand in for n.
+        The two waves of one site, answered by different people.
     level : float, default .95
         Level of the interval.
 
@@ -269,8 +297,9 @@ def estimate_student_difference(before: Cell, after: Cell, level: float = 0.95) 
         return Estimate(name, n=_count(cells), unit="points", note=_TOO_FEW)
     difference = after.mean - before.mean
     spread, df, factor = _pool(cells, np.array([-1.0, 1.0]))
-    if spread <= 0:
-        return Estimate(name, difference, se=0.0, n=_count(cells), unit="points", note=_NO_SPREAD)
+    if spread * factor <= 0:
+        note = _explain_certainty(cells)
+        return Estimate(name, difference, se=0.0, n=_count(cells), unit="points", note=note)
     return complete_estimate(name, difference, spread * factor, df, level, _count(cells))
 
 
@@ -294,8 +323,9 @@ def estimate_difference_in_differences(
     -------
     Estimate
         ``"difference_in_differences"``, in points: weighted least squares on wave, site and their
-        product, HC2 standard error. The interval takes people for independent and knows nothing
-        of chance shocks to a whole area: see `precision.compute_tau_star`.
+        product, with a linearised standard error, which is HC2 where weights are equal. The
+        interval takes people for independent and knows nothing of chance shocks to a whole area:
+        see `precision.compute_tau_star`.
 
     Examples
     --------
@@ -347,7 +377,9 @@ def estimate_standardised_contrast(
     """Estimate a contrast of cell means in pooled standard deviations, with Hedges' correction.
 
     The interval inverts the noncentral t distribution. Both the estimate and the ends of the
-    interval are multiplied by the exact correction J = G(df/2) / (sqrt(df/2) G((df-1)/2)).
+    interval are multiplied by the exact correction J = G(df/2) / (sqrt(df/2) G((df-1)/2)). With
+    weights, the variance of each cell's mean over that of its scores stands in for 1 / n, so that
+    the weights and their raking count in the interval.
 
     Parameters
     ----------
@@ -387,8 +419,8 @@ def estimate_standardised_contrast(
     if any(cell.n < 2 for cell in cells):
         return Estimate(estimator, n=_count(cells), unit="sd", note=_TOO_FEW)
     spread, df, factor = _pool(cells, c)
-    if spread <= 0:
-        return Estimate(estimator, n=_count(cells), unit="sd", note=_NO_SPREAD)
+    if spread * factor <= 0:
+        return Estimate(estimator, n=_count(cells), unit="sd", note=_explain_certainty(cells))
     if df <= 1:
         return Estimate(estimator, n=_count(cells), unit="sd", note=_TOO_UNEVEN)
     t = float(c @ np.array([cell.mean for cell in cells])) / (spread * factor)
@@ -478,12 +510,28 @@ def _count(cells: Sequence[Cell]) -> float:
 
 
 def _pool(cells: Sequence[Cell], coefficients: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return the pooled standard deviation, its degrees of freedom, and sqrt(sum c^2 / n)."""
+    """Return the pooled standard deviation, its degrees of freedom, and sqrt(sum c^2 / n).
+
+    In place of 1 / n stands the variance of a mean in units of the variance of the scores, which
+    is 1 / n where weights are equal.
+    """
     n = np.array([cell.n_effective for cell in cells])
     variance = np.array([cell.variance for cell in cells])
     df = float(np.sum(n - 1))
+    if df <= 0:
+        return math.sqrt(float(variance.mean())), df, math.sqrt(float(np.sum(coefficients**2 / n)))
     spread = math.sqrt(float(np.sum((n - 1) * variance)) / df)
-    return spread, df, math.sqrt(float(np.sum(coefficients**2 / n)))
+    own = np.array(
+        [
+            1 / cell.n if v <= 0 else cell.mean_variance / v
+            for cell, v in zip(cells, variance, strict=True)
+        ]
+    )
+    return spread, df, math.sqrt(float(np.sum(coefficients**2 * own)))
+
+
+def _explain_certainty(cells: Sequence[Cell]) -> str:
+    return _FIXED if any(cell.variance > 0 for cell in cells) else _NO_SPREAD
 
 
 def _correct_small_samples(df: float) -> float:

@@ -84,6 +84,7 @@ result <- list(
   ancova = ancova(NULL), ancova_weighted = ancova(linked$w),
   weighted_mean = list(
     mean = unname(coef(mean_fit)), se = sqrt(vcovHC(mean_fit, type = "HC2")[1, 1]),
+    survey_se = as.numeric(SE(svymean(~y, svydesign(~1, weights = ~w, data = treated)))),
     variance = unname(coef(svyvar(~y, svydesign(~1, weights = ~w, data = treated))))
   ),
   p = p, holm = p.adjust(p, "holm"), bh = p.adjust(p, "BH"),
