@@ -72,3 +72,37 @@ def test_estimators_that_err_are_named():
     )
     assert often.endswith("too often in 1 of 2 worlds.")
     assert seldom.endswith("too seldom in 1 of 1 worlds.")
+
+
+@pytest.fixture(scope="module")
+def committed() -> pd.DataFrame:
+    return pd.read_csv(TABLE)
+
+
+def test_the_committed_table_covers_what_was_promised(committed):
+    assert tuple(committed.columns) == SIMULATION_COLUMNS
+    assert set(committed["phi"]) == {1, 2, 4}
+    assert set(committed["drift"]) == {0, 0.1}
+    assert set(committed["n_pairs"]) == {1, 2, 3, 6}
+
+
+def test_the_placebo_rank_holds_its_level_in_every_world(committed):
+    placed = committed[committed["estimator"] == "placebo_p"]
+    noise = 2.5 * (0.05 * 0.95 / placed["n"]) ** 0.5
+    assert (placed["false_positive"] < 0.06 + noise).all()
+    assert (placed["false_positive"] > 0.04 - noise).all()
+    assert placed["false_positive"].mean() == pytest.approx(0.05, abs=0.004)
+
+
+def test_the_known_failures_of_the_other_intervals_are_in_the_table(committed):
+    """One site against one, 20 a month, phi 2: 16% for Poisson, 27% with drift, 12% corrected."""
+    one = committed[
+        (committed["n_pairs"] == 1)
+        & (committed["phi"] == 2)
+        & (committed["control"] == "random")
+        & (committed["n_areas"] == 120)
+    ]
+    shares = one.pivot_table(index="estimator", columns="drift", values="false_positive")
+    assert shares.loc["rirr_poisson", 0.0] == pytest.approx(0.16, abs=0.02)
+    assert shares.loc["rirr_poisson", 0.1] == pytest.approx(0.27, abs=0.03)
+    assert shares.loc["rirr", 0.1] == pytest.approx(0.12, abs=0.02)

@@ -173,7 +173,7 @@ def rank_difference(
     site before, its chance high or low before is like the site's, so that the real pair varies
     less than pairs at large, and is found to be unusual too seldom; hence the condition on the
     starting gap, which also gives placebo pairs the same regression to the mean as the real one.
-    `sbwork.simulation` measures both faults as ``placebo_naive``.
+    `sbwork.simulation` shows as ``placebo_naive`` how much this matters.
 
     References
     ----------
@@ -281,7 +281,9 @@ def estimate_placebo_ratio(own: float, rank: Rank, *, ci_level: float = 0.95) ->
         ``"rirr_placebo"``: the ratio, with the interval of all true ratios under which the rest,
         own change less true change, would lie within the middle of the placebo changes. It holds
         whatever moves areas apart, over-dispersion and drift alike, as long as it moves the
-        placebo areas in the same way. No interval with fewer than 19 areas.
+        placebo areas in the same way. It covers a true fall of 30% in 92 to 94% of simulated
+        cases rather than 95, since fewer incidents vary more. No interval with fewer than 19
+        areas.
 
     References
     ----------
