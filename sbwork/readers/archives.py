@@ -132,42 +132,61 @@ def read_ends(part: Part, length: int = 65_536) -> tuple[bytes, bytes]:
 
 
 def use_on_disk(
-    parts: list[Part], use: Callable[[int, Path], Result], workers: int = 2
+    parts: list[Part],
+    use: Callable[[list[int], list[Path]], Result],
+    workers: int = 2,
+    together: int = 0,
 ) -> list[Result]:
-    """Give each part to `use` as a file on disk, inflating the members of zips on the way.
+    """Give parts to `use` as files on disk, inflating the members of zips on the way.
 
-    No more than `workers` members are unpacked at a time, each removed as soon as it has been
-    used, so that a large archive needs little room.
+    Only the batches being worked on are unpacked, each removed as soon as it has been used, so
+    that a large archive needs little room.
 
     Parameters
     ----------
     parts : list of Part
         What to read.
     use : callable
-        Called with the part's position and its file; may be called from several threads.
+        Called with the positions of a batch of parts and their files; from several threads
+        where there are several workers.
     workers : int, default 2
-        How many parts are worked on at a time.
+        How many batches are worked on at a time.
+    together : int, default 0
+        Parts are put together in a batch until it holds this many bytes; one by one by default.
 
     Returns
     -------
     list
-        What `use` returned, in the order of `parts`.
+        What `use` returned, in the order of the batches.
     """
+    batches: list[list[int]] = []
+    filled = together
+    for number, part in enumerate(parts):
+        if filled >= together:
+            batches.append([])
+            filled = 0
+        batches[-1].append(number)
+        filled += part.size
     with TemporaryDirectory(prefix="sbwork-") as folder:
 
-        def _use(number: int) -> Result:
-            part = parts[number]
-            if part.member is None:
-                return use(number, part.path)
-            target = Path(folder) / f"{number}.csv"
+        def _use(batch: list[int]) -> Result:
+            unpacked: list[Path] = []
+            paths: list[Path] = []
             try:
-                _inflate(part, target)
-                return use(number, target)
+                for number in batch:
+                    part = parts[number]
+                    paths.append(part.path)
+                    if part.member is not None:
+                        paths[-1] = Path(folder) / f"{number}.csv"
+                        unpacked.append(paths[-1])
+                        _inflate(part, paths[-1])
+                return use(batch, paths)
             finally:
-                target.unlink(missing_ok=True)
+                for path in unpacked:
+                    path.unlink(missing_ok=True)
 
         with ThreadPoolExecutor(workers) as pool:
-            futures = [pool.submit(_use, number) for number in range(len(parts))]
+            futures = [pool.submit(_use, batch) for batch in batches]
             try:
                 return [future.result() for future in futures]
             finally:

@@ -100,8 +100,9 @@ def read_tables(
     """
     reading = Reading(style)
 
-    def _use(number: int, path: Path) -> None:
-        _read_one(store, Part(parts[number].shown, path), source, style, points, reading)
+    def _use(numbers: list[int], paths: list[Path]) -> None:
+        for number, path in zip(numbers, paths, strict=True):
+            _read_one(store, Part(parts[number].shown, path), source, style, points, reading)
 
     use_on_disk(parts, _use, workers=1)
     return reading

@@ -48,6 +48,7 @@ _LONGITUDES = (-9.5, 2.5)
 _LATITUDES = (49.0, 61.5)
 _SHARE_THAT_CONVINCES = 0.5
 _EDGE = 16_384
+_BYTES_TOGETHER = 60_000_000
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,7 @@ def read_street_files(store: Any, parts: list[Part], shown: str, points: PointNe
     for number in on_disk:
         by_header.setdefault(layouts[street[number]].header, []).append(number)
     for header, numbers in by_header.items():
-        store.execute("CREATE OR REPLACE TEMP TABLE numbers (file_index INTEGER, batch INTEGER)")
-        store.executemany("INSERT INTO numbers VALUES (?, ?)", list(enumerate(numbers)))
+        _number_files(store, numbers)
         paths = [str(street[number].path) for number in numbers]
         _count_files(store, paths, header, points, [street[number].shown for number in numbers])
     if zipped:
@@ -279,21 +279,31 @@ def _count_members(
     layouts: dict[Part, _Layout],
     points: PointNeed,
 ) -> None:
-    def _count(position: int, path: Path) -> None:
-        part = parts[position]
+    def _count(positions: list[int], paths: list[Path]) -> None:
+        by_header: dict[tuple[str, ...], list[tuple[int, Path]]] = {}
+        for position, path in zip(positions, paths, strict=True):
+            by_header.setdefault(layouts[parts[position]].header, []).append((position, path))
         with store.cursor() as cursor:
-            cursor.execute(
-                "CREATE OR REPLACE TEMP TABLE numbers AS "
-                "SELECT 0 AS file_index, ?::INTEGER AS batch",
-                [numbers[position]],
-            )
-            _count_files(cursor, [str(path)], layouts[part].header, points, [part.shown])
+            for header, group in by_header.items():
+                _number_files(cursor, [numbers[position] for position, _ in group])
+                shown = [parts[position].shown for position, _ in group]
+                _count_files(cursor, [str(path) for _, path in group], header, points, shown)
 
-    store.execute("SET threads = 1")
+    if len(parts) > 1:
+        store.execute("SET threads = 1")
     try:
-        use_on_disk(parts, _count)
+        use_on_disk(parts, _count, together=_BYTES_TOGETHER)
     finally:
         store.execute("RESET threads")
+
+
+def _number_files(store: Any, batches: list[int]) -> None:
+    """Tell DuckDB which batch each file of its list is."""
+    store.execute("CREATE OR REPLACE TEMP TABLE numbers (file_index INTEGER, batch INTEGER)")
+    store.execute(
+        "INSERT INTO numbers SELECT generate_subscripts($batches, 1) - 1, unnest($batches)",
+        {"batches": batches},
+    )
 
 
 def _count_files(

@@ -23,7 +23,7 @@ def write_zip(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_D
 
 
 def read_all(path: Path) -> list[bytes]:
-    return use_on_disk(find_parts(path, path.name), lambda _, file: file.read_bytes())
+    return use_on_disk(find_parts(path, path.name), lambda _, files: files[0].read_bytes())
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
@@ -31,6 +31,12 @@ def test_members_are_inflated_whole_and_in_order(tmp_path: Path, method: int) ->
     members = {"b/2.csv": TEXT * 9, "a/1.csv": b"x\n", "c/3.csv": TEXT, "__MACOSX/4.csv": b"no"}
     path = write_zip(tmp_path / "a.zip", {**members, "notes.txt": b"no"}, method)
     assert read_all(path) == [b"x\n", TEXT * 9, TEXT]
+
+
+def test_parts_are_put_together_up_to_a_size(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", {f"{n}.csv": b"0123456789" for n in range(5)})
+    used = use_on_disk(find_parts(path, "a.zip"), lambda numbers, _: numbers, together=15)
+    assert used == [[0, 1], [2, 3], [4]]
 
 
 def test_without_the_fast_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
