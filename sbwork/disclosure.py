@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sbwork.cohort import Cohort
+from sbwork.weight_disclosure import suppress_weights
 
 __all__ = ["merge_small_cells", "suppress_findings", "suppress_table"]
 
@@ -71,6 +72,8 @@ def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
        hidden part be worked out;
     3. where it compares waves or sites and one of the groups compared is hidden.
 
+    Of the weights (section weights), see `weight_disclosure.suppress_weights`.
+
     Of incidents, a count from 1 to ``smallest_count`` - 1 is hidden with every figure built on it,
     pooled ones included. Outcomes that are sums of other outcomes are not looked for: with a
     ``smallest_count`` above 1, don't define such outcomes.
@@ -97,7 +100,8 @@ def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
     hidden |= _hide_comparisons(findings, hidden & people, cohort)
     few = hidden.copy()
     hidden |= _hide_incidents(findings, cohort)
-    return _blank(_hide_response_totals(findings, cohort), few, hidden, cohort)
+    shown = _blank(_hide_response_totals(findings, cohort), few, hidden, cohort)
+    return suppress_weights(shown, cohort.smallest_group)
 
 
 def suppress_table(

@@ -21,6 +21,7 @@ from sbwork.responses import Responses, read_responses
 from sbwork.results import combine_findings
 from sbwork.scoring import scale_reliability, score_coverage, score_scales
 from sbwork.surveys import compare_scales
+from sbwork.targets import weigh_responses
 
 __all__ = ["Evaluation", "evaluate_cohort"]
 
@@ -38,7 +39,7 @@ class Evaluation:
     incidents : Incidents or None
         Counts by site and month.
     responses : Responses or None
-        Answers, with no personal data.
+        Answers, with no personal data, weighted as cohort.yml has it.
     scores : pandas.DataFrame or None
         Scale scores, one row a questionnaire.
     placebo : Placebo or None
@@ -108,8 +109,10 @@ def evaluate_cohort(
         ]
     scores = None
     if responses is not None and instrument is not None:
+        responses, weights = weigh_responses(responses, cohort)
         scores = score_scales(responses.answers, instrument)
         frames += [
+            weights,
             compare_scales(scores, cohort, instrument),
             score_coverage(responses.answers, instrument),
             scale_reliability(responses.answers, instrument, seed=cohort.seed),

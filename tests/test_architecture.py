@@ -42,7 +42,7 @@ STEPS: dict[str, tuple[set[str], set[str]]] = {
         {"errors", "specs", "estimates", "results", "places"}
         | {"surveys read", "incidents read", "score"},
     ),
-    "grade": ({"checklists", "disclosure", "evidence"}, {"errors", "specs", "results"}),
+    "grade": ({"checklists", "disclosure", "evidence", "weight_disclosure"}, {"errors", "specs", "results"}),
     "evaluate": (
         {"evaluation"},
         {"errors", "specs", "results", "surveys read", "incidents read", "score"}
