@@ -401,7 +401,7 @@ def _grade_section(
     if not pairs:
         return (
             1,
-            ["There is a before and an after, but no control site: level 1."],
+            ["There are figures, but no control site to set them beside: level 1."],
             ["A comparison site where the programme did not run."],
         )
     rows = known[(known["section"] == section) | known["section"].isin(_COMPARING)]

@@ -84,6 +84,10 @@ def list_limits(cohort: Cohort, findings: pd.DataFrame, evidence: Evidence) -> l
             "How large the change was: the figures came without counts, dates or a source that can "
             "be checked, so no interval can be given."
         )
+    if cohort.incidents and cohort.periods is None:
+        limits.append(
+            "How crime and ASB changed: cohort.yml does not say which months are before and after."
+        )
     if not cohort.surveys:
         limits.append("What residents think: no survey was given.")
     if cohort.rehearsal:
@@ -232,6 +236,8 @@ def _tell_scales(
 
 
 def _tell_level(cohort: Cohort, evidence: Evidence) -> list[str]:
+    if evidence.level < 1:
+        return ["There is no change to grade yet: what is still missing is listed below."]
     level = f"This is evidence of level {evidence.level} on a scale from 1 (weakest) to 5"
     if cohort.rehearsal:
         return [f"{level} by its design, and there is no work here to credit."]

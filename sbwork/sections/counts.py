@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from sbwork import figures, narrative, tables
+from sbwork.cohort import Cohort
 from sbwork.evaluation import Evaluation
 from sbwork.formats import format_change
 from sbwork.pictures import Picture, compose_picture
@@ -17,18 +18,20 @@ if TYPE_CHECKING:
 
 __all__ = ["present_changes", "present_counts"]
 
+_NO_FIGURES = "No counts and no reported figures were given."
+
 
 def present_changes(evaluation: Evaluation) -> Section:
     """Show the Durham table and its picture, or the figures as reported."""
     cohort, findings = evaluation.cohort, evaluation.findings
     blocks: list[Any] = []
-    if len(select_findings(findings, section="counts")):
+    if cohort.pairs and len(select_findings(findings, section="counts")):
         blocks.append(tables.tabulate_changes(findings, cohort))
         blocks.append(_picture_changes(evaluation))
     if len(select_findings(findings, section="reported")):
         blocks.append(tables.tabulate_reported_figures(cohort))
         blocks.append(_picture_reported(evaluation))
-    return Section(blocks or ["No counts and no reported figures were given."])
+    return Section(blocks or [_explain_silence(cohort) or _NO_FIGURES])
 
 
 def present_counts(evaluation: Evaluation) -> Section:
@@ -39,6 +42,9 @@ def present_counts(evaluation: Evaluation) -> Section:
             ["No incident file was given, so nothing can be counted and no interval can be put "
              "around a change."]
         )  # fmt: skip
+    missing = _explain_silence(cohort)
+    if missing:
+        return Section([missing])
     blocks: list[Any] = [
         "A raw change says nothing about what would have happened anyway. The relative incidence "
         "rate ratio (RIRR) sets the area's change against its control site's; its interval allows "
@@ -55,6 +61,15 @@ def present_counts(evaluation: Evaluation) -> Section:
     blocks.append(tables.tabulate_placebos(findings, cohort))
     blocks += list(_picture_placebos(evaluation))
     return Section(blocks)
+
+
+def _explain_silence(cohort: Cohort) -> str:
+    """Say what cohort.yml lacks for its incidents to be compared, or ""."""
+    lacking = ["which sites are compared ('pairs')"] if not cohort.pairs else []
+    lacking += ["which months are before and after ('periods')"] if cohort.periods is None else []
+    if not cohort.incidents or not lacking:
+        return ""
+    return f"The incidents were counted, but cohort.yml does not say {' nor '.join(lacking)}."
 
 
 def _picture_changes(evaluation: Evaluation) -> Picture:

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["present_reliability", "present_scales"]
 
+_NO_SCALES = (
+    "The answers were read, but the questionnaire's file groups no items under 'scales', so there "
+    "is no score to compare."
+)
+
 
 def present_scales(evaluation: Evaluation) -> Section:
     """Show residents' scales by site and wave, and the difference in differences."""
@@ -28,12 +33,20 @@ def present_scales(evaluation: Evaluation) -> Section:
             "The questions are illustrative: this project wrote them to try the method, and they "
             "are not the published scale."
         )
+    if not instrument.scales:
+        return Section([*blocks, _NO_SCALES])
     blocks.append(tables.tabulate_scales(findings, cohort, instrument))
     blocks += [
         _picture_means(evaluation, scale)
         for scale in instrument.scales
         if len(select_findings(findings, section="scales", outcome=scale, estimator="mean"))
     ]
+    if not cohort.pairs:
+        blocks.append(
+            "cohort.yml does not say which sites are compared ('pairs'), so no change can be set "
+            "beside a control site's."
+        )
+        return Section([*blocks, *_picture_likert(evaluation)])
     blocks.append(
         "A rise in one place that is not seen in another is not yet a difference between them: "
         "that has to be estimated itself, as the difference in differences."
@@ -48,6 +61,8 @@ def present_reliability(evaluation: Evaluation) -> Section:
     """Show how reliably the scales measure."""
     if evaluation.instrument is None or evaluation.responses is None:
         return Section(["No survey was given, so there is no scale whose reliability to report."])
+    if not evaluation.instrument.scales:
+        return Section([_NO_SCALES])
     return Section(
         [
             "A scale is worth comparing only if its questions hang together. Alpha and omega run "
@@ -61,10 +76,11 @@ def _picture_means(evaluation: Evaluation, scale: str) -> Picture:
     cohort, findings, instrument = evaluation.cohort, evaluation.findings, evaluation.instrument
     assert instrument is not None  # noqa: S101
     low, high = instrument.find_range(instrument.list_scale_items(scale)[0])
+    sites = cohort.compared_sites or tuple(cohort.sites)
 
     def draw(figure: Figure) -> None:
         ax = figure.subplots()
-        figures.draw_means(ax, findings, cohort, scale)
+        figures.draw_means(ax, findings, cohort, scale, sites)
         ax.set_xlabel(f"Mean score, on a scale from {low:g} to {high:g}")
         ax.set_title(instrument.title_scale(scale))
         figure.legend(loc="outside lower right", ncols=2, fontsize=9)
@@ -74,7 +90,7 @@ def _picture_means(evaluation: Evaluation, scale: str) -> Picture:
         f"means-{scale}",
         draw,
         size=(8.2, 1.5 + 0.45 * len(cohort.sites)),
-        alt=narrative.describe_means(cohort, findings, instrument, scale, cohort.compared_sites),
+        alt=narrative.describe_means(cohort, findings, instrument, scale, sites),
         caption=f"{instrument.title_scale(scale)}: mean score with its 95% interval, before (grey "
         "squares) and after (blue circles).",
     )
@@ -107,10 +123,11 @@ def _picture_likert(evaluation: Evaluation) -> Iterator[Picture]:
     cohort, instrument, responses = evaluation.cohort, evaluation.instrument, evaluation.responses
     if instrument is None or responses is None:
         return
-    sites = {pair.intervention for pair in cohort.pairs}
-    chosen = responses.answers[
-        (responses.answers["wave"] == "after") & responses.answers["site"].isin(sites)
-    ]
+    answers = responses.answers
+    sites = {pair.intervention for pair in cohort.pairs} or set(cohort.sites)
+    wave = "after" if (answers["wave"] == "after").any() else "before"
+    chosen = answers[(answers["wave"] == wave) & answers["site"].isin(sites)]
+    place = "intervention areas" if cohort.pairs else "all sites"
     if len(chosen) < cohort.smallest_group:
         return
     for scale, spec in instrument.scales.items():
@@ -128,7 +145,7 @@ def _picture_likert(evaluation: Evaluation) -> Iterator[Picture]:
             draw,
             size=(8.8, 1.5 + 0.62 * len(items)),
             alt=narrative.describe_answers(chosen, instrument, items),
-            caption=f"{instrument.title_scale(scale)}, intervention areas, after: answers in per "
+            caption=f"{instrument.title_scale(scale)}, {place}, {wave}: answers in per "
             "cent of those who gave one. Half of the middle answer lies on each side of the line; "
             "'don't know' and blanks are counted under data quality.",
         )

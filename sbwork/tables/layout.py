@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_interval", "describe_value", "lay_out"]
 
+_NOTHING = "Nothing was given that could be shown here."
+
 
 def lay_out(
     rows: Sequence[Mapping[str, str]],
@@ -40,7 +42,8 @@ def lay_out(
     Parameters
     ----------
     rows : sequence of mapping
-        One mapping of column to text a row; every row has the same keys.
+        One mapping of column to text a row; every row has the same keys. Where there is none,
+        the table says so.
     name : str
         The table's id, unique in its page.
     title, subtitle : str
@@ -63,6 +66,8 @@ def lay_out(
     """
     from great_tables import GT
 
+    if not rows:
+        rows, group, spanners, labels, text = [{stub or "Result": _NOTHING}], "", {}, {}, ()
     frame = pd.DataFrame(rows)
     table = GT(frame, rowname_col=stub or None, groupname_col=group or None, id=f"table-{name}")
     table = table.tab_header(title, subtitle or None)
