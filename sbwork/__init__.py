@@ -12,6 +12,9 @@ compare
     `compare_counts`, `compare_placebos` (a `Placebo`), `assess_comparability`, `compare_scales`;
     each number is an `Estimate`, each result a long frame that `combine_findings` joins and
     `select_findings` searches
+plan
+    `find_controls` (a `ControlSearch`), `compare_synthetic`, `trace_mixture`, `plan_counts`; how
+    often each interval errs: `simulate_counts` in a `World` with known truth
 grade
     `grade_evidence`, `suppress_findings`
 all of it
@@ -20,7 +23,8 @@ render
     `present_summary`, `present_changes`, `present_counts`, `present_robustness`,
     `present_scales`, `present_reliability`, `present_kinds`, `present_stories`,
     `present_evidence`, `present_limits`, `present_quality`, `present_methods`;
-    `explore_cohort` (a `CohortExplorer`)
+    for plans and methods `present_candidates`, `present_mixture`, `present_plan`,
+    `present_accuracy`; `explore_cohort` (a `CohortExplorer`)
 report
     `write_results`; the command ``sbwork report`` does the rest
 """
@@ -35,6 +39,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Cohort": "cohort",
     "CohortExplorer": "explorers",
+    "ControlSearch": "controls",
     "Estimate": "estimates",
     "Evaluation": "evaluation",
     "Incidents": "incidents",
@@ -42,21 +47,29 @@ _HOMES = {
     "Instrument": "instrument",
     "Placebo": "placebo",
     "Responses": "responses",
+    "World": "simulation",
     "assess_comparability": "panels",
     "combine_findings": "results",
     "compare_counts": "counts",
     "compare_placebos": "placebo",
     "compare_scales": "surveys",
+    "compare_synthetic": "controls",
     "evaluate_cohort": "evaluation",
     "explore_cohort": "explorers",
     "find_cohorts": "cohort",
+    "find_controls": "controls",
     "grade_evidence": "evidence",
+    "plan_counts": "controls",
+    "present_accuracy": "sections",
+    "present_candidates": "sections",
     "present_changes": "sections",
     "present_counts": "sections",
     "present_evidence": "sections",
     "present_kinds": "sections",
     "present_limits": "sections",
     "present_methods": "sections",
+    "present_mixture": "sections",
+    "present_plan": "sections",
     "present_quality": "sections",
     "present_reliability": "sections",
     "present_robustness": "sections",
@@ -71,13 +84,16 @@ _HOMES = {
     "score_coverage": "scoring",
     "score_scales": "scoring",
     "select_findings": "results",
+    "simulate_counts": "simulation",
     "suppress_findings": "disclosure",
+    "trace_mixture": "areas",
     "write_results": "outputs",
 }
 
 __all__ = [
     "Cohort",
     "CohortExplorer",
+    "ControlSearch",
     "Estimate",
     "Evaluation",
     "Incidents",
@@ -85,21 +101,29 @@ __all__ = [
     "Instrument",
     "Placebo",
     "Responses",
+    "World",
     "assess_comparability",
     "combine_findings",
     "compare_counts",
     "compare_placebos",
     "compare_scales",
+    "compare_synthetic",
     "evaluate_cohort",
     "explore_cohort",
     "find_cohorts",
+    "find_controls",
     "grade_evidence",
+    "plan_counts",
+    "present_accuracy",
+    "present_candidates",
     "present_changes",
     "present_counts",
     "present_evidence",
     "present_kinds",
     "present_limits",
     "present_methods",
+    "present_mixture",
+    "present_plan",
     "present_quality",
     "present_reliability",
     "present_robustness",
@@ -114,12 +138,16 @@ __all__ = [
     "score_coverage",
     "score_scales",
     "select_findings",
+    "simulate_counts",
     "suppress_findings",
+    "trace_mixture",
     "write_results",
 ]
 
 if TYPE_CHECKING:
+    from sbwork.areas import trace_mixture
     from sbwork.cohort import Cohort, find_cohorts, read_cohort
+    from sbwork.controls import ControlSearch, compare_synthetic, find_controls, plan_counts
     from sbwork.counts import compare_counts
     from sbwork.disclosure import suppress_findings
     from sbwork.errors import InputError
@@ -136,12 +164,16 @@ if TYPE_CHECKING:
     from sbwork.results import combine_findings, select_findings
     from sbwork.scoring import scale_reliability, score_coverage, score_scales
     from sbwork.sections import (
+        present_accuracy,
+        present_candidates,
         present_changes,
         present_counts,
         present_evidence,
         present_kinds,
         present_limits,
         present_methods,
+        present_mixture,
+        present_plan,
         present_quality,
         present_reliability,
         present_robustness,
@@ -149,6 +181,7 @@ if TYPE_CHECKING:
         present_stories,
         present_summary,
     )
+    from sbwork.simulation import World, simulate_counts
     from sbwork.surveys import compare_scales
 
 

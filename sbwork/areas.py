@@ -20,6 +20,7 @@ from sbwork.geography import (
     read_site_polygons,
 )
 from sbwork.incidents import Incidents
+from sbwork.results import select_findings
 from sbwork.windows import shift_month
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "outline_sites",
     "sum_populations",
     "take_series",
+    "trace_mixture",
 ]
 
 Matrix = NDArray[np.float64]
@@ -160,6 +162,45 @@ def mix_series(
         level = take_series(incidents, cohort, area, outcome, before).mean()
         path += weight * size * take_series(incidents, cohort, area, outcome, months) / level
     return path
+
+
+def trace_mixture(incidents: Incidents, cohort: Cohort, mixture: pd.DataFrame) -> pd.DataFrame:
+    """Trace a site beside the mixture of areas that follows it, month by month.
+
+    Parameters
+    ----------
+    incidents, cohort
+        What the mixture was made of.
+    mixture : pandas.DataFrame
+        As `sbwork.controls.compare_synthetic` returns it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``outcome``, ``month``, ``period`` (before or after), ``site_count`` and
+        ``mixture_count`` (incidents a month); no rows for an outcome without a mixture.
+    """
+    frames = []
+    weights = select_findings(mixture, estimator="synthetic_weight")
+    for (outcome, site), rows in weights.groupby(["outcome", "site"], sort=False):
+        assert cohort.periods is not None  # noqa: S101 - there are no weights without periods
+        before, after = cohort.periods.before.months, cohort.periods.after.months
+        months = (*before, *after)
+        place = (incidents, cohort, str(site), str(outcome))
+        share = dict(zip(rows["comparison"], rows["estimate"], strict=True))
+        frames.append(
+            pd.DataFrame(
+                {
+                    "outcome": outcome,
+                    "month": months,
+                    "period": ["before"] * len(before) + ["after"] * len(after),
+                    "site_count": take_series(*place, months),
+                    "mixture_count": mix_series(*place, share, months, before),
+                }
+            )
+        )
+    columns = ["outcome", "month", "period", "site_count", "mixture_count"]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
 
 def find_adjacent_areas(cohort: Cohort, site: str) -> frozenset[str] | None:

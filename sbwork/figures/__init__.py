@@ -1,8 +1,10 @@
 """Results drawn with matplotlib: every function draws on the axes that it is given."""
 
+from sbwork.figures.accuracy import draw_false_positives
 from sbwork.figures.counts import draw_changes, draw_monthly_counts, draw_placebos, draw_reported
 from sbwork.figures.maps import draw_map
 from sbwork.figures.models import draw_choices, draw_event_study, draw_specifications, scale_ratios
+from sbwork.figures.planning import draw_balance, draw_detectable, draw_mixture
 from sbwork.figures.scales import (
     count_shares,
     draw_differences,
@@ -19,13 +21,17 @@ __all__ = [
     "INTERVENTION",
     "STYLE",
     "count_shares",
+    "draw_balance",
     "draw_changes",
     "draw_choices",
+    "draw_detectable",
     "draw_differences",
     "draw_event_study",
+    "draw_false_positives",
     "draw_likert",
     "draw_map",
     "draw_means",
+    "draw_mixture",
     "draw_monthly_counts",
     "draw_placebos",
     "draw_reported",

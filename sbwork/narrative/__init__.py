@@ -15,6 +15,13 @@ from sbwork.narrative.models import (
     explain_missing,
 )
 from sbwork.narrative.places import describe_map
+from sbwork.narrative.planning import (
+    describe_balance,
+    describe_candidates,
+    describe_detectable,
+    describe_mixture,
+    list_gaps,
+)
 from sbwork.narrative.scales import (
     describe_answers,
     describe_differences,
@@ -25,13 +32,17 @@ from sbwork.narrative.summary import list_limits, summarise_cohort
 
 __all__ = [
     "describe_answers",
+    "describe_balance",
+    "describe_candidates",
     "describe_changes",
     "describe_counts",
+    "describe_detectable",
     "describe_differences",
     "describe_event_study",
     "describe_map",
     "describe_mean_differences",
     "describe_means",
+    "describe_mixture",
     "describe_monthly_counts",
     "describe_placebo",
     "describe_reported",
@@ -39,6 +50,7 @@ __all__ = [
     "describe_shares",
     "describe_specifications",
     "explain_missing",
+    "list_gaps",
     "list_limits",
     "summarise_cohort",
 ]

@@ -1,5 +1,6 @@
 """Results laid out as tables for reading; numbers come rounded from `sbwork.formats`."""
 
+from sbwork.tables.accuracy import ESTIMATORS, tabulate_accuracy, title_world
 from sbwork.tables.counts import (
     find_pooled,
     tabulate_changes,
@@ -15,18 +16,29 @@ from sbwork.tables.evidence import (
 )
 from sbwork.tables.layout import lay_out
 from sbwork.tables.models import tabulate_models
+from sbwork.tables.planning import (
+    tabulate_balance,
+    tabulate_candidates,
+    tabulate_detectable,
+    title_feature,
+)
 from sbwork.tables.quality import tabulate_checks, tabulate_dropped
 from sbwork.tables.scales import tabulate_differences, tabulate_reliability, tabulate_scales
 from sbwork.tables.stories import tabulate_answers, tabulate_engagement, tabulate_stories
 
 __all__ = [
+    "ESTIMATORS",
     "find_pooled",
     "lay_out",
+    "tabulate_accuracy",
     "tabulate_answers",
+    "tabulate_balance",
+    "tabulate_candidates",
     "tabulate_changes",
     "tabulate_checklist",
     "tabulate_checks",
     "tabulate_count_models",
+    "tabulate_detectable",
     "tabulate_differences",
     "tabulate_dropped",
     "tabulate_engagement",
@@ -39,4 +51,6 @@ __all__ = [
     "tabulate_reported_figures",
     "tabulate_scales",
     "tabulate_stories",
+    "title_feature",
+    "title_world",
 ]

@@ -1,0 +1,83 @@
+"""The section on how often each interval errs when the truth is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from sbwork import figures, tables
+from sbwork.cohort import Cohort
+from sbwork.formats import format_list, format_number, format_share
+from sbwork.pictures import compose_picture
+from sbwork.sections.blocks import Bullets, Section
+from sbwork.simulation import describe_errors
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["present_accuracy"]
+
+_SHOWN = ("rirr_poisson", "rirr", "placebo_p")
+
+
+def present_accuracy(table: pd.DataFrame, *, name: str = "accuracy") -> Section:
+    """Show how often each interval errs when the truth is known.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `sbwork.simulation.simulate_counts` gives it, for one or more worlds.
+    name : str
+        What the table and the picture are called, unique in their page.
+    """
+    pairs = table[(table["n_pairs"] == 1) & table["estimator"].isin(_SHOWN)]
+    first = pairs.iloc[:1]
+    same = ["control", "n_areas"]
+    shown = pairs.merge(first[same], on=same) if len(first) else pairs
+    drifts = sorted(shown["drift"].unique())
+    titles = {name: tables.ESTIMATORS[name] for name in _SHOWN}
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots(1, len(drifts), sharey=True, squeeze=False)[0]
+        for ax, drift in zip(axes, drifts, strict=True):
+            figures.draw_false_positives(ax, shown[shown["drift"] == drift], titles)
+            ax.set_title(f"Areas drift by {drift:.0%}" if drift else "Areas do not drift")
+        axes[0].set_ylim(0, 1.1 * max(shown["false_positive"].max(), 0.1))
+        axes[0].set_ylabel("False positives at p ≤ .05")
+        axes[0].legend(loc="upper left", fontsize=9)
+
+    blocks: list[Any] = [
+        Bullets(tuple(_title_sentence(said) for said in describe_errors(table))),
+        tables.tabulate_accuracy(table, name),
+    ]
+    if len(shown):
+        blocks.append(
+            compose_picture(
+                Cohort(name="simulation"),
+                f"false-positives-{name}",
+                draw,
+                size=(8.8, 3.8),
+                alt=" ".join(_tell_estimator(shown, name) for name in titles),
+                caption="One site against one control where nothing was done: how often each "
+                "method says that something happened. It should be 5% (line; the band runs from "
+                "4% to 6%).",
+            )
+        )
+    return Section(blocks)
+
+
+def _tell_estimator(table: pd.DataFrame, name: str) -> str:
+    rows = table[table["estimator"] == name].sort_values(["drift", "phi"])
+    parts = [
+        f"{format_share(row['false_positive'])} at φ {format_number(row['phi'], 0)}"
+        + (" with drift" if row["drift"] else "")
+        for _, row in rows.iterrows()
+    ]
+    return f"{tables.ESTIMATORS[name]}: false positives {format_list(parts)}."
+
+
+def _title_sentence(said: str) -> str:
+    """Put what readers call an estimator in place of its name."""
+    name, _, rest = said.partition(": ")
+    return f"{tables.ESTIMATORS.get(name, name)}: {rest}"
