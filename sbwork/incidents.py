@@ -28,6 +28,7 @@ from sbwork.tally_cache import find_entry, load_entry, save_entry
 __all__ = ["Incidents", "read_incidents"]
 
 _CACHE = ".sbwork-cache"
+_ROWS_FOR_ONE_CORE = 200_000
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,8 @@ def read_incidents(cohort: Cohort, *, cache: Path | None = None) -> Incidents:
         ]
         _gather(store, readings)
         _refuse_repeated_months(cohort, readings)
+        if store.execute("SELECT count(*) FROM tally").fetchone()[0] < _ROWS_FOR_ONE_CORE:
+            store.execute("SET threads = 1")
         place_rows(store, cohort, places)
         outcomes = read_outcomes(store, cohort, readings)
         coverage = list_coverage(cohort, readings)

@@ -27,7 +27,7 @@ from sbwork.geography import (
 __all__ = ["Places", "place_rows", "read_places"]
 
 _CERTAIN = 1e-3
-_NEWEST_OF_2011 = {"E": 33768, "W": 1958}
+_NEWEST_OF_2011 = {"E010": "E01033768", "W010": "W01001958"}
 _GEOPORTAL = "ONS publishes it as 'LSOA (2011) to LSOA (2021) Exact Fit Lookup'"
 
 Note = tuple[int, str, float, str]
@@ -150,15 +150,7 @@ def _place_points(store: Any, cohort: Cohort, places: Places) -> None:
             other = keys[int(polygon[both][0])]
             raise InputError(_report_overlap(key, other, int(both.sum()), "points"))
         polygon[inside] = keys.index(key)
-    rows = list(
-        zip(x.tolist(), y.tolist(), grid.tolist(), codes[area], polygon.tolist(), strict=True)
-    )
-    _fill(
-        store,
-        "points (x DOUBLE, y DOUBLE, grid BOOLEAN, within VARCHAR, polygon INTEGER)",
-        rows,
-    )
-    if not rows:
+    if not x.size:
         store.execute(
             """
             CREATE TEMP VIEW pointed AS
@@ -168,6 +160,10 @@ def _place_points(store: Any, cohort: Cohort, places: Places) -> None:
             """
         )
         return
+    found_at = {"x": x, "y": y, "grid": grid, "within": codes[area], "polygon": polygon}
+    store.register("_points", pd.DataFrame(found_at))
+    store.execute("CREATE TEMP TABLE points AS SELECT * FROM _points")
+    store.unregister("_points")
     store.execute(
         """
         CREATE TEMP TABLE pointed AS
@@ -267,8 +263,8 @@ def _refuse_mixed_years(store: Any, present: set[str]) -> None:
 
 
 def _is_from_2021(code: str) -> bool:
-    found = re.fullmatch(r"([EW])010(\d{5})", code)
-    return found is not None and int(found[2]) > _NEWEST_OF_2011[found[1]]
+    newest = _NEWEST_OF_2011.get(code[:4])
+    return newest is not None and len(code) == len(newest) and newest < code and code[4:].isdigit()
 
 
 def _name_span(months: Iterable[str]) -> str:
@@ -405,9 +401,9 @@ def _choose_group(cohort: Cohort, places: Places) -> Any:
         return _look_up
 
     def _go_by_name(unit: str, name: str, code: str) -> tuple[str, str]:
-        msoa = name_msoa(name)
         if level == "lsoa" or not name:
             return unit, name
+        msoa = name_msoa(name)
         if level == "authority":
             msoa = re.sub(r" \d{3}$", "", msoa)
         return msoa, msoa
@@ -451,12 +447,8 @@ def _report_overlap(one: str, other: str, count: int, what: str) -> Problem:
 
 def _fill(store: Any, table: str, rows: list[Any]) -> None:
     name, _, columns = table.partition(" ")
-    labels = [column.split()[0] for column in columns.strip("()").split(", ")]
-    frame = pd.DataFrame(rows, columns=labels)
-    casts = ", ".join(
-        f"{column.split()[0]}::{column.split()[1]} AS {column.split()[0]}"
-        for column in columns.strip("()").split(", ")
-    )
-    store.register("_rows", frame)
-    store.execute(f"CREATE TEMP TABLE {name} AS SELECT {casts} FROM _rows")  # noqa: S608
-    store.unregister("_rows")
+    store.execute(f"CREATE TEMP TABLE {name} {columns}")
+    if rows:
+        values = [list(column) for column in zip(*rows, strict=True)]
+        places = ", ".join(f"unnest(${number + 1})" for number in range(len(values)))
+        store.execute(f"INSERT INTO {name} SELECT {places}", values)
