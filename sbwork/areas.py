@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,7 @@ __all__ = [
     "check_place",
     "find_adjacent_areas",
     "gather_areas",
+    "keep_peopled",
     "list_months_before",
     "mix_series",
     "outline_sites",
@@ -256,7 +257,8 @@ def _group_lsoas(cohort: Cohort, names: Mapping[str, str]) -> dict[str, str]:
     if level in ("ward", "authority") and not lookup.empty:
         known = lookup[level].to_dict()
         return {code: str(known.get(code, "")) for code in names}
-    areas = {code: name_msoa(name) or code for code, name in names.items()}
+    told = lookup["msoa"].to_dict()
+    areas = {code: told.get(code) or name_msoa(name) or code for code, name in names.items()}
     if level == "authority":
         areas = {code: area.rpartition(" ")[0] or area for code, area in areas.items()}
     return areas
@@ -381,6 +383,39 @@ def gather_areas(
         else own[:, :, None],
     )
     return pool, left.rename_axis("reason").reset_index(name="areas")
+
+
+def keep_peopled(
+    pool: AreaPool, left_out: pd.DataFrame, residents: Matrix
+) -> tuple[AreaPool, pd.DataFrame, Matrix]:
+    """Leave out the few areas of unknown population, so that the rest can be compared in it.
+
+    Parameters
+    ----------
+    pool, left_out
+        As `gather_areas` returns them.
+    residents : ndarray, shape (1 + n_areas,)
+        Residents of the site and of each area; NaN where they are not known.
+
+    Returns
+    -------
+    tuple of AreaPool, pandas.DataFrame and ndarray
+        The same without those areas; as they were where the site's own population is unknown or
+        that of a tenth of the areas or more.
+    """
+    known = np.isfinite(residents)
+    unknown = int((~known).sum())
+    if not known[0] or not 0 < unknown < 0.1 * len(known):
+        return pool, left_out, residents
+    kept = np.flatnonzero(known[1:])
+    fewer = replace(
+        pool,
+        keys=[pool.keys[k] for k in kept],
+        names=[pool.names[k] for k in kept],
+        counts=pool.counts[:, :, known],
+    )
+    row = pd.DataFrame({"reason": ["No population is given for it"], "areas": [unknown]})
+    return fewer, pd.concat([left_out, row], ignore_index=True), residents[known]
 
 
 def _number_months(months: Sequence[str]) -> Matrix:

@@ -116,7 +116,7 @@ class Geography(Spec):
     """The lookup and the boundaries that place incidents in sites."""
 
     lookup: str = ""
-    lookup_columns: dict[Literal["lsoa", "ward", "authority", "population"], str] = Field(
+    lookup_columns: dict[Literal["lsoa", "msoa", "ward", "authority", "population"], str] = Field(
         default_factory=dict
     )
     boundaries: tuple[str, ...] = ()

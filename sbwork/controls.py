@@ -15,6 +15,7 @@ from sbwork.areas import (
     check_place,
     find_adjacent_areas,
     gather_areas,
+    keep_peopled,
     list_months_before,
     sum_populations,
     take_series,
@@ -174,6 +175,7 @@ def find_controls(
     own = site_populations(cohort).get(site, math.nan)
     own = people.get(site, math.nan) if math.isnan(own) else own
     residents = np.array([own, *(people.get(key, math.nan) for key in pool.keys)])
+    pool, left_out, residents = keep_peopled(pool, left_out, residents)
     values, features, groups = _describe_pool(pool, residents)
     spread = values.std(axis=0, ddof=1)
     distance, z = measure_distance(values[1:], values[0], spread, tuple(g for g in groups))

@@ -28,6 +28,7 @@ __all__ = [
 _LOOKUP_PATTERNS = {
     "lsoa": r"lsoa(\d\d)?(cd|code)",
     "name": r"lsoa(\d\d)?(nm|name)",
+    "msoa": r"msoa(\d\d)?(nm|name)?",
     "ward": r"(wd|ward)(\d\d)?(cd|code)",
     "ward_name": r"(wd|ward)(\d\d)?(nm|name)",
     "authority": r"(lad|ltla|la|localauthority)(\d\d)?(cd|code)",
@@ -76,16 +77,16 @@ def read_lookup(cohort: Cohort) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame, indexed by LSOA code
-        Columns ``name``, ``ward``, ``ward_name``, ``authority``, ``authority_name`` (text,
-        empty where the file has no such column) and ``population`` (float64, NaN likewise). No
-        rows without a lookup.
+        Columns ``name``, ``msoa`` (its name), ``ward``, ``ward_name``, ``authority``,
+        ``authority_name`` (text, empty where the file has no such column) and ``population``
+        (float64, NaN likewise). No rows without a lookup.
 
     Raises
     ------
     InputError
         The file can't be read, a column is missing, or an LSOA stands twice in different places.
     """
-    columns = ["name", "ward", "ward_name", "authority", "authority_name"]
+    columns = ["name", "msoa", "ward", "ward_name", "authority", "authority_name"]
     if not cohort.geography.lookup:
         empty = pd.DataFrame(columns=columns, index=pd.Index([], name="lsoa"), dtype="str")
         return empty.assign(population=pd.Series([], dtype="float64"))

@@ -122,6 +122,24 @@ def test_every_picture_has_words(reports, cohort):
     assert all(len(alt) > 40 for alt in page.alts)
 
 
+@pytest.mark.parametrize("cohort", COHORTS)
+def test_every_report_asks_whether_it_holds_up(reports, cohort):
+    text = Text((reports / cohort / "report.html").read_text(encoding="utf-8")).all
+    said = text.rpartition("Does it hold up?")[2]
+    if cohort == "durham-2":
+        assert said.lstrip().startswith("No incident file was given")
+        return
+    assert "asked in other ways" in said
+    assert re.search(r"\d+% have an interval clear of no change", said)
+    drawn = {path.stem for path in (reports / cohort / "figures").glob("*.svg")}
+    wanted = {f"{kind}-asb" for kind in ("event-study", "specifications")}
+    if cohort == "durham-1":
+        assert wanted <= drawn
+    else:
+        assert not wanted & drawn
+        assert said.count("is not drawn: it takes at least") == 2
+
+
 def test_invented_data_are_named_on_every_picture_and_in_the_banner(reports):
     page = Text((reports / "durham-1" / "report.html").read_text(encoding="utf-8"))
     assert all(alt.startswith("Invented data.") for alt in page.alts)

@@ -8,9 +8,22 @@ from typing import Any
 from sbwork import tables
 from sbwork.checklists import trend_checklist
 from sbwork.evaluation import Evaluation
+from sbwork.results import select_findings
 from sbwork.sections.blocks import Bullets, Section
 
 __all__ = ["present_methods"]
+
+
+_WEIGHTS = (
+    "Weights: means and shares are weighted, and so is the spread within groups; standard errors "
+    "are linearised, as for people drawn with replacement (Lumley 2010), which without weights is "
+    "the same as HC2. Alpha, omega and the numbers of people are not weighted."
+)
+_RAKING = (
+    " The answers of each site and wave are raked to the population's shares by iterative "
+    "proportional fitting (Deming and Stephan 1940); standard errors take out what those shares "
+    "explain (Deville, Särndal and Sautory 1993)."
+)
 
 
 def present_methods(evaluation: Evaluation) -> Section:
@@ -41,6 +54,13 @@ def _list_methods(evaluation: Evaluation) -> Iterator[str]:
             "Placebo distribution: the same comparison for comparable areas in which nothing was "
             "done; the p value is the pair's rank among them."
         )
+        yield (
+            "Does it hold up: drift before the start is the slope of log(area / control); the panel "
+            "model is quasi-Poisson or negative binomial with an effect for each site and month "
+            "(Cameron and Trivedi 2013); the controlled interrupted time series follows Lopez "
+            "Bernal, Cummins and Gasparrini (2018), the drift bound Rambachan and Roth (2023) in "
+            "spirit, the specification curve Simonsohn, Simmons and Nelson (2020)."
+        )
     if evaluation.responses is not None:
         yield (
             "Scale scores: the mean of the answered items, reversed where the key says so, when at "
@@ -50,6 +70,8 @@ def _list_methods(evaluation: Evaluation) -> Iterator[str]:
             "method over the scales declared confirmatory, by Benjamini and Hochberg's over the "
             "rest."
         )
+        if len(select_findings(evaluation.findings, section="weights")):
+            yield _WEIGHTS + (_RAKING if evaluation.cohort.weighting.targets else "")
         yield (
             "Reliability: Cronbach's alpha with Feldt's interval; omega total from a one-factor "
             "maximum-likelihood model with a bootstrap interval."

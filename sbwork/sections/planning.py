@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -33,6 +35,8 @@ def present_candidates(cohort: Cohort, search: ControlSearch) -> Section:
     blocks: list[Any] = [narrative.describe_candidates(cohort, search)]
     gaps = narrative.list_gaps(cohort, search)
     if not search.ranking.empty:
+        names = {key: name or key for key, name in search.ranking[["area", "name"]].to_numpy()}
+        search = replace(search, balance=search.balance.replace({"area": names}))
         blocks.append(tables.tabulate_candidates(cohort, search.ranking))
         blocks.append(tables.tabulate_balance(cohort, search.balance))
         blocks.append(_picture_balance(cohort, search))
@@ -41,7 +45,12 @@ def present_candidates(cohort: Cohort, search: ControlSearch) -> Section:
     return Section(blocks)
 
 
-def present_mixture(cohort: Cohort, mixture: pd.DataFrame, traced: pd.DataFrame) -> Section:
+def present_mixture(
+    cohort: Cohort,
+    mixture: pd.DataFrame,
+    traced: pd.DataFrame,
+    names: Mapping[str, str] | None = None,
+) -> Section:
     """Show a site beside the mixture of areas that follows it before the start.
 
     Parameters
@@ -52,7 +61,10 @@ def present_mixture(cohort: Cohort, mixture: pd.DataFrame, traced: pd.DataFrame)
         As `sbwork.controls.compare_synthetic` returns it.
     traced : pandas.DataFrame
         As `sbwork.areas.trace_mixture` returns it.
+    names : mapping of str to str, optional
+        What readers call the areas; their keys by default.
     """
+    mixture = mixture.assign(comparison=mixture["comparison"].replace(dict(names or {})))
     blocks: list[Any] = []
     for outcome in cohort.outcomes:
         told = narrative.describe_mixture(cohort, mixture, outcome)

@@ -1,0 +1,178 @@
+"""What is shown of a plan: candidates, a mixture, the smallest detectable fall, the accuracy."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from sbwork import figures, sections, tables
+from sbwork.areas import trace_mixture
+from sbwork.cohort import Cohort, list_months
+from sbwork.controls import compare_synthetic, find_controls, plan_counts
+from sbwork.incidents import Incidents
+from sbwork.simulation import World, simulate_counts
+
+MONTHS = list_months("2015-01", "2016-12")
+COHORT = Cohort.model_validate(
+    {
+        "name": "pilot",
+        "sites": {"site": {"title": "The Site"}},
+        "pairs": [{"intervention": "site"}],
+        "periods": {
+            "before": {"start": "2015-01", "end": "2015-12"},
+            "after": {"start": "2016-01", "end": "2016-12"},
+        },
+        "outcomes": {"asb": {"title": "ASB", "crime_types": ["Anti-social behaviour"]}},
+    }
+)
+
+
+def build(areas: int, months: tuple[str, ...] = MONTHS) -> Incidents:
+    rng = np.random.default_rng(3)
+    season = 40 + 10 * np.sin(np.arange(24) * np.pi / 6)
+    rows = [
+        (f"x{k}", f"Ward {k}", "", "asb", month, float(rng.poisson(season[MONTHS.index(month)])))
+        for k in range(areas)
+        for month in months
+    ]
+    own = [
+        ("site", "asb", month, float(rng.poisson(season[MONTHS.index(month)]))) for month in months
+    ]
+    return Incidents(
+        pd.DataFrame(own, columns=["site", "outcome", "month", "count"]),
+        pd.DataFrame(rows, columns=["area", "name", "site", "outcome", "month", "count"]),
+        months,
+        (),
+        pd.DataFrame(),
+    )
+
+
+@pytest.fixture(scope="module")
+def incidents() -> Incidents:
+    return build(24)
+
+
+def read(section: sections.Section) -> str:
+    html = re.sub(r"<style>.*?</style>|<img[^>]*>", " ", section._repr_html_(), flags=re.S)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+def test_candidates_are_ranked_by_name_with_balance_and_picture(incidents):
+    search = find_controls(incidents, COHORT, "site")
+    section = sections.present_candidates(COHORT, search)
+    shown = read(section)
+    best = search.ranking["name"].iloc[0]
+    assert shown.startswith("24 areas could stand beside The Site")
+    assert f"The most alike is {best}" in shown
+    assert "ASB: trend, % a month" in shown
+    assert "Residents are not compared" in shown
+    assert not re.search(r"\bx\d", shown)
+    (picture,) = section.pictures
+    assert picture.alt.startswith(f"{best}, in standard deviations from the site")
+
+
+def test_no_candidate_is_said_with_the_reason():
+    empty = build(0)
+    section = sections.present_candidates(COHORT, find_controls(empty, COHORT, "site"))
+    assert section.pictures == []
+    assert "No area can be ranked beside The Site: no area of the archive is left" in read(section)
+
+
+def test_too_few_months_are_said():
+    short = build(24, MONTHS[9:14])
+    shown = read(sections.present_candidates(COHORT, find_controls(short, COHORT, "site")))
+    assert "a trend needs 6" in shown
+    assert "a season needs 12" in shown
+
+
+def test_a_mixture_is_drawn_month_by_month_with_its_rank(incidents):
+    mixture = compare_synthetic(incidents, COHORT, "site")
+    traced = trace_mixture(incidents, COHORT, mixture)
+    assert traced["month"].tolist() == list(MONTHS)
+    before = traced[traced["period"] == "before"]
+    assert before["mixture_count"].mean() == pytest.approx(before["site_count"].mean())
+    names = {f"x{k}": f"Ward {k}" for k in range(24)}
+    section = sections.present_mixture(COHORT, mixture, traced, names)
+    ratio = mixture.set_index("estimator").loc["synthetic_rmspe_ratio"]
+    assert f"{ratio['estimate']:.2f} times as large (RMSPE ratio)" in read(section)
+    assert f"p = {ratio['p_value']:.3f}".replace("0.", ".") in read(section)
+    assert "Ward" in section.pictures[0].alt
+
+
+def test_without_a_mixture_the_reason_stands_in_its_place():
+    short = build(24, MONTHS[9:14])
+    mixture = compare_synthetic(short, COHORT, "site")
+    traced = trace_mixture(short, COHORT, mixture)
+    assert traced.empty
+    section = sections.present_mixture(COHORT, mixture, traced)
+    assert section.pictures == []
+    assert "ASB: there is no mixture of areas. Not computed:" in read(section)
+
+
+def test_a_plan_shows_every_window_and_number_of_controls(incidents):
+    plan = plan_counts(incidents, COHORT, "site", lengths=[6, 12], numbers=[1, 4])
+    section = sections.present_plan(COHORT, plan)
+    shown = read(section)
+    for value in plan["estimate"]:
+        assert f"−{abs(value):.0f}%" in shown
+    ax = Figure().subplots()
+    figures.draw_detectable(ax, plan)
+    assert [list(line.get_xdata()) for line in ax.lines] == [[6, 12], [6, 12]]
+    assert len({line.get_marker() for line in ax.lines}) == 2
+    assert len({line.get_linestyle() for line in ax.lines}) == 2
+    np.testing.assert_allclose(
+        ax.lines[1].get_ydata(), plan[plan["comparison"] == "4 controls"]["estimate"]
+    )
+
+
+def test_the_most_similar_area_stands_out_in_the_love_plot():
+    balance = pd.DataFrame(
+        {
+            "area": ["Near", "Near", "Far", "Far"],
+            "outcome": ["asb", "asb", "asb", "asb"],
+            "feature": ["level", "trend", "level", "trend"],
+            "standardised_difference": [0.1, -0.2, 0.9, 0.5],
+        }
+    )
+    ax = Figure().subplots()
+    figures.draw_balance(ax, balance, ["Level", "Trend"])
+    marks = {line.get_marker(): line for line in ax.lines if line.get_marker() in ("o", "D")}
+    assert list(marks["D"].get_xdata()) == [0.1, -0.2]
+    assert list(marks["D"].get_ydata()) == [0, 1]
+    assert to_hex(marks["D"].get_color()) == figures.INTERVENTION
+    assert to_hex(marks["o"].get_color()) != figures.INTERVENTION
+
+
+@pytest.fixture(scope="module")
+def accuracy() -> pd.DataFrame:
+    worlds = [World(phi=phi, drift=drift, n_areas=50) for drift in (0.0, 0.1) for phi in (1.0, 4.0)]
+    return pd.concat([simulate_counts(world, n=20) for world in worlds])
+
+
+def test_accuracy_is_told_in_words_in_a_table_and_in_a_picture(accuracy):
+    section = sections.present_accuracy(accuracy)
+    shown = read(section)
+    assert "RIRR, Poisson interval: finds a change where there is none in" in shown
+    assert set(accuracy["estimator"]) <= set(tables.ESTIMATORS)
+    assert "φ 4, drift 0.1" in shown
+    (picture,) = section.pictures
+    assert [ax.get_title(loc="left") for ax in picture.figure.axes] == [
+        "Areas do not drift",
+        "Areas drift by 10%",
+    ]
+
+
+def test_false_positives_are_drawn_where_they_are(accuracy):
+    ax = Figure().subplots()
+    rows = accuracy[accuracy["drift"] == 0]
+    figures.draw_false_positives(ax, rows, {"placebo_p": "Rank"})
+    drawn = [line for line in ax.lines if line.get_label() == "Rank"]
+    expected = rows[rows["estimator"] == "placebo_p"].sort_values("phi")
+    np.testing.assert_allclose(drawn[0].get_xdata(), expected["phi"])
+    np.testing.assert_allclose(drawn[0].get_ydata(), expected["false_positive"])
