@@ -227,7 +227,8 @@ def _read_weight(source: SurveyFile, problems: list[Problem]) -> Codes:
         row = int(np.flatnonzero(source.rows)[bad[0]])
         text = str(found[codes[bad[0]]])
         more = f", nor in {len(bad) - 1} other rows" if len(bad) > 1 else ""
-        message = f"'{quote(mask_text(text))}' is no weight{more}"
+        found_here = f"'{quote(mask_text(text))}'" if text.strip() else "a blank"
+        message = f"{found_here} is no weight{more}"
         place = name_cell(source.table, row, column)
         problems.append(Problem(source.table.file, place, message, "A weight is 0 or more"))
     return weights

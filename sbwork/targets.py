@@ -231,6 +231,10 @@ def _name_categories(
             )
             problems.append(Problem(place, where, message, allowed, find_nearest(variable, kept)))
             continue
+        both = [n for n in weighting.no_target if fold_answer(n) in map(fold_answer, wanted)]
+        if both:
+            found = f"{list_names(both)} has a share here, and stands under 'no_target' as well"
+            problems.append(Problem(place, where, found, "Leave it out of one of them"))
         folded = _fold(answers[variable])
         names = {NO_ANSWER: NO_ANSWER}
         names |= {fold_answer(name): name for name in (*weighting.no_target, *wanted)}

@@ -317,7 +317,7 @@ def test_a_cohort_without_surveys_gives_frames_without_rows(tmp_path: Path) -> N
         (4, "wave", "posst", r"row 6, column 'wave': 'posst' is no wave .*'post'"),
         (3, "site", "ann lee", r"row 5, column 'site': 'ann lee' is no site"),
         (0, "w", "-1", r"row 2, column 'w': '-1' is no weight"),
-        (0, "w", "", r"row 2, column 'w': '' is no weight"),
+        (0, "w", "", r"row 2, column 'w': a blank is no weight"),
         (0, "trust_1", "ann@example.org", r"'\[e-mail removed\]' is no answer"),
     ],
 )

@@ -19,7 +19,7 @@ from sbwork.results import find_row, select_findings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     FloatArray = NDArray[np.float64]
 
@@ -116,6 +116,7 @@ def draw_likert(
     *,
     neutral: str = "split",
     fewest: int = 1,
+    weights: ArrayLike | None = None,
 ) -> None:
     """Draw the answers to Likert items as bars, in the order given, with the base of each.
 
@@ -135,12 +136,14 @@ def draw_likert(
         a column of its own, in the centre or aside on the right; or plain bars from 0 to 100%.
     fewest : int, default 1
         An answer given by fewer people than this is drawn with the next one towards the middle.
+    weights : array_like, shape (n_people,), optional
+        Weights of the percentages. The number printed beside each item stays that of people.
     """
     if neutral not in {"split", "centred", "aside", "stacked"}:
         raise ValueError(f"neutral is '{neutral}'; allowed: split, centred, aside, stacked")
     options = instrument.list_answers(items[0])
     codes = [option.code for option in options]
-    shares, bases = count_shares(answers, items, codes, fewest)
+    shares, bases = count_shares(answers, items, codes, fewest, weights)
     middle = len(codes) // 2 if len(codes) % 2 else None
     colours = _spread_colours(len(codes))
     starts = _place_bars(shares, middle, neutral)
@@ -216,17 +219,49 @@ def draw_score_distributions(
 
 
 def count_shares(
-    answers: pd.DataFrame, items: Sequence[str], codes: Sequence[float], fewest: int = 1
+    answers: pd.DataFrame,
+    items: Sequence[str],
+    codes: Sequence[float],
+    fewest: int = 1,
+    weights: ArrayLike | None = None,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the percentage of each code, shape (n_items, n_codes), and each item's base."""
-    counts = np.array(
-        [[np.count_nonzero(answers[item].to_numpy() == code) for code in codes] for item in items],
-        dtype=float,
-    )
-    counts = np.array([merge_small_cells(row, fewest) for row in counts])
-    bases = counts.sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        shares = np.where(bases[:, None] > 0, 100 * counts / bases[:, None], 0.0)
+    """Return the percentage of each code, and how many people each item rests on.
+
+    Parameters
+    ----------
+    answers : pandas.DataFrame, shape (n_people, ...)
+        One column an item; missing answers are outside the percentages.
+    items : sequence of str
+        The items.
+    codes : sequence of float
+        The codes of their options, in order.
+    fewest : int, default 1
+        A code given by fewer people than this is merged with the next towards the middle.
+    weights : array_like, shape (n_people,), optional
+        Weights of the percentages; a person who weighs 0 is left out. What is merged depends on
+        the people, not on their weights.
+
+    Returns
+    -------
+    shares : numpy.ndarray, shape (n_items, n_codes)
+        In per cent.
+    bases : numpy.ndarray, shape (n_items,)
+        People who gave one of the codes, never weighted.
+    """
+    weight = np.ones(len(answers)) if weights is None else np.asarray(weights, dtype=np.float64)
+    shares, bases = np.zeros((len(items), len(codes))), np.zeros(len(items))
+    for row, item in enumerate(items):
+        chosen = answers[item].to_numpy()[:, None] == np.asarray(codes)[None, :]
+        chosen &= weight[:, None] > 0
+        counts = chosen.sum(axis=0)
+        merged = merge_small_cells(counts, fewest)
+        bases[row] = merged.sum()
+        if bases[row] == 0:
+            continue
+        # Codes are merged in runs, so the totals up to each code tell where it went.
+        into = np.searchsorted(np.cumsum(merged), np.cumsum(counts))
+        masses = np.bincount(into, weights=weight @ chosen, minlength=len(codes))
+        shares[row] = 100 * masses / masses.sum()
     return shares, bases
 
 

@@ -29,6 +29,7 @@ from sbwork.narrative.scales import (
     describe_means,
 )
 from sbwork.narrative.summary import list_limits, summarise_cohort
+from sbwork.narrative.weights import describe_weights
 
 __all__ = [
     "describe_answers",
@@ -49,6 +50,7 @@ __all__ = [
     "describe_robustness",
     "describe_shares",
     "describe_specifications",
+    "describe_weights",
     "explain_missing",
     "list_gaps",
     "list_limits",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from sbwork.cohort import Cohort
@@ -76,15 +77,26 @@ def describe_differences(rows: pd.DataFrame, labels: list[str]) -> str:
     return "; ".join(parts) + "."
 
 
-def describe_answers(answers: pd.DataFrame, instrument: Instrument, items: Sequence[str]) -> str:
-    """Say what share gave an answer above the middle to each item, and how many answered."""
+def describe_answers(
+    answers: pd.DataFrame, instrument: Instrument, items: Sequence[str], fewest: int = 1
+) -> str:
+    """Say what share gave an answer above the middle to each item, and how many answered.
+
+    Shares are weighted where `answers` has a column ``weight``; the numbers of people are not. A
+    share of 1 to `fewest` - 1 people, or of all but as many, is not told.
+    """
     parts = []
     for item in items:
         codes = [option.code for option in instrument.list_answers(item)]
-        given = answers[item].dropna()
-        middle = (min(codes) + max(codes)) / 2
-        if len(given):
-            share = format_share(float((given > middle).mean()))
-            text = instrument.items[item].text or item
-            parts.append(f"'{text}' {share} above the middle (n = {format_count(len(given))})")
+        given = answers[answers[item].notna()]
+        if "weight" in given:
+            given = given[given["weight"] > 0]
+        if given.empty:
+            continue
+        above = (given[item] > (min(codes) + max(codes)) / 2).to_numpy()
+        weights = given["weight"].to_numpy() if "weight" in given else np.ones(len(given))
+        few = [count for count in (above.sum(), (~above).sum()) if 1 <= count < fewest]
+        share = "too few to tell" if few else format_share(float(weights @ above / weights.sum()))
+        text = instrument.items[item].text or item
+        parts.append(f"'{text}' {share} above the middle (n = {format_count(len(given))})")
     return "; ".join(parts) + "."

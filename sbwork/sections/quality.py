@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
-from sbwork import tables
+from sbwork import narrative, tables
 from sbwork.evaluation import Evaluation
 from sbwork.sections.blocks import Section
 
@@ -25,8 +26,19 @@ def present_quality(evaluation: Evaluation) -> Section:
     if evaluation.responses is not None:
         quality = _drop_idle_checks(evaluation.responses.quality)
         blocks.append(tables.tabulate_checks(quality, "survey-quality", "Survey files"))
+        blocks += list(_present_weights(evaluation))
         blocks.append(tables.tabulate_dropped(evaluation.responses.dropped))
     return Section(blocks or ["No file was read: everything in this report was told by people."])
+
+
+def _present_weights(evaluation: Evaluation) -> Iterator[Any]:
+    cohort, findings = evaluation.cohort, evaluation.findings
+    told = narrative.describe_weights(findings, cohort)
+    if told:
+        yield told
+        yield tables.tabulate_weights(findings, cohort)
+        if cohort.weighting.targets:
+            yield tables.tabulate_shares(findings, cohort)
 
 
 def _drop_idle_checks(quality: pd.DataFrame) -> pd.DataFrame:

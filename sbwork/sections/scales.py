@@ -35,6 +35,11 @@ def present_scales(evaluation: Evaluation) -> Section:
         )
     if not instrument.scales:
         return Section([*blocks, _NO_SCALES])
+    if len(select_findings(findings, section="weights")):
+        blocks.append(
+            "Answers are weighted: data quality shows to what, and what that costs. Every n counts "
+            "people, never weights."
+        )
     blocks.append(tables.tabulate_scales(findings, cohort, instrument))
     blocks += [
         _picture_means(evaluation, scale)
@@ -130,13 +135,16 @@ def _picture_likert(evaluation: Evaluation) -> Iterator[Picture]:
     place = "intervention areas" if cohort.pairs else "all sites"
     if len(chosen) < cohort.smallest_group:
         return
+    fewest, weights = cohort.smallest_group, chosen["weight"].to_numpy()
+    told = "Percentages are weighted; n counts people. " if (weights != 1).any() else ""
     for scale, spec in instrument.scales.items():
         items = spec.items
         if not items or len({instrument.list_answers(item) for item in items}) > 1:
             continue
 
         def draw(figure: Figure, items: tuple[str, ...] = items) -> None:
-            figures.draw_likert(figure.subplots(), chosen, instrument, items)
+            ax = figure.subplots()
+            figures.draw_likert(ax, chosen, instrument, items, fewest=fewest, weights=weights)
             figure.legend(loc="outside lower center", ncols=5, fontsize=8.5)
 
         yield compose_picture(
@@ -144,8 +152,9 @@ def _picture_likert(evaluation: Evaluation) -> Iterator[Picture]:
             f"answers-{scale}",
             draw,
             size=(8.8, 1.5 + 0.62 * len(items)),
-            alt=narrative.describe_answers(chosen, instrument, items),
+            alt=narrative.describe_answers(chosen, instrument, items, fewest),
             caption=f"{instrument.title_scale(scale)}, {place}, {wave}: answers in per "
-            "cent of those who gave one. Half of the middle answer lies on each side of the line; "
-            "'don't know' and blanks are counted under data quality.",
+            f"cent of those who gave one. {told}Half of the middle answer lies on each side of the "
+            f"line; an answer that fewer than {fewest} people gave is drawn with the next; 'don't "
+            "know' and blanks are counted under data quality.",
         )

@@ -25,6 +25,7 @@ from sbwork.tables.planning import (
 from sbwork.tables.quality import tabulate_checks, tabulate_dropped
 from sbwork.tables.scales import tabulate_differences, tabulate_reliability, tabulate_scales
 from sbwork.tables.stories import tabulate_answers, tabulate_engagement, tabulate_stories
+from sbwork.tables.weights import tabulate_shares, tabulate_weights
 
 __all__ = [
     "ESTIMATORS",
@@ -50,7 +51,9 @@ __all__ = [
     "tabulate_reliability",
     "tabulate_reported_figures",
     "tabulate_scales",
+    "tabulate_shares",
     "tabulate_stories",
+    "tabulate_weights",
     "title_feature",
     "title_world",
 ]

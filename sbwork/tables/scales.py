@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -92,7 +92,7 @@ def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Ins
         rows.append(
             {
                 "Scale": instrument.title_scale(row["outcome"]),
-                "Pair": cohort.title_pair(row["site"]),
+                "Pair": _title_pair(cohort, row),
                 "Difference": format_number(row["estimate"]),
                 "95% interval": format_interval(row["ci_low"], row["ci_high"]),
                 "p": format_p(row["p_value"]),
@@ -151,6 +151,13 @@ def tabulate_reliability(findings: pd.DataFrame, instrument: Instrument) -> GT:
         stub="Scale",
         notes=notes,
     )
+
+
+def _title_pair(cohort: Cohort, row: pd.Series[Any]) -> str:
+    """Name a pair; where its figures are weighted, with the number of people behind them."""
+    title = cohort.title_pair(row["site"])
+    weighted = "Weighted" in row["note"] and not math.isnan(row["n"])
+    return f"{title} (n = {format_count(row['n'])})" if weighted else title
 
 
 def _title_group(cohort: Cohort, site: str) -> str:
