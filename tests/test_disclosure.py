@@ -297,6 +297,15 @@ def test_incidents_follow_their_own_threshold():
     assert set(hidden["note"]) == {"Hidden: fewer than 5 incidents."}
 
 
+def test_a_small_count_hides_what_is_set_against_all_controls_together():
+    together = Finding("specification", "asb", "b1", Estimate("rirr", 0.7), "all controls", "6+6")
+    alone = Finding("specification", "asb", "b1", Estimate("rirr", 0.8), "b2", "6+6")
+    rows = tabulate_findings([*make_count_rows(3.0), together, alone])
+    shown = suppress_findings(rows, make_cohort(smallest_count=5))
+    kept = shown[~is_hidden(shown) & (shown["section"] == "specification")]
+    assert kept["comparison"].tolist() == ["b2"]
+
+
 def test_an_empty_frame_stays_empty():
     assert len(suppress_findings(combine_findings([]), make_cohort())) == 0
 

@@ -55,8 +55,8 @@ def _list_methods(evaluation: Evaluation) -> Iterator[str]:
             "done; the p value is the pair's rank among them."
         )
         yield (
-            "Does it hold up: drift before the start is the slope of log(area / control); the panel "
-            "model is quasi-Poisson or negative binomial with an effect for each site and month "
+            "Does it hold up: drift before the start is the slope of log(area / control); the "
+            "panel model is quasi-Poisson or negative binomial, with site and month effects "
             "(Cameron and Trivedi 2013); the controlled interrupted time series follows Lopez "
             "Bernal, Cummins and Gasparrini (2018), the drift bound Rambachan and Roth (2023) in "
             "spirit, the specification curve Simonsohn, Simmons and Nelson (2020)."

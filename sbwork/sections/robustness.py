@@ -86,7 +86,7 @@ def _picture_event_study(cohort: Cohort, outcome: str, shown: dict[str, pd.DataF
         axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
         for ax, (site, rows) in zip(axes, shown.items(), strict=True):
             figures.draw_event_study(ax, rows)
-            ax.set_title(cohort.title_pair(site))
+            ax.set_title(f"{cohort.title_pair(site)}: {cohort.title_outcome(outcome)}")
             ax.set_ylabel("Ratio to control")
         axes[-1].set_xlabel("Months from the start (0 is the first month after it)")
 
@@ -129,7 +129,8 @@ def _show_curves(evaluation: Evaluation) -> Iterator[Picture | str]:
 def _picture_curve(cohort: Cohort, outcome: str, shown: dict[str, pd.DataFrame]) -> Picture:
     controls = {pair.intervention: pair.control for pair in cohort.pairs}
     every = pd.concat(shown.values())
-    windows = {period: _title_window(cohort, period) for period in every["period"].unique()}
+    periods = sorted(every["period"].unique(), key=_order_window)
+    windows = {period: _title_window(cohort, period) for period in periods}
     models = [title for name, title in _MODELS.items() if (every["estimator"] == name).any()]
     others = [title for key, title in _CONTROLS.items() if (every["comparison"] == key).any()]
     groups = [list(windows.values()), [_OWN_CONTROL, *others], models]
@@ -144,7 +145,7 @@ def _picture_curve(cohort: Cohort, outcome: str, shown: dict[str, pd.DataFrame])
         )
         for column, (site, rows) in enumerate(shown.items()):
             figures.draw_specifications(axes[0, column], rows, headlines[site])
-            axes[0, column].set_title(cohort.title_pair(site))
+            axes[0, column].set_title(f"{cohort.title_pair(site)}\n{cohort.title_outcome(outcome)}")
             chosen = [
                 (
                     windows[row["period"]],
@@ -170,12 +171,17 @@ def _picture_curve(cohort: Cohort, outcome: str, shown: dict[str, pd.DataFrame])
         cohort,
         f"specifications-{outcome}",
         draw,
-        size=(9.2, 3.6 + 0.21 * sum(map(len, groups))),
+        size=(9.2, 3.8 + 0.21 * sum(map(len, groups))),
         alt=" ".join(told),
         caption=f"{cohort.title_outcome(outcome)}: the same comparison with other months, control "
         "sites and models, smallest ratio first, each with its 95% interval (1 is no change); "
         "below each mark, what was chosen. Blue diamond: the one that this report leads with.",
     )
+
+
+def _order_window(period: str) -> int:
+    """Put the cohort's own window first, the others by their length."""
+    return 0 if period == "change" else int(period.partition("+")[0])
 
 
 def _title_window(cohort: Cohort, period: str) -> str:
