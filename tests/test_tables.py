@@ -105,3 +105,24 @@ def test_dropped_columns_are_listed_by_reason():
     shown = text_of(tables.tabulate_dropped(dropped))
     assert "IP address IPAddress" in shown
     assert "e-mail address Email" in shown
+
+
+def test_nonresponse_is_counted_by_kind_with_small_counts_hidden(durham_1):
+    html = tables.tabulate_nonresponse(
+        durham_1.responses.nonresponse, durham_1.instrument, durham_1.cohort
+    ).as_raw_html()
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", html)
+    counts = durham_1.responses.nonresponse.groupby(["item", "kind"])["count"].sum()
+    assert any(0 < count < 10 for count in counts)
+    assert "hidden" in cells
+    assert not [cell for cell in cells if re.fullmatch("[1-9]", cell)]
+
+
+def test_multiple_response_shares_hide_few_people():
+    multiple = pd.DataFrame(
+        [("after", "a", "Used", option, count, 40) for option, count in (("Bus", 20), ("Tram", 3))],
+        columns=["wave", "site", "set", "option", "count", "base"],
+    )
+    shown = text_of(tables.tabulate_multiple(multiple, COHORT))
+    assert "Bus 50% 40" in shown
+    assert "Tram hidden 40" in shown

@@ -182,7 +182,7 @@ def draw_likert(
 def draw_score_distributions(
     ax: Axes, scores: pd.DataFrame, cohort: Cohort, scale: str, fewest: int
 ) -> None:
-    """Draw how a scale's scores spread, by site and wave, as boxes with their medians.
+    """Draw how a scale's scores spread, by site and wave: half in the box, 80% in the whiskers.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def draw_score_distributions(
     fewest : int
         A group with fewer scores than this is left out.
     """
-    sites = list(cohort.compared_sites)
+    sites = list(cohort.compared_sites) or list(cohort.sites)
     for index, site in enumerate(sites):
         for wave, colour, shift in (("before", BEFORE, -0.18), ("after", AFTER, 0.18)):
             chosen = scores[(scores["site"] == site) & (scores["wave"] == wave)][scale].dropna()
@@ -205,7 +205,7 @@ def draw_score_distributions(
                 continue
             box = ax.boxplot(
                 chosen, positions=[index + shift], orientation="horizontal", widths=0.3,
-                patch_artist=True, showfliers=False, whis=(5, 95),
+                patch_artist=True, showfliers=False, whis=(10, 90),
                 medianprops={"color": "white", "lw": 2}, whiskerprops={"color": colour},
                 capprops={"color": colour}, boxprops={"color": colour},
             )  # fmt: skip

@@ -27,6 +27,7 @@ from sbwork.narrative.scales import (
     describe_differences,
     describe_mean_differences,
     describe_means,
+    describe_spread,
 )
 from sbwork.narrative.summary import list_limits, summarise_cohort
 from sbwork.narrative.weights import describe_weights
@@ -50,6 +51,7 @@ __all__ = [
     "describe_robustness",
     "describe_shares",
     "describe_specifications",
+    "describe_spread",
     "describe_weights",
     "explain_missing",
     "list_gaps",

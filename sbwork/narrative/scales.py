@@ -23,6 +23,7 @@ __all__ = [
     "describe_differences",
     "describe_mean_differences",
     "describe_means",
+    "describe_spread",
 ]
 
 
@@ -75,6 +76,18 @@ def describe_differences(rows: pd.DataFrame, labels: list[str]) -> str:
         for label, (_, row) in zip(labels, rows.iterrows(), strict=True)
     ]
     return "; ".join(parts) + "."
+
+
+def describe_spread(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument) -> str:
+    """Say the median score of each scale by site and wave; small groups are left out."""
+    parts = []
+    for scale in instrument.scales:
+        told = []
+        for (site, wave), held in scores.groupby(["site", "wave"], sort=True)[scale]:
+            if held.count() >= cohort.smallest_group:
+                told.append(f"{cohort.title_site(str(site))} {wave} {format_number(held.median())}")
+        parts.append(f"{instrument.title_scale(scale)}: {', '.join(told) or 'too few to show'}")
+    return f"Median scores. {'; '.join(parts)}."
 
 
 def describe_answers(

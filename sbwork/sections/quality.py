@@ -26,9 +26,16 @@ def present_quality(evaluation: Evaluation) -> Section:
     if evaluation.responses is not None:
         quality = _drop_idle_checks(evaluation.responses.quality)
         blocks.append(tables.tabulate_checks(quality, "survey-quality", "Survey files"))
+        blocks += list(_present_nonresponse(evaluation))
         blocks += list(_present_weights(evaluation))
         blocks.append(tables.tabulate_dropped(evaluation.responses.dropped))
     return Section(blocks or ["No file was read: everything in this report was told by people."])
+
+
+def _present_nonresponse(evaluation: Evaluation) -> Iterator[Any]:
+    responses, instrument = evaluation.responses, evaluation.instrument
+    if responses is not None and instrument is not None and len(responses.nonresponse):
+        yield tables.tabulate_nonresponse(responses.nonresponse, instrument, evaluation.cohort)
 
 
 def _present_weights(evaluation: Evaluation) -> Iterator[Any]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sbwork import figures, narrative, tables
 from sbwork.evaluation import Evaluation
+from sbwork.instrument import Instrument
 from sbwork.pictures import Picture, compose_picture
 from sbwork.results import select_findings
 from sbwork.sections.blocks import Section
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["present_reliability", "present_scales"]
@@ -41,11 +44,10 @@ def present_scales(evaluation: Evaluation) -> Section:
             "people, never weights."
         )
     blocks.append(tables.tabulate_scales(findings, cohort, instrument))
-    blocks += [
-        _picture_means(evaluation, scale)
-        for scale in instrument.scales
-        if len(select_findings(findings, section="scales", outcome=scale, estimator="mean"))
-    ]
+    blocks.append(_picture_means(evaluation))
+    blocks.append(_picture_distributions(evaluation))
+    if len(evaluation.responses.multiple):
+        blocks.append(tables.tabulate_multiple(evaluation.responses.multiple, cohort))
     if not cohort.pairs:
         blocks.append(
             "cohort.yml does not say which sites are compared ('pairs'), so no change can be set "
@@ -77,28 +79,74 @@ def present_reliability(evaluation: Evaluation) -> Section:
     )
 
 
-def _picture_means(evaluation: Evaluation, scale: str) -> Picture:
+def _picture_means(evaluation: Evaluation) -> Picture:
     cohort, findings, instrument = evaluation.cohort, evaluation.findings, evaluation.instrument
     assert instrument is not None  # noqa: S101
-    low, high = instrument.find_range(instrument.list_scale_items(scale)[0])
     sites = cohort.compared_sites or tuple(cohort.sites)
 
-    def draw(figure: Figure) -> None:
-        ax = figure.subplots()
+    def draw_scale(ax: Axes, scale: str) -> None:
+        low, high = instrument.find_range(instrument.list_scale_items(scale)[0])
         figures.draw_means(ax, findings, cohort, scale, sites)
-        ax.set_xlabel(f"Mean score, on a scale from {low:g} to {high:g}")
-        ax.set_title(instrument.title_scale(scale))
-        figure.legend(loc="outside lower right", ncols=2, fontsize=9)
+        ax.set_xlabel(f"Mean, on a scale from {low:g} to {high:g}", fontsize=9)
+
+    told = [
+        narrative.describe_means(cohort, findings, instrument, scale, sites)
+        for scale in instrument.scales
+    ]
+    return compose_picture(
+        cohort,
+        "means",
+        lambda figure: _draw_scales(figure, instrument, draw_scale),
+        size=_fit_scales(instrument, len(sites)),
+        alt=" ".join(told),
+        caption="Mean scores with their 95% intervals, before (grey squares) and after (blue "
+        "circles).",
+    )
+
+
+def _picture_distributions(evaluation: Evaluation) -> Picture:
+    cohort, instrument, scores = evaluation.cohort, evaluation.instrument, evaluation.scores
+    assert instrument is not None and scores is not None  # noqa: S101, PT018
+    fewest = cohort.smallest_group
+
+    def draw_scale(ax: Axes, scale: str) -> None:
+        figures.draw_score_distributions(ax, scores, cohort, scale, fewest)
 
     return compose_picture(
         cohort,
-        f"means-{scale}",
-        draw,
-        size=(8.2, 1.5 + 0.45 * len(cohort.sites)),
-        alt=narrative.describe_means(cohort, findings, instrument, scale, sites),
-        caption=f"{instrument.title_scale(scale)}: mean score with its 95% interval, before (grey "
-        "squares) and after (blue circles).",
+        "distributions",
+        lambda figure: _draw_scales(figure, instrument, draw_scale),
+        size=_fit_scales(instrument, len(cohort.compared_sites or cohort.sites)),
+        alt=narrative.describe_spread(scores, cohort, instrument),
+        caption="How people's scores spread, before (grey) and after (blue): the box holds the "
+        "middle half of them, the whiskers the middle 80%, the white line is the median. Groups of "
+        f"fewer than {fewest} people are left out.",
     )
+
+
+def _draw_scales(
+    figure: Figure, instrument: Instrument, draw_scale: Callable[[Axes, str], None]
+) -> None:
+    """Draw every scale of an instrument, two beside each other, with one legend."""
+    scales = list(instrument.scales)
+    axes = figure.subplots((len(scales) + 1) // 2, 2, sharey=True, squeeze=False).ravel()
+    for ax, scale in zip(axes, scales, strict=False):
+        draw_scale(ax, scale)
+        ax.set_title(instrument.title_scale(scale))
+    for ax in axes[len(scales) :]:
+        ax.set_visible(False)
+    named: dict[str, Artist] = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            named.setdefault(label, handle)
+    named.pop("_", None)
+    figure.legend(named.values(), named.keys(), loc="outside lower right", ncols=2, fontsize=9)
+
+
+def _fit_scales(instrument: Instrument, sites: int) -> tuple[float, float]:
+    """Return a size in inches that gives every scale and site room."""
+    rows = (len(instrument.scales) + 1) // 2
+    return 9.2, 0.8 + (0.85 + 0.4 * sites) * rows
 
 
 def _picture_differences(evaluation: Evaluation) -> Iterator[Picture]:

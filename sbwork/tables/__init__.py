@@ -22,7 +22,12 @@ from sbwork.tables.planning import (
     tabulate_detectable,
     title_feature,
 )
-from sbwork.tables.quality import tabulate_checks, tabulate_dropped
+from sbwork.tables.quality import (
+    tabulate_checks,
+    tabulate_dropped,
+    tabulate_multiple,
+    tabulate_nonresponse,
+)
 from sbwork.tables.scales import tabulate_differences, tabulate_reliability, tabulate_scales
 from sbwork.tables.stories import tabulate_answers, tabulate_engagement, tabulate_stories
 from sbwork.tables.weights import tabulate_shares, tabulate_weights
@@ -46,6 +51,8 @@ __all__ = [
     "tabulate_headings",
     "tabulate_kinds",
     "tabulate_models",
+    "tabulate_multiple",
+    "tabulate_nonresponse",
     "tabulate_pairs",
     "tabulate_placebos",
     "tabulate_reliability",
