@@ -149,7 +149,8 @@ def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument)
     weighted = bool((scores["weight"] != 1).any())
     linked = _link_people(scores, scales)
     places = _place_rows(scores, {**sites, **groups})
-    margins = find_margins(scores, cohort.weighting)
+    raked = find_margins(scores, cohort.weighting)
+    margins = {place: raked.select(rows) if raked else None for place, rows in places.items()}
     findings: list[Finding] = []
     for scale in scales:
         cells = _summarise_cells(scores, scale, places, margins)
@@ -196,13 +197,11 @@ def _summarise_cells(
     scores: pd.DataFrame,
     scale: str,
     places: Mapping[tuple[str, str], NDArray[np.intp]],
-    margins: Margins | None,
+    margins: Mapping[tuple[str, str], Margins | None],
 ) -> dict[tuple[str, str], Cell]:
     values, weights = scores[scale].to_numpy(), scores["weight"].to_numpy()
     return {
-        place: summarise_cell(
-            values[rows], weights[rows], margins.select(rows) if margins else None
-        )
+        place: summarise_cell(values[rows], weights[rows], margins[place])
         for place, rows in places.items()
     }
 

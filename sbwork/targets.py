@@ -203,8 +203,8 @@ def _list_samples(answers: pd.DataFrame, base: FloatArray) -> list[_Sample]:
 
 def _fold(column: pd.Series) -> pd.Series:
     """Return categories in the form in which they are compared; blanks are one of them."""
-    codes, found = pd.factorize(column.astype("object"), use_na_sentinel=False)
-    texts = [NO_ANSWER if pd.isna(text) else fold_answer(str(text)) or NO_ANSWER for text in found]
+    codes, found = pd.factorize(column)
+    texts = [*(fold_answer(str(text)) or NO_ANSWER for text in found), NO_ANSWER]
     return pd.Series(np.array(texts, dtype=object)[codes], index=column.index, dtype="object")
 
 
