@@ -131,8 +131,8 @@ def _tell_counts(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
     if cohort.periods:
         before, after = cohort.periods.before, cohort.periods.after
         when = (
-            f"Between {format_months(before.start, before.end)} and "
-            f"{format_months(after.start, after.end)}, "
+            f"Comparing {format_months(after.start, after.end)} with "
+            f"{format_months(before.start, before.end)}, "
         )
     sentences = [f"{when}{'; '.join(told)}."]
     pooled = [text for o in cohort.outcomes if (text := _tell_pooled(cohort, findings, o))]
