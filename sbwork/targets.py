@@ -29,6 +29,7 @@ NO_ANSWER = "no answer"
 
 _SECTION = "weights"
 _NOT_TARGETS = ("wave", "site", "person")
+_WAVES = {"before": 0, "after": 1}
 _ALL_ZERO = "Everybody's given weight is 0."
 
 FloatArray = NDArray[np.float64]
@@ -198,7 +199,7 @@ def _list_samples(answers: pd.DataFrame, base: FloatArray) -> list[_Sample]:
         site, wave = key if isinstance(key, tuple) else (key, "")
         rows = np.asarray(found, dtype=np.intp)
         samples.append(_Sample(str(site), str(wave), rows[base[rows] > 0]))
-    return samples
+    return sorted(samples, key=lambda sample: (sample.site, _WAVES.get(sample.wave, 2)))
 
 
 def _fold(column: pd.Series) -> pd.Series:

@@ -141,6 +141,7 @@ def test_weights_are_shown_before_and_after(raked: Evaluation) -> None:
     n_eff = cell["weight"].sum() ** 2 / (cell["weight"] ** 2).sum()
     assert f"{n_eff:.0f}" in costs
     assert ">90<" in costs
+    assert costs.index(">Before<") < costs.index(">After<")
     sentence = describe_weights(raked.findings, raked.cohort)
     assert "mix of age group and sex" in sentence
     assert "400 people" in sentence
