@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from sbwork.cohort import Cohort, Pair
 from sbwork.estimates import Estimate
 from sbwork.estimates.ancova import estimate_ancova
+from sbwork.estimates.cells import Cell, summarise_cell
 from sbwork.estimates.margins import Margins
 from sbwork.estimates.means import (
-    Cell,
     compute_pooled_spread,
     estimate_contrast,
     estimate_hedges_g,
@@ -24,7 +24,6 @@ from sbwork.estimates.means import (
     estimate_mean_difference,
     estimate_standardised_contrast,
     estimate_student_difference,
-    summarise_cell,
 )
 from sbwork.estimates.multiplicity import adjust_benjamini_hochberg, adjust_holm
 from sbwork.estimates.precision import (

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from sbwork.cohort import Cohort
+from sbwork.estimates.cells import summarise_cell
 from sbwork.estimates.means import (
     estimate_difference_in_differences,
     estimate_mean_difference,
-    summarise_cell,
 )
 from sbwork.estimates.multiplicity import adjust_benjamini_hochberg, adjust_holm
 from sbwork.evidence import find_forbidden_words

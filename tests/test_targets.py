@@ -13,8 +13,12 @@ import pytest
 
 from sbwork.cohort import Cohort, Weighting
 from sbwork.errors import InputError
+from sbwork.estimates.cells import summarise_cell
 from sbwork.estimates.margins import Margins, take_out_margins
-from sbwork.estimates.means import estimate_contrast, estimate_mean, summarise_cell
+from sbwork.estimates.means import (
+    estimate_contrast,
+    estimate_mean,
+)
 from sbwork.instrument import Instrument
 from sbwork.responses import Responses
 from sbwork.surveys import compare_scales

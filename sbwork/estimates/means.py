@@ -3,33 +3,23 @@
 Every comparison here is a sum of cell means times coefficients: (-1, 1) is a difference,
 (-1, 1, 1, -1) a difference in differences. In a saturated model weighted least squares gives back
 the weighted cell means, and the variance of such a sum is the sum of the cells' own, so one
-function serves them all.
-
-The variance of a cell's mean is the linearised one of people drawn with replacement, with
-n / (n - 1), each cell a sample of its own: what R's survey gives for
-``svydesign(~1, strata = ~cell, weights = ~w)``. With equal weights it is s^2 / n, which is also
-the HC2 variance of least squares (MacKinnon & White 1985); with unequal ones HC2 has
-1 / (1 - w / sum w) for each person in place of n / (n - 1), which is nearly the same. Raked weights
-take out what their margins explain, as ``survey::calibrate(calfun = "raking")`` does.
+function serves them all. `sbwork.estimates.cells` says what that variance is.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from sbwork.estimates.cells import Cell
 from sbwork.estimates.estimate import Estimate
-from sbwork.estimates.margins import Margins, take_out_margins
 from sbwork.estimates.noncentral import invert_noncentral_t
 
 __all__ = [
-    "Cell",
     "complete_estimate",
-    "compute_kish_n",
     "compute_pooled_spread",
     "estimate_contrast",
     "estimate_difference_in_differences",
@@ -38,109 +28,13 @@ __all__ = [
     "estimate_mean_difference",
     "estimate_standardised_contrast",
     "estimate_student_difference",
-    "summarise_cell",
 ]
 
 _DID = (1.0, -1.0, -1.0, 1.0)
-_ROUNDING = 1e-18
 _TOO_FEW = "Fewer than two people gave a score in one of the groups."
 _TOO_UNEVEN = "The weights are so uneven that hardly one person counts in each group."
 _NO_SPREAD = "Everybody in the groups gave the same score, so chance can not be gauged."
 _FIXED = "The population shares fix this figure, so chance among people can not be gauged."
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """The scores of one site in one wave, in brief.
-
-    Attributes
-    ----------
-    n : int
-        How many people gave a score; never weighted.
-    n_effective : float
-        Kish's effective number of people; equal to `n` where all weights are equal.
-    mean : float
-        Weighted mean; NaN where nobody gave a score.
-    variance : float
-        Weighted variance of the scores, times n / (n - 1); NaN below two people.
-    mean_variance : float
-        Linearised variance of the mean; variance / n where all weights are equal.
-    """
-
-    n: int
-    n_effective: float
-    mean: float
-    variance: float
-    mean_variance: float
-
-
-def summarise_cell(
-    scores: ArrayLike, weights: ArrayLike | None = None, margins: Margins | None = None
-) -> Cell:
-    """Reduce scores to what the comparisons need.
-
-    Parameters
-    ----------
-    scores : array_like, shape (n_people,)
-        One score a person; NaN is left out.
-    weights : array_like, shape (n_people,), optional
-        Positive weights of any size; equal by default.
-    margins : Margins, optional
-        What the weights were raked on. Then give everybody whose weights were raked together,
-        people without a score too: they are part of what was raked.
-
-    Returns
-    -------
-    Cell
-        Number of people, mean, variance, and variance of the mean.
-
-    Raises
-    ------
-    ValueError
-        The lengths differ, or the weight of a person with a score is not above 0.
-
-    References
-    ----------
-    Deville, J.-C., Särndal, C.-E., & Sautory, O. (1993). Generalized raking procedures in survey
-    sampling. Journal of the American Statistical Association, 88, 1013-1020.
-    Lumley, T. (2010). Complex Surveys. Wiley, chapters 2 and 7.
-
-    Examples
-    --------
-    >>> round(summarise_cell([1.0, 2.0, 3.0]).mean_variance, 4)
-    0.3333
-    """
-    values = np.asarray(scores, dtype=np.float64)
-    weight = np.ones_like(values) if weights is None else np.asarray(weights, dtype=np.float64)
-    if values.ndim != 1 or values.shape != weight.shape:
-        raise ValueError("scores and weights must be one-dimensional and of one length")
-    scored = ~np.isnan(values)
-    used = scored if margins is None else np.ones_like(scored)
-    if not (np.isfinite(weight[used]) & (weight[used] > 0)).all():
-        raise ValueError("weights must be above 0 and finite")
-    if margins is not None and len(margins.base) != len(values):
-        raise ValueError("margins and scores must be of one length")
-    n = int(scored.sum())
-    if n == 0:
-        return Cell(0, 0.0, math.nan, math.nan, math.nan)
-    share = weight[scored] / weight[scored].sum()
-    n_effective = compute_kish_n(weight[scored])
-    mean = float(np.sum(share * values[scored]))
-    if n == 1:
-        return Cell(1, n_effective, mean, math.nan, math.nan)
-    if values[scored].min() == values[scored].max():
-        return Cell(n, n_effective, float(values[scored][0]), 0.0, 0.0)
-    deviations = values[scored] - mean
-    variance = float(np.sum(share * deviations**2)) * n / (n - 1)
-    if margins is None:
-        influence = share * deviations
-    else:
-        left = take_out_margins(np.where(scored, values - mean, 0.0), margins)
-        influence = weight * left / weight[scored].sum()
-    mean_variance = float(influence.var() * len(influence) ** 2 / (len(influence) - 1))
-    if mean_variance < _ROUNDING * variance / n:
-        mean_variance = 0.0
-    return Cell(n, n_effective, mean, variance, mean_variance)
 
 
 def estimate_mean(cell: Cell, level: float = 0.95) -> Estimate:
@@ -160,6 +54,7 @@ def estimate_mean(cell: Cell, level: float = 0.95) -> Estimate:
 
     Examples
     --------
+    >>> from sbwork.estimates.cells import summarise_cell
     >>> estimate_mean(summarise_cell([1.0, 2.0, 3.0])).estimate
     2.0
     """
@@ -188,7 +83,7 @@ def estimate_contrast(
 ) -> Estimate:
     """Estimate a sum of coefficients times cell means, by weighted least squares.
 
-    The standard error is linearised (see the module), and with equal weights the same as HC2. The
+    The standard error is linearised, and with equal weights the same as HC2. The
     degrees of freedom are Welch and Satterthwaite's, so that a small or restless cell counts
     for what it is; with equal cells of equal spread they are n minus the number of cells. Kish's
     effective numbers of people stand in for n where there are weights.
@@ -223,6 +118,7 @@ def estimate_contrast(
 
     Examples
     --------
+    >>> from sbwork.estimates.cells import summarise_cell
     >>> before, after = summarise_cell([1.0, 2.0, 3.0]), summarise_cell([2.0, 3.0, 4.0])
     >>> estimate_contrast([before, after], [-1, 1], estimator="change").df
     4.0
@@ -264,6 +160,7 @@ def estimate_mean_difference(before: Cell, after: Cell, level: float = 0.95) -> 
 
     Examples
     --------
+    >>> from sbwork.estimates.cells import summarise_cell
     >>> before, after = summarise_cell([1.0, 2.0, 3.0]), summarise_cell([4.0, 6.0, 8.0])
     >>> round(estimate_mean_difference(before, after).statistic, 4)
     3.0984
@@ -288,6 +185,7 @@ def estimate_student_difference(before: Cell, after: Cell, level: float = 0.95) 
 
     Examples
     --------
+    >>> from sbwork.estimates.cells import summarise_cell
     >>> before, after = summarise_cell([1.0, 2.0, 3.0]), summarise_cell([4.0, 6.0, 8.0])
     >>> estimate_student_difference(before, after).df
     4.0
@@ -329,6 +227,7 @@ def estimate_difference_in_differences(
 
     Examples
     --------
+    >>> from sbwork.estimates.cells import summarise_cell
     >>> cells = [summarise_cell([x, x + 1.0, x + 2.0]) for x in (1.0, 3.0, 2.0, 2.5)]
     >>> round(estimate_difference_in_differences(*cells).estimate, 4)
     1.5
@@ -358,6 +257,7 @@ def estimate_hedges_g(before: Cell, after: Cell, level: float = 0.95) -> Estimat
 
     Examples
     --------
+    >>> from sbwork.estimates.cells import summarise_cell
     >>> before, after = summarise_cell([1.0, 2.0, 3.0]), summarise_cell([2.0, 3.0, 4.0])
     >>> round(estimate_hedges_g(before, after).estimate, 3)
     0.798
@@ -410,6 +310,7 @@ def estimate_standardised_contrast(
 
     Examples
     --------
+    >>> from sbwork.estimates.cells import summarise_cell
     >>> cells = [summarise_cell([x, x + 1.0, x + 2.0]) for x in (1.0, 3.0)]
     >>> g = estimate_standardised_contrast(cells, [-1, 1], estimator="hedges_g")
     >>> g.ci_low < g.estimate < g.ci_high
@@ -443,28 +344,13 @@ def compute_pooled_spread(cells: Sequence[Cell]) -> float:
 
     Examples
     --------
+    >>> from sbwork.estimates.cells import summarise_cell
     >>> compute_pooled_spread([summarise_cell([1.0, 2.0, 3.0]), summarise_cell([5.0, 6.0, 7.0])])
     1.0
     """
     if any(cell.n < 2 for cell in cells):
         return math.nan
     return _pool(cells, np.ones(len(cells)))[0]
-
-
-def compute_kish_n(weights: ArrayLike) -> float:
-    """Compute Kish's effective number of people, (sum w)^2 / sum w^2.
-
-    References
-    ----------
-    Kish, L. (1965). Survey Sampling. Wiley.
-
-    Examples
-    --------
-    >>> compute_kish_n([1.0, 1.0, 2.0])
-    2.6666666666666665
-    """
-    w = np.asarray(weights, dtype=np.float64)
-    return float(w.sum() ** 2 / np.sum(w**2)) if len(w) else 0.0
 
 
 def complete_estimate(

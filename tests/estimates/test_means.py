@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from sbwork.estimates import Estimate
 from sbwork.estimates.ancova import estimate_ancova
+from sbwork.estimates.cells import compute_kish_n, summarise_cell
 from sbwork.estimates.means import (
-    compute_kish_n,
     compute_pooled_spread,
     estimate_contrast,
     estimate_difference_in_differences,
@@ -19,7 +19,6 @@ from sbwork.estimates.means import (
     estimate_mean_difference,
     estimate_standardised_contrast,
     estimate_student_difference,
-    summarise_cell,
 )
 from sbwork.estimates.noncentral import invert_noncentral_t
 from sbwork.estimates.precision import (
