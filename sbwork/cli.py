@@ -1,4 +1,4 @@
-"""The command line: sbwork report, lab."""
+"""The command line: sbwork new, check, report, lab."""
 
 from __future__ import annotations
 
@@ -59,6 +59,72 @@ def set_up(
     ] = False,
 ) -> None:
     """Evaluate strengths-based policing pilots."""
+
+
+@app.command()
+def new(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The cohort's name, such as durham-3.")
+    ],
+    survey: Annotated[
+        list[str] | None,
+        typer.Option("--survey", "-s", metavar="FILE", help="A survey export; may be repeated."),
+    ] = None,
+    incidents: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--incidents",
+            "-i",
+            metavar="FILE",
+            help="A zip, folder or file of incidents; may be repeated.",
+        ),
+    ] = None,
+    data: DataOption = Path("data"),
+) -> None:
+    """Look into survey and incident files, and write a first cohort.yml and questionnaire.
+
+    Without options the files that lie in data/cohorts/NAME are used; if there are none, they are
+    asked for. Files from elsewhere are copied there. Nothing is overwritten.
+    """
+    from sbwork.intake import sort_files, take_in
+    from sbwork.printing import print_intake
+
+    place = data if data.is_dir() or data != Path("data") else _find_folder(data, "data")
+    surveys, counted = list(survey or []), list(incidents or [])
+    lying = sort_files(place / "cohorts" / name)
+    if not (surveys or counted or lying.surveys or lying.incidents) and sys.stdin.isatty():
+        surveys, counted = _ask_files("Survey file"), _ask_files("Incident file, folder or zip")
+    print_intake(take_in(name, place, surveys, counted), name, place)
+
+
+@app.command()
+def check(
+    cohorts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[COHORT]...", help="Which cohorts; all of them by default."),
+    ] = None,
+    data: DataOption = Path("data"),
+) -> None:
+    """Read everything of each cohort and print what was understood, and all that is wrong.
+
+    Exit code 0: reports can be made. 2: something can't be used.
+    """
+    from sbwork.cohort import find_cohorts
+    from sbwork.inspection import inspect_cohort
+    from sbwork.printing import print_inspection
+
+    place = _find_folder(data, "data")
+    names = list(dict.fromkeys(cohorts or find_cohorts(place)))
+    if not names:
+        told = "there is no cohort here"
+        raise InputError(Problem(str(place / "cohorts"), "", told, "Make one with 'sbwork new'"))
+    usable = True
+    for name in names:
+        inspection = inspect_cohort(name, place)
+        print_inspection(inspection)
+        usable &= inspection.usable
+    if not usable:
+        raise typer.Exit(BAD_INPUT)
 
 
 @app.command()
@@ -146,6 +212,17 @@ def lab(
     command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--port={port}"]
     command += [] if browser else ["--no-browser"]
     raise typer.Exit(subprocess.call(command, cwd=folder))  # noqa: S603
+
+
+def _ask_files(what: str) -> list[str]:
+    """Ask for files until none is named; they may be dragged into the window."""
+    files: list[str] = []
+    while True:
+        more = "another, or press Enter" if files else "drag it here, or press Enter for none"
+        text = typer.prompt(f"{what} ({more})", default="", show_default=False)
+        if not text.strip():
+            return files
+        files.append(text)
 
 
 def _find_folder(given: Path, name: str) -> Path:

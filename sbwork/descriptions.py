@@ -14,7 +14,7 @@ from sbwork.personal import find_personal_content, find_personal_name, mask_text
 from sbwork.readers import RawTable, read_table
 from sbwork.readers.tables import Mask
 
-__all__ = ["ColumnDescription", "SourceDescription", "describe_source"]
+__all__ = ["ColumnDescription", "SourceDescription", "describe_source", "describe_table"]
 
 _MOST_VALUES = 15
 _FEWEST_EACH = 3
@@ -112,7 +112,11 @@ def describe_source(path: str | Path, format: str = "auto") -> SourceDescription
     >>> told.platform, told.rows, [column.personal for column in told.columns]
     ('csv', 2, ['', '', 'e-mail address'])
     """
-    table = read_table(Path(path), format)
+    return describe_table(read_table(Path(path), format))
+
+
+def describe_table(table: RawTable) -> SourceDescription:
+    """Look into a survey export that is read already; see `describe_source`."""
     rows = table.kept
     return SourceDescription(
         file=table.file,

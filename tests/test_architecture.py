@@ -33,6 +33,11 @@ STEPS: dict[str, tuple[set[str], set[str]]] = {
         {"incident_counts", "incident_quality", "incidents", "tally_cache"},
         {"errors", "specs", "platforms", "places"},
     ),
+    "propose": (
+        {"answer_sets", "directions", "drafts", "exploration", "families", "incident_descriptions"}
+        | {"intake", "item_names", "proposals", "roles", "wordings"},
+        {"errors", "specs", "platforms", "places", "surveys read", "incidents read"},
+    ),
     "score": (
         {"latent", "omega", "scales", "scoring", "targets", "weights"},
         {"errors", "specs", "estimates", "results", "surveys read"},
@@ -42,7 +47,14 @@ STEPS: dict[str, tuple[set[str], set[str]]] = {
         {"errors", "specs", "estimates", "results", "places"}
         | {"surveys read", "incidents read", "score"},
     ),
-    "grade": ({"checklists", "disclosure", "evidence", "weight_disclosure"}, {"errors", "specs", "results"}),
+    "grade": (
+        {"checklists", "disclosure", "evidence", "weight_disclosure"},
+        {"errors", "specs", "results"},
+    ),
+    "inspect": (
+        {"inspection"},
+        {"errors", "specs", "surveys read", "incidents read", "grade"},
+    ),
     "evaluate": (
         {"evaluation"},
         {"errors", "specs", "results", "surveys read", "incidents read", "score"}
@@ -55,8 +67,8 @@ STEPS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "report": ({"reporting"}, {"errors", "specs"}),
     "command line": (
-        {"cli", "__main__"},
-        {"errors", "specs", "platforms", "surveys read", "incidents read", "report"},
+        {"cli", "printing", "__main__"},
+        {"errors", "specs", "inspect", "propose", "report"},
     ),
 }
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "shared", "tools", "lib"}
