@@ -175,7 +175,11 @@ def _gather(store: Any, readings: list[Reading]) -> None:
             for number, batch in enumerate(reading.batches)
         ]
     if rows:
-        store.executemany("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", rows)
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        store.execute(
+            "INSERT INTO batches SELECT unnest($1), unnest($2), unnest($3), unnest($4), unnest($5)",
+            columns,
+        )
     create_tally(store, "tally")
     if pieces:
         store.execute("DROP TABLE tally")

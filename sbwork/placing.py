@@ -118,9 +118,12 @@ def place_rows(store: Any, cohort: Cohort, places: Places) -> None:
         CREATE TEMP TABLE placed AS
         SELECT source, coalesce(dim_lsoa.site, dim_called.site, polygon, -1) AS site,
                coalesce(dim_lsoa.area, dim_called.area, -1) AS area, pointed.lsoa AS lsoa, kind,
-               feed_number, left(month, 4)::INTEGER * 12 + right(month, 2)::INTEGER - 1 AS month,
-               located, was_pointed AS pointed, n
+               feed_number, dim_month.number AS month, located, was_pointed AS pointed, n
         FROM pointed
+        JOIN (
+            SELECT DISTINCT month, left(month, 4)::INTEGER * 12 + right(month, 2)::INTEGER - 1
+            FROM pointed
+        ) AS dim_month(month, number) USING (month)
         LEFT JOIN dim_lsoa USING (lsoa)
         LEFT JOIN dim_called USING (source, called)
         """

@@ -322,20 +322,20 @@ def _count_files(
         f" AND TRY_CAST({y} AS DOUBLE) BETWEEN {south!r} AND {north!r})"
         for west, south, east, north in points.boxes
     ]
-    kept_x, kept_y = (
-        (f"CASE WHEN {' OR '.join(keep)} THEN TRY_CAST({c} AS DOUBLE) END" for c in (x, y))
+    kept = "".join(
+        f", CASE WHEN {' OR '.join(keep)} THEN TRY_CAST({c} AS DOUBLE) END AS {name}"
+        for name, c in (("x", x), ("y", y))
         if keep
-        else ("NULL::DOUBLE", "NULL::DOUBLE")
     )
     query = f"""
         INSERT INTO tally
         SELECT batch, coalesce(lsoa, ''), '', coalesce(kind, ''), coalesce(month, ''),
-               coalesce(name, ''), x, y, coalesce(located, false), n
+               coalesce(name, ''), {"x, y" if keep else "NULL, NULL"}, coalesce(located, false), n
         FROM (
             SELECT file_index, {lsoa} AS lsoa, {where["Crime type"]} AS kind,
                    {where["Month"]} AS month, any_value({where.get("LSOA name", "NULL")}) AS name,
-                   {kept_x} AS x, {kept_y} AS y,
-                   CASE WHEN {lsoa} IS NULL THEN {x} IS NOT NULL END AS located, count(*) AS n
+                   CASE WHEN {lsoa} IS NULL THEN {x} IS NOT NULL END AS located,
+                   count(*) AS n{kept}
             FROM read_csv($paths, auto_detect = false, header = true, delim = ',', quote = '"',
                           escape = '"', columns = {{{columns}}})
             GROUP BY ALL
