@@ -229,6 +229,8 @@ def _find_codes_aside(codes: Sequence[int]) -> list[int]:
     if len(steady) < 2:
         return []
     low, high = min(steady), max(steady)
+    while high + 1 in codes:
+        high += 1
     apart = [c for c in codes if c in _SET_ASIDE and (c > high + 1 or c < min(low, 0))]
     return apart if len(apart) < len(codes) - 1 else []
 

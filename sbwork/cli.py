@@ -86,13 +86,14 @@ def new(
     Without options the files that lie in data/cohorts/NAME are used; if there are none, they are
     asked for. Files from elsewhere are copied there. Nothing is overwritten.
     """
-    from sbwork.intake import sort_files, take_in
+    from sbwork.intake import check_name, sort_files, take_in
     from sbwork.printing import print_intake
 
+    check_name(name)
     place = data if data.is_dir() or data != Path("data") else _find_folder(data, "data")
     surveys, counted = list(survey or []), list(incidents or [])
     lying = sort_files(place / "cohorts" / name)
-    if not (surveys or counted or lying.surveys or lying.incidents) and sys.stdin.isatty():
+    if not (surveys or counted or lying.surveys or lying.incidents) and _is_terminal():
         surveys, counted = _ask_files("Survey file"), _ask_files("Incident file, folder or zip")
     print_intake(take_in(name, place, surveys, counted), name, place)
 
@@ -212,6 +213,10 @@ def lab(
     command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--port={port}"]
     command += [] if browser else ["--no-browser"]
     raise typer.Exit(subprocess.call(command, cwd=folder))  # noqa: S603
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _ask_files(what: str) -> list[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+import pandas as pd
+
 from sbwork.answer_sets import Answers, OptionSet, build_options, join_answers
-from sbwork.answers import fold_answer
+from sbwork.answers import ANSWERED, KINDS, fold_answer, match_answers
 from sbwork.exploration import ExploredFile, Question
 
-__all__ = ["RESERVED", "find_families", "name_questions", "share_options"]
+__all__ = ["RESERVED", "drop_unmatched", "find_families", "name_questions", "share_options"]
 
 RESERVED = frozenset({"wave", "site", "person", "weight"})
 """What no item and no scale may be called."""
@@ -149,3 +151,24 @@ def _covers(known: OptionSet, found: OptionSet) -> bool:
 
 def _write(options: Iterable[object]) -> list[str]:
     return [repr(option) for option in options]
+
+
+def drop_unmatched(
+    files: Sequence[ExploredFile], options: Mapping[str, OptionSet], chosen: dict[str, str]
+) -> list[str]:
+    """Drop the items with an answer that their options don't hold, and return their keys."""
+    dropped: dict[str, None] = {}
+    for file in files:
+        for column in file.questions:
+            if column.key not in chosen:
+                continue
+            table, number = file.table, column.number
+            texts = [str(text) for text in pd.unique(table.read_column(number)[table.kept])]
+            labels, missing = table.codes.get(number, {}), table.missing.get(number, frozenset())
+            found = options[chosen[column.key]].options
+            kinds = {match.kind for match in match_answers(texts, found, labels, missing)}
+            if kinds - {ANSWERED, *KINDS}:
+                dropped[column.key] = None
+    for key in dropped:
+        del chosen[key]
+    return list(dropped)

@@ -112,7 +112,8 @@ def inspect_cohort(name: str, data: str | Path = "data") -> Inspection:
         return Inspection(name, (), (), tuple(findings.problems))
     instrument = _read_instrument(cohort.instrument, Path(data), findings)
     findings.parts.append(_describe_plan(cohort, instrument))
-    findings.add_problems(_check_references(cohort, instrument))
+    file = str(Path(data) / "cohorts" / name / "cohort.yml")
+    findings.add_problems(_check_references(cohort, instrument, file))
     if cohort.surveys and instrument is not None:
         for responses in _read_surveys(cohort, instrument, findings):
             findings.parts += _describe_responses(cohort, instrument, responses)
@@ -174,8 +175,9 @@ def _read_instrument(name: str, data: Path, findings: _Findings) -> Instrument |
         return None
 
 
-def _check_references(cohort: Cohort, instrument: Instrument | None) -> Iterator[Problem]:
-    file = str(Path("cohorts") / cohort.name / "cohort.yml")
+def _check_references(
+    cohort: Cohort, instrument: Instrument | None, file: str
+) -> Iterator[Problem]:
     if cohort.surveys and not cohort.instrument:
         yield Problem(
             file,

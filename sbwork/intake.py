@@ -24,7 +24,7 @@ from sbwork.readers.archives import find_parts, read_ends
 from sbwork.readers.police_uk import is_street_header
 from sbwork.specs import load_spec
 
-__all__ = ["Intake", "Sorted", "clean_path", "sort_files", "take_in"]
+__all__ = ["Intake", "Sorted", "check_name", "clean_path", "sort_files", "take_in"]
 
 _TEXT, _BOOKS = {".csv", ".tsv", ".txt"}, {".xlsx", ".xlsm"}
 _SURVEYS = {".sav", ".zsav", ".dta", ".xls", ".ods"}
@@ -145,7 +145,7 @@ def take_in(
         overwritten; all of it at once, and nothing is written.
     """
     folder, questionnaire = data / "cohorts" / name, data / "instruments" / f"{name}.yml"
-    _check_name(name)
+    check_name(name)
     problems = [
         Problem(str(path), "", "this file is there already, and nothing is overwritten",
                 "Use another name, or move it away")
@@ -239,19 +239,31 @@ def _holds_incidents(path: Path) -> bool:
 
 
 def _holds_areas(path: Path) -> bool:
-    head = path.open("rb").read(20_000).decode("utf-8", "replace")
+    head = _read_head(path, 20_000).decode("utf-8", "replace")
     return '"FeatureCollection"' in head and bool(re.search(r'"LSOA\d\dCD"', head, re.IGNORECASE))
 
 
 def _read_names(path: Path) -> list[str]:
-    head = path.open("rb").read(65_536)
+    head = _read_head(path, 65_536)
     encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     line = head.decode(encoding, "replace").splitlines()[:1]
     delimiter = max(",;\t|", key=(line or [""])[0].count)
     return [name.strip().strip('"') for name in (line or [""])[0].split(delimiter)]
 
 
-def _check_name(name: str) -> None:
+def _read_head(path: Path, length: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(length)
+
+
+def check_name(name: str) -> None:
+    """Refuse what can't be the name of a cohort.
+
+    Raises
+    ------
+    InputError
+        It holds more than small letters, digits, hyphens and underscores.
+    """
     try:
         Cohort(name=name)
     except ValidationError:

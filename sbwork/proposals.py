@@ -21,7 +21,7 @@ from sbwork.exploration import (
     find_date,
     find_site_column,
 )
-from sbwork.families import RESERVED, find_families, name_questions, share_options
+from sbwork.families import RESERVED, drop_unmatched, find_families, name_questions, share_options
 from sbwork.instrument import Instrument, Item
 from sbwork.item_names import make_slug
 from sbwork.personal import hash_ids, mask_text
@@ -197,7 +197,10 @@ def propose_surveys(paths: Sequence[Path]) -> Proposal:
     name_questions(files)
     families = find_families(files)
     options, chosen = share_options(files, families)
+    left_out = drop_unmatched(files, options, chosen)
     items, notes = _describe_items(files, chosen)
+    if left_out:
+        notes.append(f"Left out, since their answers are on no one scale: {list_names(left_out)}")
     for file in files:
         repeated = file.name_columns("repeated")
         if repeated:

@@ -1,0 +1,160 @@
+"""What was understood of a cohort, and everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sbwork.inspection import Inspection, inspect_cohort
+
+DATA = Path(__file__).parents[1] / "data"
+Edit = Callable[[str, str], None]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    shutil.copytree(
+        DATA / "cohorts" / "durham-1",
+        tmp_path / "cohorts" / "durham-1",
+        ignore=shutil.ignore_patterns(".*"),
+    )
+    shutil.copytree(DATA / "instruments", tmp_path / "instruments")
+    return tmp_path
+
+
+@pytest.fixture
+def edit(data: Path) -> Edit:
+    path = data / "cohorts" / "durham-1" / "cohort.yml"
+
+    def replace(old: str, new: str) -> None:
+        text = path.read_text("utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), "utf-8")
+
+    return replace
+
+
+def find_rows(told: Inspection, title: str) -> list[tuple[str, ...]]:
+    return [row for part in told.parts if part.title == title for row in part.rows]
+
+
+@pytest.fixture(scope="module")
+def durham() -> Inspection:
+    return inspect_cohort("durham-1", DATA)
+
+
+def test_what_was_read_is_told(durham: Inspection) -> None:
+    assert durham.usable
+    survey = {row[:2]: row[2] for row in find_rows(durham, "Survey files")}
+    assert survey["survey-before.csv", "rows read"] == "602"
+    assert survey["survey-before.csv", "answers used"] == "600"
+    assert survey["survey-after.csv", "items matched"] == "12"
+    people = find_rows(durham, "People by site and wave")
+    assert people[0] == ("Area 1", "150", "150", "300")
+    assert people[-1] == ("All sites", "600", "600", "1,200")
+    (codes,) = find_rows(durham, "Codes met in the answers")
+    assert codes[:2] == ("agreement", "12")
+    assert "5 Strongly agree" in codes[2]
+    assert "9 Prefer not to say" in codes[3]
+    assert ("Covered", "2015-10 to 2017-09 (24 months)") in find_rows(durham, "Months")
+    (asb,) = [
+        row for row in find_rows(durham, "Incidents by site") if row[:2] == ("Area 1", ASB)
+    ]  # fmt: skip
+    assert all(cell.isdigit() for cell in asb[2:])
+    dropped = {row[1]: row[2] for row in find_rows(durham, "Columns left out")}
+    assert dropped["e-mail address"] == "RecipientEmail"
+    assert "level 3" in " ".join(durham.missing)
+
+
+ASB = "Anti-social behaviour (ASB)"
+
+
+def test_nothing_of_a_person_is_told(durham: Inspection) -> None:
+    told = repr(durham)
+    assert not any(word in told for word in ("@", "192.0.2", "R_", "Invented comment"))
+
+
+def test_small_groups_are_not_told(data: Path) -> None:
+    path = data / "cohorts" / "durham-1" / "survey-before.csv"
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    own = [line for line in lines if ",Area 1," in line]
+    path.write_text("".join(line for line in lines if line not in own[4:]), "utf-8")
+    told = inspect_cohort("durham-1", data)
+    people = {row[0]: row[1:] for row in find_rows(told, "People by site and wave")}
+    assert people["Area 1"][0] == "fewer than 10"
+    hidden = [row[0] for row in people.values()].count("hidden")
+    assert hidden >= 1
+    for row in find_rows(told, "No answer, of all who were asked"):
+        assert not any(cell.isdigit() and 0 < int(cell) < 10 for cell in row[1:])
+
+
+def test_problems_of_all_files_are_told_at_once(data: Path, edit: Edit) -> None:
+    folder = data / "cohorts" / "durham-1"
+    edit("confirmatory: [social_capital,", "confirmatory: [social_captial,")
+    edit("wave: before, site_column: Area", "wave: before, site_column: Arae")
+    edit("stories: [Comment]", "stories: [Coment], not_asked: [trust_9], columns: {x: info_11}")
+    street = next((folder / "incidents").glob("*/*.csv"))
+    street.write_text("Month,Reported by,Crime type,LSOA code\n2015-13,x,Burglary,X01000001\n")
+    told = inspect_cohort("durham-1", data)
+    assert not told.usable
+    text = "\n".join(str(problem) for problem in told.problems)
+    for name in ("social_capital", "Area", "Comment", "trust_4", "info_1"):
+        assert f"Did you mean '{name}'?" in text, name
+    assert street.name in text
+    assert len(told.problems) == len({str(problem) for problem in told.problems})
+
+
+def test_a_missing_file_does_not_hide_the_rest(data: Path, edit: Edit) -> None:
+    edit("survey-after.csv", "survey-aftr.csv")
+    edit("confirmatory: [social_capital,", "confirmatory: [social_captial,")
+    told = inspect_cohort("durham-1", data)
+    text = "\n".join(str(problem) for problem in told.problems)
+    assert "Did you mean 'survey-after.csv'?" in text
+    assert "Did you mean 'social_capital'?" in text
+    assert find_rows(told, "People by site and wave")
+    assert find_rows(told, "Months")
+
+
+def test_a_file_that_can_be_read_is_told_although_another_cannot(data: Path) -> None:
+    (data / "cohorts" / "durham-1" / "survey-after.csv").write_bytes(b"%PDF-1.4")
+    told = inspect_cohort("durham-1", data)
+    assert not told.usable
+    assert {row[0] for row in find_rows(told, "Survey files")} >= {"survey-before.csv"}
+
+
+def test_a_cohort_that_cannot_be_read_still_has_its_questionnaire_checked(
+    data: Path, edit: Edit
+) -> None:
+    edit("name: durham-1", "name: durham-1\ntittle: x")
+    path = data / "instruments" / "residents-illustrative.yml"
+    path.write_text(path.read_text("utf-8").replace("trust_1, trust_2,", "trust_0, trust_2,"))
+    text = "\n".join(str(p) for p in inspect_cohort("durham-1", data).problems)
+    assert "Did you mean 'title'?" in text
+    assert "there is no item 'trust_0'" in text
+
+
+def test_surveys_without_a_questionnaire_and_targets_without_columns_are_problems(
+    data: Path, edit: Edit
+) -> None:
+    edit("confirmatory:", "weighting: {targets: {sex: {m: 0.5, f: 0.5}}}\nconfirmatory:")
+    edit("instrument: residents-illustrative\n", "")
+    text = "\n".join(str(p) for p in inspect_cohort("durham-1", data).problems)
+    assert "no questionnaire is named" in text
+    assert "'sex' is not among the columns that are kept" in text
+
+
+def test_what_is_left_out_is_no_problem(tmp_path: Path) -> None:
+    folder = tmp_path / "cohorts" / "bare"
+    folder.mkdir(parents=True)
+    (folder / "cohort.yml").write_text("name: bare\n")
+    told = inspect_cohort("bare", tmp_path)
+    assert told.usable
+    assert len(told.missing) == 3
+
+
+def test_an_unknown_cohort_is_a_problem(data: Path) -> None:
+    told = inspect_cohort("durham-l", data)
+    assert [p.nearest for p in told.problems] == ["durham-1"]

@@ -1,0 +1,213 @@
+"""A cohort and a questionnaire proposed from files as platforms write them."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyreadstat
+import pytest
+
+from sbwork.errors import InputError
+from sbwork.proposals import Proposal, ProposedItem, propose_surveys
+
+DATA = Path(__file__).parents[1] / "data"
+AGREE = ("Strongly disagree", "Disagree", "Neither agree nor disagree", "Agree", "Strongly agree")
+PEOPLE = 120
+
+
+def draw_codes(seed: int, *, turned: bool = False, people: int = PEOPLE) -> list[int]:
+    """Draw answers that hang together across seeds; turned ones run the other way."""
+    shared = np.random.default_rng(0).integers(1, 6, people)
+    own = np.random.default_rng(seed).integers(-1, 2, people)
+    codes = np.clip(shared + own, 1, 5)
+    return [int(code) for code in (6 - codes if turned else codes)]
+
+
+def write_csv(path: Path, columns: dict[str, Sequence[object]]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+    return path
+
+
+def find_item(told: Proposal, key: str) -> ProposedItem:
+    return next(item for item in told.items if item.key == key)
+
+
+@pytest.fixture
+def answers() -> dict[str, Sequence[object]]:
+    names = ("trust_1", "trust_2r", "trust_3", "info_1", "info_2", "info_3")
+    columns: dict[str, Sequence[object]] = {"Ward": ["North", "South", "North control"] * 40}
+    columns |= {name: draw_codes(i, turned=name.endswith("r")) for i, name in enumerate(names)}
+    columns["panel_id"] = [f"P{i:05d}x" for i in range(PEOPLE)]
+    columns["Email"] = [f"a{i}@example.org" for i in range(PEOPLE)]
+    columns["Comments"] = [f"What I said about street number {i}" for i in range(PEOPLE)]
+    columns["gender"] = ["f", "m", "x"] * 40
+    return columns
+
+
+def test_a_committed_export_is_understood() -> None:
+    folder = DATA / "cohorts" / "durham-1"
+    told = propose_surveys([folder / "survey-after.csv", folder / "survey-before.csv"])
+    assert [(s.path.name, s.wave) for s in told.surveys] == [
+        ("survey-before.csv", "before"),
+        ("survey-after.csv", "after"),
+    ]
+    assert {scale.key: len(scale.items) for scale in told.scales} == {
+        "trust": 4,
+        "info": 4,
+        "vision": 4,
+    }
+    assert {item.key for item in told.items if item.reverse} == {"trust_3", "info_3", "vision_3"}
+    assert list(told.sites) == ["area-1", "area-1-control-site", "area-2", "area-2-control-site"]
+    assert find_item(told, "trust_1").text.startswith("I can rely on")
+    (options,) = told.options.values()
+    assert [o.code for o in options.options if o.nonresponse] == [8]
+
+
+def test_families_sites_and_ids_are_found(
+    tmp_path: Path, answers: dict[str, Sequence[object]]
+) -> None:
+    first = write_csv(tmp_path / "wave1.csv", answers)
+    second = write_csv(tmp_path / "wave2.csv", answers)
+    told = propose_surveys([first, second])
+    assert [(scale.key, scale.items) for scale in told.scales] == [
+        ("trust", ("trust_1", "trust_2r", "trust_3")),
+        ("info", ("info_1", "info_2", "info_3")),
+    ]
+    assert "name ends in r, and the answers run against" in find_item(told, "trust_2r").reverse
+    assert not find_item(told, "trust_1").reverse
+    assert list(told.sites) == ["north", "north-control", "south"]
+    before = told.surveys[0]
+    assert (before.person_column, before.site_column) == ("panel_id", "Ward")
+    assert before.texts == ("Comments",)
+    assert before.others == ("gender",)
+    assert before.dropped["e-mail address"] == ("Email",)
+
+
+def test_a_name_that_ends_in_r_is_doubted_where_the_answers_run_along(
+    tmp_path: Path, answers: dict[str, Sequence[object]]
+) -> None:
+    answers["trust_2r"] = draw_codes(1)
+    told = propose_surveys([write_csv(tmp_path / "a.csv", answers)])
+    assert "turned round in the file already" in find_item(told, "trust_2r").reverse
+
+
+def test_an_id_of_one_file_links_nobody(
+    tmp_path: Path, answers: dict[str, Sequence[object]]
+) -> None:
+    told = propose_surveys([write_csv(tmp_path / "a.csv", answers)])
+    assert told.surveys[0].person_column == ""
+    assert told.surveys[0].ids == ("panel_id",)
+    assert told.surveys[0].wave_why == "nothing in the file says which"
+
+
+def test_what_one_file_lacks_is_not_asked_there(
+    tmp_path: Path, answers: dict[str, Sequence[object]]
+) -> None:
+    later = {name: values for name, values in answers.items() if name != "info_2"}
+    paths = [write_csv(tmp_path / "2019.csv", answers), write_csv(tmp_path / "2021.csv", later)]
+    told = propose_surveys(paths)
+    assert [survey.not_asked for survey in told.surveys] == [(), ("info_2",)]
+
+
+def test_forms_are_read_by_their_questions(tmp_path: Path) -> None:
+    words = [[AGREE[code - 1] for code in draw_codes(i, turned=i == 3)] for i in range(1, 4)]
+    frame = pd.DataFrame(
+        {
+            "ID": range(1, PEOPLE + 1),
+            "Start time": "2024-01-01",
+            "Completion time": "2024-01-01",
+            "Email": "anonymous",
+            "Which area do you live in?": ["Elm Park", "Quayside"] * 60,
+            "Is this your first or second time?": ["First time"] * 60 + ["Second time"] * 60,
+            "I trust people here": words[0],
+            "The police listen": words[1],
+            "People keep to themselves": words[2],
+            "How do you hear of us?": ["Leaflet;Web;", "Web;", "Radio;Web;"] * 40,
+        }
+    )
+    frame.to_excel(tmp_path / "forms.xlsx", index=False)
+    told = propose_surveys([tmp_path / "forms.xlsx"])
+    (survey,) = told.surveys
+    assert survey.platform == "forms"
+    assert survey.waves == {"First time": "before", "Second time": "after"}
+    assert survey.multiple == {"how_do_you_hear_of_us": "How do you hear of us?"}
+    assert told.items[0].text == "I trust people here"
+    (scale,) = told.scales
+    assert len(scale.items) == 3
+    assert [bool(item.reverse) for item in told.items] == [False, False, True]
+    assert [o.label for o in told.options["agreement"].options] == list(AGREE)
+
+
+def test_labels_and_missing_codes_of_spss_survive(tmp_path: Path) -> None:
+    labels = dict(enumerate(AGREE, start=1)) | {8: "Don't know", 9: "Refused", -1: "Not reached"}
+    codes = [*draw_codes(1)[:-3], 8, 9, -1]
+    frame = pd.DataFrame(
+        {"wave": [1.0, 2.0] * 60, "trust1": codes, "trust2": codes[::-1], "sex": [1.0, 2.0] * 60}
+    ).astype("float64")
+    pyreadstat.write_sav(
+        frame,
+        tmp_path / "a.sav",
+        variable_value_labels={
+            "wave": {1.0: "Baseline", 2.0: "Follow-up"},
+            "sex": {1.0: "Male", 2.0: "Female"},
+            **{name: {float(c): text for c, text in labels.items()} for name in frame.columns[1:3]},
+        },
+        missing_ranges={"trust1": [-1], "trust2": [-1]},
+    )
+    told = propose_surveys([tmp_path / "a.sav"])
+    assert told.surveys[0].waves == {"Baseline": "before", "Follow-up": "after"}
+    options = told.options["agreement"]
+    assert [(o.code, o.nonresponse) for o in options.options[-2:]] == [
+        (8, "dont_know"),
+        (9, "prefer_not_to_say"),
+    ]
+    assert len(options.answers) == 5
+    assert [item.key for item in told.items] == ["trust1", "trust2"]
+
+
+def test_several_answers_are_a_set_and_no_items(tmp_path: Path) -> None:
+    columns: dict[str, Sequence[object]] = {
+        f"news[{i}]. Where do you hear of us? [{name}]": ["Yes", "No", "No", "Yes"] * 10
+        for i, name in enumerate(("Web", "Radio", "Post"), start=1)
+    }
+    columns |= {f"likert[a{i}]. [Statement {i}]": [*AGREE[:4]] * 10 for i in (1, 2)}
+    told = propose_surveys([write_csv(tmp_path / "lime.csv", columns)])
+    assert told.surveys[0].platform == "limesurvey"
+    assert told.surveys[0].multiple == {"news": "news"}
+    assert len(told.items) == 2
+
+
+def test_columns_of_one_name_are_left_out_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = "\n".join(f"{i % 5 + 1},{5 - i % 5},{i % 5 + 1},{i % 4 + 1}" for i in range(40))
+    path.write_text(f"trust_1,trust_2,x_1,x_1\n{rows}\n", encoding="utf-8")
+    told = propose_surveys([path])
+    assert [item.key for item in told.items] == ["trust_1", "trust_2"]
+    assert "'x_1'" in told.notes[0]
+
+
+def test_every_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_bytes(b"%PDF-1.4")
+    with pytest.raises(InputError) as caught:
+        propose_surveys([tmp_path / "a.csv", tmp_path / "b.csv"])
+    assert [problem.file for problem in caught.value.problems] == ["a.csv", "b.csv"]
+
+
+def test_nothing_of_a_person_is_proposed(
+    tmp_path: Path, answers: dict[str, Sequence[object]]
+) -> None:
+    told = repr(propose_surveys([write_csv(tmp_path / "a.csv", answers)]))
+    assert not re.search(r"@example|P000\d\dx|What I said", told)
+
+
+def test_no_files_are_no_proposal() -> None:
+    assert propose_surveys([]) == Proposal()
