@@ -50,7 +50,7 @@ _MIDDLE = re.compile(
     r"neither\b.*|neutral|undecided|mixed(?: feelings)?|in the middle|no change|unchanged"
     r"|(?:about|stayed|much)? ?the same|fair|ok(?:ay)?|acceptable|average"
 )
-_SINGLE = {
+_SINGLE: dict[str, dict[str, float]] = {
     "quality": {"excellent": 5.0, "outstanding": 5.5, "terrible": -5.0, "awful": -5.0},
     "frequency": {
         "never": 0, "almost never": 1, "hardly ever": 1, "very rarely": 1.2, "rarely": 2,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sbwork import intake
@@ -152,3 +154,48 @@ def test_files_are_told_apart_by_what_is_in_them(tmp_path: Path) -> None:
 )
 def test_a_path_is_understood_however_it_is_written(written: str, path: str) -> None:
     assert clean_path(written) == path
+
+
+KINDS: tuple[tuple[str, ...], ...] = (
+    ("1", "2", "3", "4", "5"),
+    ("1", "2", "3", "4", "5", "8", "9", ""),
+    ("Strongly disagree", "Disagree", "Agree", "Strongly agree", "Don't know"),
+    ("1 (Never)", "2", "3", "5 - Often"),
+    ("Yes", "No"),
+    ("", "1"),
+    ("North", "South", "é: #x", "- y"),
+    ("Pre", "Post"),
+    ("a;b;", "b;", "c;a;"),
+    ("null", "~", "{z}", "=1+1"),
+    ("", "-99", "NA", "3"),
+    ("1,5", "2,5"),
+)
+NAMES = (
+    "trust_{}", "trust_{}r", "Q{}", "Q1_{}", "How far? [row {}]", "I agree with number {}", "wave",
+    "site", "person", "weight", "Area", "grp[SQ{:03d}]", "all", "null", "{}", "x: {}", "# {}",
+    "agreement", "items_{}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_any_answers_give_drafts_that_read_them(tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    columns: dict[str, tuple[str, ...]] = {}
+    for _ in range(rng.integers(1, 8)):
+        kind, name = KINDS[rng.integers(len(KINDS))], NAMES[rng.integers(len(NAMES))]
+        columns |= {name.format(i): kind for i in range(1, rng.choice([2, 3, 6]))}
+    files = []
+    for number in range(rng.choice([1, 1, 2])):
+        chosen = [name for name in columns if number == 0 or rng.random() < 0.8] or list(columns)
+        path = tmp_path / f"file{number}.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow([*chosen, "row"])
+            for row in range(rng.choice([3, 12, 60])):
+                writer.writerow([*(rng.choice(columns[name]) for name in chosen), f"r{row}"])
+        files.append(str(path))
+    told = take_in("pilot", tmp_path / "data", files)
+    cohort = read_cohort("pilot", tmp_path / "data")
+    if told.instrument is not None:
+        responses = read_responses(cohort, read_instrument("pilot", tmp_path / "data"))
+        assert len(responses.answers) <= 120
