@@ -7,7 +7,8 @@ read
     `read_responses` (`Responses`), `read_incidents` (`Incidents`); what can't be read raises
     `InputError`
 score
-    `score_scales`, `score_coverage`, `scale_reliability`
+    `rake`, `weigh_responses`, `weighted_mean`; `score_scales`, `score_coverage`,
+    `scale_reliability`
 compare
     `compare_counts`, `compare_placebos` (a `Placebo`), `assess_comparability`, `compare_scales`;
     each number is an `Estimate`, each result a long frame that `combine_findings` joins and
@@ -76,6 +77,7 @@ _HOMES = {
     "present_scales": "sections",
     "present_stories": "sections",
     "present_summary": "sections",
+    "rake": "weights",
     "read_cohort": "cohort",
     "read_incidents": "incidents",
     "read_instrument": "instrument",
@@ -87,6 +89,8 @@ _HOMES = {
     "simulate_counts": "simulation",
     "suppress_findings": "disclosure",
     "trace_mixture": "areas",
+    "weigh_responses": "weights",
+    "weighted_mean": "weights",
     "write_results": "outputs",
 }
 
@@ -130,6 +134,7 @@ __all__ = [
     "present_scales",
     "present_stories",
     "present_summary",
+    "rake",
     "read_cohort",
     "read_incidents",
     "read_instrument",
@@ -141,6 +146,8 @@ __all__ = [
     "simulate_counts",
     "suppress_findings",
     "trace_mixture",
+    "weigh_responses",
+    "weighted_mean",
     "write_results",
 ]
 
@@ -183,6 +190,7 @@ if TYPE_CHECKING:
     )
     from sbwork.simulation import World, simulate_counts
     from sbwork.surveys import compare_scales
+    from sbwork.weights import rake, weigh_responses, weighted_mean
 
 
 def __getattr__(name: str) -> Any:

@@ -86,8 +86,8 @@ def new(
     Without options the files that lie in data/cohorts/NAME are used; if there are none, they are
     asked for. Files from elsewhere are copied there. Nothing is overwritten.
     """
-    from sbwork.intake import check_name, sort_files, take_in
     from sbwork.printing import print_intake
+    from sbwork.proposals.intake import check_name, sort_files, take_in
 
     check_name(name)
     place = data if data.is_dir() or data != Path("data") else _find_folder(data, "data")
@@ -211,6 +211,8 @@ def lab(
 
     folder = _find_folder(Path("notebooks"), "notebooks")
     command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--port={port}"]
+    command += ["--LabApp.news_url=None"]
+    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     command += [] if browser else ["--no-browser"]
     raise typer.Exit(subprocess.call(command, cwd=folder))  # noqa: S603
 

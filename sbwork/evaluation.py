@@ -21,7 +21,7 @@ from sbwork.responses import Responses, read_responses
 from sbwork.results import combine_findings
 from sbwork.scoring import scale_reliability, score_coverage, score_scales
 from sbwork.surveys import compare_scales
-from sbwork.targets import weigh_responses
+from sbwork.weights.targets import weigh_responses
 
 __all__ = ["Evaluation", "evaluate_cohort"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sbwork.inspection import Inspection, Part
-from sbwork.intake import Intake
+from sbwork.proposals.intake import Intake
 
 if TYPE_CHECKING:
     from rich.console import Console

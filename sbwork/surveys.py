@@ -35,7 +35,7 @@ from sbwork.estimates.precision import (
 from sbwork.estimates.shares import estimate_share, estimate_share_difference
 from sbwork.instrument import Instrument
 from sbwork.results import Finding, combine_findings, tabulate_findings
-from sbwork.targets import find_margins
+from sbwork.weights.targets import find_margins
 
 __all__ = ["compare_scales"]
 

@@ -20,13 +20,13 @@ STEPS: dict[str, tuple[set[str], set[str]]] = {
     "estimates": ({"estimates"}, set()),
     "specs": ({"specs", "periods", "cohort", "instrument"}, {"errors"}),
     "results": ({"results", "exports"}, {"estimates"}),
-    "platforms": ({"readers", "personal"}, {"errors", "specs"}),
+    "platforms": ({"readers"}, {"errors", "specs"}),
     "places": (
         {"boundaries", "geography", "placing", "windows"},
         {"errors", "specs"},
     ),
     "surveys read": (
-        {"answers", "choices", "columns", "descriptions", "responses", "sources"},
+        {"responses"},
         {"errors", "specs", "platforms"},
     ),
     "incidents read": (
@@ -34,12 +34,11 @@ STEPS: dict[str, tuple[set[str], set[str]]] = {
         {"errors", "specs", "platforms", "places"},
     ),
     "propose": (
-        {"answer_sets", "directions", "drafts", "exploration", "families", "incident_descriptions"}
-        | {"intake", "item_names", "proposals", "roles", "wordings"},
+        {"incident_descriptions", "proposals"},
         {"errors", "specs", "platforms", "places", "surveys read", "incidents read"},
     ),
     "score": (
-        {"latent", "omega", "scales", "scoring", "targets", "weights"},
+        {"latent", "scoring", "weights"},
         {"errors", "specs", "estimates", "results", "surveys read"},
     ),
     "compare": (
@@ -48,7 +47,7 @@ STEPS: dict[str, tuple[set[str], set[str]]] = {
         | {"surveys read", "incidents read", "score"},
     ),
     "grade": (
-        {"checklists", "disclosure", "evidence", "weight_disclosure"},
+        {"checklists", "disclosure", "evidence"},
         {"errors", "specs", "results"},
     ),
     "inspect": (

@@ -96,7 +96,7 @@ def tabulate_nonresponse(nonresponse: pd.DataFrame, instrument: Instrument, coho
         stub="Item",
         notes=[
             f"Hidden: fewer than {cohort.smallest_group} people, or a number that would give such "
-            "a one back. None of these is scored."
+            "a one back. Such answers are never scored."
         ],
     )
 

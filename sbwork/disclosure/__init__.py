@@ -1,0 +1,5 @@
+"""What may be shown: small groups hidden, and whatever would give them back."""
+
+from sbwork.disclosure.suppression import merge_small_cells, suppress_findings, suppress_table
+
+__all__ = ["merge_small_cells", "suppress_findings", "suppress_table"]

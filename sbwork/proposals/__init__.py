@@ -1,0 +1,5 @@
+"""Files looked into, and the cohort and questionnaire proposed for them."""
+
+from sbwork.proposals.surveys import Proposal, ProposedItem, ProposedScale, ProposedSurvey, propose_surveys
+
+__all__ = ["Proposal", "ProposedItem", "ProposedScale", "ProposedSurvey", "propose_surveys"]

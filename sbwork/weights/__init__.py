@@ -1,0 +1,13 @@
+"""Weights raked to targets, and what they cost."""
+
+from sbwork.weights.raking import RakedWeights, compute_kish_n, rake, weighted_mean
+from sbwork.weights.targets import weigh_responses, weight_answers
+
+__all__ = [
+    "RakedWeights",
+    "compute_kish_n",
+    "rake",
+    "weigh_responses",
+    "weight_answers",
+    "weighted_mean",
+]

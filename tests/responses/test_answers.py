@@ -1,0 +1,143 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sbwork.responses.answers import Match, fold_answer, match_answers, parse_number
+from sbwork.instrument import Option
+
+AGREE = [
+    Option(code=1, label="Strongly disagree"),
+    Option(code=2, label="Disagree"),
+    Option(code=3, label="Neither agree nor disagree"),
+    Option(code=4, label="Agree"),
+    Option(code=5, label="Strongly agree"),
+    Option(code=8, label="Don't know", nonresponse="dont_know"),
+    Option(code=9, label="Prefer not to say", nonresponse="prefer_not_to_say"),
+]
+BARE = [Option(code=code) for code in range(1, 11)]
+
+
+def read(text: str, options: list[Option] = AGREE) -> float | str:
+    match = match_answers([text], options)[0]
+    return match.code if match.kind == "answered" else match.kind
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("Strongly Agree", 5),
+        ("  strongly\u00a0 AGREE. ", 5),
+        ("5", 5),
+        ("5.0", 5),
+        ("5,0", 5),
+        (" 5 ", 5),
+        ("5 - Strongly agree", 5),
+        ("5 – strongly agree", 5),
+        ("5: Strongly agree", 5),
+        ("5 (Strongly agree)", 5),
+        ("5. Strongly agree", 5),
+        ("A5", 5),
+        ("AO05", 5),
+        ("Don’t know", "dont_know"),
+        ("8", "dont_know"),
+        ("prefer not to say", "prefer_not_to_say"),
+        ("", "blank"),
+        ("NA", "blank"),
+        ("#N/A", "blank"),
+        ("-99", "blank"),
+        ("6", "unknown"),
+        ("5 - Agree", "unknown"),
+        ("4.5", "unknown"),
+        ("Agree strongly", "unknown"),
+        ("=1+1", "unknown"),
+        ("1e400", "unknown"),
+        ("9" * 5_000, "unknown"),
+    ],
+)
+def test_codes_and_words_are_matched(text: str, meant: float | str) -> None:
+    assert read(text) == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("10 (All my time)", 10), ("1 (None at all)", 1), ("5 - Mostly other people", 5), ("7", 7)],
+)
+def test_a_code_with_words_is_matched_by_the_code_where_no_label_is_given(
+    text: str, meant: float
+) -> None:
+    assert read(text, BARE) == meant
+
+
+def test_a_label_wins_over_the_words_for_a_blank() -> None:
+    options = [Option(code=0, label="None"), Option(code=1, label="Some")]
+    assert read("none", options) == 0
+
+
+@pytest.mark.parametrize(("text", "code"), [("Y", 1), ("n", 2), ("TRUE", 1), ("yes", 1)])
+def test_yes_and_no_may_be_shortened(text: str, code: float) -> None:
+    assert read(text, [Option(code=1, label="Yes"), Option(code=2, label="No")]) == code
+
+
+def test_labels_that_are_numbers_decide_when_only_they_fit() -> None:
+    options = [Option(code=code, label=str(code - 1)) for code in range(1, 4)]
+    assert [match.code for match in match_answers(["0", "1", "2"], options)] == [1, 2, 3]
+    assert [match.code for match in match_answers(["1", "2", "3"], options)] == [1, 2, 3]
+
+
+def test_a_number_that_is_one_options_code_and_anothers_label_is_not_guessed() -> None:
+    options = [Option(code=code, label=str(code - 1)) for code in range(1, 4)]
+    assert {match.kind for match in match_answers(["1", "2"], options)} == {"ambiguous"}
+
+
+def test_the_files_own_labels_decide_over_its_codes() -> None:
+    labels = {"1": "Strongly agree", "5": "Strongly disagree", "3": "Neither agree nor disagree"}
+    matches = match_answers(["1", "3", "5"], AGREE, labels)
+    assert [match.code for match in matches] == [5, 3, 1]
+    assert [match.recoded for match in matches] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("label", "kind"),
+    [
+        ("Don't know", "dont_know"),
+        ("Not sure", "dont_know"),
+        ("Refused", "prefer_not_to_say"),
+        ("Prefer not to answer", "prefer_not_to_say"),
+        ("Not asked", "blank"),
+        ("", "blank"),
+    ],
+)
+def test_declared_missing_codes_are_kept_apart_by_their_label(label: str, kind: str) -> None:
+    match = match_answers(["97"], AGREE, {"97": label}, frozenset({"97"}))[0]
+    assert match.kind == kind
+
+
+def test_a_code_declared_missing_is_no_answer_even_where_it_is_an_option() -> None:
+    match = match_answers(["10"], BARE, {}, frozenset({"10"}))[0]
+    assert match.kind == "blank"
+
+
+@given(st.text(max_size=40))
+def test_any_text_gives_a_code_of_the_options_or_a_reason(text: str) -> None:
+    match = match_answers([text], AGREE)[0]
+    assert isinstance(match, Match)
+    assert (match.kind == "answered") == (match.code in {1, 2, 3, 4, 5})
+    assert (match.kind != "answered") == math.isnan(match.code)
+
+
+@given(st.sampled_from(AGREE), st.sampled_from([str.upper, str.lower, str.title, str.swapcase]))
+def test_case_never_counts(option: Option, change: object) -> None:
+    assert callable(change)
+    assert read(change(option.label)) == read(option.label)
+
+
+def test_folding_never_empties_a_text() -> None:
+    assert fold_answer("...") == "..."
+    assert fold_answer("   ") == ""
+
+
+@pytest.mark.parametrize("text", ["", "abc", "1,2,3", "1.2.3", "--1", "nan", "inf"])
+def test_what_is_no_number_is_nan(text: str) -> None:
+    assert math.isnan(parse_number(text))

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from sbwork.responses.choices import OTHER, read_choices
+from sbwork.responses.columns import find_set_columns
+from sbwork.readers import read_table
+
+
+def count(
+    tmp_path: Path, text: str, prefix: str, format: str = "csv"
+) -> tuple[dict[str, int], int]:
+    path = tmp_path / "w.csv"
+    path.write_text(text, encoding="utf-8")
+    table = read_table(path, format)
+    chosen, base = read_choices(table, find_set_columns(table, prefix), prefix, table.kept)
+    return {option: int(mask.sum()) for option, mask in chosen.items()}, int(base.sum())
+
+
+def test_one_column_an_option_with_the_options_words_in_its_cells(tmp_path: Path) -> None:
+    text = "n,met_1,met_2,met_3_TEXT\n1,Events,,\n2,Events,Patrols,at the shop\n3,,,\n4,,Patrols,\n"
+    assert count(tmp_path, text, "met_") == ({"Events": 2, "Patrols": 2, OTHER: 1}, 3)
+
+
+def test_words_that_one_person_gave_name_no_option(tmp_path: Path) -> None:
+    text = "n,met_1,met_2\n1,Events,\n2,Events,Ann Lee next door\n"
+    assert count(tmp_path, text, "met_") == ({"Events": 2, "2": 1}, 2)
+
+
+def test_one_column_an_option_with_codes_is_named_by_the_question(tmp_path: Path) -> None:
+    text = (
+        "StartDate,Finished,ResponseId,met_1,met_2\n"
+        "Start Date,Finished,Response ID,How? - Events,How? - Patrols\n"
+        "2019-04-03,1,R_1,1,\n2019-04-03,1,R_2,1,1\n2019-04-03,1,R_3,,\n"
+    )
+    assert count(tmp_path, text, "met_", "qualtrics") == ({"Events": 2, "Patrols": 1}, 2)
+
+
+@pytest.mark.parametrize(("yes", "no"), [("Yes", "No"), ("Y", "N"), ("1", "0")])
+def test_limesurvey_says_no_as_well_so_the_base_is_all_who_answered(
+    tmp_path: Path, yes: str, no: str
+) -> None:
+    text = (
+        "id. ID;submitdate. Date submitted;lastpage. Last page;"
+        "met[1]. How? [Events];met[2]. How? [Patrols];met[other]. How? [Other]\n"
+        f"1;2019-04-03;1;{yes};{no};\n2;2019-04-03;1;{no};{no};by chance\n3;2019-04-03;1;;;\n"
+    )
+    expected = ({"Events": 1, "Patrols": 0, OTHER: 1}, 2)
+    assert count(tmp_path, text, "met", "limesurvey") == expected
+
+
+def test_one_column_of_options_set_apart_by_semicolons(tmp_path: Path) -> None:
+    rows = ["Events;Patrols;", "events; My neighbour Ann Lee told me;", "Events", "Patrols;", '""']
+    text = "n,met\n" + "".join(f"{i},{row}\n" for i, row in enumerate([*rows, "Patrols;"]))
+    assert count(tmp_path, text, "met") == ({"Events": 3, "Patrols": 3, OTHER: 1}, 5)
+
+
+def test_one_column_of_options_set_apart_by_commas(tmp_path: Path) -> None:
+    text = "n,met\n" + '1,"Events, Patrols"\n' * 3 + "2,Events\n"
+    assert count(tmp_path, text, "met") == ({"Events": 4, "Patrols": 3}, 4)
+
+
+def test_an_option_with_an_address_in_it_is_never_shown(tmp_path: Path) -> None:
+    text = "n,met\n" + "1,Events;ann@example.org\n" * 5
+    assert count(tmp_path, text, "met") == ({"Events": 5, OTHER: 5}, 5)

@@ -1,0 +1,111 @@
+from pathlib import Path
+
+import pytest
+
+from sbwork.cohort import SurveySource
+from sbwork.responses.columns import Assignment, assign_columns, find_set_columns
+from sbwork.errors import InputError
+from sbwork.instrument import Instrument
+from sbwork.readers import RawTable, read_table
+
+INSTRUMENT = Instrument.model_validate(
+    {
+        "name": "toy",
+        "options": {"agree": [{"code": 1}, {"code": 2}]},
+        "items": {
+            "trust_1": {"options": "agree", "text": "I trust them"},
+            "trust_2": {"options": "agree", "text": "They care"},
+        },
+    }
+)
+
+
+def read(tmp_path: Path, header: str, row: str = "", format: str = "auto") -> RawTable:
+    path = tmp_path / "w.csv"
+    values = row or ",".join("1" for _ in header.split(","))
+    path.write_text(f"{header}\n{values}\n", encoding="utf-8")
+    return read_table(path, format)
+
+
+def assign(table: RawTable, **keys: object) -> Assignment:
+    given = {"path": "w.csv", "wave": "before", "site": "north", **keys}
+    return assign_columns(table, SurveySource.model_validate(given), INSTRUMENT)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "trust_1,trust_2",
+        "TRUST_1, trust_2 ",
+        "Trust 1,x",
+        "trust.1,trust.2",
+        "I trust them,They  care",
+        "How much? - I trust them,How much? - They care",
+        "How much? [I trust them],How much? [They care.]",
+    ],
+)
+def test_items_are_found_by_key_or_by_question(tmp_path: Path, header: str) -> None:
+    if "Trust 1" in header:
+        found = assign(read(tmp_path, header), columns={"x": "trust_2"})
+    else:
+        found = assign(read(tmp_path, header, format="forms"))
+    assert found.items == {"trust_1": 0, "trust_2": 1}
+
+
+def test_limesurvey_subquestions_are_found_by_their_code(tmp_path: Path) -> None:
+    table = read(tmp_path, "id,submitdate,lastpage,likert[trust_1],likert[trust_2]")
+    assert assign(table).items == {"trust_1": 3, "trust_2": 4}
+
+
+def test_the_mapping_of_columns_decides_over_the_names(tmp_path: Path) -> None:
+    table = read(tmp_path, "trust_1,trust_2,Q9")
+    assert assign(table, columns={"q9": "trust_1"}).items == {"trust_1": 2, "trust_2": 1}
+
+
+def test_items_not_asked_may_be_absent(tmp_path: Path) -> None:
+    assert assign(read(tmp_path, "trust_1,x"), not_asked=["trust_2"]).items == {"trust_1": 0}
+
+
+def test_a_column_that_stands_twice_is_read_once_if_its_answers_agree(tmp_path: Path) -> None:
+    table = read(tmp_path, "trust_1,trust_2,trust_1", "1,2,1")
+    assert assign(table).items == {"trust_1": 0, "trust_2": 1}
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "keys", "message"),
+    [
+        ("trust_1,trust_3", "1,1", {}, "no column: 'trust_2'. Did you mean 'trust_3'"),
+        ("trust_1,trust_2,trust_1", "1,2,2", {}, "2 columns are called 'trust_1'"),
+        ("trust_1,trust_2", "1,1", {"columns": {"q9": "trust_1"}}, "there is no column 'q9'"),
+        ("trust_1,trust_2", "1,1", {"columns": {"trust_1": "trust_9"}}, "which is no item"),
+        ("trust_1,trust_2", "1,1", {"not_asked": ["trusty"]}, "'trusty' is no item"),
+        ("trust_1,trust_2", "1,1", {"keep": ["gendr"]}, "as key 'keep' has it"),
+        ("trust_1,trust_2", "1,1", {"multiple": {"ways": "met_"}}, "starts with 'met_'"),
+        (
+            "trust_1,trust_2,gender",
+            "1,1,1",
+            {"site": "", "site_column": "gendr"},
+            "no column 'gendr', as key 'site_column' has it. Did you mean 'gender'",
+        ),
+        ("a,trust_2", "1,1", {"columns": {"trust_2": "trust_1"}}, "would serve the items"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_nearest_name(
+    tmp_path: Path, header: str, row: str, keys: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        assign(read(tmp_path, header, row), **keys)
+
+
+def test_everything_amiss_is_told_at_once(tmp_path: Path) -> None:
+    table = read(tmp_path, "trust_1,x")
+    with pytest.raises(InputError) as caught:
+        assign(table, keep=["y"], weight_column="z", person_column="w")
+    assert len(caught.value.problems) == 4
+
+
+def test_a_prefix_that_ends_in_a_digit_does_not_take_the_next_question(tmp_path: Path) -> None:
+    table = read(tmp_path, "Q1_1,Q1_2,Q12_1,Q1_2_TEXT")
+    assert find_set_columns(table, "Q1") == [0, 1, 3]
+    assert find_set_columns(table, "q12") == [2]
+    assert find_set_columns(table, "Q9") == []
