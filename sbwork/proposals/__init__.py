@@ -1,5 +1,11 @@
 """Files looked into, and the cohort and questionnaire proposed for them."""
 
-from sbwork.proposals.surveys import Proposal, ProposedItem, ProposedScale, ProposedSurvey, propose_surveys
+from sbwork.proposals.surveys import (
+    Proposal,
+    ProposedItem,
+    ProposedScale,
+    ProposedSurvey,
+    propose_surveys,
+)
 
 __all__ = ["Proposal", "ProposedItem", "ProposedScale", "ProposedSurvey", "propose_surveys"]

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from sbwork.proposals.answer_sets import OptionSet
-from sbwork.responses.answers import match_answers
 from sbwork.proposals.exploration import ExploredFile
 from sbwork.readers import RawTable
+from sbwork.responses.answers import match_answers
 
 __all__ = ["find_reversed"]
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
-from sbwork.proposals.answer_sets import OptionSet
 from sbwork.incident_descriptions import IncidentDescription
+from sbwork.proposals.answer_sets import OptionSet
 from sbwork.proposals.surveys import Proposal, ProposedSurvey
 
 __all__ = ["draft_cohort", "draft_instrument"]

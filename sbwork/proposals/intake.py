@@ -14,10 +14,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from sbwork.cohort import Cohort
-from sbwork.proposals.drafts import draft_cohort, draft_instrument
 from sbwork.errors import InputError, Problem, find_nearest, quote
 from sbwork.incident_descriptions import IncidentDescription, describe_incidents
 from sbwork.instrument import Instrument
+from sbwork.proposals.drafts import draft_cohort, draft_instrument
 from sbwork.proposals.surveys import Proposal, propose_surveys
 from sbwork.readers import read_table
 from sbwork.readers.archives import find_parts, read_ends

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sbwork.proposals.answer_sets import OptionSet
-from sbwork.responses.answers import fold_answer
 from sbwork.cohort import SurveySource
-from sbwork.responses.columns import assign_columns
-from sbwork.proposals.directions import find_reversed
 from sbwork.errors import InputError, Problem, list_names
+from sbwork.instrument import Instrument, Item
+from sbwork.proposals.answer_sets import OptionSet
+from sbwork.proposals.directions import find_reversed
 from sbwork.proposals.exploration import (
     ExploredFile,
     Question,
@@ -21,11 +20,18 @@ from sbwork.proposals.exploration import (
     find_date,
     find_site_column,
 )
-from sbwork.proposals.families import RESERVED, drop_unmatched, find_families, name_questions, share_options
-from sbwork.instrument import Instrument, Item
+from sbwork.proposals.families import (
+    RESERVED,
+    drop_unmatched,
+    find_families,
+    name_questions,
+    share_options,
+)
 from sbwork.proposals.item_names import make_slug
-from sbwork.responses.personal import hash_ids, mask_text
 from sbwork.proposals.roles import guess_wave, read_waves
+from sbwork.responses.answers import fold_answer
+from sbwork.responses.columns import assign_columns
+from sbwork.responses.personal import hash_ids, mask_text
 
 __all__ = ["Proposal", "ProposedItem", "ProposedScale", "ProposedSurvey", "propose_surveys"]
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from sbwork.responses.answers import fold_answer
-from sbwork.responses.personal import find_personal_content, mask_text
 from sbwork.readers import RawTable
 from sbwork.readers.tables import Mask, fold_name
+from sbwork.responses.answers import fold_answer
+from sbwork.responses.personal import find_personal_content, mask_text
 
 __all__ = ["OTHER", "read_choices"]
 

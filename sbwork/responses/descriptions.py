@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sbwork.responses.answers import fold_answer, parse_number
-from sbwork.responses.personal import find_personal_content, find_personal_name, mask_text
 from sbwork.readers import RawTable, read_table
 from sbwork.readers.tables import Mask
+from sbwork.responses.answers import fold_answer, parse_number
+from sbwork.responses.personal import find_personal_content, find_personal_name, mask_text
 
 __all__ = ["ColumnDescription", "SourceDescription", "describe_source", "describe_table"]
 

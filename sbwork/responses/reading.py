@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sbwork.responses.answers import ANSWERED, KINDS, fold_answer, match_answers, parse_number
-from sbwork.responses.choices import read_choices
 from sbwork.cohort import Cohort
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.instrument import Instrument
+from sbwork.readers import RawTable
+from sbwork.readers.tables import Mask, Texts
+from sbwork.responses.answers import ANSWERED, KINDS, fold_answer, match_answers, parse_number
+from sbwork.responses.choices import read_choices
 from sbwork.responses.personal import (
     find_personal_content,
     find_personal_name,
     make_key,
     mask_text,
 )
-from sbwork.readers import RawTable
-from sbwork.readers.tables import Mask, Texts
 from sbwork.responses.sources import SurveyFile, leave_out_duplicates, name_cell, open_survey
 
 __all__ = ["Responses", "read_responses"]

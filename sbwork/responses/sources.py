@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sbwork.responses.answers import fold_answer
 from sbwork.cohort import Cohort, SurveySource
-from sbwork.responses.columns import Assignment, assign_columns
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.instrument import Instrument
+from sbwork.readers import RawTable, read_table
+from sbwork.readers.tables import Mask, Texts
+from sbwork.responses.answers import fold_answer
+from sbwork.responses.columns import Assignment, assign_columns
 from sbwork.responses.personal import (
     FREE_TEXT,
     PERSON_ID,
@@ -23,8 +25,6 @@ from sbwork.responses.personal import (
     hash_ids,
     mask_text,
 )
-from sbwork.readers import RawTable, read_table
-from sbwork.readers.tables import Mask, Texts
 
 __all__ = ["SurveyFile", "leave_out_duplicates", "name_cell", "open_survey"]
 

@@ -19,8 +19,8 @@ from sbwork.estimates.reliability import (
     find_opposed_items,
 )
 from sbwork.instrument import Instrument
-from sbwork.scoring.omega import estimate_omega, resample_covariances
 from sbwork.results import Finding, tabulate_findings
+from sbwork.scoring.omega import estimate_omega, resample_covariances
 from sbwork.scoring.scales import Part, ScaleScore, average_scales
 
 __all__ = ["scale_reliability", "score_coverage", "score_scales"]

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.proposals.answer_sets import OptionSet
 from sbwork.cohort import Cohort
-from sbwork.proposals.drafts import draft_cohort, draft_instrument, write_text
 from sbwork.errors import Problem
 from sbwork.incident_descriptions import IncidentDescription
 from sbwork.instrument import Instrument, Option
 from sbwork.proposals import Proposal, ProposedItem, ProposedScale, ProposedSurvey
+from sbwork.proposals.answer_sets import OptionSet
+from sbwork.proposals.drafts import draft_cohort, draft_instrument, write_text
 from sbwork.specs import Spec, load_spec
 
 MONTHS = tuple(f"{year}-{month:02d}" for year in (2016, 2017, 2018) for month in range(1, 13))

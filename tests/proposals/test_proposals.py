@@ -15,7 +15,7 @@ import pytest
 from sbwork.errors import InputError
 from sbwork.proposals import Proposal, ProposedItem, propose_surveys
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 AGREE = ("Strongly disagree", "Disagree", "Neither agree nor disagree", "Agree", "Strongly agree")
 PEOPLE = 120
 

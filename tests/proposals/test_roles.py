@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sbwork.responses.descriptions import ColumnDescription
 from sbwork.proposals.item_names import ItemName, make_slug, parse_name, split_question
 from sbwork.proposals.roles import find_role, guess_wave, read_waves
+from sbwork.responses.descriptions import ColumnDescription
 
 YES = ("Yes", "No")
 

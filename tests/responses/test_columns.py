@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 from sbwork.cohort import SurveySource
-from sbwork.responses.columns import Assignment, assign_columns, find_set_columns
 from sbwork.errors import InputError
 from sbwork.instrument import Instrument
 from sbwork.readers import RawTable, read_table
+from sbwork.responses.columns import Assignment, assign_columns, find_set_columns
 
 INSTRUMENT = Instrument.model_validate(
     {

@@ -22,8 +22,8 @@ from sbwork.estimates.means import (
 from sbwork.instrument import Instrument
 from sbwork.responses import Responses
 from sbwork.surveys import compare_scales
-from sbwork.weights.targets import find_margins, weigh_responses, weight_answers
 from sbwork.weights import compute_kish_n, rake, weighted_mean
+from sbwork.weights.targets import find_margins, weigh_responses, weight_answers
 
 SURVEY = 1e-8
 """Against R's survey, whose raking stops at 1e-13."""

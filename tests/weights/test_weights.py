@@ -19,7 +19,7 @@ from sbwork.weights import compute_kish_n, rake, weighted_mean
 SURVEY = 1e-8
 EXACT = 1e-12
 
-REFERENCE = Path(__file__).parent / "reference"
+REFERENCE = Path(__file__).parents[1] / "reference"
 TARGETS = {
     "age": {"young": 0.30, "middle": 0.45, "old": 0.25},
     "sex": {"f": 0.51, "m": 0.49},
