@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.boundaries import find_neighbours
 from sbwork.cohort import Cohort, list_months
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.geography import (
+from sbwork.incidents import Incidents
+from sbwork.places.boundaries import find_neighbours
+from sbwork.places.geography import (
     name_msoa,
     place_sites,
     read_area_boundaries,
     read_lookup,
     read_site_polygons,
 )
-from sbwork.incidents import Incidents
 from sbwork.results import select_findings
 from sbwork.windows import shift_month
 

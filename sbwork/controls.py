@@ -29,8 +29,8 @@ from sbwork.estimates.rates import (
     estimate_smallest_detectable_rirr,
 )
 from sbwork.estimates.synthetic import SyntheticControl, choose_donors, fit_synthetic_controls
-from sbwork.geography import site_populations
 from sbwork.incidents import Incidents
+from sbwork.places.geography import site_populations
 from sbwork.results import Finding, tabulate_findings
 from sbwork.windows import LENGTHS, list_windows
 

@@ -22,8 +22,8 @@ from sbwork.estimates.trends import (
     estimate_level_ratio,
     estimate_pre_trend,
 )
-from sbwork.geography import site_populations
 from sbwork.incidents import Incidents
+from sbwork.places.geography import site_populations
 from sbwork.results import Finding, tabulate_findings
 from sbwork.windows import Window, describe_gaps, list_windows, match_months, shift_month
 

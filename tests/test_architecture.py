@@ -22,7 +22,7 @@ STEPS: dict[str, tuple[set[str], set[str]]] = {
     "results": ({"results", "exports"}, {"estimates"}),
     "platforms": ({"readers"}, {"errors", "specs"}),
     "places": (
-        {"boundaries", "geography", "placing", "windows"},
+        {"places", "windows"},
         {"errors", "specs"},
     ),
     "surveys read": (
@@ -30,11 +30,11 @@ STEPS: dict[str, tuple[set[str], set[str]]] = {
         {"errors", "specs", "platforms"},
     ),
     "incidents read": (
-        {"incident_counts", "incident_quality", "incidents", "tally_cache"},
+        {"incidents"},
         {"errors", "specs", "platforms", "places"},
     ),
     "propose": (
-        {"incident_descriptions", "proposals"},
+        {"proposals"},
         {"errors", "specs", "platforms", "places", "surveys read", "incidents read"},
     ),
     "score": (

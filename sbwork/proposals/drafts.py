@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
-from sbwork.incident_descriptions import IncidentDescription
+from sbwork.incidents.descriptions import IncidentDescription
 from sbwork.proposals.answer_sets import OptionSet
 from sbwork.proposals.surveys import Proposal, ProposedSurvey
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from sbwork.cohort import Cohort
 from sbwork.errors import InputError, Problem, find_nearest, quote
-from sbwork.incident_descriptions import IncidentDescription, describe_incidents
+from sbwork.incidents.descriptions import IncidentDescription, describe_incidents
 from sbwork.instrument import Instrument
 from sbwork.proposals.drafts import draft_cohort, draft_instrument
 from sbwork.proposals.surveys import Proposal, propose_surveys

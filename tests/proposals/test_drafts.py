@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sbwork.cohort import Cohort
 from sbwork.errors import Problem
-from sbwork.incident_descriptions import IncidentDescription
+from sbwork.incidents.descriptions import IncidentDescription
 from sbwork.instrument import Instrument, Option
 from sbwork.proposals import Proposal, ProposedItem, ProposedScale, ProposedSurvey
 from sbwork.proposals.answer_sets import OptionSet

@@ -13,7 +13,7 @@ import pandas as pd
 
 from sbwork.cohort import Cohort, list_months
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.placing import Places
+from sbwork.places.placing import Places
 from sbwork.readers.police_uk import CRIME_TYPES
 from sbwork.readers.tally import Reading
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from sbwork.boundaries import Boundaries, read_boundaries
 from sbwork.cohort import Cohort
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.places.boundaries import Boundaries, read_boundaries
 
 __all__ = [
     "AreaChange",

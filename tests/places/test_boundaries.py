@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.boundaries import (
+from sbwork.errors import InputError
+from sbwork.places.boundaries import (
     Boundaries,
     convert_grid,
     find_neighbours,
     locate_points,
     read_boundaries,
 )
-from sbwork.errors import InputError
 
 # Points inside four LSOAs (2011) as ONS publishes them with the boundaries, both ways: BNG_E,
 # BNG_N, LONG, LAT.

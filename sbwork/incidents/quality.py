@@ -9,8 +9,8 @@ import pandas as pd
 
 from sbwork.cohort import Cohort
 from sbwork.errors import find_nearest, list_names
-from sbwork.incident_counts import Coverage, OutcomeKinds
-from sbwork.placing import Places
+from sbwork.incidents.counting import Coverage, OutcomeKinds
+from sbwork.places.placing import Places
 from sbwork.readers.police_uk import CRIME_TYPES
 from sbwork.readers.tally import Reading
 

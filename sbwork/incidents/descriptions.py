@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sbwork.cohort import Cohort
 from sbwork.errors import InputError, Problem
-from sbwork.geography import name_msoa
-from sbwork.incidents import read_incidents
+from sbwork.incidents.reading import read_incidents
+from sbwork.places.geography import name_msoa
 
 __all__ = ["IncidentDescription", "describe_incidents"]
 

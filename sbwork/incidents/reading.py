@@ -10,20 +10,20 @@ import pandas as pd
 
 from sbwork.cohort import Cohort, IncidentSource
 from sbwork.errors import InputError, Problem
-from sbwork.incident_counts import (
+from sbwork.incidents.cache import find_entry, load_entry, save_entry
+from sbwork.incidents.counting import (
     count_areas,
     count_sites,
     list_coverage,
     list_feeds,
     read_outcomes,
 )
-from sbwork.incident_quality import tabulate_quality
-from sbwork.placing import Places, place_rows, read_places
+from sbwork.incidents.quality import tabulate_quality
+from sbwork.places.placing import Places, place_rows, read_places
 from sbwork.readers.archives import find_parts
 from sbwork.readers.incident_tables import choose_format, read_tables
 from sbwork.readers.police_uk import PointNeed, read_street_files
 from sbwork.readers.tally import Reading, create_tally, open_store
-from sbwork.tally_cache import find_entry, load_entry, save_entry
 
 __all__ = ["Incidents", "read_incidents"]
 

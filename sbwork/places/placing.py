@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sbwork.boundaries import Boundaries, convert_grid, locate_points
 from sbwork.cohort import Cohort
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.geography import (
+from sbwork.places.boundaries import Boundaries, convert_grid, locate_points
+from sbwork.places.geography import (
     AreaChange,
     name_msoa,
     place_sites,
@@ -42,7 +42,7 @@ class Places:
     sites : dict of str to frozenset of str
         The LSOAs of each site.
     lookup : pandas.DataFrame
-        See `sbwork.geography.read_lookup`.
+        See `sbwork.places.geography.read_lookup`.
     boundaries : Boundaries
         Of LSOAs; may be empty.
     polygons : dict of str to Boundaries

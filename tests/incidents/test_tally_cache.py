@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import sbwork.incidents
+import sbwork.incidents.reading
 from sbwork.cohort import Cohort
 from sbwork.incidents import Incidents, read_incidents
 
@@ -41,7 +41,7 @@ def test_second_read_opens_no_file_and_is_the_same(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = read(archive, tmp_path / "cache")
-    monkeypatch.setattr(sbwork.incidents, "read_street_files", refuse_to_read)
+    monkeypatch.setattr(sbwork.incidents.reading, "read_street_files", refuse_to_read)
     second = read(archive, tmp_path / "cache")
     pd.testing.assert_frame_equal(first.sites, second.sites)
     pd.testing.assert_frame_equal(first.areas, second.areas)

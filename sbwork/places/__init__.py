@@ -1,0 +1,1 @@
+"""Where things are: sites, lookups, outlines, and the rows placed in them."""
