@@ -91,7 +91,7 @@ HEAVY = {
     "statsmodels",
     "yaml",
 }
-LONGEST = 550
+LONGEST = 501
 
 
 def list_modules() -> dict[str, Path]:
