@@ -15,7 +15,7 @@ from sbwork.readers.tables import Grid, refuse_size
 __all__ = ["read_workbook"]
 
 _LARGEST_UNPACKED = 300_000_000
-_MOST_CELLS = 2_000_000
+_MOST_CELLS = 600_000
 _EXPORT_AGAIN = "Open it in Excel and save it again, as .xlsx or as CSV UTF-8"
 
 
