@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html import unescape
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sbwork import sections
@@ -80,3 +82,14 @@ def test_the_map_stands_beside_the_sites_where_boundaries_are_given(durham_1):
     assert isinstance(picture, Picture)
     assert picture.name == "map"
     assert "Area 1 control site lies 2.6 km to the north-east" in picture.alt
+
+
+def test_the_shares_of_false_alarms_told_are_those_of_the_simulation(durham_1):
+    """The report says in words how far each interval fails; the simulation is the source."""
+    table = pd.read_csv(Path(__file__).parent / "reference" / "sim_counts.csv")
+    single = table[table["n_pairs"] == 1].groupby("estimator")["false_positive"]
+    told = read(sections.present_counts(durham_1))
+    assert f"up to {100 * single.max()['rirr']:.0f}% of cases" in told
+    assert f"up to {100 * single.max()['rirr_poisson']:.0f}%;" in told
+    low, high = single.min()["placebo_p"], single.max()["placebo_p"]
+    assert f"in {100 * low:.0f} to {100 * high:.0f}%" in told
