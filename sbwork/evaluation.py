@@ -89,9 +89,7 @@ def evaluate_cohort(
     """
     cohort = read_cohort(name, data)
     if seed is not None:
-        folder = cohort.folder
         cohort = cohort.model_copy(update={"seed": seed})
-        cohort._folder = folder
     instrument = read_instrument(cohort.instrument, data) if cohort.instrument else None
     incidents = read_incidents(cohort) if cohort.incidents else None
     responses = read_responses(cohort, instrument) if cohort.surveys and instrument else None

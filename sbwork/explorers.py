@@ -102,7 +102,6 @@ class CohortExplorer:
     def __init__(
         self, data: str | Path = "data", cohort: str | None = None, *, static: bool = False
     ) -> None:
-        self._data = data
         self._evaluate = lru_cache(maxsize=8)(lambda name: evaluate_cohort(name, data))
         self._filling = False
         names = find_cohorts(data)

@@ -93,3 +93,18 @@ def test_the_shares_of_false_alarms_told_are_those_of_the_simulation(durham_1):
     assert f"up to {100 * single.max()['rirr_poisson']:.0f}%;" in told
     low, high = single.min()["placebo_p"], single.max()["placebo_p"]
     assert f"in {100 * low:.0f} to {100 * high:.0f}%" in told
+
+
+def test_the_coverage_told_of_the_placebo_interval_is_that_of_the_simulation():
+    table = pd.read_csv(Path(__file__).parent / "reference" / "sim_counts.csv")
+    held = 100 * table[table["estimator"] == "rirr_placebo"]["coverage"]
+    assert (round(held.min()), round(held.max())) == (92, 95)
+
+
+def test_an_invented_story_is_labelled(durham_2):
+    story = durham_2.cohort.stories[0].model_copy(update={"invented": True})
+    others = durham_2.cohort.stories[1:]
+    cohort = durham_2.cohort.model_copy(update={"stories": (story, *others)})
+    told = read(sections.present_stories(replace(durham_2, cohort=cohort)))
+    assert told.count("staff (invented)") == 1
+    assert "(invented)" not in read(sections.present_stories(durham_2))

@@ -72,7 +72,7 @@ def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
        hidden part be worked out;
     3. where it compares waves or sites and one of the groups compared is hidden.
 
-    Of the weights (section weights), see `weight_disclosure.suppress_weights`.
+    Of the weights (section weights), see `weights.suppress_weights`.
 
     Of incidents, a count from 1 to ``smallest_count`` - 1 is hidden with every figure built on it,
     pooled ones included. Outcomes that are sums of other outcomes are not looked for: with a

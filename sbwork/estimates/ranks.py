@@ -281,7 +281,7 @@ def estimate_placebo_ratio(own: float, rank: Rank, *, ci_level: float = 0.95) ->
         ``"rirr_placebo"``: the ratio, with the interval of all true ratios under which the rest,
         own change less true change, would lie within the middle of the placebo changes. It holds
         whatever moves areas apart, over-dispersion and drift alike, as long as it moves the
-        placebo areas in the same way. It covers a true fall of 30% in 92 to 94% of simulated
+        placebo areas in the same way. It covers a true fall of 30% in 92 to 95% of simulated
         cases rather than 95, since fewer incidents vary more. No interval with fewer than 19
         areas.
 

@@ -17,9 +17,6 @@ from sbwork.results import find_row, select_findings
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
-
-    FloatArray = NDArray[np.float64]
 
 __all__ = ["draw_changes", "draw_monthly_counts", "draw_placebos", "draw_reported"]
 

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    FloatArray = NDArray[np.float64]
+from typing import Any
 
 __all__ = ["AFTER", "BEFORE", "CONTROL", "INK", "INTERVENTION", "RULE", "STYLE"]
 

@@ -27,7 +27,11 @@ def present_stories(evaluation: Evaluation) -> Section:
     """Show what residents and staff said."""
     cohort = evaluation.cohort
     rows = [
-        {"theme": story.theme, "text": story.text, "told_by": story.told_by}
+        {
+            "theme": story.theme,
+            "text": story.text,
+            "told_by": f"{story.told_by} (invented)" if story.invented else story.told_by,
+        }
         for story in cohort.stories
     ]
     blocks: list[Any] = []

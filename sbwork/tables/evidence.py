@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from sbwork.cohort import Cohort
@@ -18,9 +17,6 @@ from sbwork.tables.layout import lay_out
 
 if TYPE_CHECKING:
     from great_tables import GT
-    from numpy.typing import NDArray
-
-    FloatArray = NDArray[np.float64]
 
 __all__ = ["tabulate_checklist", "tabulate_headings", "tabulate_kinds", "tabulate_pairs"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from sbwork.formats import (
@@ -15,9 +14,6 @@ from sbwork.formats import (
 
 if TYPE_CHECKING:
     from great_tables import GT
-    from numpy.typing import NDArray
-
-    FloatArray = NDArray[np.float64]
 
 __all__ = ["describe_interval", "describe_value", "lay_out"]
 

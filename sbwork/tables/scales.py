@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from sbwork.cohort import Cohort
@@ -23,9 +22,6 @@ from sbwork.tables.layout import describe_value, lay_out
 
 if TYPE_CHECKING:
     from great_tables import GT
-    from numpy.typing import NDArray
-
-    FloatArray = NDArray[np.float64]
 
 __all__ = ["tabulate_differences", "tabulate_reliability", "tabulate_scales"]
 

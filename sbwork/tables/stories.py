@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from sbwork.cohort import Cohort
@@ -15,9 +14,6 @@ from sbwork.tables.layout import lay_out
 
 if TYPE_CHECKING:
     from great_tables import GT
-    from numpy.typing import NDArray
-
-    FloatArray = NDArray[np.float64]
 
 __all__ = ["tabulate_answers", "tabulate_engagement", "tabulate_stories"]
 
