@@ -9,14 +9,16 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+
+import pandas as pd
 
 from sbwork.readers.archives import Part, read_ends
-from sbwork.readers.tally import Batch, Reading
+from sbwork.readers.stores import open_store
+from sbwork.readers.tally import Batch, Reading, label_codes, make_tally
 
 __all__ = ["find_entry", "load_entry", "save_entry"]
 
-_VERSION = 1
+_VERSION = 2
 _EDGE = 16_384
 
 
@@ -57,8 +59,8 @@ def find_entry(folder: Path, shown: str, parts: Iterable[Part], settings: object
     return folder / f"{source}-{content.hexdigest()}.parquet"
 
 
-def load_entry(store: Any, entry: Path) -> Reading | None:
-    """Fill the store's table ``tally`` from a kept tally.
+def load_entry(entry: Path) -> Reading | None:
+    """Read a kept tally.
 
     Returns
     -------
@@ -70,48 +72,57 @@ def load_entry(store: Any, entry: Path) -> Reading | None:
     if not entry.is_file():
         return None
     try:
-        rows = store.execute(
-            "SELECT value FROM parquet_kv_metadata($1) WHERE key = 'sbwork'", [str(entry)]
-        ).fetchall()
-        told = json.loads(rows[0][0])
-        store.execute("INSERT INTO tally SELECT * FROM read_parquet($1)", [str(entry)])
-        total = store.execute("SELECT coalesce(sum(n), 0) FROM tally").fetchone()[0]
-        reading = Reading(
+        with open_store() as store:
+            rows = store.execute(
+                "SELECT value FROM parquet_kv_metadata($1) WHERE key = 'sbwork'", [str(entry)]
+            ).fetchall()
+            told = json.loads(rows[0][0])
+            columns = store.execute("SELECT * FROM read_parquet($1)", [str(entry)]).fetchnumpy()
+        for name, texts in told["texts"].items():
+            columns[name] = label_codes(columns[name], texts)
+        tally = make_tally(columns)
+        if tally["n"].sum() != told["total"]:
+            return None
+        return Reading(
             told["style"],
             [Batch(**batch) for batch in told["batches"]],
             [(check, count, note) for check, count, note in told["quality"]],
+            tally,
+            told["names"],
         )
     except (duckdb.Error, ValueError, KeyError, TypeError, IndexError, OSError):
-        store.execute("DELETE FROM tally")
         return None
-    if total != told["total"]:
-        store.execute("DELETE FROM tally")
-        return None
-    return reading
 
 
-def save_entry(store: Any, entry: Path, reading: Reading) -> None:
-    """Keep the store's table ``tally``; a folder that can't be written to is no fault.
+def save_entry(entry: Path, reading: Reading) -> None:
+    """Keep a tally; a folder that can't be written to is no fault.
 
     The file appears whole or not at all, and takes the place of older ones of the same source.
+    Texts are kept once, beside the numbers that stand for them in the columns.
     """
     import duckdb
 
-    total = store.execute("SELECT coalesce(sum(n), 0) FROM tally").fetchone()[0]
+    tally = reading.tally
+    texts = tally.select_dtypes("category")
     told = {
-        "total": total,
+        "total": float(tally["n"].sum()),
         "style": reading.style,
         "batches": [asdict(batch) for batch in reading.batches],
         "quality": reading.quality,
+        "names": reading.names,
+        "texts": {name: texts[name].cat.categories.tolist() for name in texts},
     }
     text = json.dumps(told).replace("'", "''")
     unfinished = entry.with_suffix(f".{os.getpid()}.tmp")
     target = str(unfinished).replace("'", "''")
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
-        store.execute(
-            f"COPY tally TO '{target}' (FORMAT parquet, KV_METADATA {{sbwork: '{text}'}})"
-        )
+        with open_store() as store:
+            numbers = texts.apply(lambda column: column.cat.codes)
+            store.register("tally", pd.concat([tally.drop(columns=texts.columns), numbers], axis=1))
+            store.execute(
+                f"COPY tally TO '{target}' (FORMAT parquet, KV_METADATA {{sbwork: '{text}'}})"
+            )
         unfinished.replace(entry)
         prefix = entry.name.partition("-")[0]
         for older in entry.parent.glob(f"{prefix}-*.parquet"):

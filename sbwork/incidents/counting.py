@@ -44,6 +44,8 @@ class OutcomeKinds:
     held : numpy.ndarray of bool, shape (n_sources, n_outcomes)
         Which source holds which outcome at all. Archives of data.police.uk hold every crime
         type; another file may just not record what it never mentions.
+    weights : dict of tuple of (int, str, int) to float
+        Source, kind and the outcome's position -> what an incident counts; 1 but for harm.
     unknown : dict of tuple of (int, str) to float
         Kinds that are neither a crime type of data.police.uk nor named by the cohort: source
         and kind, with their incidents.
@@ -53,6 +55,7 @@ class OutcomeKinds:
 
     keys: list[str]
     held: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.bool_))
+    weights: dict[tuple[int, str, int], float] = field(default_factory=dict)
     unknown: dict[tuple[int, str], float] = field(default_factory=dict)
     unweighted: dict[str, float] = field(default_factory=dict)
 
@@ -113,8 +116,8 @@ def list_feeds(readings: list[Reading]) -> list[str]:
     return sorted({batch.feed for reading in readings for batch in reading.batches})
 
 
-def read_outcomes(store: Any, cohort: Cohort, readings: list[Reading]) -> OutcomeKinds:
-    """Make the table ``dim_kind``: which outcome each kind of incident counts for, and how much.
+def read_outcomes(placed: pd.DataFrame, cohort: Cohort, readings: list[Reading]) -> OutcomeKinds:
+    """Say which outcome each kind of incident counts for, and how much.
 
     A kind is a crime type, under the name that ``crime_types`` of its source gives it, or the
     key or title of an outcome in a file that is counted already.
@@ -125,9 +128,8 @@ def read_outcomes(store: Any, cohort: Cohort, readings: list[Reading]) -> Outcom
         An outcome names a crime type that neither data.police.uk nor the files know, the table
         of harm weights can't be used, or two sources hold the same incidents.
     """
-    found = store.execute(
-        "SELECT source, kind, sum(n) FROM placed GROUP BY 1, 2 ORDER BY 1, 2"
-    ).fetchall()
+    totals = placed.groupby(["source", "kind"], observed=True)["n"].sum()
+    found = sorted((*key, count) for key, count in zip(totals.index, totals.tolist(), strict=True))
     renamed = {
         source: {_fold(theirs): ours for theirs, ours in spec.crime_types.items()}
         for source, spec in enumerate(cohort.incidents)
@@ -141,52 +143,46 @@ def read_outcomes(store: Any, cohort: Cohort, readings: list[Reading]) -> Outcom
     weights = _read_weights(cohort)
     outcomes = OutcomeKinds([*cohort.outcomes, *([HARM] if weights is not None else [])])
     published = {_fold(name) for name in CRIME_TYPES}
-    rows: list[tuple[int, str, int, float]] = []
     for source, kind, count in found:
         ours = _fold(kinds[source, kind])
         for key in wanted.get(ours, []):
-            rows.append((source, kind, outcomes.keys.index(key), 1.0))
+            outcomes.weights[source, kind, outcomes.keys.index(key)] = 1.0
         if ours not in wanted and ours not in published:
             outcomes.unknown[source, kind] = count
         if weights is not None and ours in weights:
-            rows.append((source, kind, len(outcomes.keys) - 1, weights[ours]))
+            outcomes.weights[source, kind, len(outcomes.keys) - 1] = weights[ours]
         elif weights is not None:
             name = kinds[source, kind]
             outcomes.unweighted[name] = outcomes.unweighted.get(name, 0.0) + count
-    frame = pd.DataFrame(rows, columns=["source", "kind", "outcome", "weight"])
-    store.register("_kinds", frame)
-    store.execute(
-        "CREATE TEMP TABLE dim_kind AS SELECT source::INTEGER AS source, kind::VARCHAR AS kind, "
-        "outcome::INTEGER AS outcome, weight::DOUBLE AS weight FROM _kinds"
-    )
-    store.unregister("_kinds")
     outcomes.held = np.zeros((len(readings), len(outcomes.keys)), dtype=np.bool_)
-    for source, _, number, _ in rows:
+    for source, _, number in outcomes.weights:
         outcomes.held[source, number] = True
     for source, reading in enumerate(readings):
         outcomes.held[source] |= reading.style == "police-uk"
-    _refuse_double_counts(store, cohort, readings, kinds)
+    _refuse_double_counts(placed, cohort, outcomes, readings, kinds)
     return outcomes
 
 
 def _refuse_double_counts(
-    store: Any, cohort: Cohort, readings: list[Reading], kinds: dict[tuple[int, str], str]
+    placed: pd.DataFrame,
+    cohort: Cohort,
+    counted: OutcomeKinds,
+    readings: list[Reading],
+    kinds: dict[tuple[int, str], str],
 ) -> None:
     """Refuse incidents given twice: by two sources, or as a type and as a whole outcome."""
     if all(reading.style == "police-uk" for reading in readings):
         return
-    found = store.execute(
-        """
-        SELECT site, outcome, month, list(DISTINCT (source, kind) ORDER BY (source, kind))
-        FROM placed JOIN dim_kind USING (source, kind) WHERE site >= 0
-        GROUP BY ALL HAVING count(DISTINCT (source, kind)) > 1 ORDER BY ALL
-        """
-    ).fetchall()
+    inside = placed[placed["site"] >= 0]
+    once = inside[["site", "month", "source", "kind"]].drop_duplicates()
+    found: dict[tuple[int, int, int], list[tuple[int, str]]] = {}
+    for site, month, source, kind in sorted(once.itertuples(index=False, name=None)):
+        for number in range(len(cohort.outcomes)):
+            if (source, kind, number) in counted.weights:
+                found.setdefault((site, number, month), []).append((source, kind))
     sites, outcomes = list(cohort.sites), list(cohort.outcomes)
     problems: dict[tuple[int, str], Problem] = {}
-    for site, number, month, entries in found:
-        if number >= len(outcomes):
-            continue
+    for (site, number, month), entries in sorted(found.items()):
         outcome = cohort.outcomes[outcomes[number]]
         types = {_fold(name) for name in outcome.crime_types}
         given: dict[str, int] = {}
@@ -223,59 +219,60 @@ def _write_month(number: int) -> str:
 
 
 def count_sites(
-    store: Any, cohort: Cohort, places: Places, outcomes: OutcomeKinds, coverage: Coverage
+    placed: pd.DataFrame, cohort: Cohort, places: Places, outcomes: OutcomeKinds, coverage: Coverage
 ) -> pd.DataFrame:
     """Count each site: columns ``site``, ``outcome``, ``month``, ``count``, complete."""
     keys = list(cohort.sites)
-    counts = _sum_by(store, "site", len(keys), outcomes, coverage)
+    counts = _sum_by(placed, "site", len(keys), outcomes, coverage)
     counts[[keys.index(key) for key in places.absent]] = math.nan
     return _lay_out({"site": keys}, outcomes.keys, coverage.span, counts)
 
 
 def count_areas(
-    store: Any, cohort: Cohort, places: Places, outcomes: OutcomeKinds, coverage: Coverage
+    placed: pd.DataFrame, cohort: Cohort, places: Places, outcomes: OutcomeKinds, coverage: Coverage
 ) -> pd.DataFrame:
     """Count each area: ``area``, ``name``, ``site``, ``outcome``, ``month``, ``count``."""
-    counts = _sum_by(store, "area", len(places.areas), outcomes, coverage)
+    counts = _sum_by(placed, "area", len(places.areas), outcomes, coverage)
     keys = list(cohort.sites)
     owners = [""] * len(places.areas)
-    rows = store.execute(
-        "SELECT area, site FROM placed WHERE area >= 0 AND site >= 0 GROUP BY 1, 2 ORDER BY sum(n)"
-    ).fetchall()
-    rows += store.execute(
-        "SELECT DISTINCT area, site FROM dim_lsoa WHERE area IS NOT NULL AND site IS NOT NULL"
-    ).fetchall()
-    for area, site in rows:
+    inside = placed[(placed["area"] >= 0) & (placed["site"] >= 0)]
+    shares = inside.groupby(["area", "site"])["n"].sum().sort_values(kind="stable")
+    for area, site in [*shares.index, *places.owners.items()]:
         owners[area] = keys[site]
     labels = {"area": places.areas, "name": places.names, "site": owners}
     return _lay_out(labels, outcomes.keys, coverage.span, counts)
 
 
-def _sum_by(store: Any, place: str, size: int, outcomes: OutcomeKinds, coverage: Coverage) -> Array:
+def _sum_by(
+    placed: pd.DataFrame, place: str, size: int, outcomes: OutcomeKinds, coverage: Coverage
+) -> Array:
     """Sum weights by place, outcome and month; NaN where those who record there cover nothing.
 
     Who records in a place is told by its rows: every feed with at least a tenth of them. A
     month that none of these covers is missing there, though another force's file may hold it.
     """
-    shape = (size, len(outcomes.keys), len(coverage.span))
-    found = store.execute(
-        f"""
-        SELECT {place} AS place, feed_number AS feed, outcome, month, sum(n * weight) AS total
-        FROM placed JOIN dim_kind USING (source, kind)
-        WHERE {place} >= 0
-        GROUP BY ALL
-        """  # noqa: S608 - `place` is one of two words of this module
-    ).fetchnumpy()
     first = int(coverage.span[0][:4]) * 12 + int(coverage.span[0][5:]) - 1 if coverage.span else 0
-    feeds = np.asarray(found["feed"], dtype=np.intp)
-    months = np.asarray(found["month"], dtype=np.intp) - first
-    where = np.asarray(found["place"], dtype=np.intp)
-    outcome = np.asarray(found["outcome"], dtype=np.intp)
-    totals = np.asarray(found["total"], dtype=np.float64)
-    counts = np.zeros(shape)
-    np.add.at(counts, (where, outcome, months), totals)
+    inside = np.flatnonzero(placed[place].to_numpy() >= 0)
+    where, feeds, month, source, kind, n = (
+        column.to_numpy()[inside]
+        for column in (
+            placed[place], placed["feed"], placed["month"], placed["source"],
+            placed["kind"].cat.codes, placed["n"],
+        )
+    )  # fmt: skip
+    kinds = placed["kind"].cat.categories
+    weights = np.zeros((len(outcomes.keys), len(outcomes.held), len(kinds)))
+    for (number, name, outcome), weight in outcomes.weights.items():
+        weights[outcome, number, kinds.get_loc(name)] = weight
+    by_month = where.astype(np.intp) * len(coverage.span) + (month - first)
+    by_feed_code = where.astype(np.intp) * len(coverage.feeds) + feeds
+    counts = np.zeros((size, len(outcomes.keys), len(coverage.span)))
     by_feed = np.zeros((size, len(outcomes.keys), len(coverage.feeds)))
-    np.add.at(by_feed, (where, outcome, feeds), totals)
+    for outcome, table in enumerate(weights):
+        total = n * table[source, kind]
+        for sums, code in ((counts, by_month), (by_feed, by_feed_code)):
+            width = sums.shape[2]
+            sums[:, outcome] = np.bincount(code, total, size * width).reshape(size, width)
     whole = by_feed.sum(axis=2, keepdims=True)
     main = by_feed >= _SHARE_OF_A_MAIN_FEED * np.where(whole > 0, whole, np.inf)
     held = np.array(

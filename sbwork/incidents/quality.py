@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pandas as pd
 
@@ -22,7 +21,7 @@ Row = tuple[str, str, float, str]
 
 
 def tabulate_quality(
-    store: Any,
+    placed: pd.DataFrame,
     cohort: Cohort,
     places: Places,
     outcomes: OutcomeKinds,
@@ -32,7 +31,7 @@ def tabulate_quality(
     """Tell what was read and what was left out: ``source``, ``check``, ``count``, ``note``."""
     rows: list[Row] = []
     for number, (source, reading) in enumerate(zip(cohort.incidents, readings, strict=True)):
-        rows += _describe_source(store, number, source.path, reading, bool(cohort.sites))
+        rows += _describe_source(placed, number, source.path, reading, bool(cohort.sites))
         rows += [(source.path, check, float(count), note) for check, count, note in reading.quality]
         rows += _describe_kinds(cohort, number, source.path, outcomes)
     everything = "all files"
@@ -48,7 +47,7 @@ def tabulate_quality(
         note = f"Missing, not zero: {list_names(coverage.missing, 24)}"
         rows.append((everything, "months missing", float(len(coverage.missing)), note))
     rows += _describe_gaps(coverage, everything)
-    rows += _describe_vanishing(store, cohort, coverage, everything)
+    rows += _describe_vanishing(placed, cohort, coverage, everything)
     lacking = [
         cohort.title_outcome(key)
         for number, key in enumerate(outcomes.keys)
@@ -67,20 +66,22 @@ def tabulate_quality(
 
 
 def _describe_source(
-    store: Any, number: int, shown: str, reading: Reading, has_sites: bool
+    placed: pd.DataFrame, number: int, shown: str, reading: Reading, has_sites: bool
 ) -> list[Row]:
-    read, placed, outside, pointed, located, nowhere = store.execute(
-        """
-        SELECT coalesce(sum(n), 0),
-               coalesce(sum(n) FILTER (site >= 0), 0),
-               coalesce(sum(n) FILTER (site < 0 AND (area >= 0 OR lsoa <> '')), 0),
-               coalesce(sum(n) FILTER (pointed), 0),
-               coalesce(sum(n) FILTER (site < 0 AND area < 0 AND lsoa = '' AND located), 0),
-               coalesce(sum(n) FILTER (site < 0 AND area < 0 AND lsoa = '' AND NOT located), 0)
-        FROM placed WHERE source = ?
-        """,
-        [number],
-    ).fetchone()
+    rows_of = placed[placed["source"] == number]
+    site, area = rows_of["site"] >= 0, rows_of["area"] >= 0
+    lost = ~site & ~area & (rows_of["lsoa"] == "")
+    read, inside, outside, pointed, located, nowhere = (
+        float(rows_of["n"][chosen].sum())
+        for chosen in (
+            slice(None),
+            site,
+            ~site & ~lost,
+            rows_of["pointed"],
+            lost & rows_of["located"],
+            lost & ~rows_of["located"],
+        )
+    )
     unit = "incidents" if any(batch.counted for batch in reading.batches) else "rows"
     files = len({batch.shown for batch in reading.batches})
     note = "Nothing was dropped as a duplicate" if unit == "rows" else "Counted by others"
@@ -89,7 +90,7 @@ def _describe_source(
         (shown, f"{unit} read", read, note),
     ]
     if has_sites:
-        rows.append((shown, f"{unit} in the sites", placed, ""))
+        rows.append((shown, f"{unit} in the sites", inside, ""))
         rows.append((shown, f"{unit} outside every site", outside, ""))
     if pointed:
         note = "They carry no LSOA, but coordinates inside the boundaries"
@@ -138,18 +139,18 @@ def _describe_gaps(coverage: Coverage, shown: str) -> list[Row]:
     return rows
 
 
-def _describe_vanishing(store: Any, cohort: Cohort, coverage: Coverage, shown: str) -> list[Row]:
+def _describe_vanishing(
+    placed: pd.DataFrame, cohort: Cohort, coverage: Coverage, shown: str
+) -> list[Row]:
     """Name LSOAs of sites that start or stop part way through the series, beyond chance."""
-    found = store.execute(
-        """
-        SELECT site, lsoa, min(month), max(month), sum(n) FROM placed
-        WHERE site >= 0 AND lsoa <> '' AND n > 0 GROUP BY 1, 2 ORDER BY 1, 2
-        """
-    ).fetchall()
+    inside = placed[(placed["site"] >= 0) & (placed["lsoa"] != "") & (placed["n"] > 0)]
+    spans = inside.groupby(["site", "lsoa"], observed=True).agg(
+        start=("month", "min"), end=("month", "max"), count=("n", "sum")
+    )
     keys = list(cohort.sites)
     rows: list[Row] = []
     position = {month: number for number, month in enumerate(coverage.months)}
-    for site, lsoa, start, end, count in found:
+    for (site, lsoa), start, end, count in spans.itertuples():
         first, last = (f"{m // 12:04d}-{m % 12 + 1:02d}" for m in (start, end))
         seen = position[last] - position[first] + 1
         unseen = len(position) - seen

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from sbwork.cohort import Cohort, IncidentSource
@@ -22,13 +23,13 @@ from sbwork.incidents.quality import tabulate_quality
 from sbwork.places.placing import Places, place_rows, read_places
 from sbwork.readers.archives import find_parts
 from sbwork.readers.incident_tables import choose_format, read_tables
-from sbwork.readers.police_uk import PointNeed, read_street_files
-from sbwork.readers.tally import Reading, create_tally, open_store
+from sbwork.readers.police_uk import read_street_files
+from sbwork.readers.street_counting import PointNeed
+from sbwork.readers.tally import Reading, join_tallies
 
 __all__ = ["Incidents", "read_incidents"]
 
 _CACHE = ".sbwork-cache"
-_ROWS_FOR_ONE_CORE = 200_000
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ class Incidents:
 def read_incidents(cohort: Cohort, *, cache: Path | None = None) -> Incidents:
     """Read and count a cohort's incident files.
 
-    Files are streamed through DuckDB and counted by place, crime type and month as they pass,
-    so memory depends on the number of places, not of rows. Nothing is dropped as a duplicate.
+    Files are counted by place, crime type and month as they stream by, so memory depends on the
+    number of places, not of rows. Nothing is dropped as a duplicate.
 
     Parameters
     ----------
@@ -97,56 +98,61 @@ def read_incidents(cohort: Cohort, *, cache: Path | None = None) -> Incidents:
     places = read_places(cohort)
     if cache is None and cohort.folder != Path():
         cache = cohort.folder / _CACHE
-    store = open_store()
-    try:
-        readings = [
-            _read_source(store, cohort, source, places, cache, number)
-            for number, source in enumerate(cohort.incidents)
-        ]
-        _gather(store, readings)
-        _refuse_repeated_months(cohort, readings)
-        if store.execute("SELECT count(*) FROM tally").fetchone()[0] < _ROWS_FOR_ONE_CORE:
-            store.execute("SET threads = 1")
-        place_rows(store, cohort, places)
-        outcomes = read_outcomes(store, cohort, readings)
-        coverage = list_coverage(cohort, readings)
-        return Incidents(
-            sites=count_sites(store, cohort, places, outcomes, coverage),
-            areas=count_areas(store, cohort, places, outcomes, coverage),
-            months=coverage.months,
-            missing_months=coverage.missing,
-            quality=tabulate_quality(store, cohort, places, outcomes, coverage, readings),
-        )
-    finally:
-        store.close()
+    readings = [_read_source(cohort, source, places, cache) for source in cohort.incidents]
+    _refuse_repeated_months(readings)
+    placed = _place(readings, cohort, places)
+    outcomes = read_outcomes(placed, cohort, readings)
+    coverage = list_coverage(cohort, readings)
+    return Incidents(
+        sites=count_sites(placed, cohort, places, outcomes, coverage),
+        areas=count_areas(placed, cohort, places, outcomes, coverage),
+        months=coverage.months,
+        missing_months=coverage.missing,
+        quality=tabulate_quality(placed, cohort, places, outcomes, coverage, readings),
+    )
 
 
 def _read_source(
-    store: Any,
-    cohort: Cohort,
-    source: IncidentSource,
-    places: Places,
-    cache: Path | None,
-    number: int,
+    cohort: Cohort, source: IncidentSource, places: Places, cache: Path | None
 ) -> Reading:
-    """Leave the tally of one source in a table of its own, from the cache where it is there."""
+    """Count one source, or take its tally from the cache where it is there."""
     path = cohort.resolve_path(source.path)
     parts = find_parts(path, source.path)
     style = choose_format(source, parts)
     points = _need_points(places)
     settings = (style, sorted(source.columns.items()), points)
-    create_tally(store, "tally")
     entry = find_entry(cache, source.path, parts, settings) if cache is not None else None
-    reading = load_entry(store, entry) if entry is not None else None
+    reading = load_entry(entry) if entry is not None else None
     if reading is None:
         if style == "police-uk":
-            reading = read_street_files(store, parts, source.path, points)
+            reading = read_street_files(parts, source.path, points)
         else:
-            reading = read_tables(store, parts, source, style, points)
+            reading = read_tables(parts, source, style, points)
         if entry is not None:
-            save_entry(store, entry, reading)
-    store.execute(f"ALTER TABLE tally RENAME TO tally_{number}")
+            save_entry(entry, reading)
     return reading
+
+
+def _place(readings: list[Reading], cohort: Cohort, places: Places) -> pd.DataFrame:
+    """Put the tallies of all sources together, and say where their rows belong."""
+    feeds = list_feeds(readings)
+    names: dict[str, str] = {}
+    columns: dict[str, list[npt.NDArray[np.generic]]] = {
+        "source": [np.empty(0, np.int32)],
+        "feed": [np.empty(0, np.int32)],
+        "grid": [np.empty(0, np.bool_)],
+    }
+    for source, reading in enumerate(readings):
+        batch = reading.tally["batch"].to_numpy()
+        feed = np.array([feeds.index(batch.feed) for batch in reading.batches], np.int32)
+        grid = np.array([batch.grid for batch in reading.batches], np.bool_)
+        columns["source"].append(np.full(len(batch), source, np.int32))
+        columns["feed"].append(feed[batch])
+        columns["grid"].append(grid[batch])
+        names = reading.names | names
+    tally = join_tallies([reading.tally for reading in readings])
+    joined = {name: np.concatenate(parts) for name, parts in columns.items()}
+    return place_rows(tally.assign(**joined), names, feeds, cohort, places)
 
 
 def _need_points(places: Places) -> PointNeed:
@@ -157,36 +163,7 @@ def _need_points(places: Places) -> PointNeed:
     )
 
 
-def _gather(store: Any, readings: list[Reading]) -> None:
-    """Lay the tallies of all sources side by side, with their batches numbered throughout."""
-    store.execute(
-        "CREATE TABLE batches (source INTEGER, batch INTEGER, feed VARCHAR, feed_number INTEGER, "
-        "grid BOOLEAN)"
-    )
-    feeds = list_feeds(readings)
-    rows: list[tuple[int, int, str, int, bool]] = []
-    pieces: list[str] = []
-    for source, reading in enumerate(readings):
-        pieces.append(
-            f"SELECT * REPLACE (batch + {len(rows)} AS batch) FROM tally_{source}"  # noqa: S608
-        )
-        rows += [
-            (source, len(rows) + number, batch.feed, feeds.index(batch.feed), batch.grid)
-            for number, batch in enumerate(reading.batches)
-        ]
-    if rows:
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        store.execute(
-            "INSERT INTO batches SELECT unnest($1), unnest($2), unnest($3), unnest($4), unnest($5)",
-            columns,
-        )
-    create_tally(store, "tally")
-    if pieces:
-        store.execute("DROP TABLE tally")
-        store.execute(f"CREATE VIEW tally AS {' UNION ALL '.join(pieces)}")
-
-
-def _refuse_repeated_months(cohort: Cohort, readings: list[Reading]) -> None:
+def _refuse_repeated_months(readings: list[Reading]) -> None:
     seen: dict[tuple[str, str], str] = {}
     problems = []
     for reading in readings:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from sbwork.cohort import Cohort
@@ -31,6 +32,7 @@ _NEWEST_OF_2011 = {"E010": "E01033768", "W010": "W01001958"}
 _GEOPORTAL = "ONS publishes it as 'LSOA (2011) to LSOA (2021) Exact Fit Lookup'"
 
 Note = tuple[int, str, float, str]
+Column = npt.NDArray[np.int32]
 
 
 @dataclass
@@ -51,6 +53,8 @@ class Places:
         From 2011 to 2021.
     areas, names : list of str
         The code and name of each area, once rows are placed.
+    owners : dict of int to int
+        The site that an area shares an LSOA with, by their positions, once rows are placed.
     notes : list of tuple
         Source (-1 for all), check, count and note.
     absent : list of str
@@ -64,6 +68,7 @@ class Places:
     change: AreaChange | None
     areas: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    owners: dict[int, int] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
 
@@ -91,12 +96,36 @@ def read_places(cohort: Cohort) -> Places:
     )
 
 
-def place_rows(store: Any, cohort: Cohort, places: Places) -> None:
-    """Make the table ``placed`` from ``tally`` and ``batches``.
+def place_rows(
+    tally: pd.DataFrame,
+    names: Mapping[str, str],
+    feeds: Sequence[str],
+    cohort: Cohort,
+    places: Places,
+) -> pd.DataFrame:
+    """Say of counted incidents in which site and area they are.
 
-    Its columns are ``source``, ``feed_number``, ``site``, ``area`` (positions; -1 for none),
-    ``lsoa``, ``kind``, ``month`` (12 x year + month - 1), ``located`` (has coordinates),
-    ``pointed`` (placed by them) and ``n``.
+    Parameters
+    ----------
+    tally : pandas.DataFrame
+        Counts as a reader leaves them: ``lsoa``, ``called``, ``kind`` and ``month``
+        (categories), ``x``, ``y``, ``located`` and ``n``; besides, ``source`` and ``feed``
+        (positions) and ``grid`` (whether coordinates are of the national grid).
+    names : mapping
+        What the files call an LSOA, by its code.
+    feeds : sequence of str
+        Who recorded.
+    cohort : Cohort
+        Its sites, and how areas are grouped.
+    places : Places
+        Gets the areas, and what came to light.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``source``, ``feed``, ``site``, ``area`` (positions; -1 for none), ``lsoa``, ``kind``
+        (categories), ``month`` (12 x year + month - 1), ``located`` (has coordinates),
+        ``pointed`` (placed by them) and ``n``.
 
     Raises
     ------
@@ -104,87 +133,99 @@ def place_rows(store: Any, cohort: Cohort, places: Places) -> None:
         LSOAs of 2011 and 2021 are mixed and no table joins them; a site holds part of an area
         that can't be told apart; sites overlap; no LSOA of a site is known.
     """
-    _place_points(store, cohort, places)
-    names = dict(
-        store.execute("SELECT lsoa, max(name) FROM pointed WHERE lsoa <> '' GROUP BY 1").fetchall()
-    )
+    rows = _place_points(tally, cohort, places)
+    codes = rows["lsoa"].cat.categories
+    met = np.unique(rows["lsoa"].cat.codes)
+    known = {code: names.get(code, "") for code in codes[met[met >= 0]] if code}
     for code, name in zip(places.boundaries.codes, places.boundaries.names, strict=True):
-        names[code] = names.get(code) or name
-    units = _join_years(store, cohort, places, set(names))
-    _check_sites(cohort, places, names, units)
-    _group_areas(store, cohort, places, names, units)
-    store.execute(
-        """
-        CREATE TEMP TABLE placed AS
-        SELECT source, coalesce(dim_lsoa.site, dim_called.site, polygon, -1) AS site,
-               coalesce(dim_lsoa.area, dim_called.area, -1) AS area, pointed.lsoa AS lsoa, kind,
-               feed_number, dim_month.number AS month, located, was_pointed AS pointed, n
-        FROM pointed
-        JOIN (
-            SELECT DISTINCT month, left(month, 4)::INTEGER * 12 + right(month, 2)::INTEGER - 1
-            FROM pointed
-        ) AS dim_month(month, number) USING (month)
-        LEFT JOIN dim_lsoa USING (lsoa)
-        LEFT JOIN dim_called USING (source, called)
-        """
+        known[code] = known.get(code) or name
+    units = _join_years(rows, feeds, cohort, places, set(known))
+    _check_sites(cohort, places, known, units)
+    site_of, area_of = _group_areas(cohort, places, known, units)
+    by_lsoa = rows["lsoa"].cat.codes.to_numpy()
+    site, area = (
+        np.array([found.get(code, -1) for code in codes], np.int32)[by_lsoa]
+        for found in (site_of, area_of)
     )
-    _refuse_contested(store, cohort)
-    _name_silent_sites(store, cohort, places, names)
+    called_site, called_area = _place_called(rows, cohort, places)
+    _refuse_contested(rows, site, cohort)
+    polygon = rows["polygon"].to_numpy()
+    months = rows["month"].cat.categories
+    numbers = np.array([_number_month(month) for month in months], np.int32)
+    placed = pd.DataFrame(
+        {
+            "source": rows["source"],
+            "feed": rows["feed"],
+            "site": _take_first(site, called_site, polygon),
+            "area": _take_first(area, called_area),
+            "lsoa": rows["lsoa"],
+            "kind": rows["kind"],
+            "month": numbers[rows["month"].cat.codes.to_numpy()],
+            "located": rows["located"],
+            "pointed": rows["pointed"],
+            "n": rows["n"],
+        },
+        copy=False,
+    )
+    _name_silent_sites(placed, cohort, places, known)
+    return placed
 
 
-def _place_points(store: Any, cohort: Cohort, places: Places) -> None:
+def _number_month(month: str) -> int:
+    return int(month[:4]) * 12 + int(month[5:]) - 1 if month else -1
+
+
+def _take_first(*columns: Column) -> Column:
+    """Take of each row the first position that is one."""
+    taken = columns[0]
+    for column in columns[1:]:
+        taken = np.where(taken >= 0, taken, column)
+    return taken
+
+
+def _place_points(tally: pd.DataFrame, cohort: Cohort, places: Places) -> pd.DataFrame:
+    """Give rows with coordinates the LSOA and the polygon that they lie in."""
     keys = list(cohort.sites)
-    found = store.execute(
-        "SELECT DISTINCT x, y, grid FROM tally JOIN batches USING (batch) "
-        "WHERE x IS NOT NULL AND y IS NOT NULL"
-    ).fetchnumpy()
-    x, y = (np.asarray(found[column], dtype=np.float64) for column in ("x", "y"))
-    grid = np.asarray(found["grid"], dtype=np.bool_)
+    polygon = np.full(len(tally), -1, np.int32)
+    pointed = np.zeros(len(tally), np.bool_)
+    rows = tally.assign(polygon=polygon, pointed=pointed)
+    with_point = np.flatnonzero(tally["x"].notna().to_numpy() & tally["y"].notna().to_numpy())
+    if not with_point.size:
+        return rows
+    wanted = tally.loc[with_point, ["x", "y", "grid"]]
+    group = wanted.groupby(["x", "y", "grid"], sort=False).ngroup().to_numpy()
+    _, first = np.unique(group, return_index=True)
+    x, y, grid = (wanted[name].to_numpy()[first] for name in ("x", "y", "grid"))
     longitude, latitude = x.copy(), y.copy()
     if grid.any():
         longitude[grid], latitude[grid] = convert_grid(x[grid], y[grid])
-    area = locate_points(places.boundaries, longitude, latitude)
-    codes = np.array([*places.boundaries.codes, ""], dtype=object)
-    polygon = np.full(x.shape, -1)
+    within = np.full(len(first), -1)
     for key, outline in places.polygons.items():
         inside = locate_points(outline, longitude, latitude) >= 0
-        both = inside & (polygon >= 0)
+        both = inside & (within >= 0)
         if both.any():
-            other = keys[int(polygon[both][0])]
+            other = keys[int(within[both][0])]
             raise InputError(_report_overlap(key, other, int(both.sum()), "points"))
-        polygon[inside] = keys.index(key)
-    if not x.size:
-        store.execute(
-            """
-            CREATE TEMP VIEW pointed AS
-            SELECT source, batch, feed_number, lsoa, called, NULL::INTEGER AS polygon, kind,
-                   month, name, located, false AS was_pointed, n
-            FROM tally JOIN batches USING (batch)
-            """
-        )
-        return
-    found_at = {"x": x, "y": y, "grid": grid, "within": codes[area], "polygon": polygon}
-    store.register("_points", pd.DataFrame(found_at))
-    store.execute("CREATE TEMP TABLE points AS SELECT * FROM _points")
-    store.unregister("_points")
-    store.execute(
-        """
-        CREATE TEMP TABLE pointed AS
-        SELECT source, batch, feed_number, coalesce(nullif(lsoa, ''), within, '') AS lsoa, called,
-               nullif(polygon, -1) AS polygon, kind, month, max(name) AS name, located,
-               lsoa = '' AND coalesce(within, '') <> '' AS was_pointed, sum(n) AS n
-        FROM tally JOIN batches USING (batch) LEFT JOIN points USING (x, y, grid)
-        GROUP BY ALL
-        """
-    )
+        within[inside] = keys.index(key)
+    polygon[with_point] = within[group]
+    area = locate_points(places.boundaries, longitude, latitude)[group]
+    unplaced = (tally["lsoa"] == "").to_numpy()[with_point] & (area >= 0)
+    pointed[with_point] = unplaced
+    lsoa = tally["lsoa"].astype("str").to_numpy(dtype=object, copy=True)
+    lsoa[with_point[unplaced]] = np.array(places.boundaries.codes, dtype=object)[area[unplaced]]
+    codes, found = pd.factorize(lsoa)
+    placed: Any = pd.Categorical.from_codes(codes, pd.Index(found, dtype="str"))
+    return rows.assign(lsoa=placed, polygon=polygon, pointed=pointed)
 
 
-def _join_years(store: Any, cohort: Cohort, places: Places, present: set[str]) -> dict[str, str]:
+def _join_years(
+    rows: pd.DataFrame, feeds: Sequence[str], cohort: Cohort, places: Places, present: set[str]
+) -> dict[str, str]:
     """Map changed LSOAs to the areas that 2011 and 2021 share, where the two must be joined."""
     wanted = {code for codes in places.sites.values() for code in codes}
     change = places.change
     if change is None:
-        _refuse_mixed_years(store, present)
+        _refuse_mixed_years(rows, feeds, present)
         return {}
     mixed = bool(present & change.old_only) and bool(present & change.new_only)
     if not mixed and not any(code in change.units and code not in present for code in wanted):
@@ -226,7 +267,7 @@ def _join_years(store: Any, cohort: Cohort, places: Places, present: set[str]) -
     return change.units
 
 
-def _refuse_mixed_years(store: Any, present: set[str]) -> None:
+def _refuse_mixed_years(rows: pd.DataFrame, feeds: Sequence[str], present: set[str]) -> None:
     """Refuse a series in which LSOAs of 2021 stand in some months and are missing from others.
 
     Without a table the codes that only 2021 has are known by their numbers. Their share of the
@@ -236,17 +277,14 @@ def _refuse_mixed_years(store: Any, present: set[str]) -> None:
     new = sorted(code for code in present if _is_from_2021(code))
     if not new:
         return
-    rows = store.execute(
-        """
-        SELECT feed, month, coalesce(sum(n) FILTER (list_contains($new, lsoa)), 0)
-        FROM pointed JOIN batches USING (source, batch) WHERE lsoa <> '' GROUP BY ALL ORDER BY ALL
-        """,
-        {"new": new},
-    ).fetchall()
+    placed = rows[rows["lsoa"] != ""]
+    fresh = placed["n"].where(placed["lsoa"].isin(new), 0.0)
+    counts = fresh.groupby([placed["feed"], placed["month"]], observed=True).sum()
     problems = []
-    for feed in sorted({feed for feed, _, _ in rows}):
-        with_new = {month: n for f, month, n in rows if f == feed and n}
-        without = [month for f, month, n in rows if f == feed and not n]
+    for number, feed in enumerate(feeds):
+        told = counts[counts.index.get_level_values("feed") == number].droplevel("feed")
+        with_new = {str(month): n for month, n in told.items() if n}
+        without = [str(month) for month, n in told.items() if not n]
         if not with_new or not without:
             continue
         expected = sum(with_new.values()) / len(with_new) * len(without)
@@ -322,12 +360,14 @@ def _find_nearest_code(code: str, known: Iterable[str]) -> str:
 
 
 def _group_areas(
-    store: Any, cohort: Cohort, places: Places, names: dict[str, str], units: dict[str, str]
-) -> None:
+    cohort: Cohort, places: Places, names: dict[str, str], units: dict[str, str]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """List the areas; return the site and the area of each LSOA that has one."""
     keys = list(cohort.sites)
     owner = {code: keys.index(key) for key, codes in places.sites.items() for code in codes}
     position: dict[str, int] = {}
-    rows: list[tuple[str, int | None, int | None]] = []
+    site_of: dict[str, int] = {}
+    area_of: dict[str, int] = {}
     ungrouped = 0
     group = _choose_group(cohort, places)
     for code in sorted(names):
@@ -339,28 +379,40 @@ def _group_areas(
             position[area] = len(position)
             places.areas.append(area)
             places.names.append(name or area)
-        rows.append((code, owner.get(unit), position.get(area)))
+        if unit in owner:
+            site_of[code] = owner[unit]
+        if area in position:
+            area_of[code] = position[area]
+            if unit in owner:
+                places.owners[position[area]] = owner[unit]
     if ungrouped:
         note = "They count for sites, but stand in no area with which sites are compared"
         places.notes.append((-1, "LSOAs that the lookup does not hold", ungrouped, note))
-    _fill(store, "dim_lsoa (lsoa VARCHAR, site INTEGER, area INTEGER)", rows)
-    called = store.execute(
-        "SELECT source, called, sum(n), bool_and(lsoa = '') FROM pointed WHERE called <> '' "
-        "GROUP BY 1, 2 ORDER BY 1, 2"
-    ).fetchall()
-    _fill(
-        store,
-        "dim_called (source INTEGER, called VARCHAR, site INTEGER, area INTEGER)",
-        _name_called(called, cohort, places, position),
-    )
+    return site_of, area_of
+
+
+def _place_called(rows: pd.DataFrame, cohort: Cohort, places: Places) -> tuple[Column, Column]:
+    """Place rows by what their file calls the place."""
+    nowhere = np.full(len(rows), -1, np.int32)
+    called = rows[rows["called"] != ""]
+    if called.empty:
+        return nowhere, nowhere
+    alone = called.assign(alone=called["lsoa"] == "")
+    told = alone.groupby(["source", "called"], observed=True).agg({"n": "sum", "alone": "all"})
+    found = [(*key, n, bool(a)) for key, n, a in told.itertuples()]
+    by_name = _name_called(sorted(found), cohort, places)
+    columns = nowhere, nowhere.copy()
+    keys = list(zip(called["source"].tolist(), called["called"].tolist(), strict=True))
+    for column, position in zip(columns, (0, 1), strict=True):
+        column[called.index] = [by_name[key][position] for key in keys]
+    return columns
 
 
 def _name_called(
     called: list[tuple[int, str, float, bool]],
     cohort: Cohort,
     places: Places,
-    position: dict[str, int],
-) -> list[tuple[int, str, int | None, int | None]]:
+) -> dict[tuple[int, str], tuple[int, int]]:
     """Match what the files call a site; what is no site is an area, and a slip is refused."""
     keys = list(cohort.sites)
     spoken = {
@@ -369,7 +421,8 @@ def _name_called(
         for name in (key, site.title, *site.names)
         if name
     }
-    rows: list[tuple[int, str, int | None, int | None]] = []
+    position = {area: number for number, area in enumerate(places.areas)}
+    placed: dict[tuple[int, str], tuple[int, int]] = {}
     problems = []
     for source, name, count, alone in called:
         key = cohort.identify_site(name)
@@ -383,12 +436,10 @@ def _name_called(
             position[name] = len(position)
             places.areas.append(name)
             places.names.append(cohort.title_site(key) if key else name)
-        rows.append(
-            (source, name, keys.index(key) if key else None, position[name] if alone else None)
-        )
+        placed[source, name] = (keys.index(key) if key else -1, position[name] if alone else -1)
     if problems:
         raise InputError(problems)
-    return rows
+    return placed
 
 
 def _choose_group(cohort: Cohort, places: Places) -> Any:
@@ -414,23 +465,23 @@ def _choose_group(cohort: Cohort, places: Places) -> Any:
     return _go_by_name
 
 
-def _refuse_contested(store: Any, cohort: Cohort) -> None:
-    if not any(site.polygon for site in cohort.sites.values()):
-        return
-    row = store.execute(
-        """
-        SELECT p.polygon, d.site, sum(n) FROM pointed p JOIN dim_lsoa d USING (lsoa)
-        WHERE p.polygon <> d.site GROUP BY ALL ORDER BY 3 DESC LIMIT 1
-        """
-    ).fetchone()
-    if row:
+def _refuse_contested(rows: pd.DataFrame, site: Column, cohort: Cohort) -> None:
+    """Refuse incidents that one site has by its LSOA and another by its polygon."""
+    polygon = rows["polygon"].to_numpy()
+    both = (polygon >= 0) & (site >= 0) & (polygon != site)
+    if both.any():
         keys = list(cohort.sites)
-        raise InputError(_report_overlap(keys[row[0]], keys[row[1]], int(row[2]), "incidents"))
+        shared = rows["n"][both].groupby([polygon[both], site[both]]).sum()
+        one, other = shared.idxmax()
+        found = _report_overlap(keys[one], keys[other], int(shared.max()), "incidents")
+        raise InputError(found)
 
 
-def _name_silent_sites(store: Any, cohort: Cohort, places: Places, names: dict[str, str]) -> None:
+def _name_silent_sites(
+    placed: pd.DataFrame, cohort: Cohort, places: Places, names: dict[str, str]
+) -> None:
     """Tell sites where nothing happened from sites that the files do not speak of."""
-    seen = {row[0] for row in store.execute("SELECT DISTINCT site FROM placed").fetchall()}
+    seen = set(np.unique(placed["site"]).tolist())
     for number, key in enumerate(cohort.sites):
         if number in seen:
             continue
@@ -446,12 +497,3 @@ def _name_silent_sites(store: Any, cohort: Cohort, places: Places, names: dict[s
 def _report_overlap(one: str, other: str, count: int, what: str) -> Problem:
     found = f"'{one}' and '{other}' overlap: {count:,} {what} lie in both"
     return Problem("cohort.yml", "key 'sites'", found, "An incident may count for one site only")
-
-
-def _fill(store: Any, table: str, rows: list[Any]) -> None:
-    name, _, columns = table.partition(" ")
-    store.execute(f"CREATE TEMP TABLE {name} {columns}")
-    if rows:
-        values = [list(column) for column in zip(*rows, strict=True)]
-        places = ", ".join(f"unnest(${number + 1})" for number in range(len(values)))
-        store.execute(f"INSERT INTO {name} SELECT {places}", values)

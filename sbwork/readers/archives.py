@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import re
-import struct
+import shutil
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from types import ModuleType
-from typing import IO, Any, TypeVar
+from typing import TypeVar
 
 from sbwork.errors import InputError, Problem
+from sbwork.readers.members import MemberStream, list_stream_errors
 
-__all__ = ["Part", "find_parts", "open_part", "read_ends", "use_on_disk"]
+__all__ = ["Part", "find_parts", "open_part", "read_ends", "report_broken", "use_on_disk"]
 
 _CHUNK = 1 << 20
 _LARGEST_MEMBER = 20_000_000_000
@@ -110,25 +110,30 @@ def find_parts(path: Path, shown: str) -> list[Part]:
     return parts
 
 
-def open_part(part: Part) -> IO[bytes]:
-    """Open one part for reading, from its start."""
+def open_part(part: Part) -> io.RawIOBase:
+    """Open one part for reading, from its start, without a buffer.
+
+    Of a member of a zip, errors are those of `sbwork.readers.members.list_stream_errors`;
+    `report_broken` puts them in words.
+    """
     if part.member is None:
-        return part.path.open("rb")
-    with zipfile.ZipFile(part.path) as archive:
-        return archive.open(part.member)
+        return part.path.open("rb", buffering=0)
+    return MemberStream(part.path, part.member)
 
 
 def read_ends(part: Part, length: int = 65_536) -> tuple[bytes, bytes]:
     """Return the first and the last `length` bytes; the last are empty inside a zip."""
     try:
-        with open_part(part) as stream:
+        with io.BufferedReader(open_part(part), length) as stream:
             head = stream.read(length)
             if part.member is not None:
                 return head, b""
+            if len(head) < length:
+                return head, head
             stream.seek(max(part.size - length, 0))
             return head, stream.read()
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
-        raise _report_broken(part, error) from None
+    except list_stream_errors() as error:
+        raise report_broken(part, error) from None
 
 
 def use_on_disk(
@@ -194,65 +199,15 @@ def use_on_disk(
 
 
 def _inflate(part: Part, target: Path) -> None:
-    written = 0
     try:
-        with target.open("wb") as out:
-            for chunk in _stream_member(part):
-                written += len(chunk)
-                if written > part.size:
-                    raise zipfile.BadZipFile("longer than the zip says")
-                out.write(chunk)
-    except (zipfile.BadZipFile, _engine().error, EOFError, NotImplementedError) as error:
-        raise _report_broken(part, error) from None
-    if written != part.size:
-        raise _report_broken(part, EOFError("shorter than the zip says"))
+        with open_part(part) as stream, target.open("wb") as out:
+            shutil.copyfileobj(stream, out, _CHUNK)
+    except list_stream_errors() as error:
+        raise report_broken(part, error) from None
 
 
-def _engine() -> Any:
-    """Return zlib-ng where it is there, which inflates two to three times as fast as zlib."""
-    try:
-        from zlib_ng import zlib_ng
-    except ImportError:
-        return zlib
-    engine: ModuleType = zlib_ng
-    return engine
-
-
-def _stream_member(part: Part) -> Iterator[bytes]:
-    """Inflate a member of a zip piece by piece, and check it against its CRC-32."""
-    member = part.member
-    assert member is not None  # noqa: S101 - only members of zips are inflated
-    if member.compress_type != zipfile.ZIP_DEFLATED:
-        with open_part(part) as stream:
-            while chunk := stream.read(_CHUNK):
-                yield chunk
-        return
-    engine = _engine()
-    inflater = engine.decompressobj(-zlib.MAX_WBITS)
-    check = 0
-    with part.path.open("rb") as file:
-        file.seek(member.header_offset)
-        header = file.read(30)
-        if len(header) < 30 or header[:4] != b"PK\x03\x04":
-            raise zipfile.BadZipFile("its place in the zip holds something else")
-        name_length, extra_length = struct.unpack("<HH", header[26:30])
-        file.seek(name_length + extra_length, 1)
-        left = member.compress_size
-        while left and not inflater.eof:
-            packed = file.read(min(_CHUNK, left))
-            if not packed:
-                raise EOFError("the zip ends in the middle of it")
-            left -= len(packed)
-            while packed:
-                chunk = inflater.decompress(packed, _CHUNK * 4)
-                packed = inflater.unconsumed_tail
-                check = engine.crc32(chunk, check)
-                yield chunk
-    if not inflater.eof or check != member.CRC:
-        raise zipfile.BadZipFile("its content does not match its checksum")
-
-
-def _report_broken(part: Part, error: Exception) -> InputError:
+def report_broken(part: Part, error: Exception) -> InputError:
+    """Put into words that a part can't be read to its end."""
     reason = "is not readable" if isinstance(error, OSError) else "is broken"
     return InputError(
         Problem(part.shown, "", f"this file {reason} ({error})", "Download the archive again")

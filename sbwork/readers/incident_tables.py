@@ -12,12 +12,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from sbwork.cohort import IncidentSource
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.readers.archives import Part, read_ends, use_on_disk
 from sbwork.readers.dates import read_month
-from sbwork.readers.police_uk import PointNeed, is_street_header
-from sbwork.readers.tally import Batch, Reading
+from sbwork.readers.police_uk import is_street_header
+from sbwork.readers.stores import open_store
+from sbwork.readers.street_counting import PointNeed
+from sbwork.readers.tally import Batch, Reading, join_tallies, make_tally
 
 __all__ = ["choose_format", "read_tables"]
 
@@ -70,14 +75,12 @@ def choose_format(source: IncidentSource, parts: list[Part]) -> str:
 
 
 def read_tables(
-    store: Any, parts: list[Part], source: IncidentSource, style: str, points: PointNeed
+    parts: list[Part], source: IncidentSource, style: str, points: PointNeed
 ) -> Reading:
-    """Count a force's own CSV or Excel files into the store's table ``tally``.
+    """Count a force's own CSV or Excel files.
 
     Parameters
     ----------
-    store : duckdb.DuckDBPyConnection
-        With an empty table ``tally``; see `sbwork.readers.tally.create_tally`.
     parts : list of Part
         The files. Of an Excel workbook the first sheet is read.
     source : IncidentSource
@@ -99,12 +102,16 @@ def read_tables(
         twice, or the file is empty or not a table.
     """
     reading = Reading(style)
+    with open_store() as store:
 
-    def _use(numbers: list[int], paths: list[Path]) -> None:
-        for number, path in zip(numbers, paths, strict=True):
-            _read_one(store, Part(parts[number].shown, path), source, style, points, reading)
+        def _use(numbers: list[int], paths: list[Path]) -> list[pd.DataFrame]:
+            return [
+                _read_one(store, Part(parts[number].shown, path), source, style, points, reading)
+                for number, path in zip(numbers, paths, strict=True)
+            ]
 
-    use_on_disk(parts, _use, workers=1)
+        tallies = use_on_disk(parts, _use, workers=1)
+    reading.tally = join_tallies([tally for some in tallies for tally in some])
     return reading
 
 
@@ -115,7 +122,7 @@ def _read_one(
     style: str,
     points: PointNeed,
     reading: Reading,
-) -> None:
+) -> pd.DataFrame:
     import duckdb
 
     with _open_table(part) as (path, encoding):
@@ -127,7 +134,7 @@ def _read_one(
         except duckdb.Error as error:
             raise _explain_error(str(error), part.shown) from None
         _check_values(store, table, style)
-        _add_to_tally(store, table, style, reading)
+        return _tabulate(store, table, style, reading)
 
 
 def _load_raw(store: Any, table: _Table, style: str, points: PointNeed) -> None:
@@ -186,7 +193,7 @@ def _check_values(store: Any, table: _Table, style: str) -> None:
         store.executemany("INSERT INTO written_months VALUES (?, ?)", list(months.items()))
 
 
-def _add_to_tally(store: Any, table: _Table, style: str, reading: Reading) -> None:
+def _tabulate(store: Any, table: _Table, style: str, reading: Reading) -> pd.DataFrame:
     undated = store.execute("SELECT coalesce(sum(rows), 0) FROM raw WHERE written IS NULL")
     lost = float(undated.fetchone()[0])
     if lost:
@@ -212,13 +219,14 @@ def _add_to_tally(store: Any, table: _Table, style: str, reading: Reading) -> No
         "INSERT INTO places VALUES (?, ?)",
         [(place, first + number) for number, place in enumerate(places)],
     )
-    store.execute(
-        f"""
-        INSERT INTO tally
-        SELECT places.batch, lsoa, called, kind, month, '', x, y, located, n
+    query = f"""
+        SELECT places.batch, lsoa, called, kind, month, x, y, located, n
         FROM raw JOIN written_months USING (written) JOIN places ON place = {apart}
-        """  # noqa: S608 - one of two expressions of this module
-    )
+    """  # noqa: S608 - one of two expressions of this module
+    columns = store.execute(query).fetchnumpy()
+    for name in ("x", "y"):
+        columns[name] = np.ma.filled(columns[name], np.nan)
+    return make_tally(columns)
 
 
 def _refuse_repeated_counts(store: Any, table: _Table) -> None:

@@ -7,12 +7,14 @@ import io
 import re
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+
+import pandas as pd
 
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.readers.archives import Part, read_ends, use_on_disk
-from sbwork.readers.tally import Batch, Reading
+from sbwork.readers.archives import Part, read_ends
+from sbwork.readers.street_counting import PointNeed, count_any_files, count_regular_files
+from sbwork.readers.street_lines import LineLayout
+from sbwork.readers.tally import Batch, Reading, join_tallies
 
 __all__ = ["CRIME_TYPES", "PointNeed", "is_street_header", "read_street_files"]
 
@@ -48,23 +50,6 @@ _LONGITUDES = (-9.5, 2.5)
 _LATITUDES = (49.0, 61.5)
 _SHARE_THAT_CONVINCES = 0.5
 _EDGE = 16_384
-_BYTES_TOGETHER = 60_000_000
-
-
-@dataclass(frozen=True)
-class PointNeed:
-    """Which coordinates must be kept because rows are placed by them.
-
-    Attributes
-    ----------
-    unplaced : bool
-        Keep those of rows without an LSOA: there are boundaries to place them in.
-    boxes : tuple of (west, south, east, north)
-        Keep those inside these boxes, in degrees: there are sites given as polygons.
-    """
-
-    unplaced: bool = False
-    boxes: tuple[tuple[float, float, float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,16 +73,14 @@ def is_street_header(header: list[str]) -> bool:
     )
 
 
-def read_street_files(store: Any, parts: list[Part], shown: str, points: PointNeed) -> Reading:
-    """Count street files into the store's table ``tally``.
+def read_street_files(parts: list[Part], shown: str, points: PointNeed) -> Reading:
+    """Count street files.
 
     Nothing is dropped as a duplicate: rows of anti-social behaviour carry no Crime ID, and
     identical rows are separate incidents at the same anonymised point.
 
     Parameters
     ----------
-    store : duckdb.DuckDBPyConnection
-        With an empty table ``tally``; see `sbwork.readers.tally.create_tally`.
     parts : list of Part
         The CSV files; those that are not street files are skipped and counted.
     shown : str
@@ -123,18 +106,13 @@ def read_street_files(store: Any, parts: list[Part], shown: str, points: PointNe
         found = "there is no street file in it"
         allowed = "Street files have the columns 'Month' and 'Crime type'"
         raise InputError(Problem(shown, "", found, allowed))
-    on_disk = [number for number, part in enumerate(street) if part.member is None]
-    zipped = [number for number, part in enumerate(street) if part.member is not None]
-    by_header: dict[tuple[str, ...], list[int]] = {}
-    for number in on_disk:
-        by_header.setdefault(layouts[street[number]].header, []).append(number)
-    for header, numbers in by_header.items():
-        _number_files(store, numbers)
-        paths = [str(street[number].path) for number in numbers]
-        _count_files(store, paths, header, points, [street[number].shown for number in numbers])
-    if zipped:
-        _count_members(store, [street[n] for n in zipped], zipped, layouts, points)
-    reading.batches = _describe_batches(store, street, layouts)
+    headers = [layouts[part].header for part in street]
+    fields = [_find_fields(header, points) for header in headers]
+    tallies, rest = count_regular_files(street, fields, reading.names)
+    if rest:
+        tallies += count_any_files(street, headers, rest, points, reading.names)
+    reading.tally = join_tallies(tallies)
+    reading.batches = _describe_batches(reading.tally, street, layouts)
     return reading
 
 
@@ -272,104 +250,30 @@ def _is_in_britain(longitude: float, latitude: float) -> bool:
     )
 
 
-def _count_members(
-    store: Any,
-    parts: list[Part],
-    numbers: list[int],
-    layouts: dict[Part, _Layout],
-    points: PointNeed,
-) -> None:
-    def _count(positions: list[int], paths: list[Path]) -> None:
-        by_header: dict[tuple[str, ...], list[tuple[int, Path]]] = {}
-        for position, path in zip(positions, paths, strict=True):
-            by_header.setdefault(layouts[parts[position]].header, []).append((position, path))
-        with store.cursor() as cursor:
-            for header, group in by_header.items():
-                _number_files(cursor, [numbers[position] for position, _ in group])
-                shown = [parts[position].shown for position, _ in group]
-                _count_files(cursor, [str(path) for _, path in group], header, points, shown)
-
-    if len(parts) > 1:
-        store.execute("SET threads = 1")
-    try:
-        use_on_disk(parts, _count, together=_BYTES_TOGETHER)
-    finally:
-        store.execute("RESET threads")
-
-
-def _number_files(store: Any, batches: list[int]) -> None:
-    """Tell DuckDB which batch each file of its list is."""
-    store.execute("CREATE OR REPLACE TEMP TABLE numbers (file_index INTEGER, batch INTEGER)")
-    store.execute(
-        "INSERT INTO numbers SELECT generate_subscripts($batches, 1) - 1, unnest($batches)",
-        {"batches": batches},
+def _find_fields(header: tuple[str, ...], points: PointNeed) -> LineLayout | None:
+    """Say where the fields stand, where a file may be counted from its bytes."""
+    where = {name: number for number, name in enumerate(header)}
+    if "LSOA code" not in where or points.boxes:
+        return None
+    return LineLayout(
+        width=len(header),
+        month=where["Month"],
+        lsoa=where["LSOA code"],
+        kind=where["Crime type"],
+        name=where.get("LSOA name"),
+        x=where.get("Longitude", where.get("Easting")),
+        y=where.get("Latitude", where.get("Northing")),
+        keep_points=points.unplaced,
     )
 
 
-def _count_files(
-    store: Any, paths: list[str], header: tuple[str, ...], points: PointNeed, shown: list[str]
-) -> None:
-    import duckdb
-
-    columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(header)))
-    where = {name: f"c{number}" for number, name in enumerate(header)}
-    lsoa = where.get("LSOA code", "NULL")
-    x = where.get("Longitude") or where.get("Easting") or "NULL"
-    y = where.get("Latitude") or where.get("Northing") or "NULL"
-    keep = [f"{lsoa} IS NULL"] if points.unplaced or points.boxes else []
-    keep += [
-        f"(TRY_CAST({x} AS DOUBLE) BETWEEN {west!r} AND {east!r}"
-        f" AND TRY_CAST({y} AS DOUBLE) BETWEEN {south!r} AND {north!r})"
-        for west, south, east, north in points.boxes
-    ]
-    kept = "".join(
-        f", CASE WHEN {' OR '.join(keep)} THEN TRY_CAST({c} AS DOUBLE) END AS {name}"
-        for name, c in (("x", x), ("y", y))
-        if keep
-    )
-    query = f"""
-        INSERT INTO tally
-        SELECT batch, coalesce(lsoa, ''), '', coalesce(kind, ''), coalesce(month, ''),
-               coalesce(name, ''), {"x, y" if keep else "NULL, NULL"}, coalesce(located, false), n
-        FROM (
-            SELECT file_index, {lsoa} AS lsoa, {where["Crime type"]} AS kind,
-                   {where["Month"]} AS month, any_value({where.get("LSOA name", "NULL")}) AS name,
-                   CASE WHEN {lsoa} IS NULL THEN {x} IS NOT NULL END AS located,
-                   count(*) AS n{kept}
-            FROM read_csv($paths, auto_detect = false, header = true, delim = ',', quote = '"',
-                          escape = '"', columns = {{{columns}}})
-            GROUP BY ALL
-        ) JOIN numbers USING (file_index)
-    """  # noqa: S608 - built from positions and numbers, never from text of the file
-    try:
-        store.execute(query, {"paths": paths})
-    except duckdb.Error as error:
-        raise _explain_error(str(error), paths, shown) from None
-
-
-def _explain_error(message: str, paths: list[str], shown: list[str]) -> InputError:
-    place = re.search(r"CSV Error on Line: (\d+)", message)
-    line = f"line {place[1]}" if place else ""
-    named = next((s for p, s in zip(paths, shown, strict=True) if p in message), shown[0])
-    widths = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
-    if widths:
-        found = f"the row has {widths[2]} columns where the header has {widths[1]}"
-    elif "nicode" in message or "utf-8" in message.lower():
-        found = "the text is not UTF-8"
-    elif "quote" in message:
-        found = "a quotation mark is opened and never closed, or closed too early"
-    else:
-        found = "the row can't be read"
-    return InputError(Problem(named, line, found, "Download or export the file again"))
-
-
-def _describe_batches(store: Any, parts: list[Part], layouts: dict[Part, _Layout]) -> list[Batch]:
+def _describe_batches(
+    tally: pd.DataFrame, parts: list[Part], layouts: dict[Part, _Layout]
+) -> list[Batch]:
     months: list[dict[str, int]] = [{} for _ in parts]
-    rows = store.execute(
-        "SELECT batch, month, sum(n)::BIGINT FROM tally GROUP BY ALL ORDER BY ALL"
-    ).fetchall()
-    for batch, month, count in rows:
-        months[batch][month] = count
+    rows = tally.groupby(["batch", "month"], observed=True)["n"].sum()
+    for (batch, month), count in zip(rows.index.to_list(), rows.to_list(), strict=True):
+        months[batch][month] = int(count)
     problems = []
     for part, found in zip(parts, months, strict=True):
         strange = [m for m in found if not re.fullmatch(r"(19|20)\d\d-(0[1-9]|1[0-2])", m)]

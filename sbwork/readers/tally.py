@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-__all__ = ["Batch", "Reading", "create_tally", "open_store"]
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pandas.api.types import union_categoricals
 
-_COLUMNS = """
-    batch INTEGER, lsoa VARCHAR, called VARCHAR, kind VARCHAR, month VARCHAR, name VARCHAR,
-    x DOUBLE, y DOUBLE, located BOOLEAN, n DOUBLE
-"""
+__all__ = ["Batch", "Reading", "join_tallies", "label_codes", "make_tally"]
+
+_TEXTS = ("lsoa", "called", "kind", "month")
 
 
 @dataclass(frozen=True)
@@ -55,45 +55,81 @@ class Reading:
         The files counted, in the order of the tally's column ``batch``.
     quality : list of tuple
         What was left out and why: check, count, note.
+    tally : pandas.DataFrame
+        The counts; see `make_tally`.
+    names : dict of str to str
+        What the files call an LSOA, by its code.
     """
 
     style: str = "police-uk"
     batches: list[Batch] = field(default_factory=list)
     quality: list[tuple[str, float, str]] = field(default_factory=list)
+    tally: pd.DataFrame = field(default_factory=lambda: make_tally({}))
+    names: dict[str, str] = field(default_factory=dict)
 
 
-def open_store(threads: int | None = None) -> Any:
-    """Open a DuckDB database in memory that neither installs nor loads anything from outside.
+def make_tally(columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Lay out counted incidents, one row a place, type and month of a batch.
 
     Parameters
     ----------
-    threads : int, optional
-        How many cores it may use; all of them by default.
+    columns : mapping
+        Any of the columns below, as arrays of one length; those not given are empty.
 
     Returns
     -------
-    duckdb.DuckDBPyConnection
-        Limited to 350 MB; past that it spills to its temporary folder.
+    pandas.DataFrame
+        ``batch`` (int32, position among the batches); ``lsoa``, ``called`` (what the file calls
+        the site), ``kind`` and ``month`` (YYYY-MM), categories that are empty text where the
+        file gives none; ``x`` and ``y`` (float64, NaN but where they are needed to place the
+        rows); ``located`` (bool, whether a row without an LSOA has coordinates); ``n`` (float64).
+
+    Examples
+    --------
+    >>> tally = make_tally({"lsoa": ["E01000001"], "month": ["2017-01"], "n": [3]})
+    >>> tally.loc[0, ["lsoa", "called", "month"]].tolist()
+    ['E01000001', '', '2017-01']
     """
-    import duckdb
+    size = len(next(iter(columns.values()), ()))
+    table: dict[str, Any] = {"batch": np.asarray(columns.get("batch", np.zeros(size)), np.int32)}
+    for name in _TEXTS:
+        given = columns.get(name)
+        if given is None:
+            given = label_codes(np.zeros(size), [""])
+        table[name] = given if isinstance(given, pd.Categorical) else _categorize(given)
+    for name in ("x", "y"):
+        table[name] = np.asarray(columns.get(name, np.full(size, np.nan)), np.float64)
+    table["located"] = np.asarray(columns.get("located", np.zeros(size)), np.bool_)
+    table["n"] = np.asarray(columns.get("n", np.zeros(size)), np.float64)
+    return pd.DataFrame(table, index=pd.RangeIndex(size), copy=False)
 
-    return duckdb.connect(
-        config={
-            "threads": threads or os.cpu_count() or 1,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "preserve_insertion_order": False,
-            "memory_limit": "350MB",
-            "temp_directory": str(Path(tempfile.gettempdir()) / f"sbwork-spill-{os.getpid()}"),
-        }
-    )
+
+def join_tallies(tallies: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put tallies below each other; their categories are put together, in order of turning up."""
+    if len(tallies) <= 1:
+        return tallies[0] if tallies else make_tally({})
+    table: dict[str, Any] = {}
+    for name in map(str, make_tally({})):
+        columns = [tally[name] for tally in tallies]
+        if name in _TEXTS:
+            table[name] = union_categoricals(columns)
+        else:
+            table[name] = np.concatenate([column.to_numpy() for column in columns])
+    return make_tally(table)
 
 
-def create_tally(store: Any, name: str) -> None:
-    """Create an empty tally in a store.
+def label_codes(codes: npt.ArrayLike, texts: Sequence[str]) -> pd.Categorical:
+    """Make a column of a tally from numbers and the texts that they stand for.
 
-    One row a place, type and month of a batch: ``lsoa`` and ``called`` (what the file calls the
-    site) are empty where the file gives none; ``x`` and ``y`` are kept only where they are
-    needed to place the rows; ``located`` says whether rows without an LSOA have coordinates.
+    Examples
+    --------
+    >>> list(label_codes([1, 1], ["", "Drugs"]))
+    ['Drugs', 'Drugs']
     """
-    store.execute(f"CREATE OR REPLACE TABLE {name} ({_COLUMNS})")
+    categories: Any = pd.Index(list(texts), dtype="str")
+    return pd.Categorical.from_codes(np.asarray(codes, np.int32), categories)
+
+
+def _categorize(texts: Sequence[str]) -> pd.Categorical:
+    codes, found = pd.factorize(np.asarray(texts, dtype=object))
+    return label_codes(codes, list(found))

@@ -40,7 +40,7 @@ def test_parts_are_put_together_up_to_a_size(tmp_path: Path) -> None:
 
 
 def test_without_the_fast_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "zlib_ng", None)
+    monkeypatch.setitem(__import__("sys").modules, "isal", None)
     assert read_all(write_zip(tmp_path / "a.zip", {"a.csv": TEXT})) == [TEXT]
 
 

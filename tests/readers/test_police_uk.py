@@ -8,8 +8,9 @@ import pytest
 
 from sbwork.errors import InputError
 from sbwork.readers.archives import find_parts
-from sbwork.readers.police_uk import PointNeed, read_street_files
-from sbwork.readers.tally import Reading, create_tally, open_store
+from sbwork.readers.police_uk import read_street_files
+from sbwork.readers.street_counting import PointNeed
+from sbwork.readers.tally import Reading
 
 HEADER = "Crime ID,Month,Reported by,Longitude,Latitude,LSOA code,LSOA name,Crime type,Context"
 LINE = 'ab,2017-01,Durham Constabulary,-1.57,54.77,E01000001,"Durham, 001A",Burglary,'
@@ -22,12 +23,10 @@ def read(folder: Path, text: str | bytes, name: str = "2017-01-durham-street.csv
 
 
 def read_folder(folder: Path) -> tuple[Reading, list[tuple[object, ...]]]:
-    store = open_store()
-    create_tally(store, "tally")
-    reading = read_street_files(store, find_parts(folder, "f"), "f", PointNeed())
-    rows = store.execute("SELECT lsoa, kind, month, name, n FROM tally ORDER BY ALL").fetchall()
-    store.close()
-    return reading, rows
+    reading = read_street_files(find_parts(folder, "f"), "f", PointNeed())
+    texts = reading.tally[["lsoa", "kind", "month"]].astype("str")
+    counts = zip(texts.itertuples(index=False, name=None), reading.tally["n"], strict=True)
+    return reading, sorted((*row, reading.names.get(row[0], ""), n) for row, n in counts)
 
 
 def test_same_rows_are_separate_incidents(tmp_path: Path) -> None:
@@ -101,12 +100,3 @@ def test_messages_never_show_a_row(tmp_path: Path) -> None:
 def test_no_street_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no street file in it"):
         read(tmp_path, "Month,Outcome type\n2017-01,x\n", "2017-01-durham-outcomes.csv")
-
-
-def test_store_loads_nothing_from_outside() -> None:
-    store = open_store()
-    settings = store.execute(
-        "SELECT value FROM duckdb_settings() WHERE name IN "
-        "('autoinstall_known_extensions', 'autoload_known_extensions')"
-    ).fetchall()
-    assert {value.lower() for (value,) in settings} == {"false"}
