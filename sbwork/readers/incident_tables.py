@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from sbwork.cohort import IncidentSource
@@ -223,10 +222,7 @@ def _tabulate(store: Any, table: _Table, style: str, reading: Reading) -> pd.Dat
         SELECT places.batch, lsoa, called, kind, month, x, y, located, n
         FROM raw JOIN written_months USING (written) JOIN places ON place = {apart}
     """  # noqa: S608 - one of two expressions of this module
-    columns = store.execute(query).fetchnumpy()
-    for name in ("x", "y"):
-        columns[name] = np.ma.filled(columns[name], np.nan)
-    return make_tally(columns)
+    return make_tally(store.execute(query).fetchnumpy())
 
 
 def _refuse_repeated_counts(store: Any, table: _Table) -> None:

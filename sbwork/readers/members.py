@@ -13,7 +13,7 @@ from typing import Any
 
 __all__ = ["MemberStream", "list_stream_errors"]
 
-_PACKED = 1 << 18
+_FIRST_PIECE = 1 << 14
 _PIECE = 1 << 20
 
 
@@ -122,13 +122,15 @@ def _inflate(
     file.seek(name_length + extra_length, 1)
     inflater = engine.decompressobj(-zlib.MAX_WBITS)
     left = member.compress_size
+    size = _FIRST_PIECE
     while left and not inflater.eof:
-        packed = file.read(min(_PACKED, left))
+        packed = file.read(min(size, left))
         if not packed:
             raise EOFError("the zip ends in the middle of it")
         left -= len(packed)
         while packed:
-            yield inflater.decompress(packed, _PIECE)
+            yield inflater.decompress(packed, size)
             packed = inflater.unconsumed_tail
+            size = min(2 * size, _PIECE)
     if not inflater.eof:
         raise zipfile.BadZipFile("its end is missing")

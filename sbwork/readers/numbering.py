@@ -7,10 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MASKS", "Positions", "TextNumbers", "view_fields"]
-
-MASKS = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
-"""By size, what keeps the first bytes of a word of eight, the lowest first."""
+__all__ = ["Positions", "TextNumbers", "view_fields"]
 
 _MIXERS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], np.uint64)
 
@@ -26,15 +23,16 @@ def view_fields(text: bytearray, width: int) -> npt.NDArray[np.void]:
 class TextNumbers:
     """Numbers texts in the order in which they turn up; empty text is 0.
 
-    A text is a few words of eight bytes, filled up with zeros. Two hashes say where its number
-    may stand; the words are compared then, so that a number is never wrong.
+    A text is a few words of eight bytes, filled up with zeros, its length in the last byte. Two
+    hashes say where its number may stand; the words are compared then, so that a number is never
+    wrong.
 
     Parameters
     ----------
     text : bytearray
         The buffer that the texts stand in; at least `width` bytes longer than what it holds.
     width : int
-        The longest text in bytes; a multiple of 8.
+        Texts are shorter than this, in bytes; a multiple of 8.
 
     Attributes
     ----------
@@ -53,7 +51,8 @@ class TextNumbers:
         self._width = width
         self._fields = view_fields(text, width)
         sizes = np.arange(width + 1) - 8 * np.arange(width // 8)[:, None]
-        self._masks = MASKS[np.clip(sizes, 0, 8)]
+        keeps = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
+        self._masks = keeps[np.clip(sizes, 0, 8)]
         self._keys = np.zeros((width // 8, 256), np.uint64)
         self._known = {(0,) * (width // 8): 0}
         self._slots = np.zeros((2, 1 << 14), np.intp)
@@ -65,10 +64,11 @@ class TextNumbers:
         A text has none that is too long or not UTF-8.
         """
         length = stop - begin
-        if int(length.max()) > self._width:
+        if int(length.max()) >= self._width:
             return None
         fields = self._fields[begin].view("<u8").reshape(len(begin), -1)
         words = [fields[:, n] & mask.take(length) for n, mask in enumerate(self._masks)]
+        words[-1] |= length.astype(np.uint64) << np.uint64(56)
         codes, places, right = self._look_up(words, 0)
         if right.all():
             return codes
@@ -118,7 +118,8 @@ class TextNumbers:
         code = self._known.get(words)
         if code is None:
             try:
-                text = np.array(words, "<u8").tobytes().rstrip(b"\0").decode()
+                filled = np.array(words, "<u8").tobytes()
+                text = filled[: filled[-1]].decode()
             except UnicodeDecodeError:
                 return None
             code = self._known[words] = len(self.texts)

@@ -92,7 +92,7 @@ def count_regular_files(
     for counter, _ in done:
         for code, told in counter.names.items():
             firsts[code] = min(told, firsts.get(code, told))
-    names.update({code: name for code, (_, name) in firsts.items()})
+    names.update({code: name for code, (_, name) in firsts.items() if name})
     seen = {number for _, counted in done for number in counted}
     rest = [number for number in range(len(parts)) if number not in seen]
     return [_lay_out(counter, counted) for counter, counted in done if counted], rest
@@ -233,13 +233,9 @@ def _query_files(
     """  # noqa: S608 - built from positions and numbers, never from text of the file
     files = [str(path) for path in paths]
     try:
-        found: dict[str, Any] = store.execute(query, {"paths": files}).fetchnumpy()
+        return dict(store.execute(query, {"paths": files}).fetchnumpy())
     except duckdb.Error as error:
         raise _explain_error(str(error), files, shown) from None
-    return {
-        name: np.ma.filled(column, np.nan) if name in ("x", "y") else column
-        for name, column in found.items()
-    }
 
 
 def _explain_error(message: str, paths: Sequence[str], shown: Sequence[str]) -> InputError:

@@ -17,7 +17,7 @@ from math import nan
 import numpy as np
 import numpy.typing as npt
 
-from sbwork.readers.numbering import MASKS, Positions, TextNumbers, view_fields
+from sbwork.readers.numbering import Positions, TextNumbers, view_fields
 
 __all__ = ["LineCount", "LineCounter", "LineLayout"]
 
@@ -28,6 +28,7 @@ _LINE_END, _CARRIAGE_RETURN, _COMMA = b"\n\r,"
 _MOST_KINDS = 64
 _FEW_BINS = 8
 _FEW_POINTS = 64
+_MONTH_WIDTH = 7
 
 Fill = Callable[[memoryview], int]
 
@@ -91,7 +92,7 @@ class LineCounter:
     Attributes
     ----------
     names : dict of str to tuple of (int, str)
-        By LSOA code, the number of the first file that names it, and the name.
+        By LSOA code, the number of the first file that holds it, and its name there.
 
     Examples
     --------
@@ -165,7 +166,7 @@ class LineCounter:
     def _count_block(self, start: int, end: int, number: int, task: _Task) -> bool:
         """Count whole lines of the buffer; False where they are not regular."""
         layout = task.layout
-        if self._bytes.find(b'"', start, end) >= 0 or self._bytes.find(b"\0", start, end) >= 0:
+        if self._bytes.find(b'"', start, end) >= 0:
             return False
         marks = self._find_marks(start, end, layout.width)
         if marks is None:
@@ -215,8 +216,7 @@ class LineCounter:
 
     def _keep_names(self, codes: list[str], names: list[bytes], number: int) -> None:
         for code, name in zip(codes, names, strict=True):
-            if name:
-                self.names.setdefault(code, (number, name.decode("utf-8", "replace")))
+            self.names.setdefault(code, (number, name.decode("utf-8", "replace")))
 
 
 class _Lines:
@@ -247,14 +247,13 @@ class _Lines:
         spans = zip(begin[rows].tolist(), stop[rows].tolist(), strict=True)
         return [bytes(self._text[first:last]) for first, last in spans]
 
-    def read_shared(self, field: int) -> bytes:
-        """Return the field that every line shares, of up to eight bytes; empty if none does."""
+    def read_month(self, field: int) -> bytes:
+        """Return the month that every line shares, as in 2017-01; empty if none does."""
         begin, stop = self.find(field)
-        size = int(stop[0] - begin[0])
-        if not 0 < size <= 8 or not (stop - begin == size).all():
+        if stop[0] - begin[0] != _MONTH_WIDTH:
             return b""
-        word = view_fields(self._text, 8)[begin].view("<u8")
-        if ((word ^ word[0]) & MASKS[size]).any():
+        word = view_fields(self._text, _MONTH_WIDTH + 1)[begin].view("<u8")
+        if not (word == word[0]).all():
             return b""
         return bytes(self._text[int(begin[0]) : int(stop[0])])
 
@@ -271,7 +270,7 @@ class _Task:
 
     def check_month(self, lines: _Lines) -> bool:
         """Say whether every line is of the month that the lines before are of."""
-        month = lines.read_shared(self.layout.month)
+        month = lines.read_month(self.layout.month)
         if not month.isascii() or month != (self._month or month):
             return False
         self._month = month

@@ -74,7 +74,8 @@ def make_tally(columns: Mapping[str, Any]) -> pd.DataFrame:
     Parameters
     ----------
     columns : mapping
-        Any of the columns below, as arrays of one length; those not given are empty.
+        Any of the columns below, as arrays of one length; those not given are empty, as are
+        coordinates that are masked.
 
     Returns
     -------
@@ -98,7 +99,8 @@ def make_tally(columns: Mapping[str, Any]) -> pd.DataFrame:
             given = label_codes(np.zeros(size), [""])
         table[name] = given if isinstance(given, pd.Categorical) else _categorize(given)
     for name in ("x", "y"):
-        table[name] = np.asarray(columns.get(name, np.full(size, np.nan)), np.float64)
+        given = columns.get(name, np.full(size, np.nan))
+        table[name] = np.asarray(np.ma.filled(given, np.nan), np.float64)
     table["located"] = np.asarray(columns.get("located", np.zeros(size)), np.bool_)
     table["n"] = np.asarray(columns.get("n", np.zeros(size)), np.float64)
     return pd.DataFrame(table, index=pd.RangeIndex(size), copy=False)

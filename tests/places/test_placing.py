@@ -92,6 +92,22 @@ def test_eastings_without_boundaries_are_counted_as_not_placed(tmp_path: Path) -
     assert incidents.sites["count"].isna().all()
 
 
+def test_points_outlast_the_cache(tmp_path: Path) -> None:
+    boundaries = write_areas(tmp_path / "b.geojson", {"E01000001": WEST, "E01000002": EAST})
+    rows = [row("2017-01", "E01000002", x="-1.55"), row("2017-01", "", x="-1.55")]
+    write_rows(tmp_path / "f", "2017-01", rows)
+    given = {
+        "name": "pilot",
+        "incidents": [{"path": str(tmp_path / "f")}],
+        "geography": {"boundaries": [boundaries]},
+        "sites": {"west": {"lsoas": ["E01000001"]}},
+    }
+    cohort = Cohort.model_validate(given)
+    first, second = (read_incidents(cohort, cache=tmp_path / "cache") for _ in range(2))
+    assert total(first, "west") == total(second, "west") == 1
+    assert check(second, "rows placed by their coordinates") == 1
+
+
 def test_polygon_holds_rows_by_point_and_may_not_share_them(tmp_path: Path) -> None:
     polygon = write_areas(tmp_path / "p.geojson", {"x": WEST})
     rows = [row("2017-01", "E01000001", x="-1.55")] * 2 + [row("2017-01", "E01000002", x="-1.45")]
