@@ -128,9 +128,12 @@ def _inflate(
         if not packed:
             raise EOFError("the zip ends in the middle of it")
         left -= len(packed)
-        while packed:
-            yield inflater.decompress(packed, size)
+        full = True
+        while (packed or full) and not inflater.eof:
+            piece = inflater.decompress(packed, size)
             packed = inflater.unconsumed_tail
+            full = len(piece) == size
             size = min(2 * size, _PIECE)
+            yield piece
     if not inflater.eof:
         raise zipfile.BadZipFile("its end is missing")

@@ -31,7 +31,7 @@ def present_methods(evaluation: Evaluation) -> Section:
     cohort = evaluation.cohort
     blocks: list[Any] = [Bullets(tuple(_list_methods(evaluation)))]
     blocks.append(tables.tabulate_checklist(trend_checklist(cohort, evaluation.findings)))
-    sources = (*cohort.attribution, *cohort.references)
+    sources = (*_cite_instrument(evaluation), *cohort.attribution, *cohort.references)
     if sources:
         blocks += ["Sources and references:", Bullets(tuple(sources))]
     blocks.append(
@@ -40,6 +40,16 @@ def present_methods(evaluation: Evaluation) -> Section:
         f"software and the seed ({cohort.seed})."
     )
     return Section(blocks)
+
+
+def _cite_instrument(evaluation: Evaluation) -> Iterator[str]:
+    """Say where the questionnaire comes from, and under which licence it may be used."""
+    instrument = evaluation.instrument
+    if instrument is not None:
+        told = [f"Questionnaire: {instrument.title or instrument.name}"]
+        told += [instrument.source] if instrument.source else []
+        told += [f"Licence: {instrument.licence}"] if instrument.licence else []
+        yield ". ".join(part.rstrip(".") for part in told) + "."
 
 
 def _list_methods(evaluation: Evaluation) -> Iterator[str]:
