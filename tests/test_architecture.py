@@ -88,6 +88,7 @@ HEAVY = {
     "rich",
     "scipy",
     "seaborn",
+    "shapely",
     "statsmodels",
     "yaml",
 }
