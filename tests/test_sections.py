@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from sbwork import sections
-from sbwork.areas import SiteOutlines
 from sbwork.evidence import find_forbidden_words
+from sbwork.outlines import SiteOutlines
 from sbwork.pictures import Picture
 
 
@@ -82,6 +82,22 @@ def test_the_map_stands_beside_the_sites_where_boundaries_are_given(durham_1):
     assert isinstance(picture, Picture)
     assert picture.name == "map"
     assert "Area 1 control site lies 2.6 km to the north-east" in picture.alt
+
+
+def test_a_control_that_touches_is_told_on_the_map_in_the_quality_and_in_the_limits(durham_1):
+    assert "it can't be said whether a control site touches" in read(
+        sections.present_quality(durham_1)
+    )
+    ring = np.array([[-1.6, 54.9], [-1.59, 54.9], [-1.59, 54.91], [-1.6, 54.91], [-1.6, 54.9]])
+    outlines = SiteOutlines(((ring,), (ring + np.array([0.01, 0]),)), ("area-1", "area-1-control"))
+    touching = replace(durham_1, outlines=outlines)
+    (picture,) = sections.present_evidence(touching).pictures
+    border = "Area 1 control site shares about 1.1 km of border with Area 1, where the work is."
+    assert border in picture.alt
+    assert "Area 1 control site and Area 1. What is done" in picture.caption
+    assert border in read(sections.present_quality(touching))
+    assert "touch an area that it may have come from" in read(sections.present_limits(touching))
+    assert "spill-over" not in read(sections.present_limits(durham_1))
 
 
 def test_the_shares_of_false_alarms_told_are_those_of_the_simulation(durham_1):

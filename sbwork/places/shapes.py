@@ -143,8 +143,8 @@ def measure_border(one: Geometry, other: Geometry) -> float:
     -------
     float
         Metres of the one's outline that lie no further than `NARROWEST_OVERLAP` from the other,
-        the mean of both ways round; a touch at a corner gives some tens of metres. NaN where the
-        two lie further apart.
+        less as much at each end, where the two part; the mean of both ways round. 0 where they
+        touch at a corner, NaN where they lie further apart than that.
 
     Examples
     --------
@@ -152,7 +152,7 @@ def measure_border(one: Geometry, other: Geometry) -> float:
     >>> square = np.array([[0, 50], [0.1, 50], [0.1, 50.1], [0, 50.1], [0, 50.0]])
     >>> left, right = form_shape([[square]]), form_shape([[square + [0.1, 0]]])
     >>> round(measure_border(left, right), -2)
-    11200.0
+    11100.0
     >>> measure_border(left, form_shape([[square + [0.3, 0]]]))
     nan
     """
@@ -161,11 +161,13 @@ def measure_border(one: Geometry, other: Geometry) -> float:
     first, second = _lay_flat(one, other)
     if not shapely.dwithin(first, second, NARROWEST_OVERLAP):
         return math.nan
-    lengths = [
-        shapely.intersection(shapely.boundary(a), shapely.buffer(b, NARROWEST_OVERLAP)).length
-        for a, b in ((first, second), (second, first))
-    ]
-    return float(np.mean(lengths))
+    total = 0.0
+    for a, b in ((first, second), (second, first)):
+        near = shapely.intersection(shapely.boundary(a), shapely.buffer(b, NARROWEST_OVERLAP))
+        for line in shapely.get_parts(shapely.line_merge(near)):
+            ends = 0 if line.is_closed else 2 * NARROWEST_OVERLAP
+            total += max(line.length - ends, 0.0)
+    return total / 2
 
 
 def refuse_overlaps(polygons: Mapping[str, Boundaries], files: Mapping[str, str]) -> None:

@@ -160,10 +160,12 @@ def test_a_border_drawn_twice_with_noise_is_no_overlap(seed: int) -> None:
 def test_a_border_is_as_long_as_it_was_drawn() -> None:
     square = form_shape([[box(0, 0, 1000, 1000)]])
     beside = form_shape([[box(1000, 400, 1500, 900)]])
-    # The outlines go on for up to 20 m from each end of the border.
-    assert measure_border(square, beside) == pytest.approx(500, abs=45)
+    assert measure_border(square, beside) == pytest.approx(500, abs=2)
     corner = form_shape([[box(1000, 1000, 1500, 1500)]])
-    assert 0 < measure_border(square, corner) < 50
+    assert measure_border(square, corner) == pytest.approx(0, abs=2)
+    enclave = form_shape([[box(0, 0, 1000, 1000), box(300, 300, 700, 700)]])
+    inner = form_shape([[box(300, 300, 700, 700)]])
+    assert measure_border(enclave, inner) == pytest.approx(1600, abs=2)
     assert math.isnan(measure_border(square, form_shape([[box(1030, 0, 1500, 900)]])))
     assert math.isnan(measure_border(square, form_shape([])))
 
