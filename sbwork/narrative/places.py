@@ -18,8 +18,8 @@ _WINDS = ("north", "north-east", "east", "south-east", "south", "south-west", "w
 
 _SPILL = (
     "What is done in one place can spill over to the next: crime that moves across the border "
-    "makes the area look better than it is beside that control, and good that spreads across it "
-    "makes it look worse. So the comparison may be biased, either way."
+    "makes the area look better than it is beside that control, and benefit that spreads across "
+    "it makes it look worse. So the comparison may be biased, either way."
 )
 
 

@@ -103,7 +103,7 @@ def list_limits(
             list(dict.fromkeys(cohort.title_site(found.control) for found in contacts))
         )
         limits.append(
-            "How much of a difference is spill-over: crime or good that moved across a border "
+            "How much of a difference is spill-over: crime or benefit that moved across a border "
             "counts on both sides of the comparison. Controls that touch an area that it may have "
             f"come from: {names}."
         )
