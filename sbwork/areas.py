@@ -18,21 +18,18 @@ from sbwork.places.geography import (
     place_sites,
     read_area_boundaries,
     read_lookup,
-    read_site_polygons,
 )
 from sbwork.results import select_findings
 from sbwork.windows import shift_month
 
 __all__ = [
     "AreaPool",
-    "SiteOutlines",
     "check_place",
     "find_adjacent_areas",
     "gather_areas",
     "keep_peopled",
     "list_months_before",
     "mix_series",
-    "outline_sites",
     "sum_populations",
     "take_series",
     "trace_mixture",
@@ -65,69 +62,6 @@ class AreaPool:
     outcomes: list[str]
     times: Matrix
     counts: Matrix
-
-
-@dataclass(frozen=True, slots=True)
-class SiteOutlines:
-    """The outlines of the areas around the sites, and which of them belong to which site.
-
-    Attributes
-    ----------
-    rings : tuple of tuple of numpy.ndarray
-        For each area its rings, each of shape (n_points, 2): longitude and latitude, closed.
-    sites : tuple of str
-        For each area the key of its site; empty for an area of none.
-    """
-
-    rings: tuple[tuple[Matrix, ...], ...]
-    sites: tuple[str, ...]
-
-    def find_middles(self) -> dict[str, tuple[float, float]]:
-        """Find the middle of each site: longitude and latitude, weighted by surface."""
-        middles = {}
-        for site in dict.fromkeys(key for key in self.sites if key):
-            parts = [
-                _measure_ring(ring)
-                for rings, key in zip(self.rings, self.sites, strict=True)
-                if key == site
-                for ring in rings
-            ]
-            sizes = np.array([size for size, _ in parts])
-            points = np.array([middle for _, middle in parts])
-            middle = np.average(points, axis=0, weights=sizes if sizes.sum() else None)
-            middles[site] = (float(middle[0]), float(middle[1]))
-        return middles
-
-
-def outline_sites(cohort: Cohort) -> SiteOutlines | None:
-    """Outline the sites and the areas around them.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        Its ``geography.boundaries`` hold the outlines of LSOAs, its sites their own polygons.
-
-    Returns
-    -------
-    SiteOutlines or None
-        None where no site has an outline.
-
-    Raises
-    ------
-    InputError
-        A file of boundaries can't be read.
-    """
-    boundaries = read_area_boundaries(cohort)
-    polygons = read_site_polygons(cohort)
-    if not boundaries.codes and not polygons:
-        return None
-    owner = {code: site for site, codes in place_sites(cohort).items() for code in codes}
-    rings = list(boundaries.rings)
-    sites = [owner.get(code, "") for code in boundaries.codes]
-    for site, polygon in polygons.items():
-        rings += polygon.rings
-        sites += [site] * len(polygon.rings)
-    return SiteOutlines(tuple(rings), tuple(sites)) if any(sites) else None
 
 
 def mix_series(
@@ -420,14 +354,3 @@ def keep_peopled(
 
 def _number_months(months: Sequence[str]) -> Matrix:
     return np.array([int(month[:4]) * 12 + int(month[5:]) for month in months], dtype=float)
-
-
-def _measure_ring(ring: Matrix) -> tuple[float, Matrix]:
-    """Measure a closed ring: its surface (square degrees, never below 0) and its middle."""
-    x, y = (ring - ring[0]).T
-    cross = x[:-1] * y[1:] - x[1:] * y[:-1]
-    twice = float(cross.sum())
-    if abs(twice) < 1e-15:
-        return 0.0, ring[:-1].mean(axis=0)
-    shift = np.array([((x[:-1] + x[1:]) * cross).sum(), ((y[:-1] + y[1:]) * cross).sum()])
-    return abs(twice) / 2, ring[0] + shift / (3 * twice)

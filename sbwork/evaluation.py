@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from sbwork.areas import SiteOutlines, outline_sites
 from sbwork.cohort import Cohort, read_cohort
 from sbwork.counts import compare_counts
 from sbwork.disclosure import suppress_findings
 from sbwork.evidence import Evidence, grade_evidence, set_levels
 from sbwork.incidents import Incidents, read_incidents
 from sbwork.instrument import Instrument, read_instrument
+from sbwork.outlines import SiteOutlines, outline_sites
 from sbwork.panels import analyse_panel, assess_comparability, vary_specifications
 from sbwork.placebo import Placebo, compare_placebos
 from sbwork.reported import tabulate_reported

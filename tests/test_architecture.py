@@ -42,7 +42,8 @@ STEPS: dict[str, tuple[set[str], set[str]]] = {
         {"errors", "specs", "estimates", "results", "surveys read"},
     ),
     "compare": (
-        {"areas", "controls", "counts", "panels", "placebo", "reported", "simulation", "surveys"},
+        {"areas", "controls", "counts", "outlines", "panels", "placebo", "reported"}
+        | {"simulation", "surveys"},
         {"errors", "specs", "estimates", "results", "places"}
         | {"surveys read", "incidents read", "score"},
     ),
@@ -88,6 +89,7 @@ HEAVY = {
     "rich",
     "scipy",
     "seaborn",
+    "shapely",
     "statsmodels",
     "yaml",
 }

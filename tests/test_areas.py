@@ -1,57 +1,13 @@
-"""Outlines of sites from small GeoJSON files made here; mixtures of areas."""
+"""Areas that could stand beside a site: mixtures of them, and their residents."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-import pytest
 
-from sbwork.areas import AreaPool, keep_peopled, mix_series, outline_sites, sum_populations
+from sbwork.areas import AreaPool, keep_peopled, mix_series, sum_populations
 from sbwork.cohort import Cohort, list_months
 from sbwork.incidents import Incidents
-
-
-def write_squares(path: Path, squares: dict[str, tuple[float, float]]) -> None:
-    features = []
-    for code, (x, y) in squares.items():
-        ring = [[x, y], [x + 0.01, y], [x + 0.01, y + 0.01], [x, y + 0.01], [x, y]]
-        features.append(
-            {
-                "type": "Feature",
-                "properties": {"LSOA11CD": code, "LSOA11NM": f"Name {code}"},
-                "geometry": {"type": "Polygon", "coordinates": [ring]},
-            }
-        )
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-
-
-def make_cohort(folder: Path, sites: dict, boundaries: list[str]) -> Cohort:
-    cohort = Cohort.model_validate(
-        {"name": "pilot", "sites": sites, "geography": {"boundaries": boundaries}}
-    )
-    cohort._folder = folder
-    return cohort
-
-
-def test_outlines_name_the_site_of_each_area(tmp_path):
-    write_squares(tmp_path / "b.geojson", {"E1": (-1.6, 54.9), "E2": (-1.5, 54.9)})
-    write_squares(tmp_path / "own.geojson", {"": (-1.4, 54.9)})
-    cohort = make_cohort(
-        tmp_path, {"a": {"lsoas": ["E1"]}, "p": {"polygon": "own.geojson"}}, ["b.geojson"]
-    )
-    outlines = outline_sites(cohort)
-    assert outlines is not None
-    assert outlines.sites == ("a", "", "p")
-    assert outlines.find_middles()["p"] == pytest.approx((-1.395, 54.905))
-
-
-def test_no_outline_of_a_site_is_no_map(tmp_path):
-    write_squares(tmp_path / "b.geojson", {"E1": (-1.6, 54.9)})
-    assert outline_sites(make_cohort(tmp_path, {"a": {"lsoas": ["E9"]}}, ["b.geojson"])) is None
-    assert outline_sites(make_cohort(tmp_path, {"a": {"lsoas": ["E1"]}}, [])) is None
 
 
 def test_a_mixture_has_the_sites_level_and_the_areas_course():

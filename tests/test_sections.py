@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import replace
 from html import unescape
@@ -10,11 +11,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
 from sbwork import sections
-from sbwork.areas import SiteOutlines
-from sbwork.evidence import find_forbidden_words
+from sbwork.cohort import Cohort
+from sbwork.estimates import Estimate
+from sbwork.evaluation import Evaluation
+from sbwork.evidence import Evidence, find_forbidden_words
+from sbwork.incidents import Incidents
+from sbwork.outlines import SiteOutlines
 from sbwork.pictures import Picture
+from sbwork.results import Finding, tabulate_findings
 
 
 def read(section: sections.Section) -> str:
@@ -37,6 +45,77 @@ def test_robustness_starts_with_a_paragraph_and_shows_both_pictures(robust):
         "specifications-asb",
     ]
     assert all(re.search(r"\d\.\d\d", picture.alt) for picture in robust.pictures)
+
+
+PAGE = (176 / 25.4, 200 / 25.4)
+"""Inches across the page of a printed report, and the tallest picture that it prints."""
+
+
+def make_curves(pairs: int) -> Evaluation:
+    """Make pairs with all specifications there can be: 5 windows, 3 controls, 5 models."""
+    names = [f"p{k}" for k in range(pairs)]
+    cohort = Cohort.model_validate(
+        {
+            "name": "pilot",
+            "sites": {key: {"title": f"The old harbour quarter and Northgate {key}"}
+                      for name in names for key in (name, f"{name}-control")},
+            "pairs": [{"intervention": name, "control": f"{name}-control"} for name in names],
+            "periods": {"before": {"start": "2019-01", "end": "2021-12"},
+                        "after": {"start": "2022-01", "end": "2024-12"}},
+            "outcomes": {"asb": {"title": "ASB", "crime_types": ["Anti-social behaviour"]}},
+        }
+    )  # fmt: skip
+    draws = np.random.default_rng(1)
+    windows = ("change", "6+6", "12+12", "18+18", "24+24")
+    models = ("rirr", "panel_quasipoisson", "panel_nb2", "panel_quasipoisson_trend", "its_level")
+    found = []
+    for name in names:
+        controls = (f"{name}-control", "all controls", "comparable areas")
+        for window, control, model in itertools.product(windows, controls, models):
+            log, wide = draws.normal(-0.2, 0.3), draws.uniform(0.2, 1) if window != "6+6" else 4
+            ends = np.exp([log, log - wide, log + wide])
+            estimate = Estimate(model, *map(float, ends), unit="ratio")
+            found.append(Finding("specification", "asb", name, estimate, control, window))
+    incidents = Incidents(pd.DataFrame(), pd.DataFrame(), (), (), pd.DataFrame())
+    findings = tabulate_findings(found)
+    return Evaluation(cohort, None, incidents, None, None, None, findings, Evidence(1, (), ()))
+
+
+def test_curves_of_many_pairs_go_on_on_further_pages_and_stay_readable_in_print():
+    pictures = list(sections.present_robustness(make_curves(3)).pictures)
+    assert [picture.name for picture in pictures] == ["specifications-asb", "specifications-asb-2"]
+    for picture in pictures:
+        width, height = picture.figure.get_size_inches()
+        shrink = PAGE[0] / width
+        assert height * shrink <= PAGE[1]
+        FigureCanvasAgg(picture.figure).draw()
+        texts = [text for text in picture.figure.findobj(Text) if text.get_text().strip()]
+        assert min(text.get_fontsize() for text in texts) * shrink >= 7
+        box = picture.figure.bbox
+        for text in texts:
+            extent = text.get_window_extent()
+            assert extent.x0 >= box.x0 - 1
+            assert extent.x1 <= box.x1 + 1
+    titles = [[ax.get_title(loc="left") for ax in picture.figure.axes] for picture in pictures]
+    assert sum(title.endswith("ASB") for part in titles for title in part) == 3
+    assert "75 specifications" in pictures[1].alt
+    assert "p2" in pictures[1].alt
+    assert "p1" not in pictures[1].alt
+    assert "(2 of 2)" in pictures[1].caption
+    limits = {ax.get_ylim() for picture in pictures for ax in picture.figure.axes[::2]}
+    assert len(limits) == 1, "the pairs' curves stand on one scale"
+
+
+def test_intervals_that_run_on_are_counted_in_the_caption():
+    evaluation = make_curves(1)
+    (picture,) = sections.present_robustness(evaluation).pictures
+    rows = evaluation.findings
+    low, high = rows["estimate"].min() / 2, rows["estimate"].max() * 2
+    cut = int(((rows["ci_low"] < low) | (rows["ci_high"] > high)).sum())
+    assert cut >= 15
+    assert f"Arrowheads: {cut} of 75 intervals run on beyond the picture." in picture.caption
+    clear = int(((rows["ci_low"] > 1) | (rows["ci_high"] < 1)).sum())
+    assert f"{clear} with an interval clear of no change" in picture.alt
 
 
 def test_robustness_claims_no_more_than_the_level(robust, durham_1):
@@ -82,6 +161,22 @@ def test_the_map_stands_beside_the_sites_where_boundaries_are_given(durham_1):
     assert isinstance(picture, Picture)
     assert picture.name == "map"
     assert "Area 1 control site lies 2.6 km to the north-east" in picture.alt
+
+
+def test_a_control_that_touches_is_told_on_the_map_in_the_quality_and_in_the_limits(durham_1):
+    assert "it can't be said whether a control site touches" in read(
+        sections.present_quality(durham_1)
+    )
+    ring = np.array([[-1.6, 54.9], [-1.59, 54.9], [-1.59, 54.91], [-1.6, 54.91], [-1.6, 54.9]])
+    outlines = SiteOutlines(((ring,), (ring + np.array([0.01, 0]),)), ("area-1", "area-1-control"))
+    touching = replace(durham_1, outlines=outlines)
+    (picture,) = sections.present_evidence(touching).pictures
+    border = "Area 1 control site shares about 1.1 km of border with Area 1, where the work is."
+    assert border in picture.alt
+    assert "Area 1 control site and Area 1. What is done" in picture.caption
+    assert border in read(sections.present_quality(touching))
+    assert "touch an area that it may have come from" in read(sections.present_limits(touching))
+    assert "spill-over" not in read(sections.present_limits(durham_1))
 
 
 def test_the_shares_of_false_alarms_told_are_those_of_the_simulation(durham_1):

@@ -3,7 +3,13 @@
 from sbwork.figures.accuracy import draw_false_positives
 from sbwork.figures.counts import draw_changes, draw_monthly_counts, draw_placebos, draw_reported
 from sbwork.figures.maps import draw_map
-from sbwork.figures.models import draw_choices, draw_event_study, draw_specifications, scale_ratios
+from sbwork.figures.models import (
+    choose_range,
+    draw_choices,
+    draw_event_study,
+    draw_specifications,
+    scale_ratios,
+)
 from sbwork.figures.planning import draw_balance, draw_detectable, draw_mixture
 from sbwork.figures.scales import (
     count_shares,
@@ -20,6 +26,7 @@ __all__ = [
     "CONTROL",
     "INTERVENTION",
     "STYLE",
+    "choose_range",
     "count_shares",
     "draw_balance",
     "draw_changes",

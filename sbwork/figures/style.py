@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["AFTER", "BEFORE", "CONTROL", "INK", "INTERVENTION", "RULE", "STYLE"]
+__all__ = ["AFTER", "BEFORE", "CONTROL", "INK", "INTERVENTION", "RULE", "SMALLEST_TEXT", "STYLE"]
 
 INTERVENTION = "#0b3c6f"
 
@@ -22,6 +22,10 @@ INK = "#1d2733"
 
 
 RULE = "#c9d1da"
+
+
+SMALLEST_TEXT = 9.5
+"""Points, in a figure 9.2 inches wide: 7 points and a little once it is printed 176 mm wide."""
 
 
 STYLE: dict[Any, Any] = {

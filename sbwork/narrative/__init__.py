@@ -14,7 +14,7 @@ from sbwork.narrative.models import (
     describe_specifications,
     explain_missing,
 )
-from sbwork.narrative.places import describe_map
+from sbwork.narrative.places import describe_contacts, describe_map, name_contacts
 from sbwork.narrative.planning import (
     describe_balance,
     describe_candidates,
@@ -37,6 +37,7 @@ __all__ = [
     "describe_balance",
     "describe_candidates",
     "describe_changes",
+    "describe_contacts",
     "describe_counts",
     "describe_detectable",
     "describe_differences",
@@ -56,5 +57,6 @@ __all__ = [
     "explain_missing",
     "list_gaps",
     "list_limits",
+    "name_contacts",
     "summarise_cohort",
 ]

@@ -83,9 +83,12 @@ def describe_specifications(
     """Say over what range the ratio runs when windows, controls and models are varied."""
     ends = format_interval(rows["estimate"].min(), rows["estimate"].max())
     own = f"; this report's own is {format_number(headline)}" if not math.isnan(headline) else ""
+    below = int((rows["estimate"] < 1).sum())
+    clear = int(((rows["ci_low"] > 1) | (rows["ci_high"] < 1)).sum())
     return (
         f"{cohort.title_pair(site)}, {cohort.title_outcome(outcome)}: {len(rows)} specifications "
-        f"with ratios from {ends}, the middle one {format_number(rows['estimate'].median())}{own}."
+        f"with ratios from {ends}, the middle one {format_number(rows['estimate'].median())}{own}; "
+        f"{below} of them below 1, {clear} with an interval clear of no change."
     )
 
 

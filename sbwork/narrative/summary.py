@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 
 import pandas as pd
@@ -19,6 +20,7 @@ from sbwork.formats import (
 )
 from sbwork.instrument import Instrument
 from sbwork.narrative.counts import describe_reported
+from sbwork.outlines import Contact
 from sbwork.results import find_row, select_findings
 from sbwork.tables import find_pooled
 
@@ -62,8 +64,25 @@ def summarise_cohort(
     return " ".join(sentences)
 
 
-def list_limits(cohort: Cohort, findings: pd.DataFrame, evidence: Evidence) -> list[str]:
-    """List what these results can't show, each with its reason."""
+def list_limits(
+    cohort: Cohort,
+    findings: pd.DataFrame,
+    evidence: Evidence,
+    contacts: Sequence[Contact] = (),
+) -> list[str]:
+    """List what these results can't show, each with its reason.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The evaluation.
+    findings : pandas.DataFrame
+        Every finding of the report.
+    evidence : Evidence
+        As `grade_evidence` returns it.
+    contacts : sequence of Contact
+        Controls that touch, from `sbwork.outlines.find_contacts`.
+    """
     limits = []
     if cohort.data_status == "invented":
         limits.append(
@@ -78,6 +97,15 @@ def list_limits(cohort: Cohort, findings: pd.DataFrame, evidence: Evidence) -> l
         limits.append(
             "That the work was the reason: the areas were chosen, not drawn by lot, and something "
             "else may have differed between an area and its control site."
+        )
+    if contacts:
+        names = format_list(
+            list(dict.fromkeys(cohort.title_site(found.control) for found in contacts))
+        )
+        limits.append(
+            "How much of a difference is spill-over: crime or benefit that moved across a border "
+            "counts on both sides of the comparison. Controls that touch an area that it may have "
+            f"come from: {names}."
         )
     if cohort.reported_figures and not cohort.incidents:
         limits.append(

@@ -13,6 +13,7 @@ import pandas as pd
 from sbwork.cohort import Cohort
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.places.boundaries import Boundaries, read_boundaries
+from sbwork.places.shapes import refuse_overlaps
 
 __all__ = [
     "AreaChange",
@@ -191,12 +192,20 @@ def read_area_boundaries(cohort: Cohort) -> Boundaries:
 
 
 def read_site_polygons(cohort: Cohort) -> dict[str, Boundaries]:
-    """Read the polygon of every site that is given as one."""
-    return {
-        key: read_boundaries([(cohort.resolve_path(site.polygon), site.polygon)])
-        for key, site in cohort.sites.items()
-        if site.polygon
+    """Read the polygon of every site that is given as one.
+
+    Raises
+    ------
+    InputError
+        A file can't be read, an outline crosses itself, or two sites share more than the noise
+        of drawing; see `sbwork.places.shapes.refuse_overlaps`.
+    """
+    files = {key: site.polygon for key, site in cohort.sites.items() if site.polygon}
+    polygons = {
+        key: read_boundaries([(cohort.resolve_path(file), file)]) for key, file in files.items()
     }
+    refuse_overlaps(polygons, files)
+    return polygons
 
 
 def read_change(cohort: Cohort) -> AreaChange | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sbwork import figures, narrative, tables
-from sbwork.areas import SiteOutlines
 from sbwork.checklists import list_emmie
 from sbwork.cohort import Cohort
 from sbwork.evaluation import Evaluation
+from sbwork.outlines import SiteOutlines, find_contacts
 from sbwork.pictures import Picture, compose_picture
 from sbwork.sections.blocks import Bullets, Section
 
@@ -36,15 +36,19 @@ def _picture_map(cohort: Cohort, outlines: SiteOutlines) -> list[Picture]:
     named = {site for pair in cohort.pairs for site in pair.sites}
     if not named & set(outlines.sites):
         return []
+    contacts = find_contacts(outlines, cohort)
+    key = (
+        "Where the sites lie, north up. Blue, slanted lines: intervention. Orange, dots: control. "
+        "Purple, crosses: displacement. Green, slanted the other way: its own control. Grey: other "
+        "areas."
+    )
     return [
         compose_picture(
             cohort,
             "map",
             lambda figure: figures.draw_map(figure.subplots(), outlines, cohort),
             size=(8.4, 6.4),
-            alt=narrative.describe_map(cohort, outlines),
-            caption="Where the sites lie, north up. Blue, slanted lines: intervention. Orange, "
-            "dots: control. Purple, crosses: displacement. Green, slanted the other way: its own "
-            "control. Grey: other areas.",
+            alt=narrative.describe_map(cohort, outlines, contacts),
+            caption=f"{key} {narrative.name_contacts(cohort, contacts)}".strip(),
         )
     ]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from sbwork import narrative, tables
 from sbwork.evaluation import Evaluation
+from sbwork.outlines import find_contacts
 from sbwork.sections.blocks import Section
 
 __all__ = ["present_quality"]
@@ -23,6 +24,7 @@ def present_quality(evaluation: Evaluation) -> Section:
             blocks.append(f"Months that no file covers (missing, not zero): {missing}.")
         quality = _drop_idle_checks(evaluation.incidents.quality)
         blocks.append(tables.tabulate_checks(quality, "incident-quality", "Incident files"))
+        blocks += _tell_contacts(evaluation)
     if evaluation.responses is not None:
         quality = _drop_idle_checks(evaluation.responses.quality)
         blocks.append(tables.tabulate_checks(quality, "survey-quality", "Survey files"))
@@ -30,6 +32,13 @@ def present_quality(evaluation: Evaluation) -> Section:
         blocks += list(_present_weights(evaluation))
         blocks.append(tables.tabulate_dropped(evaluation.responses.dropped))
     return Section(blocks or ["No file was read: everything in this report was told by people."])
+
+
+def _tell_contacts(evaluation: Evaluation) -> list[str]:
+    outlines, cohort = evaluation.outlines, evaluation.cohort
+    contacts = find_contacts(outlines, cohort) if outlines is not None else ()
+    told = narrative.describe_contacts(cohort, outlines, contacts)
+    return [f"Borders of the control sites. {told}"] if told else []
 
 
 def _present_nonresponse(evaluation: Evaluation) -> Iterator[Any]:

@@ -22,6 +22,8 @@ __all__ = ["present_robustness"]
 
 _FEWEST_MONTHS = 6
 _FEWEST_SPECIFICATIONS = 6
+_CURVES_A_PAGE = 2
+_CURVE_INCHES, _LINE_INCHES = 2.0, 0.19
 _MODELS = {
     "rirr": "RIRR",
     "panel_quasipoisson": "Quasi-Poisson panel",
@@ -120,32 +122,55 @@ def _show_curves(evaluation: Evaluation) -> Iterator[Picture | str]:
                 shown[pair.intervention] = known.sort_values("estimate", kind="stable")
         if shown:
             drawn = True
-            yield _picture_curve(cohort, outcome, shown)
+            yield from _picture_curves(cohort, outcome, shown)
     if not drawn:
         told = "The curve of specifications"
         yield narrative.explain_missing(rows, told, _FEWEST_SPECIFICATIONS)
 
 
-def _picture_curve(cohort: Cohort, outcome: str, shown: dict[str, pd.DataFrame]) -> Picture:
-    controls = {pair.intervention: pair.control for pair in cohort.pairs}
+def _picture_curves(
+    cohort: Cohort, outcome: str, shown: dict[str, pd.DataFrame]
+) -> Iterator[Picture]:
+    """Draw the curves of an outcome's pairs below each other, as many as a printed page holds."""
     every = pd.concat(shown.values())
     periods = sorted(every["period"].unique(), key=_order_window)
     windows = {period: _title_window(cohort, period) for period in periods}
     models = [title for name, title in _MODELS.items() if (every["estimator"] == name).any()]
     others = [title for key, title in _CONTROLS.items() if (every["comparison"] == key).any()]
     groups = [list(windows.values()), [_OWN_CONTROL, *others], models]
-    headlines = {
-        site: _find_headline(rows, str(controls[site] or "")) for site, rows in shown.items()
-    }
+    limits = figures.choose_range(every)
+    sites = list(shown)
+    parts = [sites[at : at + _CURVES_A_PAGE] for at in range(0, len(sites), _CURVES_A_PAGE)]
+    for number, part in enumerate(parts, start=1):
+        curves = {site: shown[site] for site in part}
+        which = f" ({number} of {len(parts)})" if len(parts) > 1 else ""
+        name = f"specifications-{outcome}" + (f"-{number}" if number > 1 else "")
+        yield _picture_curve(cohort, outcome, curves, windows, groups, limits, name, which)
+
+
+def _picture_curve(
+    cohort: Cohort,
+    outcome: str,
+    shown: dict[str, pd.DataFrame],
+    windows: dict[str, str],
+    groups: list[list[str]],
+    limits: tuple[float, float],
+    name: str,
+    which: str,
+) -> Picture:
+    controls = {pair.intervention: str(pair.control or "") for pair in cohort.pairs}
+    headlines = {site: _find_headline(rows, controls[site]) for site, rows in shown.items()}
+    lines = _LINE_INCHES * sum(map(len, groups))
 
     def draw(figure: Figure) -> None:
-        height = 0.21 * sum(map(len, groups))
         axes = figure.subplots(
-            2, len(shown), sharey="row", squeeze=False, height_ratios=[2.4, height]
-        )
-        for column, (site, rows) in enumerate(shown.items()):
-            figures.draw_specifications(axes[0, column], rows, headlines[site])
-            axes[0, column].set_title(f"{cohort.title_pair(site)}\n{cohort.title_outcome(outcome)}")
+            2 * len(shown), 1, squeeze=False, height_ratios=[_CURVE_INCHES, lines] * len(shown)
+        )[:, 0]
+        for number, (site, rows) in enumerate(shown.items()):
+            curve, table = axes[2 * number : 2 * number + 2]
+            figures.draw_specifications(curve, rows, headlines[site], limits)
+            curve.set_title(f"{cohort.title_pair(site)}: {cohort.title_outcome(outcome)}")
+            curve.set_ylabel("Ratio to control")
             chosen = [
                 (
                     windows[row["period"]],
@@ -156,10 +181,8 @@ def _picture_curve(cohort: Cohort, outcome: str, shown: dict[str, pd.DataFrame])
             ]
             labels = rows.index.tolist()
             at = labels.index(headlines[site]) if headlines[site] in labels else -1
-            figures.draw_choices(axes[1, column], chosen, groups, at)
-            axes[1, column].set_xlim(axes[0, column].get_xlim())
-        figures.scale_ratios(axes[0, 0], every["ci_low"].min(), every["ci_high"].max())
-        axes[0, 0].set_ylabel("Ratio to control")
+            figures.draw_choices(table, chosen, groups, at)
+            table.set_xlim(curve.get_xlim())
 
     told = [
         narrative.describe_specifications(
@@ -167,15 +190,19 @@ def _picture_curve(cohort: Cohort, outcome: str, shown: dict[str, pd.DataFrame])
         )
         for site, rows in shown.items()
     ]
+    every = pd.concat(shown.values())
+    cut = int(((every["ci_low"] < limits[0]) | (every["ci_high"] > limits[1])).sum())
+    beyond = f" Arrowheads: {cut} of {len(every)} intervals run on beyond the picture."
     return compose_picture(
         cohort,
-        f"specifications-{outcome}",
+        name,
         draw,
-        size=(9.2, 3.8 + 0.21 * sum(map(len, groups))),
+        size=(9.2, 0.3 + (_CURVE_INCHES + lines + 0.4) * len(shown)),
         alt=" ".join(told),
-        caption=f"{cohort.title_outcome(outcome)}: the same comparison with other months, control "
-        "sites and models, smallest ratio first, each with its 95% interval (1 is no change); "
-        "below each mark, what was chosen. Blue diamond: the one that this report leads with.",
+        caption=f"{cohort.title_outcome(outcome)}{which}: the same comparison with other months, "
+        "control sites and models, smallest ratio first, each with its 95% interval (1 is no "
+        "change); below each mark, what was chosen. Filled: the interval is clear of no change. "
+        f"Blue diamond: the one that this report leads with.{beyond if cut else ''}",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sbwork import narrative
 from sbwork.evaluation import Evaluation
+from sbwork.outlines import find_contacts
 from sbwork.sections.blocks import Bullets, Section
 
 __all__ = ["present_limits", "present_summary"]
@@ -18,5 +19,7 @@ def present_summary(evaluation: Evaluation) -> Section:
 
 def present_limits(evaluation: Evaluation) -> Section:
     """List what these results can't show."""
-    points = narrative.list_limits(evaluation.cohort, evaluation.findings, evaluation.evidence)
+    cohort, outlines = evaluation.cohort, evaluation.outlines
+    contacts = find_contacts(outlines, cohort) if outlines is not None else ()
+    points = narrative.list_limits(cohort, evaluation.findings, evaluation.evidence, contacts)
     return Section(["These results can not show:", Bullets(tuple(points))])

@@ -64,12 +64,30 @@ def test_the_headline_differs_in_colour_and_marker_from_all_others(ax):
     assert [float(line.get_ydata()[0]) for line in marks] == [0.6, 0.7, 1.2]
     assert to_hex(marks[1].get_color()) == figures.INTERVENTION
     assert len({to_hex(marks[at].get_color()) for at in (0, 2)}) == 1
+    assert [to_hex(line.get_markerfacecolor()) for line in marks] == [
+        "#5c6875", figures.INTERVENTION, "#ffffff"
+    ]  # fmt: skip
     whiskers = [tuple(map(float, line.get_ydata())) for line in ax.lines]
     assert (0.3, 1.6) in whiskers
     assert [text.get_text() for text in ax.texts] == ["this report"]
     low, high = ax.get_ylim()
     assert low < 0.3
     assert high > 1.6
+
+
+def test_an_interval_that_knows_next_to_nothing_ends_in_an_arrowhead(ax):
+    rows = frame(
+        "specification",
+        [("rirr", "change", 0.6, 0.4, 0.9), ("rirr", "6+6", 0.8, 0.01, 90.0)],
+    )  # fmt: skip
+    assert figures.choose_range(rows) == pytest.approx((0.3, 1.6))
+    figures.draw_specifications(ax, rows, None)
+    heads = {line.get_marker(): line.get_xydata()[0].tolist() for line in ax.lines}
+    assert heads["v"] == pytest.approx([1, 0.3])
+    assert heads["^"] == pytest.approx([1, 1.6])
+    low, high = ax.get_ylim()
+    assert 0.2 < low < 0.3
+    assert 1.6 < high < 2
 
 
 def test_a_half_and_a_double_lie_as_far_from_one(ax):
