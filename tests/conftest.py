@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sbwork.evaluation import Evaluation, evaluate_cohort
+import sbwork
+from sbwork.reporting.kernels import THREAD_VARIABLES
+
+if TYPE_CHECKING:
+    from sbwork.evaluation import Evaluation
+
+# Small matrices on several threads wait for each other more than they compute; reports run so too.
+for variable in THREAD_VARIABLES:
+    os.environ.setdefault(variable, "1")
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -104,16 +113,16 @@ def toy_notebook(write_notebook: NotebookWriter) -> Path:
 @pytest.fixture(scope="session")
 def durham_1() -> Evaluation:
     """Return the cohort whose rows are invented."""
-    return evaluate_cohort("durham-1", DATA)
+    return sbwork.evaluate_cohort("durham-1", DATA)
 
 
 @pytest.fixture(scope="session")
 def durham_2() -> Evaluation:
     """Return the cohort that is known from staff alone."""
-    return evaluate_cohort("durham-2", DATA)
+    return sbwork.evaluate_cohort("durham-2", DATA)
 
 
 @pytest.fixture(scope="session")
 def west_yorkshire() -> Evaluation:
     """Return the rehearsal on real data."""
-    return evaluate_cohort("west-yorkshire", DATA)
+    return sbwork.evaluate_cohort("west-yorkshire", DATA)
