@@ -154,9 +154,9 @@ class LineCounter:
                 have += 1
             start = 0 if header_read else self._bytes.find(b"\n", 0, have) + 1
             end = self._bytes.rfind(b"\n", 0, have) + 1
-            header_read = True
-            if have and not end:
+            if (have and not end) or b"\r" in self._bytes[:start].rstrip(b"\r\n"):
                 return None
+            header_read = True
             if end > start and not self._count_block(start, end, number, task):
                 return None
             self._bytes[: have - end] = self._bytes[end:have]

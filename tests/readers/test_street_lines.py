@@ -97,6 +97,11 @@ def test_a_line_longer_than_the_buffer_is_irregular(monkeypatch: pytest.MonkeyPa
     assert LineCounter().count(0, LAYOUT, io.BytesIO(text.encode()).readinto) is None
 
 
+def test_lines_that_end_in_carriage_returns_alone_are_irregular() -> None:
+    data = f"{HEADER}\r{LINE}\r{LINE}\r".encode()
+    assert LineCounter().count(0, LAYOUT, io.BytesIO(data).readinto) is None
+
+
 def test_text_that_is_no_utf_8_is_irregular() -> None:
     data = f"{HEADER}\n{LINE}\n".encode().replace(b"Burglary", b"B\xfcrglary")
     assert LineCounter().count(0, LAYOUT, io.BytesIO(data).readinto) is None
