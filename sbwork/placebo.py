@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ import pandas as pd
 from sbwork.cohort import Cohort, Pair
 from sbwork.estimates import Estimate
 from sbwork.estimates.ranks import (
+    AMPLE_POOL,
     SMALLEST_POOL,
     Rank,
     estimate_placebo_ratio,
@@ -109,7 +110,8 @@ def compare_placebos(incidents: Incidents, cohort: Cohort) -> Placebo:
         Without a control site, the site's own change is placed among the areas' changes. With
         two pairs and more, site ``"all"`` has ``placebo_observed`` (the geometric mean of the
         ratios, less 1), ``placebo_p``, ``placebo_low`` and ``placebo_high`` of their mean among
-        means of as many placebo pairs.
+        means of as many placebo pairs; for this p alone, the sites of the other pairs are among
+        the areas.
 
     Notes
     -----
@@ -133,22 +135,24 @@ def compare_placebos(incidents: Incidents, cohort: Cohort) -> Placebo:
     for outcome in outcomes:
         sites = _spread(incidents.sites, outcome, "site")
         areas = _spread(_list_free_areas(incidents.areas), outcome, "area")
-        ranked: list[tuple[float, Rank]] = []
+        ranked: list[_Ranked] = []
+        joint: list[Rank] = []
         for pair in cohort.pairs:
             place = _Place(outcome, pair, sites, areas, window, cohort)
             result = _rank_in_space(place)
             if isinstance(result, str):
                 found = _leave_out(result)
             else:
-                found = _describe_rank(*result, place)
+                found = _describe_rank(result, place)
                 names = areas.columns.to_numpy(dtype=object)
-                frames.append(_lay_out(result[1], names, place))
+                frames.append(_lay_out(result.rank, names, place))
                 ranked.append(result)
+                joint.append(_rank_jointly(result, place))
             in_time, changes = _compare_in_time(place)
             frames.append(changes)
             findings += [_find(place, estimate) for estimate in (*found, *in_time)]
         if len(cohort.pairs) > 1:
-            pooled = _judge_together(ranked, len(cohort.pairs), cohort.seed)
+            pooled = _judge_together(ranked, joint, len(cohort.pairs), cohort.seed)
             findings += [Finding(SECTION, outcome, "all", e, "", MAIN) for e in pooled]
     return Placebo(tabulate_findings(findings), _tabulate(frames))
 
@@ -183,8 +187,17 @@ class _Place:
         return sums[0], sums[1]
 
 
-def _rank_in_space(place: _Place) -> tuple[float, Rank] | str:
-    """Return the pair's own log ratio with its rank, or the reason why it has none."""
+@dataclass(frozen=True)
+class _Ranked:
+    """A pair's own log ratio, its counts (site's before and after, control's), and its rank."""
+
+    observed: float
+    counts: tuple[float, ...]
+    rank: Rank
+
+
+def _rank_in_space(place: _Place) -> _Ranked | str:
+    """Rank the pair among areas, or return the reason why it has no rank."""
     window = place.match(place.window)
     if not min(window.lengths):
         return "The data hold no calendar month on both sides for all sites of the pair."
@@ -203,15 +216,32 @@ def _rank_in_space(place: _Place) -> tuple[float, Rank] | str:
         changes = np.log((ends + half) / (starts + half)) - longer
     changes, starts = np.where(known, changes, 0.0), np.where(known, starts, _NOWHERE)
     ratio, seed = place.cohort.placebo.size_ratio, place.cohort.seed
+    counts = tuple(float(count) for count in np.column_stack([before, after]).ravel())
     if place.pair.control is None:
-        return float(own[0]), rank_change(own[0], before[0], changes, starts, ratio)
+        rank = rank_change(own[0], before[0], changes, starts, ratio)
+        return _Ranked(float(own[0]), counts, rank)
     rank = rank_difference(
         (own[0], own[1]), (before[0], before[1]), changes, starts, ratio, seed=seed
     )
-    return float(own[0] - own[1]), rank
+    return _Ranked(float(own[0] - own[1]), counts, rank)
 
 
-def _describe_rank(observed: float, rank: Rank, place: _Place) -> list[Estimate]:
+def _rank_jointly(alone: _Ranked, place: _Place) -> Rank:
+    """Rank the pair again with the sites of the other pairs among the areas."""
+    others = [
+        site
+        for site in place.sites.columns
+        if site in place.cohort.compared_sites and site not in place.compared
+    ]
+    if not others:
+        return alone.rank
+    areas = pd.concat([place.areas, place.sites[others]], axis="columns")
+    joint = _rank_in_space(replace(place, areas=areas))
+    return alone.rank if isinstance(joint, str) else joint.rank
+
+
+def _describe_rank(ranked: _Ranked, place: _Place) -> list[Estimate]:
+    observed, rank = ranked.observed, ranked.rank
     group = place.cohort.placebo.group_by
     n = float(rank.n_areas)
     said = (
@@ -241,16 +271,16 @@ def _describe_rank(observed: float, rank: Rank, place: _Place) -> list[Estimate]
         Estimate("placebo_share_as_large", rank.share, unit="share", n=n, note=share),
         Estimate("placebo_low", _percent(low), unit="percent", n=n, note=spread),
         Estimate("placebo_high", _percent(high), unit="percent", n=n, note=spread),
-        estimate_placebo_ratio(observed, rank),
+        estimate_placebo_ratio(observed, rank, ranked.counts),
     ]
 
 
 def _judge_together(
-    ranked: Sequence[tuple[float, Rank]], n_pairs: int, seed: int
+    ranked: Sequence[_Ranked], joint: Sequence[Rank], n_pairs: int, seed: int
 ) -> list[Estimate]:
     """Place the mean change of all pairs among means of as many placebo pairs."""
-    own, ranks = [change for change, _ in ranked], [rank for _, rank in ranked]
-    fewest = min((rank.n_areas for rank in ranks), default=0)
+    own, alone = [pair.observed for pair in ranked], [pair.rank for pair in ranked]
+    fewest = min((rank.n_areas for rank in alone), default=0)
     reason = ""
     if len(ranked) < n_pairs:
         reason = f"{n_pairs - len(ranked)} of {n_pairs} pairs can't be placed, so neither can all."
@@ -259,9 +289,12 @@ def _judge_together(
     names = ("placebo_observed", "placebo_p", "placebo_low", "placebo_high")
     if reason:
         return [Estimate(name, unit=SPACE_ESTIMATORS[name], note=reason) for name in names]
-    mean = rank_mean(own, ranks, seed=seed)
+    mean = rank_mean(own, alone, joint, seed=seed)
     n = float(n_pairs)
-    said = f"The mean of {n_pairs} pairs among means of as many placebo pairs."
+    said = (
+        f"The mean of {n_pairs} pairs among means of as many placebo pairs; for p, the sites and "
+        "controls of all pairs are among the areas."
+    )
     values = (_percent(float(np.mean(own))), mean.p_value, _percent(mean.low), _percent(mean.high))
     return [
         Estimate(
@@ -288,6 +321,8 @@ def _judge(rank: Rank, said: str, group: str) -> Estimate:
         "Two-sided, by randomisation: how often a pair drawn from these areas and the real ones "
         f"changed at least as much. {said}"
     )
+    if rank.control.size and rank.n_areas < AMPLE_POOL:
+        note += f" With fewer than {AMPLE_POOL} areas even a large change may stay above .05."
     return Estimate("placebo_p", rank.p_value, p_value=rank.p_value, unit="p", n=n, note=note)
 
 

@@ -222,7 +222,7 @@ class _Force:
         counts = [self._count(site, control, after) for site, control in self.pairs]
         placed = self._place(after, gap=0.1)
         if self.world.n_pairs == 1:
-            yield from self._judge_pair(counts[0], placed[0], effect)
+            yield from self._judge_pair(counts[0], after, placed[0], effect)
             yield self._rank_naively(after, effect), effect
             return
         ratios = [pair.estimate_rirr() for pair in counts]
@@ -231,10 +231,10 @@ class _Force:
         for name, model, adjust in _POOLED:
             pooled = pool_log_ratios(logs, variances, model=model, adjust=adjust, estimator=name)
             yield pooled, effect
-        yield self._rank_together(placed, int(rng.integers(2**32))), effect
+        yield self._rank_together(placed, after, int(rng.integers(2**32))), effect
 
     def _judge_pair(
-        self, pair: PairCounts, placed: tuple[float, Rank], effect: float
+        self, pair: PairCounts, after: Array, placed: tuple[float, Rank], effect: float
     ) -> Iterator[tuple[Estimate, float]]:
         level = self.levels[self.pairs[0][0]]
         fewer = self.world.months * level * (effect - 1)
@@ -243,14 +243,20 @@ class _Force:
         for name, truth in truths.items():
             yield estimates[name], truth
         own, rank = placed
-        yield self._rank_together([placed], 0), effect
-        yield estimate_placebo_ratio(own, rank), effect
+        yield self._rank_together([placed], after, 0), effect
+        cells = [side[area].sum() for area in self.pairs[0] for side in (self.before, after)]
+        yield estimate_placebo_ratio(own, rank, np.maximum(cells, 0.5).tolist()), effect
 
-    def _rank_together(self, placed: Sequence[tuple[float, Rank]], seed: int) -> Estimate:
-        if any(rank.n_areas < SMALLEST_POOL for _, rank in placed):
-            return Estimate("placebo_p", note="Too few areas like the site.")
+    def _rank_together(
+        self, placed: Sequence[tuple[float, Rank]], after: Array, seed: int
+    ) -> Estimate:
         own, ranks = zip(*placed, strict=True)
-        p_value = ranks[0].p_value if len(ranks) == 1 else rank_mean(own, ranks, seed=seed).p_value
+        if any(rank.n_areas < SMALLEST_POOL for rank in ranks):
+            return Estimate("placebo_p", note="Too few areas like the site.")
+        p_value = ranks[0].p_value
+        if len(ranks) > 1:
+            joint = [rank for _, rank in self._place(after, gap=0.1, joint=True)]
+            p_value = rank_mean(own, ranks, joint, seed=seed).p_value
         return Estimate("placebo_p", p_value, p_value=p_value)
 
     def _rank_naively(self, after: Array, effect: float) -> Estimate:
@@ -264,15 +270,14 @@ class _Force:
             MonthlyCounts(self.before[control], after[control]),
         )
 
-    def _place(self, after: Array, *, gap: float) -> list[tuple[float, Rank]]:
+    def _place(self, after: Array, *, gap: float, joint: bool = False) -> list[tuple[float, Rank]]:
+        """Rank each pair among the areas of no pair, or `joint`: of no pair or another one."""
         start = np.maximum(self.before.sum(axis=1), 0.5)
         change = np.log(np.maximum(after.sum(axis=1), 0.5) / start)
         used = [area for pair in self.pairs for area in pair]
-        spare = np.ones(self.world.n_areas, dtype=bool)
-        spare[used] = False
-        free = np.flatnonzero(spare)
         placed = []
         for site, control in self.pairs:
+            free = np.delete(np.arange(self.world.n_areas), [site, control] if joint else used)
             own = (float(change[site]), float(change[control]))
             sizes = (float(start[site]), float(start[control]))
             rank = rank_difference(own, sizes, change[free], start[free], 1.5, gap=gap)

@@ -13,6 +13,7 @@ import pytest
 
 from sbwork.cohort import Cohort, list_months, read_cohort
 from sbwork.counts import compare_counts
+from sbwork.estimates.ranks import rank_difference, rank_mean
 from sbwork.incidents import Incidents, read_incidents
 from sbwork.placebo import DISTRIBUTION_COLUMNS, compare_placebos
 from sbwork.results import RESULT_COLUMNS
@@ -191,9 +192,56 @@ def test_several_pairs_are_placed_together(sites, areas):
         np.mean([math.log1p(change / 100) for change in apart])
     )
     assert pick(found, "placebo_p", "all")["estimate"] < 0.01
+    assert "sites and controls of all pairs" in pick(found, "placebo_p", "all")["note"]
     sites["west"][36:] = 0
     found = compare_placebos(make_incidents(sites, areas), cohort).findings
     assert "1 of 2 pairs" in pick(found, "placebo_p", "all")["note"]
+
+
+def test_each_pair_alone_leaves_the_other_pairs_out_but_together_they_are_areas_too(sites, areas):
+    cohort = make_cohort([PAIR, {"intervention": "east", "control": "south"}])
+    found = {}
+    for size in (1, 30):  # as large as the areas, and much larger
+        sites["east"] = size * np.random.default_rng(3).poisson(20, 48).astype(float)
+        sites["east"][36:] /= 2
+        found[size] = compare_placebos(make_incidents(sites, areas), cohort).findings
+    alone = [pick(found[size], "placebo_p")["estimate"] for size in found]
+    assert alone[0] == alone[1]
+    assert [pick(found[size], "placebo_areas")["estimate"] for size in found] == [60, 60]
+    assert math.isnan(pick(found[30], "placebo_p", "all")["estimate"])
+
+
+def test_the_mean_of_pairs_is_ranked_by_hand(sites, areas):
+    rng = np.random.default_rng(9)
+    sites["north"] = rng.poisson(20, 48).astype(float)
+    sites["east"] = np.concatenate([rng.poisson(20, 36), rng.poisson(16, 12)]).astype(float)
+    cohort = make_cohort([PAIR, {"intervention": "east", "control": "south"}])
+    found = compare_placebos(make_incidents(sites, areas), cohort).findings
+    rows = np.vstack([areas, sites["north"], sites["east"], sites["south"]])
+    before, after = rows[:, 24:36].sum(axis=1), rows[:, 36:].sum(axis=1)
+    change = np.log(after / before)
+    own, alone, joint = [], [], []
+    for site, other in ((60, 61), (61, 60)):
+        own.append(change[site] - change[62])
+        pair = (change[site], change[62]), (before[site], before[62])
+        free = np.arange(60)
+        alone.append(rank_difference(*pair, change[free], before[free], 1.5))
+        free = np.append(free, other)
+        joint.append(rank_difference(*pair, change[free], before[free], 1.5))
+    p = pick(found, "placebo_p", "all")["estimate"]
+    assert p == rank_mean(own, alone, joint, seed=cohort.seed).p_value
+    assert p != rank_mean(own, alone, alone, seed=cohort.seed).p_value
+
+
+def test_with_few_areas_it_is_said_that_a_large_change_may_not_be_enough(sites, areas):
+    notes = [
+        pick(compare_placebos(make_incidents(sites, rows), make_cohort()).findings, "placebo_p")[
+            "note"
+        ]
+        for rows in (areas[:37], areas)
+    ]
+    assert "With fewer than 38 areas" in notes[0]
+    assert "With fewer" not in notes[1]
 
 
 def test_the_distribution_is_thinned_by_the_seed(sites):

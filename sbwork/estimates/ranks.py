@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import optimize, stats
 
 from sbwork.estimates.estimate import Estimate
 
 __all__ = [
+    "AMPLE_POOL",
     "SMALLEST_POOL",
     "MeanRank",
     "Rank",
@@ -23,6 +25,10 @@ __all__ = [
 
 SMALLEST_POOL = 19
 """With fewer areas than this a p of .05 can not be reached: 1 / (19 + 1) = .05."""
+
+AMPLE_POOL = 38
+"""With fewer areas than this beside a control even the largest change may not reach .05: the real
+site has a part in 2 / (38 + 2) of all pairs, and all of these may be as far from the middle."""
 
 FEWEST_PAIRS = 100
 """The tolerance of the starting gap is widened until this many placebo pairs are within it."""
@@ -60,6 +66,9 @@ class Rank:
     reference : ndarray of float, shape (n_reference,)
         The changes that the p value counts: the placebo ones, the real one, and those that mix
         the real site or its control with other areas.
+    signs : ndarray of int, shape (n_reference,)
+        What the real site does in each of these: 1 where its change counts, -1 where it is
+        taken off, 0 where it has no part.
     """
 
     p_value: float
@@ -70,6 +79,7 @@ class Rank:
     treated: Ints
     control: Ints
     reference: Floats
+    signs: npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +134,13 @@ def rank_change(
     pool = np.asarray(changes, dtype=float)[near]
     none = np.empty(0, dtype=np.intp)
     if not pool.size:
-        return Rank(math.nan, math.nan, 0, math.nan, pool, near, none, pool)
+        signs = np.empty(0, dtype=np.int8)
+        return Rank(math.nan, math.nan, 0, math.nan, pool, near, none, pool, signs)
     everyone = np.append(pool, own)
+    signs = np.append(np.zeros(pool.size, dtype=np.int8), np.int8(1))
     p_value = _share_as_far(everyone, own)
     share = _share_as_far(pool, own)
-    return Rank(p_value, share, pool.size, math.nan, pool, near, none, everyone)
+    return Rank(p_value, share, pool.size, math.nan, pool, near, none, everyone, signs)
 
 
 def rank_difference(
@@ -175,6 +187,9 @@ def rank_difference(
     starting gap, which also gives placebo pairs the same regression to the mean as the real one.
     `sbwork.simulation` shows as ``placebo_naive`` how much this matters.
 
+    The price is power where areas are few: in simulations of 240 incidents a year, a fall of 80%
+    has a p of .05 or less in 94% of cases with 43 areas, 78% with 33, 58% with 23.
+
     References
     ----------
     Abadie, A., Diamond, A., & Hainmueller, J. (2010). Synthetic control methods for comparative
@@ -206,8 +221,9 @@ def rank_difference(
     reference = everyone[one] - everyone[other]
     placebo = (one > 1) & (other > 1)
     pairs, positions = reference[placebo], (one[placebo] - 2, other[placebo] - 2)
+    signs = np.subtract(one == 0, other == 0, dtype=np.int8)
     if not pairs.size:
-        return Rank(math.nan, math.nan, 0, gap, pairs, *positions, pairs)
+        return Rank(math.nan, math.nan, 0, gap, pairs, *positions, pairs, signs[placebo])
     used = np.zeros(everyone.size, dtype=bool)
     used[positions[0]] = used[positions[1]] = True
     own_difference = float(everyone[0] - everyone[1])
@@ -220,50 +236,70 @@ def rank_difference(
         treated=positions[0],
         control=positions[1],
         reference=reference,
+        signs=signs,
     )
 
 
-def rank_mean(own: Sequence[float], ranks: Sequence[Rank], *, seed: int = 0) -> MeanRank:
+def rank_mean(
+    own: Sequence[float], alone: Sequence[Rank], joint: Sequence[Rank], *, seed: int = 0
+) -> MeanRank:
     """Rank the mean change of several pairs among means of placebo pairs.
 
     Parameters
     ----------
     own : sequence of float, length n_pairs
         The pairs' own log ratios.
-    ranks : sequence of Rank, length n_pairs
-        The place of each alone.
+    alone : sequence of Rank, length n_pairs
+        The place of each among areas in which nothing was done.
+    joint : sequence of Rank, length n_pairs
+        The place of each with the sites and controls of the other pairs among the areas.
     seed : int, default 0
         For the 9,999 sets of pairs that are drawn.
 
     Returns
     -------
     MeanRank
-        With p = (1 + draws at least as far from the middle) / (draws + 1).
+        With p = (1 + draws of `joint` at least as far from the middle) / (draws + 1), and the
+        range of `alone`.
+
+    Notes
+    -----
+    The hypothesis is that nothing happened in any pair, under which every real area could have
+    had any other's part. Drawn from the untouched areas alone, sets of pairs share areas, so that
+    their spread is known only as well as these few areas tell it, and the real mean is called
+    unusual too often: in simulations with no effect, in 5.9% of cases rather than 5.0% with six
+    pairs among 45 areas, in 5.4% rather than 5.2% with three among 120. For sites without
+    control the draws spread a little wider than sets of distinct areas would, on the careful
+    side.
 
     References
     ----------
+    Ernst, M. D. (2004). Permutation methods: a basis for exact inference. Statistical Science
+    19, 676-685.
     Cavallo, E., Galiani, S., Noy, I., & Pantano, J. (2013). Catastrophic natural disasters and
     economic growth. Review of Economics and Statistics 95, 1549-1561.
 
     Examples
     --------
     >>> alone = rank_change(-1.0, 50, np.linspace(-0.1, 0.1, 30), np.full(30, 50), 1.5)
-    >>> rank_mean([-1.0, -1.0], [alone, alone]).p_value < 0.01
+    >>> rank_mean([-1.0, -1.0], [alone, alone], [alone, alone]).p_value < 0.01
     True
     """
     rng = np.random.default_rng(seed)
     draws, placebos = (
         np.mean([rng.choice(pool, size=DRAWS) for pool in pools], axis=0)
-        for pools in ([rank.reference for rank in ranks], [rank.changes for rank in ranks])
+        for pools in ([rank.reference for rank in joint], [rank.changes for rank in alone])
     )
-    middle = float(np.mean([np.median(rank.reference) for rank in ranks]))
+    middle = float(np.mean([np.median(rank.reference) for rank in joint]))
     distance = abs(float(np.mean(own)) - middle) - 1e-12
     p_value = (1 + int((np.abs(draws - middle) >= distance).sum())) / (DRAWS + 1)
     low, high = np.quantile(placebos, [0.025, 0.975])
     return MeanRank(p_value, float(low), float(high))
 
 
-def estimate_placebo_ratio(own: float, rank: Rank, *, ci_level: float = 0.95) -> Estimate:
+def estimate_placebo_ratio(
+    own: float, rank: Rank, counts: Sequence[float], *, ci_level: float = 0.95
+) -> Estimate:
     """Give a ratio the interval that the placebo changes support.
 
     Parameters
@@ -272,6 +308,8 @@ def estimate_placebo_ratio(own: float, rank: Rank, *, ci_level: float = 0.95) ->
         The log ratio.
     rank : Rank
         Where it stands among placebo changes.
+    counts : sequence of float, length 2 or 4
+        The site's incidents before and after, and its control's; all above 0.
     ci_level : float, default .95
         Level of the interval.
 
@@ -279,41 +317,91 @@ def estimate_placebo_ratio(own: float, rank: Rank, *, ci_level: float = 0.95) ->
     -------
     Estimate
         ``"rirr_placebo"``: the ratio, with the interval of all true ratios under which the rest,
-        own change less true change, would lie within the middle of the placebo changes. It holds
-        whatever moves areas apart, over-dispersion and drift alike, as long as it moves the
-        placebo areas in the same way. It covers a true fall of 30% in 92 to 95% of simulated
-        cases rather than 95, since fewer incidents vary more. No interval with fewer than 19
-        areas.
+        own change less true change, would lie no farther from the middle of the placebo changes
+        than `ci_level` of them do. It holds whatever moves areas apart, over-dispersion and drift
+        alike, as long as it moves the placebo areas in the same way. No interval with fewer than
+        19 areas.
+
+    Notes
+    -----
+    Placebo changes taken as they are held a true fall of 30% in 92 to 95% of simulated cases, for
+    two reasons.
+
+    Fewer incidents vary more, so an area that fell by the supposed ratio would have changed less
+    evenly than the placebo areas: the allowed distance is multiplied by the root of V / V0, where
+    V is the sum of 1 / count and V0 the same with the site's count after put back to what it
+    would be without the ratio. This takes all unevenness to be of incidents, the careful side for
+    a fall, since drift does not grow as incidents fall.
+
+    And few areas tell their spread but roughly. Beside a control, where many pairs share them,
+    the distance is that of all pairs without the site, widened by t on as many degrees of freedom
+    as areas over its normal limit; without control, it is the order statistic that the rank
+    itself asks for.
+
+    Inverting the rank of a pair exactly would hold the level as well, but gives no end to the
+    interval in 15% of cases with 45 areas and in most with 25, because the ways in which the real
+    site takes another part are then a twentieth of all.
 
     References
     ----------
-    Rosenbaum, P. R. (2002). Observational Studies, 2nd ed., section 2.6.1 (intervals by
-    inverting a randomisation test).
+    Conley, T. G., & Taber, C. R. (2011). Inference with "difference in differences" with a small
+    number of policy changes. Review of Economics and Statistics 93, 113-125 (the interval).
+    Ferman, B., & Pinto, C. (2019). Inference in differences-in-differences with few treated
+    groups and heteroskedasticity. Review of Economics and Statistics 101, 452-467 (placebo
+    changes rescaled to the variance that the treated area's size implies).
+    Donald, S. G., & Lang, K. (2007). Inference with difference-in-differences and other panel
+    data. Review of Economics and Statistics 89, 221-233 (t on the number of groups).
 
     Examples
     --------
-    >>> alone = rank_change(0.0, 50, np.linspace(-0.2, 0.2, 41), np.full(41, 50), 1.5)
-    >>> ratio = estimate_placebo_ratio(0.0, alone)
+    >>> alone = rank_change(0.0, 5000, np.linspace(-0.2, 0.2, 41), np.full(41, 5000), 1.5)
+    >>> ratio = estimate_placebo_ratio(0.0, alone, (5000, 5000))
     >>> round(ratio.ci_low, 3), round(ratio.ci_high, 3)
-    (0.827, 1.209)
+    (0.809, 1.209)
     """
     n = float(rank.n_areas)
     if rank.n_areas < SMALLEST_POOL:
         note = f"At least {SMALLEST_POOL} comparable areas are needed for an interval."
         return Estimate("rirr_placebo", math.exp(own), n=n, unit="ratio", note=note)
-    tail = (1 - ci_level) / 2
-    low, high = np.quantile(rank.changes, [tail, 1 - tail])
+    untouched = rank.reference[rank.signs == 0]
+    middle = float(np.median(untouched))
+    reach = _reach(np.abs(untouched - middle), rank, ci_level)
+    low, high = _solve_ends(own - middle, reach, counts)
     return Estimate(
         "rirr_placebo",
         math.exp(own),
-        ci_low=math.exp(own - high),
-        ci_high=math.exp(own - low),
+        ci_low=math.exp(low),
+        ci_high=math.exp(high),
         ci_level=ci_level,
         p_value=rank.p_value,
         n=n,
         unit="ratio",
         note="The interval is as wide as areas in which nothing was done changed.",
     )
+
+
+def _reach(distances: Floats, rank: Rank, level: float) -> float:
+    """Find how far from the middle a change may lie to be among `level` of them."""
+    if not rank.control.size:
+        wanted = math.ceil(level * (rank.n_areas + 1) - 1e-9)
+        return float(np.partition(distances, wanted - 1)[wanted - 1])
+    tail = (1 + level) / 2
+    widened = float(stats.t.ppf(tail, rank.n_areas) / stats.norm.ppf(tail))
+    return widened * float(np.quantile(distances, level))
+
+
+def _solve_ends(centre: float, reach: float, counts: Sequence[float]) -> tuple[float, float]:
+    """Find the log ratios whose distance from `centre` is `reach`, widened as each implies."""
+    shares = 1 / np.asarray(counts, dtype=float)
+    total, after = float(shares.sum()), float(shares[1])
+
+    def widen(ratio: float) -> float:
+        return reach * math.sqrt(total / (total - after + after * math.exp(ratio)))
+
+    widest = reach * math.sqrt(total / (total - after))
+    low = optimize.brentq(lambda end: centre - end - widen(end), centre - widest, centre)
+    high = optimize.brentq(lambda end: end - centre - widen(end), centre, centre + widen(centre))
+    return float(low), float(high)
 
 
 def _share_as_far(pool: Floats, own: float) -> float:

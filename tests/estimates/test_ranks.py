@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from sbwork.estimates.ranks import (
+    AMPLE_POOL,
     SMALLEST_POOL,
     estimate_placebo_ratio,
     rank_change,
@@ -128,21 +130,107 @@ def test_several_pairs_are_judged_by_their_mean():
         rank_difference((-0.25, 0.0), (100, 100), rng.normal(0, 0.1, 60), before, 1.5)
         for _ in range(4)
     ]
-    together = rank_mean([-0.25] * 4, alone, seed=1)
+    together = rank_mean([-0.25] * 4, alone, alone, seed=1)
     assert together.p_value < min(rank.p_value for rank in alone)
-    assert together == rank_mean([-0.25] * 4, alone, seed=1)
+    assert together == rank_mean([-0.25] * 4, alone, alone, seed=1)
     assert -0.25 < together.low < 0 < together.high < 0.25
 
 
-def test_the_placebo_interval_is_the_placebo_range_moved():
-    rng = np.random.default_rng(5)
-    rank = rank_difference((0, 0), (100, 100), rng.normal(0, 0.1, 80), np.full(80, 100.0), 1.5)
-    low, high = np.quantile(rank.changes, [0.025, 0.975])
-    ratio = estimate_placebo_ratio(-0.3, rank)
+def test_the_mean_of_pairs_is_ranked_with_the_other_pairs_among_the_areas():
+    rng = np.random.default_rng(6)
+    changes, before = rng.normal(0, 0.1, 40), np.full(40, 100.0)
+    own = [(-0.5, 0.0), (-0.4, 0.1)]
+    alone = [rank_difference(pair, (100, 100), changes, before, 1.5) for pair in own]
+    joint = [
+        rank_difference(own[k], (100, 100), np.append(changes, own[1 - k]), np.full(42, 100.0), 1.5)
+        for k in (0, 1)
+    ]
+    together = rank_mean([-0.5, -0.5], alone, joint)
+    apart = rank_mean([-0.5, -0.5], alone, alone)
+    sums = np.add.outer(joint[0].reference, joint[1].reference) / 2
+    middle = np.mean([np.median(rank.reference) for rank in joint])
+    every = np.mean(np.abs(sums - middle) >= abs(-0.5 - middle) - 1e-12)
+    assert together.p_value == pytest.approx(every, abs=4 * math.sqrt(every / 9999))
+    assert together.p_value > apart.p_value
+    assert (together.low, together.high) == (apart.low, apart.high)
+
+
+def stretch(counts, ratio):
+    """How much more unevenly a site varies after a change by `ratio` than before it."""
+    put_back = [*counts]
+    put_back[1] /= ratio
+    return math.sqrt(sum(1 / count for count in counts) / sum(1 / count for count in put_back))
+
+
+def test_without_control_the_interval_holds_the_ratios_that_the_rank_does_not_reject():
+    changes, before = np.random.default_rng(5).normal(0, 0.1, 59), np.full(59, 100.0)
+    counts = (100, 74)
+    ratio = estimate_placebo_ratio(-0.3, rank_change(-0.3, 100, changes, before, 1.5), counts)
     assert ratio.estimate == pytest.approx(math.exp(-0.3))
-    assert (ratio.ci_low, ratio.ci_high) == pytest.approx(
-        (math.exp(-0.3 - high), math.exp(-0.3 - low))
-    )
+    middle = np.median(changes)
+    # three ranks of 60 are rejected, so that 57 of 59 changes lie no farther out than an end
+    farthest = np.sort(np.abs(changes - middle))[56]
+    for end in (ratio.ci_low, ratio.ci_high):
+        rest = (-0.3 - math.log(end) - middle) / stretch(counts, end)
+        assert abs(rest) == pytest.approx(farthest)
+        for share, held in ((0.9, True), (1.1, False)):
+            placed = rank_change(middle + share * rest, 100, changes, before, 1.5)
+            assert (placed.p_value > 0.05) is held
+
+
+def test_beside_a_control_the_interval_is_the_placebo_range_widened_by_t():
+    changes = np.random.default_rng(5).normal(0, 0.1, 80)
+    rank = rank_difference((-0.3, 0.02), (100, 100), changes, np.full(80, 100.0), 1.5)
+    counts = (100, 74, 100, 102)
+    ratio = estimate_placebo_ratio(-0.32, rank, counts)
+    everyone = np.append(changes, 0.02)
+    pairs = np.subtract.outer(everyone, everyone)[~np.eye(81, dtype=bool)]
+    reach = np.quantile(np.abs(pairs), 0.95) * stats.t.ppf(0.975, 80) / 1.959963984540054
+    for end in (ratio.ci_low, ratio.ci_high):
+        rest = abs(-0.32 - math.log(end))
+        assert rest == pytest.approx(reach * stretch(counts, end))
+
+
+def test_a_fall_makes_the_interval_wider_than_no_change():
+    changes = np.random.default_rng(7).normal(0, 0.1, 60)
+    rank = rank_difference((0.0, 0.0), (240, 240), changes, np.full(60, 240.0), 1.5)
+    even = estimate_placebo_ratio(0.0, rank, (240, 240, 240, 240))
+    fallen = estimate_placebo_ratio(math.log(0.5), rank, (240, 120, 240, 240))
+    assert fallen.ci_high / fallen.ci_low > 1.02 * even.ci_high / even.ci_low
+
+
+@pytest.mark.parametrize("n_areas", [25, 100])
+@pytest.mark.parametrize("control", [True, False])
+def test_the_placebo_interval_holds_the_truth_as_often_as_it_says(n_areas, control):
+    """A site of 240 incidents in which 30% fewer happened, among areas that drift."""
+    rng = np.random.default_rng(20180601)
+    held = []
+    for _ in range(800):
+        levels = 240 * np.exp(rng.normal(0, 0.05, n_areas))
+        before = rng.poisson(levels) + 0.5
+        after_levels = levels * np.exp(rng.normal(0, 0.05, n_areas))
+        after_levels[0] *= 0.7
+        after = rng.poisson(after_levels) + 0.5
+        change = np.log(after / before)
+        if control:
+            areas = (change[2:], before[2:], 1.5)
+            rank = rank_difference((change[0], change[1]), (before[0], before[1]), *areas)
+            counts = (before[0], after[0], before[1], after[1])
+        else:
+            rank = rank_change(change[0], before[0], change[1:], before[1:], 1.5)
+            counts = (before[0], after[0])
+        own = change[0] - control * change[1]
+        ratio = estimate_placebo_ratio(own, rank, counts)
+        held.append(ratio.ci_low <= 0.7 <= ratio.ci_high)
+    noise = 2.5 * math.sqrt(0.05 * 0.95 / len(held))
+    assert 0.94 - noise < np.mean(held) < 0.96 + noise
+
+
+def test_from_ample_areas_on_a_large_change_always_reaches_five_percent():
+    for n_areas, reached in ((AMPLE_POOL - 1, False), (AMPLE_POOL, True)):
+        changes, before = np.linspace(-0.2, 0.2, n_areas), np.full(n_areas, 100.0)
+        rank = rank_difference((-9.0, -0.3), (100, 100), changes, before, 1.5)
+        assert (rank.p_value <= 0.05) is reached
 
 
 @settings(deadline=None)
