@@ -270,7 +270,7 @@ def rank_mean(
     unusual too often: in simulations with no effect, in 5.9% of cases rather than 5.0% with six
     pairs among 45 areas, in 5.4% rather than 5.2% with three among 120. For sites without
     control the draws spread a little wider than sets of distinct areas would, on the careful
-    side.
+    side: 3.9% with six among 45.
 
     References
     ----------
@@ -357,7 +357,7 @@ def estimate_placebo_ratio(
     >>> alone = rank_change(0.0, 5000, np.linspace(-0.2, 0.2, 41), np.full(41, 5000), 1.5)
     >>> ratio = estimate_placebo_ratio(0.0, alone, (5000, 5000))
     >>> round(ratio.ci_low, 3), round(ratio.ci_high, 3)
-    (0.809, 1.209)
+    (0.81, 1.21)
     """
     n = float(rank.n_areas)
     if rank.n_areas < SMALLEST_POOL:

@@ -56,8 +56,8 @@ def present_counts(evaluation: Evaluation) -> Section:
     blocks.append(
         "An interval answers one question: could chance among incidents do this? It does not ask "
         "how much places drift for reasons of their own. In simulations where nothing was done and "
-        "5% of tests should see a change, the RIRR's interval above saw one in up to 17% of cases, "
-        "one that takes no account of over-dispersion in up to 39%; the rank below in 4 to 6%. So "
+        "5% of tests should see a change, the RIRR's interval above saw one in up to 16% of cases, "
+        "one that takes no account of over-dispersion in up to 38%; the rank below in 4 to 6%. So "
         "the same comparison is made in places where nothing was done, and the pair is ranked "
         "among them."
     )

@@ -62,7 +62,9 @@ def _list_methods(evaluation: Evaluation) -> Iterator[str]:
         )
         yield (
             "Placebo distribution: the same comparison for comparable areas in which nothing was "
-            "done; the p value is the pair's rank among them."
+            "done; the p value is the pair's rank among them, and their spread gives an interval "
+            "(Conley and Taber 2011), made wider for few areas and for fewer incidents (Ferman "
+            "and Pinto 2019)."
         )
         yield (
             "Does it hold up: drift before the start is the slope of log(area / control); the "

@@ -38,9 +38,9 @@ _FEWEST_PAIRS = 5
 _PLACEBO_NOTE = (
     "Areas: how many of like size, in which nothing was done, stand in for the site or its "
     "control. Rank p: how often a pair drawn from those areas and the real ones changed at least "
-    "as much (two-sided, by randomisation). RIRR interval by placebos: how far the ratio could lie "
-    "from what was found, if places drift as those areas did; in simulations it held the truth 92 "
-    "to 95% of the time."
+    "as much (two-sided, by randomisation); with few areas even a large change may not reach .05. "
+    "RIRR interval by placebos: how far the ratio could lie from what was found, if places drift "
+    "as those areas did; in simulations it held the truth 94 to 96% of the time."
 )
 
 

@@ -1,7 +1,7 @@
 """Measure false positives, coverage and power of every interval for counts, truth known.
 
 Run as ``python tests/benchmarks/sim_counts.py [--fraction F] [--workers N]``: rewrites
-``tests/reference/sim_counts.csv``, in about 25 minutes on one core; with a fraction such as .05,
+``tests/reference/sim_counts.csv``, in about half an hour on one core; with a fraction such as .05,
 prints a rougher table and writes nothing. Worlds that are done stand in ``sim_counts.partial``
 beside the table, so that a run that was broken off goes on where it stopped; delete that file when
 the code has changed meanwhile.
