@@ -330,13 +330,18 @@ def estimate_placebo_ratio(
     Fewer incidents vary more, so an area that fell by the supposed ratio would have changed less
     evenly than the placebo areas: the allowed distance is multiplied by the root of V / V0, where
     V is the sum of 1 / count and V0 the same with the site's count after put back to what it
-    would be without the ratio. This takes all unevenness to be of incidents, the careful side for
-    a fall, since drift does not grow as incidents fall.
+    would be without the ratio; by 1 for a rise. So a fall is taken to make all of the unevenness
+    larger and a rise to make none of it smaller, the careful side of both: only the part that is
+    of incidents, not of drift, depends on their number.
 
     And few areas tell their spread but roughly. Beside a control, where many pairs share them,
     the distance is that of all pairs without the site, widened by t on as many degrees of freedom
     as areas over its normal limit; without control, it is the order statistic that the rank
     itself asks for.
+
+    So a true fall of 30% is held in 94 to 96% of simulated cases, in whichever world; a fall by
+    half in 94% where areas vary by incidents alone and 98% where they do nothing but drift; a
+    doubling in 96 to 97%.
 
     Inverting the rank of a pair exactly would hold the level as well, but gives no end to the
     interval in 15% of cases with 45 areas and in most with 25, because the ways in which the real
@@ -357,7 +362,7 @@ def estimate_placebo_ratio(
     >>> alone = rank_change(0.0, 5000, np.linspace(-0.2, 0.2, 41), np.full(41, 5000), 1.5)
     >>> ratio = estimate_placebo_ratio(0.0, alone, (5000, 5000))
     >>> round(ratio.ci_low, 3), round(ratio.ci_high, 3)
-    (0.81, 1.21)
+    (0.81, 1.221)
     """
     n = float(rank.n_areas)
     if rank.n_areas < SMALLEST_POOL:
@@ -396,11 +401,11 @@ def _solve_ends(centre: float, reach: float, counts: Sequence[float]) -> tuple[f
     total, after = float(shares.sum()), float(shares[1])
 
     def widen(ratio: float) -> float:
-        return reach * math.sqrt(total / (total - after + after * math.exp(ratio)))
+        return reach * math.sqrt(total / (total + after * min(0.0, math.expm1(ratio))))
 
-    widest = reach * math.sqrt(total / (total - after))
-    low = optimize.brentq(lambda end: centre - end - widen(end), centre - widest, centre)
-    high = optimize.brentq(lambda end: end - centre - widen(end), centre, centre + widen(centre))
+    beyond = 2 * reach * math.sqrt(total / (total - after))
+    low = optimize.brentq(lambda end: centre - end - widen(end), centre - beyond, centre)
+    high = optimize.brentq(lambda end: end - centre - widen(end), centre, centre + beyond)
     return float(low), float(high)
 
 

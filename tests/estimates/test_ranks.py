@@ -158,7 +158,7 @@ def test_the_mean_of_pairs_is_ranked_with_the_other_pairs_among_the_areas():
 def stretch(counts, ratio):
     """How much more unevenly a site varies after a change by `ratio` than before it."""
     put_back = [*counts]
-    put_back[1] /= ratio
+    put_back[1] /= min(1, ratio)
     return math.sqrt(sum(1 / count for count in counts) / sum(1 / count for count in put_back))
 
 
@@ -191,12 +191,17 @@ def test_beside_a_control_the_interval_is_the_placebo_range_widened_by_t():
         assert rest == pytest.approx(reach * stretch(counts, end))
 
 
-def test_a_fall_makes_the_interval_wider_than_no_change():
+def test_a_fall_makes_the_interval_wider_and_a_rise_leaves_it():
     changes = np.random.default_rng(7).normal(0, 0.1, 60)
     rank = rank_difference((0.0, 0.0), (240, 240), changes, np.full(60, 240.0), 1.5)
     even = estimate_placebo_ratio(0.0, rank, (240, 240, 240, 240))
     fallen = estimate_placebo_ratio(math.log(0.5), rank, (240, 120, 240, 240))
-    assert fallen.ci_high / fallen.ci_low > 1.02 * even.ci_high / even.ci_low
+    risen = estimate_placebo_ratio(math.log(4), rank, (240, 960, 240, 240))
+    widths = [ratio.ci_high / ratio.ci_low for ratio in (fallen, even, risen)]
+    assert widths[0] > 1.02 * widths[1] > 1.02 * widths[2]
+    distances = np.abs(rank.reference[rank.signs == 0])
+    reach = np.quantile(distances, 0.95) * stats.t.ppf(0.975, 60) / 1.959963984540054
+    assert math.log(widths[2]) == pytest.approx(2 * reach)
 
 
 @pytest.mark.parametrize("n_areas", [25, 100])
