@@ -128,8 +128,13 @@ def read_outcomes(placed: pd.DataFrame, cohort: Cohort, readings: list[Reading])
         An outcome names a crime type that neither data.police.uk nor the files know, the table
         of harm weights can't be used, or two sources hold the same incidents.
     """
-    totals = placed.groupby(["source", "kind"], observed=True)["n"].sum()
-    found = sorted((*key, count) for key, count in zip(totals.index, totals.tolist(), strict=True))
+    names = placed["kind"].cat.categories
+    cell = placed["source"].to_numpy() * len(names) + placed["kind"].cat.codes.to_numpy()
+    totals = np.bincount(cell, placed["n"])
+    found = sorted(
+        (at // len(names), names[at % len(names)], float(totals[at]))
+        for at in np.flatnonzero(np.bincount(cell)).tolist()
+    )
     renamed = {
         source: {_fold(theirs): ours for theirs, ours in spec.crime_types.items()}
         for source, spec in enumerate(cohort.incidents)

@@ -144,6 +144,8 @@ def _describe_vanishing(
 ) -> list[Row]:
     """Name LSOAs of sites that start or stop part way through the series, beyond chance."""
     inside = placed[(placed["site"] >= 0) & (placed["lsoa"] != "") & (placed["n"] > 0)]
+    if inside.empty:
+        return []
     spans = inside.groupby(["site", "lsoa"], observed=True).agg(
         start=("month", "min"), end=("month", "max"), count=("n", "sum")
     )

@@ -135,8 +135,8 @@ def place_rows(
     """
     rows = _place_points(tally, cohort, places)
     codes = rows["lsoa"].cat.categories
-    met = np.unique(rows["lsoa"].cat.codes)
-    known = {code: names.get(code, "") for code in codes[met[met >= 0]] if code}
+    met = rows["lsoa"].cat.codes.unique()
+    known = {code: names.get(code, "") for code in codes[met] if code}
     for code, name in zip(places.boundaries.codes, places.boundaries.names, strict=True):
         known[code] = known.get(code) or name
     units = _join_years(rows, feeds, cohort, places, set(known))
@@ -481,7 +481,7 @@ def _name_silent_sites(
     placed: pd.DataFrame, cohort: Cohort, places: Places, names: dict[str, str]
 ) -> None:
     """Tell sites where nothing happened from sites that the files do not speak of."""
-    seen = set(np.unique(placed["site"]).tolist())
+    seen = set(placed["site"].unique())
     for number, key in enumerate(cohort.sites):
         if number in seen:
             continue

@@ -7,7 +7,9 @@ import io
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 
+import numpy as np
 import pandas as pd
 
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
@@ -50,6 +52,7 @@ _LONGITUDES = (-9.5, 2.5)
 _LATITUDES = (49.0, 61.5)
 _SHARE_THAT_CONVINCES = 0.5
 _EDGE = 16_384
+_ROWS_LOOKED_AT = 50
 
 
 @dataclass(frozen=True)
@@ -174,9 +177,11 @@ def _split_head(head: bytes, part: Part) -> tuple[list[str], list[list[str]]]:
         text = head.decode("utf-8-sig", errors="strict" if len(head) < _EDGE else "ignore")
     except UnicodeDecodeError:
         text = head.decode("cp1252", errors="replace")
-    lines = list(csv.reader(io.StringIO(text.replace("\0", ""), newline="")))
-    rows = lines[1:-1] if len(head) >= _EDGE else lines[1:]
-    return [name.strip() for name in lines[0]], rows
+    reader = csv.reader(io.StringIO(text.replace("\0", ""), newline=""))
+    header, *rows = islice(reader, 1 + _ROWS_LOOKED_AT)
+    if len(head) >= _EDGE and len(rows) < _ROWS_LOOKED_AT:
+        del rows[-1:]
+    return [name.strip() for name in header], rows
 
 
 def _check_header(header: list[str], part: Part) -> list[Problem]:
@@ -221,17 +226,19 @@ def _check_tail(tail: bytes, width: int, part: Part) -> list[Problem]:
 
 
 def _lay_out(part: Part, header: list[str], rows: list[list[str]]) -> _Layout:
-    full = [dict(zip(header, row, strict=True)) for row in rows if len(row) == len(header)]
+    full = [row for row in rows if len(row) == len(header)]
     swapped = 0
     placed = 0
-    for row in full:
-        try:
-            east, north = float(row["Longitude"]), float(row["Latitude"])
-        except (KeyError, ValueError):
-            continue
-        placed += 1
-        swapped += _is_in_britain(north, east) and not _is_in_britain(east, north)
-    named = next((row.get("Reported by", "") for row in full), "")
+    if {"Longitude", "Latitude"} <= set(header):
+        across, up = header.index("Longitude"), header.index("Latitude")
+        for row in full:
+            try:
+                east, north = float(row[across]), float(row[up])
+            except ValueError:
+                continue
+            placed += 1
+            swapped += _is_in_britain(north, east) and not _is_in_britain(east, north)
+    named = full[0][header.index("Reported by")] if full and "Reported by" in header else ""
     force = part.labels[1] or _name_force(named) or part.shown
     much = placed > 0 and swapped / placed > _SHARE_THAT_CONVINCES
     return _Layout(tuple(header), force, much, empty=not rows)
@@ -270,10 +277,13 @@ def _find_fields(header: tuple[str, ...], points: PointNeed) -> LineLayout | Non
 def _describe_batches(
     tally: pd.DataFrame, parts: list[Part], layouts: dict[Part, _Layout]
 ) -> list[Batch]:
-    months: list[dict[str, int]] = [{} for _ in parts]
-    rows = tally.groupby(["batch", "month"], observed=True)["n"].sum()
-    for (batch, month), count in zip(rows.index.to_list(), rows.to_list(), strict=True):
-        months[batch][month] = int(count)
+    known = tally["month"].cat.categories
+    cell = tally["batch"].to_numpy() * len(known) + tally["month"].cat.codes.to_numpy()
+    counts = np.bincount(cell, tally["n"], len(parts) * len(known)).reshape(len(parts), -1)
+    months = [
+        {month: int(count) for month, count in zip(known, row, strict=True) if count}
+        for row in counts.tolist()
+    ]
     problems = []
     for part, found in zip(parts, months, strict=True):
         strange = [m for m in found if not re.fullmatch(r"(19|20)\d\d-(0[1-9]|1[0-2])", m)]

@@ -21,8 +21,8 @@ from sbwork.readers.numbering import Positions, TextNumbers, view_fields
 
 __all__ = ["LineCount", "LineCounter", "LineLayout"]
 
-_BLOCK = 1 << 22
-_PIECE = 1 << 18
+_BLOCK = 1 << 23
+_PIECE = 1 << 19
 _LINES_TOGETHER = 1 << 20
 _LINE_END, _CARRIAGE_RETURN, _COMMA = b"\n\r,"
 _MOST_KINDS = 64
