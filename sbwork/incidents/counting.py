@@ -273,8 +273,9 @@ def _sum_by(
     by_feed_code = where.astype(np.intp) * len(coverage.feeds) + feeds
     counts = np.zeros((size, len(outcomes.keys), len(coverage.span)))
     by_feed = np.zeros((size, len(outcomes.keys), len(coverage.feeds)))
+    by_kind = source.astype(np.intp) * len(kinds) + kind
     for outcome, table in enumerate(weights):
-        total = n * table[source, kind]
+        total = n * table.ravel().take(by_kind)
         for sums, code in ((counts, by_month), (by_feed, by_feed_code)):
             width = sums.shape[2]
             sums[:, outcome] = np.bincount(code, total, size * width).reshape(size, width)

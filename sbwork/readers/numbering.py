@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 __all__ = ["Positions", "TextNumbers", "view_fields"]
 
-_MIXERS = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F], np.uint64)
+_ODD = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
+_MIXERS = np.array([[pow(odd, power, 1 << 64) for power in range(1, 9)] for odd in _ODD], np.uint64)
 
 Positions = npt.NDArray[np.intp]
 Words = npt.NDArray[np.uint64]
@@ -25,7 +26,7 @@ class TextNumbers:
 
     A text is a few words of eight bytes, filled up with zeros, its length in the last byte. Two
     hashes say where its number may stand; the words are compared then, so that a number is never
-    wrong.
+    wrong. Texts that stand below each other in a row of equals are looked up once.
 
     Parameters
     ----------
@@ -69,6 +70,23 @@ class TextNumbers:
         fields = self._fields[begin].view("<u8").reshape(len(begin), -1)
         words = [fields[:, n] & mask.take(length) for n, mask in enumerate(self._masks)]
         words[-1] |= length.astype(np.uint64) << np.uint64(56)
+        changes = np.ones(len(begin), np.bool_)
+        changes[1:] = words[0][1:] != words[0][:-1]
+        for word in words[1:]:
+            changes[1:] |= word[1:] != word[:-1]
+        starts = np.flatnonzero(changes)
+        if starts.size > len(begin) / 2:
+            return self._number_words(words, np.arange(len(begin)))
+        codes = self._number_words([word[starts] for word in words], starts)
+        return None if codes is None else np.repeat(codes, np.diff(starts, append=len(begin)))
+
+    def take_fresh(self) -> list[int]:
+        """Return the lines at which new texts turned up since the last call."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
+
+    def _number_words(self, words: Sequence[Words], rows: Positions) -> Positions | None:
+        """Return the number of each text of these rows; None where one is not UTF-8."""
         codes, places, right = self._look_up(words, 0)
         if right.all():
             return codes
@@ -84,7 +102,7 @@ class TextNumbers:
         for group in np.argsort(first).tolist():
             at = int(missed[first[group]])
             row = int(wrong[at])
-            code = self._learn(tuple(table[first[group]].tolist()), row)
+            code = self._learn(tuple(table[first[group]].tolist()), int(rows[row]))
             if code is None:
                 return None
             numbers[group] = code
@@ -94,11 +112,6 @@ class TextNumbers:
         if len(self.texts) * 16 > self._slots.shape[1]:
             self._make_room()
         return codes
-
-    def take_fresh(self) -> list[int]:
-        """Return the lines at which new texts turned up since the last call."""
-        fresh, self._fresh = self._fresh, []
-        return fresh
 
     def _look_up(
         self, words: Sequence[Words], which: int
@@ -140,12 +153,10 @@ class TextNumbers:
 
 
 def _hash(words: Sequence[Words], which: int) -> Words:
-    hashed: Words = words[0] * _MIXERS[which]
-    for word in words[1:]:
-        hashed ^= word
-        hashed *= _MIXERS[which]
-    hashed ^= hashed >> np.uint64(32)
-    hashed *= _MIXERS[1 - which]
+    """Mix words into one whose upper bits are even (multiplicative hashing)."""
+    hashed: Words = words[0] * _MIXERS[which, 0]
+    for word, mixer in zip(words[1:], _MIXERS[which, 1:], strict=False):
+        hashed += word * mixer
     return hashed
 
 
