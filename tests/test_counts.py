@@ -184,8 +184,8 @@ def test_a_control_with_two_months_is_used_and_called_far_too_few():
 @pytest.mark.parametrize(
     ("series", "said"),
     [
-        ({"north": NORTH, "south": [math.nan] * 24}, "No calendar month"),
-        ({"north": NORTH}, "No calendar month"),
+        ({"north": NORTH, "south": [math.nan] * 24}, "There is no count of south in the period"),
+        ({"north": NORTH}, "There is no count of south in the period before"),
     ],
 )
 def test_a_control_without_months_leaves_nothing_to_compare(series, said):

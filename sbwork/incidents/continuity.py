@@ -99,7 +99,7 @@ class Continuity:
 def check_continuity(
     counts: pd.DataFrame,
     covered: Mapping[str, Collection[str]],
-    outcomes: Mapping[str, Collection[str]],
+    outcomes: Mapping[str, Collection[str] | Mapping[str, float]],
     *,
     titles: Mapping[str, str] | None = None,
     compared: Collection[str] = (),
@@ -121,8 +121,8 @@ def check_continuity(
         under the name that the cohort gives it), ``month`` (YYYY-MM) and ``n``.
     covered : mapping of str to collection of str
         The months that each feed covers.
-    outcomes : mapping of str to collection of str
-        The crime types of each outcome.
+    outcomes : mapping of str to collection of str, or to mapping of str to float
+        The crime types of each outcome, with their weights where they weigh differently.
     titles : mapping of str to str, optional
         What readers call the outcomes; their keys by default.
     compared : collection of str, default ()
@@ -160,7 +160,7 @@ def check_continuity(
     ('2011-07', '2011-08')
     """
     names = {key: (titles or {}).get(key, key) for key in outcomes}
-    members = {key: {_fold(kind) for kind in kinds} for key, kinds in outcomes.items()}
+    members = {key: _weigh_kinds(kinds) for key, kinds in outcomes.items()}
     gaps: list[Gap] = []
     kept: list[Gap] = []
     partial: list[tuple[str, str, float, str]] = []
@@ -264,7 +264,7 @@ class _Feed:
             kind = holder
         return kind
 
-    def leave_partial(self, key: str, kinds: set[str]) -> Iterator[Gap]:
+    def leave_partial(self, key: str, kinds: Mapping[str, float]) -> Iterator[Gap]:
         """Leave out partly delivered months of an archive."""
         if not self.archive:
             return
@@ -272,16 +272,18 @@ class _Feed:
             {
                 month
                 for group, month, _ in self.partial
-                if (group == ASB and ASB in kinds) or (group != ASB and kinds - {ASB})
+                if (group == ASB and ASB in kinds) or (group != ASB and set(kinds) - {ASB})
             }
         )
         if months:
             yield Gap(self.feed, key, tuple(months), _PARTIAL)
 
-    def follow(self, key: str, kinds: set[str], compared: set[str]) -> tuple[list[Gap], list[Gap]]:
+    def follow(
+        self, key: str, kinds: Mapping[str, float], compared: set[str]
+    ) -> tuple[list[Gap], list[Gap]]:
         """Find the months in which an outcome holds other offences than in most."""
         held = [
-            frozenset(atom for atom in self.atoms if self.places[atom][m] in kinds)
+            frozenset(atom for atom in self.atoms if self._counts(atom, m, kinds))
             for m in range(len(self.months))
         ]
         chosen = [m for m, month in enumerate(self.months) if month in compared and held[m]]
@@ -306,6 +308,11 @@ class _Feed:
             )
             (kept if self._weigh(usual ^ what, usual) < _IMMATERIAL else gaps).append(gap)
         return gaps, kept
+
+    def _counts(self, atom: str, month: int, kinds: Mapping[str, float]) -> bool:
+        """Say whether an outcome holds an offence in a month, with its own weight if it has one."""
+        weight = kinds.get(self.places[atom][month])
+        return weight is not None and weight == kinds.get(atom, weight)
 
     def _weigh(self, some: frozenset[str], usual: frozenset[str]) -> float:
         """Take the monthly level of some types as a share of an outcome's; infinite if unknown."""
@@ -424,6 +431,11 @@ def _name_span(months: Sequence[str]) -> str:
 def _join(parts: Sequence[str]) -> str:
     named = [*parts[:6], *([f"{len(parts) - 6} more"] if len(parts) > 6 else [])]
     return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+
+
+def _weigh_kinds(kinds: Collection[str] | Mapping[str, float]) -> dict[str, float]:
+    weights = kinds if isinstance(kinds, Mapping) else dict.fromkeys(kinds, 1.0)
+    return {_fold(kind): float(weight) for kind, weight in weights.items()}
 
 
 def _fold(name: str) -> str:

@@ -84,8 +84,10 @@ def cover_places(main: Flags, published: Flags, covered: Flags) -> Flags:
     >>> cover_places(main, covered[:, None, :], covered)[:, 0].astype(int).tolist()
     [[1, 1, 1, 0], [1, 1, 1, 0], [1, 1, 1, 1]]
     """
-    some = np.einsum("pof,fom->pom", main.astype(np.float32), published.astype(np.float32))
-    whole: Flags = np.asarray(some > 0, dtype=np.bool_)
+    # Outcome first, so that the products run as matrices of places by months.
+    by_outcome = main.transpose(1, 0, 2).astype(np.float32)
+    some = by_outcome @ published.transpose(1, 0, 2).astype(np.float32)
+    whole: Flags = np.asarray(some > 0, dtype=np.bool_).transpose(1, 0, 2).copy()
     lengths = covered.sum(axis=1)
     shared = covered.astype(np.intp) @ covered.T.astype(np.intp)
     needed = np.minimum(_OVERLAP, np.minimum(lengths[:, None], lengths[None, :]))

@@ -187,6 +187,22 @@ def test_the_dates_of_the_lists_are_for_archives_alone() -> None:
     assert check(counts, archives=[]).gaps == ()
 
 
+def test_harm_needs_each_type_at_its_own_weight() -> None:
+    """Other crime once held drugs and much else, none of which weighs what it weighs itself."""
+    months = list_months("2011-01", "2012-12")
+    counts = make_counts(months)
+    weights = {"Burglary": 10.0, "Other crime": 3.0, "Drugs": 7.0}
+    covered = {"durham": months}
+    found = check_continuity(counts, covered, {"harm": weights}, archives=["durham"])
+    assert found.gaps[0].months == list_months("2011-01", "2011-08")
+    level = {"Violence and sexual offences": 5.0, "Violent crime": 5.0}
+    later = list_months("2013-01", "2013-12")
+    same = check_continuity(
+        make_counts(later), {"durham": later}, {"harm": level}, archives=["durham"]
+    )
+    assert same.gaps == ()
+
+
 def test_forces_that_change_alike_are_told_in_one_row() -> None:
     counts = pd.concat([make_counts(feed=feed) for feed in ("durham", "cleveland")])
     found = check(counts)
