@@ -313,15 +313,20 @@ def _explain_no_months(
     ]
     if held:
         return f"The files hold {first} to {last}, and no month of the period {' or '.join(held)}."
-    lacking = [
-        f"{cohort.title_site(site)} in the period {name} ({side[0]} to {side[-1]})"
-        for name, side in (("before", window.before), ("after", window.after))
-        for site in sites
-        if not series.list_covered([site]) & set(side)
-    ]
+    lacking = []
+    for name, side in (("before", window.before), ("after", window.after)):
+        silent = [
+            cohort.title_site(site) for site in sites if not series.list_covered([site]) & set(side)
+        ]
+        if silent:
+            lacking.append(f"of {' and '.join(silent)} in the period {name} ({_span(side)})")
     if lacking:
-        return f"There is no count of {'; '.join(lacking)}."
+        return f"There is no count {', nor '.join(lacking)}."
     return "No calendar month is there on both sides for all the sites compared."
+
+
+def _span(months: Sequence[str]) -> str:
+    return months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
 
 
 def _explain_reach(series: _Series, covered: Collection[str], window: Window) -> str:

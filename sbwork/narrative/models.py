@@ -130,6 +130,8 @@ def describe_shares(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
 def explain_missing(rows: pd.DataFrame, what: str, fewest: int) -> str:
     """Say why a picture is not drawn: how many numbers there are, and what the rest lacks."""
     known = int(rows["estimate"].notna().sum())
+    if known >= fewest:
+        return f"{what} is not drawn: there are numbers on one side of the start only."
     reasons = rows.loc[rows["estimate"].isna(), "note"].str.extract(
         r"^(?:Not computed: )?(.+?[.])(?:\s|$)", expand=False
     )
@@ -145,15 +147,19 @@ def _tell_before(rows: pd.DataFrame) -> list[str]:
     trends = rows[(rows["estimator"] == "pre_trend") & rows["estimate"].notna()]
     if trends.empty:
         return ["How the two moved before the start can't be said: the files hold too few months."]
-    apart = int((trends["p_value"] < _ALPHA).sum())
+    apart, every = int((trends["p_value"] < _ALPHA).sum()), len(trends)
     if apart:
+        which = "the one comparison" if every == 1 else f"{apart} of {every} comparisons"
         return [
-            f"In {apart} of {len(trends)} comparisons the two were already moving apart before "
-            "the start, so part of what followed may be more of the same."
+            f"In {which} the two were already moving apart before the start, so part of what "
+            "followed may be more of the same."
         ]
+    which = f"In none of the {every} comparisons were the two"
+    if every == 1:
+        which = "In the one comparison the two were not"
     return [
-        f"In none of the {len(trends)} comparisons were the two clearly moving apart before the "
-        "start; that is not proof that they moved alike, because few months tell little."
+        f"{which} clearly moving apart before the start; that is not proof that they moved alike, "
+        "because few months tell little."
     ]
 
 

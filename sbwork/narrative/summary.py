@@ -18,6 +18,7 @@ from sbwork.formats import (
     format_months,
     format_number,
     format_p,
+    lower_title,
 )
 from sbwork.instrument import Instrument
 from sbwork.narrative.counts import describe_reported
@@ -126,7 +127,7 @@ def list_limits(
             "How crime and ASB changed: cohort.yml does not say which months are before and after."
         )
     limits += _tell_uncompared(cohort, findings)
-    limits += [f"All the months that were meant to be compared. {note}." for note in incomparable]
+    limits += [f"The whole of the periods. {note}." for note in incomparable]
     if not cohort.surveys:
         limits.append("What residents think: no survey was given.")
     if cohort.rehearsal:
@@ -150,7 +151,7 @@ def _tell_uncompared(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
                 estimator="percentage_change", period="change",
             )  # fmt: skip
             if row is not None and math.isnan(row["estimate"]):
-                title = f"{_lower(cohort.title_outcome(outcome))} changed in "
+                title = f"{lower_title(cohort.title_outcome(outcome))} changed in "
                 title += cohort.title_site(pair.intervention)
                 alike.setdefault(str(row["note"]), []).append(title)
     return [f"How {format_list(titles)}. {note}" for note, titles in alike.items()]
@@ -208,7 +209,7 @@ def _tell_shorter(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
         for outcome, note in zip(own["outcome"], own["note"], strict=True):
             found = re.search(r"[Cc]ompared on (.+? missing from the data)", note)
             if found:
-                title = _lower(cohort.title_outcome(str(outcome)))
+                title = lower_title(cohort.title_outcome(str(outcome)))
                 alike.setdefault(found[1], []).append(
                     f"{title} in {cohort.title_site(pair.intervention)}"
                 )
@@ -232,7 +233,7 @@ def _tell_outcome(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
         if control is not None and not math.isnan(control["estimate"]):
             told += f" (its control site {format_change(control['estimate'])})"
         parts.append(told)
-    title = _lower(cohort.title_outcome(outcome))
+    title = lower_title(cohort.title_outcome(outcome))
     return f"{title} changed by {format_list(parts)}" if parts else ""
 
 
@@ -244,7 +245,7 @@ def _tell_pooled(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
     interval = format_interval(ends[0], ends[1], 0, percent=True)
     change = format_change(100 * (row["estimate"] - 1))
     sure = ", which takes in no change" if ends[0] <= 0 <= ends[1] else ""
-    title = _lower(cohort.title_outcome(outcome))
+    title = lower_title(cohort.title_outcome(outcome))
     return f"{title} moved by {change} (95% interval {interval}{sure})"
 
 
@@ -284,7 +285,7 @@ def _tell_scales(
     if instrument is None or select_findings(findings, section="scales").empty:
         return []
     scale = next(iter(cohort.confirmatory or tuple(instrument.scales)))
-    title = _lower(instrument.title_scale(scale))
+    title = lower_title(instrument.title_scale(scale))
     own = find_row(
         findings, section="scales", outcome=scale, site="intervention",
         estimator="mean_difference",
@@ -324,8 +325,3 @@ def _tell_level(cohort: Cohort, evidence: Evidence) -> list[str]:
             "the work was the reason."
         ]
     return [f"{level}."]
-
-
-def _lower(title: str) -> str:
-    """Lower the first letter of a title unless it starts with an abbreviation."""
-    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
