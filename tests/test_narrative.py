@@ -114,3 +114,26 @@ def test_no_change_is_told_where_none_was_computed():
         f"{reason}" in limits
     )
     assert "The whole of the periods. drugs of 'durham' in 2011-08: not published then." in limits
+
+
+def study(months: dict[str, float], site: str = "a") -> list[Finding]:
+    return [
+        Finding("panel", "asb", site, Estimate("event_study", value, note="Why."), "b", month)
+        for month, value in months.items()
+    ]
+
+
+def test_a_picture_of_one_side_is_not_called_short_of_numbers():
+    before = {f"{-number}": 1.0 for number in range(1, 9)}
+    told = narrative.explain_missing(tabulate_findings(study(before)), "The picture", 6)
+    assert told == "The picture is not drawn: there are numbers on one side of the start only."
+    few = study({"-1": 1.0, "0": 1.0, "1": float("nan")}) + study({"-1": 1.0}, "c")
+    told = narrative.explain_missing(tabulate_findings(few), "The picture", 6)
+    assert "it takes at least 6 numbers, and no comparison has more than 2." in told
+    assert told.endswith("Most often: Why.")
+
+
+def test_one_comparison_is_not_called_comparisons():
+    trend = Finding("panel", "asb", "a", Estimate("pre_trend", 0.1, p_value=0.9), "b", "before")
+    told = narrative.describe_robustness(COHORT, tabulate_findings([trend]))
+    assert "In the one comparison the two were not clearly moving apart" in told

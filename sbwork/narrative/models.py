@@ -129,7 +129,8 @@ def describe_shares(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
 
 def explain_missing(rows: pd.DataFrame, what: str, fewest: int) -> str:
     """Say why a picture is not drawn: how many numbers there are, and what the rest lacks."""
-    known = int(rows["estimate"].notna().sum())
+    counts = rows["estimate"].notna().groupby([rows["outcome"], rows["site"]]).sum()
+    known = int(counts.max()) if len(counts) else 0
     if known >= fewest:
         return f"{what} is not drawn: there are numbers on one side of the start only."
     reasons = rows.loc[rows["estimate"].isna(), "note"].str.extract(
@@ -137,8 +138,8 @@ def explain_missing(rows: pd.DataFrame, what: str, fewest: int) -> str:
     )
     common = reasons.value_counts()
     why = f" Most often: {common.index[0]}" if len(common) else ""
-    had = {0: "none could be computed", 1: "only one could be computed"}.get(
-        known, f"only {known} could be computed"
+    had = {0: "no comparison has any", 1: "no comparison has more than one"}.get(
+        known, f"no comparison has more than {known}"
     )
     return f"{what} is not drawn: it takes at least {fewest} numbers, and {had}.{why}"
 
