@@ -107,7 +107,10 @@ def test_no_change_is_told_where_none_was_computed():
     summary = narrative.summarise_cohort(COHORT, findings, evidence)
     assert "alongside" not in summary
     limits = narrative.list_limits(
-        COHORT, findings, evidence, ["drugs of 'durham' in 2011-08: not published then"]
+        COHORT,
+        findings,
+        evidence,
+        incomparable=["drugs of 'durham' in 2011-08: not published then"],
     )
     assert (
         f"How victim-based crime changed in Ash and anti-social behaviour (ASB) changed in Ash. "
