@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,14 @@ from sbwork.estimates.pooling import estimate_heterogeneity, pool_log_ratios
 from sbwork.estimates.rates import Change
 from sbwork.incidents import Incidents
 from sbwork.results import Finding, combine_findings, tabulate_findings
-from sbwork.windows import MAIN, Window, describe_gaps, list_windows, match_months
+from sbwork.windows import (
+    MAIN,
+    Window,
+    describe_gaps,
+    lies_within,
+    list_windows,
+    match_months,
+)
 
 __all__ = ["compare_counts"]
 
@@ -149,7 +156,7 @@ def _compare_outcome(
     for window in windows:
         ratios: list[_Ratio] = []
         for pair in cohort.pairs:
-            compared = _compare_pair(series, pair, window)
+            compared = _compare_pair(series, cohort, pair, window)
             for estimate in compared.estimates:
                 yield Finding(
                     SECTION, outcome, pair.intervention, estimate, pair.control or "", window.period
@@ -168,7 +175,7 @@ def _compare_sites(
         covered = series.list_covered(partners)
         matched, note = match_months(window, covered), describe_gaps(window, covered)
         if not min(matched.lengths):
-            reason = _explain_no_months(series, window)
+            reason = _explain_no_months(series, cohort, partners, window)
             empty = Estimate("percentage_change", unit="percent", note=reason)
             for period in ("before", "after"):
                 lost = Estimate("count", unit="incidents", note=reason)
@@ -206,16 +213,18 @@ def _rate(count: float, population: int, months: int, note: str) -> Estimate:
     )
 
 
-def _compare_pair(series: _Series, pair: Pair, window: Window) -> _Compared:
+def _compare_pair(series: _Series, cohort: Cohort, pair: Pair, window: Window) -> _Compared:
     main = window.period == MAIN
     if pair.control is None:
         reason = "No control site is given, so the change can't be set beside another area's."
         return _Compared(_leave_out(reason) if main else [])
     covered = series.list_covered(pair.sites)
     matched, note = match_months(window, covered), describe_gaps(window, covered)
-    reason = _explain_no_months(series, window) if not min(matched.lengths) else ""
-    if not main and not _reaches(series, window):
-        reason = _explain_reach(series, window)
+    reason = ""
+    if not min(matched.lengths):
+        reason = _explain_no_months(series, cohort, pair.sites, window)
+    if not main and not lies_within(window, covered):
+        reason = _explain_reach(series, covered, window)
     if reason:
         months = Estimate("window_months", unit="count", note=reason)
         return _Compared([months, *(_leave_out(reason) if main else [])])
@@ -291,7 +300,9 @@ def _leave_out(reason: str) -> list[Estimate]:
     return [Estimate(name, unit=unit, note=reason) for name, unit in PAIR_ESTIMATORS.items()]
 
 
-def _explain_no_months(series: _Series, window: Window) -> str:
+def _explain_no_months(
+    series: _Series, cohort: Cohort, sites: Sequence[str], window: Window
+) -> str:
     if not series.span:
         return "No month of incidents was read."
     first, last = series.span[0], series.span[-1]
@@ -302,21 +313,29 @@ def _explain_no_months(series: _Series, window: Window) -> str:
     ]
     if held:
         return f"The files hold {first} to {last}, and no month of the period {' or '.join(held)}."
+    lacking = []
+    for name, side in (("before", window.before), ("after", window.after)):
+        silent = [
+            cohort.title_site(site) for site in sites if not series.list_covered([site]) & set(side)
+        ]
+        if silent:
+            lacking.append(f"of {' and '.join(silent)} in the period {name} ({_span(side)})")
+    if lacking:
+        return f"There is no count {', nor '.join(lacking)}."
     return "No calendar month is there on both sides for all the sites compared."
 
 
-def _reaches(series: _Series, window: Window) -> bool:
-    span = series.span
-    return bool(span) and window.before[0] >= span[0] and window.after[-1] <= span[-1]
+def _span(months: Sequence[str]) -> str:
+    return months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
 
 
-def _explain_reach(series: _Series, window: Window) -> str:
+def _explain_reach(series: _Series, covered: Collection[str], window: Window) -> str:
     if not series.span:
         return "No month of incidents was read."
-    return (
-        f"This window needs {window.before[0]} to {window.after[-1]}; the files hold "
-        f"{series.span[0]} to {series.span[-1]}."
-    )
+    needs = f"This window needs {window.before[0]} to {window.after[-1]}"
+    if lies_within(window, series.span) and covered:
+        return f"{needs}; there are counts of all its sites from {min(covered)} to {max(covered)}."
+    return f"{needs}; the files hold {series.span[0]} to {series.span[-1]}."
 
 
 def _list_outcomes(incidents: Incidents, cohort: Cohort) -> list[str]:

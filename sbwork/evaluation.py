@@ -12,6 +12,7 @@ from sbwork.counts import compare_counts
 from sbwork.disclosure import suppress_findings
 from sbwork.evidence import Evidence, grade_evidence, set_levels
 from sbwork.incidents import Incidents, read_incidents
+from sbwork.incidents.continuity import NOT_COMPARABLE
 from sbwork.instrument import Instrument, read_instrument
 from sbwork.outlines import SiteOutlines, outline_sites
 from sbwork.panels import analyse_panel, assess_comparability, vary_specifications
@@ -61,6 +62,14 @@ class Evaluation:
     findings: pd.DataFrame
     evidence: Evidence
     outlines: SiteOutlines | None = None
+
+    @property
+    def incomparable(self) -> tuple[str, ...]:
+        """What the incident files hold of the compared months and can't be compared, and why."""
+        if self.incidents is None:
+            return ()
+        quality = self.incidents.quality
+        return tuple(quality.loc[quality["check"].str.startswith(NOT_COMPARABLE), "note"])
 
 
 def evaluate_cohort(

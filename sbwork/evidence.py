@@ -38,6 +38,16 @@ FEWEST_PAIRS = 2
 _COMPARED = ("counts", "scales")
 _DESCRIPTIVE = ("reliability", "scores")
 _COMPARING = ("panel", "placebo", "specification")
+_NO_CHANGE = (
+    "event_study",
+    "placebo_areas",
+    "placebo_pairs",
+    "placebo_time_contrasts",
+    "pre_level_ratio",
+    "pre_trend",
+    "window_months",
+)
+"""Estimators that tell of the months before, or of the design, and of no change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,8 +265,9 @@ def grade_evidence(cohort: Cohort, findings: pd.DataFrame) -> Evidence:
     reasons: list[str] = []
     missing: list[str] = []
     sections: dict[str, int] = {}
-    compared = [name for name in _COMPARED if (known["section"] == name).any()]
-    if not compared and known["section"].isin(_COMPARING).any():
+    changes = known[~known["estimator"].isin(_NO_CHANGE)]
+    compared = [name for name in _COMPARED if (changes["section"] == name).any()]
+    if not compared and changes["section"].isin(_COMPARING).any():
         compared = ["counts"]
     for name in compared:
         level, why, lacking = _grade_section(name, cohort, known)
@@ -273,7 +284,7 @@ def grade_evidence(cohort: Cohort, findings: pd.DataFrame) -> Evidence:
             missing.append("A comparison site where the programme did not run.")
     if not sections and len(known):
         sections["description"] = 1
-        reasons.append("The figures describe one point in time.")
+        reasons.append("The figures describe one point in time, or one side of the start.")
         missing.append("The same figures from before and after, and from a comparison site.")
     if not sections:
         reasons.append("There is no figure to grade.")
@@ -405,6 +416,7 @@ def _grade_section(
             ["A comparison site where the programme did not run."],
         )
     rows = known[(known["section"] == section) | known["section"].isin(_COMPARING)]
+    rows = rows[~rows["estimator"].isin(_NO_CHANGE)]
     if not ((rows["comparison"] != "") | (rows["site"] == "all")).any():
         return (
             1,

@@ -15,6 +15,7 @@ __all__ = [
     "format_number",
     "format_p",
     "format_share",
+    "lower_title",
 ]
 
 MISSING = "not available"
@@ -35,6 +36,7 @@ _MONTHS = (
     "December",
 )
 _MINUS = "\N{MINUS SIGN}"
+_FAR = 10_000
 
 
 def format_number(value: float, digits: int = 2) -> str:
@@ -118,6 +120,8 @@ def format_interval(low: float, high: float, digits: int = 2, *, percent: bool =
     '0.37 to 1.17'
     >>> format_interval(-44.2, -14.9, 0, percent=True)
     '−44% to −15%'
+    >>> format_interval(0.0, 90_662_722_261.07)
+    '0.00 to over 10,000'
     """
     if math.isnan(low) or math.isnan(high):
         return MISSING
@@ -125,6 +129,9 @@ def format_interval(low: float, high: float, digits: int = 2, *, percent: bool =
         format_change(end, digits) if percent and math.isfinite(end) else format_number(end, digits)
         for end in (low, high)
     ]
+    # Two or three months give ends in the millions, which are read as if they were measured.
+    if (digits or percent) and _FAR < high < math.inf:
+        ends[1] = f"over +{_FAR:,}%" if percent else f"over {_FAR:,}"
     return " to ".join(ends)
 
 
@@ -149,3 +156,14 @@ def format_list(parts: Sequence[str]) -> str:
     'trust, vision and voice'
     """
     return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
+
+
+def lower_title(title: str) -> str:
+    """Lower the first letter of a title unless it starts with an abbreviation.
+
+    Examples
+    --------
+    >>> lower_title("Victim-based crime"), lower_title("ASB at night")
+    ('victim-based crime', 'ASB at night')
+    """
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]

@@ -13,6 +13,7 @@ from sbwork.cohort import Cohort, find_cohorts, read_cohort
 from sbwork.disclosure import suppress_table
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.incidents import Incidents, read_incidents
+from sbwork.incidents.continuity import NOT_COMPARABLE
 from sbwork.instrument import Instrument, read_instrument
 from sbwork.responses import Responses, read_responses
 from sbwork.specs import load_spec
@@ -117,11 +118,12 @@ def inspect_cohort(name: str, data: str | Path = "data") -> Inspection:
     if cohort.surveys and instrument is not None:
         for responses in _read_surveys(cohort, instrument, findings):
             findings.parts += _describe_responses(cohort, instrument, responses)
+    missing = list(_list_missing(cohort, instrument))
     if cohort.incidents:
         for incidents in _read_incidents(cohort, findings):
             findings.parts += _describe_incidents(cohort, incidents)
-    missing = tuple(_list_missing(cohort, instrument))
-    return Inspection(name, tuple(findings.parts), missing, tuple(findings.problems))
+            missing += _list_uncounted(cohort, incidents)
+    return Inspection(name, tuple(findings.parts), tuple(missing), tuple(findings.problems))
 
 
 def _read_cohort(name: str, data: Path, findings: _Findings) -> Cohort | None:
@@ -445,6 +447,25 @@ def _list_missing(cohort: Cohort, instrument: Instrument | None) -> Iterator[str
         yield f"No 'lsoas' for {list_names(bare)}: no incident can be placed there by its code."
     if instrument is not None and not instrument.scales:
         yield "The questionnaire has no scales: answers are not scored."
+
+
+def _list_uncounted(cohort: Cohort, incidents: Incidents) -> Iterator[str]:
+    """Name the months of the periods that can't be compared, and sites without any count there."""
+    quality = incidents.quality
+    for note in quality.loc[quality["check"].str.startswith(NOT_COMPARABLE), "note"]:
+        yield f"Months that can't be compared. {note}."
+    if cohort.periods is None:
+        return
+    known = incidents.sites.dropna(subset="count")
+    for name, period in (("before", cohort.periods.before), ("after", cohort.periods.after)):
+        counted = set(known.loc[known["month"].isin(period.months), "site"])
+        silent = [cohort.title_site(key) for key in cohort.compared_sites if key not in counted]
+        if silent:
+            span = f"{period.start} to {period.end}"
+            yield (
+                f"No incident counts {name} ({span}) for {list_names(silent)}: no comparison can "
+                "be made there."
+            )
 
 
 def _list(names: Sequence[str]) -> str:

@@ -25,7 +25,15 @@ from sbwork.estimates.trends import (
 from sbwork.incidents import Incidents
 from sbwork.places.geography import site_populations
 from sbwork.results import Finding, tabulate_findings
-from sbwork.windows import Window, describe_gaps, list_windows, match_months, shift_month
+from sbwork.windows import (
+    MAIN,
+    Window,
+    describe_gaps,
+    lies_within,
+    list_windows,
+    match_months,
+    shift_month,
+)
 
 __all__ = [
     "LONGEST_HISTORY",
@@ -59,6 +67,7 @@ _PANEL_UNITS = {
 }
 
 _PAIR = (True, False)
+_SHARE_OF_A_WINDOW = 0.75
 
 _NO_PERIODS = "Not computed: no periods are given, so there is no before and after."
 _NO_CONTROL = "Not computed: no control site is named for this site."
@@ -335,18 +344,29 @@ def _vary_pair(
         return [("", "", Estimate("specification", unit="ratio", note=_NO_CONTROL))]
     rows: list[tuple[str, str, Estimate]] = []
     for window in list_windows(periods):
-        times = _count_from(periods.after.start, window.months)
         for control, series in controls.items():
             both = pd.concat([wide[pair.intervention], series], axis=1)
-            counts = both.reindex(list(window.months)).to_numpy(dtype=float)
+            covered = _find_covered(both)
+            matched, gaps = match_months(window, covered), describe_gaps(window, covered)
             words = f"{_describe_window(window)}; control: {cohort.title_site(control)}"
-            if np.isnan(counts).any():
-                note = f"Not computed: the files do not cover every month of this window. {words}."
+            reason = ""
+            if window.period != MAIN and not lies_within(window, covered):
+                reason = "the counts of both do not reach over this window"
+            elif _lacks_many(window, matched):
+                reason = "less than three quarters of the months of this window can be compared"
+            if reason:
+                note = f"Not computed: {reason}. {words}. {gaps}".strip()
                 missing = Estimate("specification", unit="ratio", note=note)
                 rows.append((control, window.period, missing))
                 continue
+            counts = both.reindex(list(matched.months)).to_numpy(dtype=float)
+            times = _count_from(periods.after.start, matched.months)
             rows += [
-                (control, window.period, _describe(found, f"{words}; {_MODELS[found.estimator]}."))
+                (
+                    control,
+                    window.period,
+                    _describe(found, f"{words}; {_MODELS[found.estimator]}. {gaps}".strip()),
+                )
                 for found in _fit_models(counts, times)
             ]
     return rows
@@ -389,14 +409,24 @@ def _gather_controls(
     table = outside.pivot_table(
         index="month", columns="area", values="count", sort=False, dropna=False
     )
-    before = [month for month in cohort.periods.before.months if month in table.index]
-    size = float(wide[pair.intervention].reindex(before).sum())
-    sizes = table.loc[before].sum()
     ratio = cohort.placebo.size_ratio
+    # An area that lacks a month would take it from all the areas that it is added to.
+    own = wide[pair.intervention].reindex(list(list_windows(cohort.periods)[0].months)).dropna()
+    table = table.loc[:, table.reindex(own.index).notna().all()]
+    before = [month for month in own.index if month <= cohort.periods.before.end]
+    size, sizes = float(own[before].sum()), table.reindex(before).sum()
     alike = table.loc[:, (sizes >= size / ratio) & (sizes <= size * ratio)]
     if alike.shape[1]:
         controls["comparable areas"] = alike.sum(axis=1, skipna=False)
     return controls
+
+
+def _lacks_many(window: Window, matched: Window) -> bool:
+    """Say whether so many months are left out that the window is no longer what it is called."""
+    return any(
+        left < _SHARE_OF_A_WINDOW * meant
+        for left, meant in zip(matched.lengths, window.lengths, strict=True)
+    )
 
 
 def _describe_window(window: Window) -> str:

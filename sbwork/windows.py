@@ -13,6 +13,7 @@ __all__ = [
     "MAIN",
     "Window",
     "describe_gaps",
+    "lies_within",
     "list_windows",
     "match_months",
     "shift_month",
@@ -129,6 +130,27 @@ def match_months(window: Window, covered: Collection[str]) -> Window:
         before = sorted(_keep(reversed(before), shared))
         after = _keep(after, shared)
     return Window(window.period, tuple(before), tuple(after), window.same_seasons)
+
+
+def lies_within(window: Window, covered: Collection[str]) -> bool:
+    """Say whether a window lies between the first and the last month that is covered.
+
+    Parameters
+    ----------
+    window : Window
+        The window.
+    covered : collection of str
+        The months for which every compared site has a count.
+
+    Examples
+    --------
+    >>> window = Window("1+1", ("2016-01",), ("2017-01",))
+    >>> lies_within(window, {"2015-12", "2016-12"}), lies_within(window, {"2015-12", "2017-01"})
+    (False, True)
+    """
+    if not covered:
+        return False
+    return min(covered) <= window.before[0] and window.after[-1] <= max(covered)
 
 
 def describe_gaps(window: Window, covered: Collection[str]) -> str:

@@ -184,8 +184,11 @@ def test_a_control_with_two_months_is_used_and_called_far_too_few():
 @pytest.mark.parametrize(
     ("series", "said"),
     [
-        ({"north": NORTH, "south": [math.nan] * 24}, "No calendar month"),
-        ({"north": NORTH}, "No calendar month"),
+        (
+            {"north": NORTH, "south": [math.nan] * 24},
+            "There is no count of south in the period before",
+        ),
+        ({"north": NORTH}, "There is no count of south in the period before"),
     ],
 )
 def test_a_control_without_months_leaves_nothing_to_compare(series, said):
@@ -429,3 +432,26 @@ def test_whatever_the_counts_every_gap_has_its_reason_and_no_word_claims_a_cause
     held = found.dropna(subset=["ci_low"])
     assert (held["ci_low"] <= held["estimate"]).all()
     assert (held["estimate"] <= held["ci_high"]).all()
+
+
+def test_a_window_past_the_last_month_of_one_site_is_left_out_though_the_files_go_on():
+    """A force that stops publishing would leave the same six months in every longer window."""
+    months = list_months("2014-01", "2018-12")
+    stops = [20.0] * 39 + [math.nan] * 21
+    incidents = make_incidents({"north": stops, "south": [30.0] * 60}, months)
+    found = compare_counts(incidents, make_cohort())
+    assert pick(found, "window_months")["estimate"] == 6
+    assert pick(found, "window_months", period="6+6")["estimate"] == 6
+    for period in ("18+18", "24+24"):
+        row = pick(found, "window_months", period=period)
+        assert math.isnan(row["estimate"])
+        assert "there are counts of all its sites from 2014-01 to 2017-03" in row["note"]
+
+
+def test_a_site_without_any_month_after_is_named():
+    months = list_months("2015-10", "2017-09")
+    incidents = make_incidents(
+        {"north": [20.0] * 12 + [math.nan] * 12, "south": [30.0] * 24}, months
+    )
+    row = pick(compare_counts(incidents, make_cohort()), "rirr")
+    assert row["note"] == ("There is no count of north in the period after (2016-10 to 2017-09).")

@@ -89,6 +89,16 @@ def test_a_control_without_figures_is_no_control():
     assert grade(make_cohort(), make_counts(control=False)).level == 1
 
 
+def test_a_look_before_the_start_is_no_change():
+    """Where a force has no month after, its level and trend before say nothing of a change."""
+    lost = Finding("counts", "asb", "a0", Estimate("rirr", note="No month after."), "c0")
+    pools = Finding("placebo", "asb", "a0", Estimate("placebo_time_contrasts", 0.0), "c0")
+    graded = grade(make_cohort(), [lost, pools], make_panel())
+    assert graded.level == 1
+    assert graded.sections == {"description": 1}
+    assert "one side of the start" in graded.reasons[0]
+
+
 def test_a_control_not_shown_to_be_comparable_is_level_2():
     evidence = grade(make_cohort(), make_counts())
     assert evidence.level == 2

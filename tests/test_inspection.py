@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+import sbwork.inspection
+from sbwork.incidents import read_incidents
+from sbwork.incidents.continuity import NOT_COMPARABLE
 from sbwork.inspection import Inspection, inspect_cohort
 
 DATA = Path(__file__).parents[1] / "data"
@@ -153,6 +158,30 @@ def test_what_is_left_out_is_no_problem(tmp_path: Path) -> None:
     told = inspect_cohort("bare", tmp_path)
     assert told.usable
     assert len(told.missing) == 3
+
+
+def test_months_that_cannot_be_compared_are_what_the_report_will_lack(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_with_gaps(cohort):
+        found = read_incidents(cohort)
+        note = "'invented' holds far fewer rows in 2016-05"
+        row = {"source": "all files", "check": f"{NOT_COMPARABLE}month", "count": 1.0, "note": note}
+        quality = pd.concat([found.quality, pd.DataFrame([row])], ignore_index=True)
+        sites = found.sites.copy()
+        late = (sites["site"] == "area-2") & (sites["month"] >= cohort.periods.after.start)
+        sites.loc[late, "count"] = float("nan")
+        return replace(found, quality=quality, sites=sites)
+
+    monkeypatch.setattr(sbwork.inspection, "read_incidents", read_with_gaps)
+    told = inspect_cohort("durham-1", data)
+    assert (
+        "Months that can't be compared. 'invented' holds far fewer rows in 2016-05." in told.missing
+    )
+    assert any(
+        text.startswith("No incident counts after (2016-10 to 2017-09) for 'Area 2'")
+        for text in told.missing
+    ), told.missing
 
 
 def test_an_unknown_cohort_is_a_problem(data: Path) -> None:

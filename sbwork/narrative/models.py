@@ -129,14 +129,17 @@ def describe_shares(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
 
 def explain_missing(rows: pd.DataFrame, what: str, fewest: int) -> str:
     """Say why a picture is not drawn: how many numbers there are, and what the rest lacks."""
-    known = int(rows["estimate"].notna().sum())
+    counts = rows["estimate"].notna().groupby([rows["outcome"], rows["site"]]).sum()
+    known = int(counts.max()) if len(counts) else 0
+    if known >= fewest:
+        return f"{what} is not drawn: there are numbers on one side of the start only."
     reasons = rows.loc[rows["estimate"].isna(), "note"].str.extract(
         r"^(?:Not computed: )?(.+?[.])(?:\s|$)", expand=False
     )
     common = reasons.value_counts()
     why = f" Most often: {common.index[0]}" if len(common) else ""
-    had = {0: "none could be computed", 1: "only one could be computed"}.get(
-        known, f"only {known} could be computed"
+    had = {0: "no comparison has any", 1: "no comparison has more than one"}.get(
+        known, f"no comparison has more than {known}"
     )
     return f"{what} is not drawn: it takes at least {fewest} numbers, and {had}.{why}"
 
@@ -145,15 +148,19 @@ def _tell_before(rows: pd.DataFrame) -> list[str]:
     trends = rows[(rows["estimator"] == "pre_trend") & rows["estimate"].notna()]
     if trends.empty:
         return ["How the two moved before the start can't be said: the files hold too few months."]
-    apart = int((trends["p_value"] < _ALPHA).sum())
+    apart, every = int((trends["p_value"] < _ALPHA).sum()), len(trends)
     if apart:
+        which = "the one comparison" if every == 1 else f"{apart} of {every} comparisons"
         return [
-            f"In {apart} of {len(trends)} comparisons the two were already moving apart before "
-            "the start, so part of what followed may be more of the same."
+            f"In {which} the two were already moving apart before the start, so part of what "
+            "followed may be more of the same."
         ]
+    which = f"In none of the {every} comparisons were the two"
+    if every == 1:
+        which = "In the one comparison the two were not"
     return [
-        f"In none of the {len(trends)} comparisons were the two clearly moving apart before the "
-        "start; that is not proof that they moved alike, because few months tell little."
+        f"{which} clearly moving apart before the start; that is not proof that they moved alike, "
+        "because few months tell little."
     ]
 
 

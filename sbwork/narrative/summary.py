@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from functools import partial
 
@@ -17,6 +18,7 @@ from sbwork.formats import (
     format_months,
     format_number,
     format_p,
+    lower_title,
 )
 from sbwork.instrument import Instrument
 from sbwork.narrative.counts import describe_reported
@@ -69,6 +71,7 @@ def list_limits(
     findings: pd.DataFrame,
     evidence: Evidence,
     contacts: Sequence[Contact] = (),
+    incomparable: Sequence[str] = (),
 ) -> list[str]:
     """List what these results can't show, each with its reason.
 
@@ -82,6 +85,13 @@ def list_limits(
         As `grade_evidence` returns it.
     contacts : sequence of Contact
         Controls that touch, from `sbwork.outlines.find_contacts`.
+    incomparable : sequence of str, default ()
+        Which months of the periods the files hold in a way that can't be compared, and why.
+
+    Returns
+    -------
+    list of str
+        One sentence a limit.
     """
     limits = []
     if cohort.data_status == "invented":
@@ -116,6 +126,8 @@ def list_limits(
         limits.append(
             "How crime and ASB changed: cohort.yml does not say which months are before and after."
         )
+    limits += _tell_uncompared(cohort, findings)
+    limits += [f"The whole of the periods. {note}." for note in incomparable]
     if not cohort.surveys:
         limits.append("What residents think: no survey was given.")
     if cohort.rehearsal:
@@ -125,6 +137,24 @@ def list_limits(
             "How often places where nothing happened change as much: the files hold no other areas."
         )
     return limits
+
+
+def _tell_uncompared(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
+    """Name the pairs and outcomes of which no change could be computed, by the reason."""
+    if cohort.periods is None:
+        return []
+    alike: dict[str, list[str]] = {}
+    for outcome in cohort.outcomes:
+        for pair in cohort.pairs:
+            row = find_row(
+                findings, section="counts", outcome=outcome, site=pair.intervention,
+                estimator="percentage_change", period="change",
+            )  # fmt: skip
+            if row is not None and math.isnan(row["estimate"]):
+                title = f"{lower_title(cohort.title_outcome(outcome))} changed in "
+                title += cohort.title_site(pair.intervention)
+                alike.setdefault(str(row["note"]), []).append(title)
+    return [f"How {format_list(titles)}. {note}" for note, titles in alike.items()]
 
 
 def _tell_status(cohort: Cohort) -> list[str]:
@@ -162,11 +192,31 @@ def _tell_counts(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
             f"Comparing {format_months(after.start, after.end)} with "
             f"{format_months(before.start, before.end)}, "
         )
-    sentences = [f"{when}{'; '.join(told)}."]
+    sentences = [f"{when}{'; '.join(told)}.", *_tell_shorter(cohort, findings)]
     pooled = [text for o in cohort.outcomes if (text := _tell_pooled(cohort, findings, o))]
     if pooled:
         sentences.append(f"Taken together and set against the control sites, {'; '.join(pooled)}.")
     return sentences
+
+
+def _tell_shorter(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
+    """Say which comparisons rest on fewer months than the periods have."""
+    rows = select_findings(findings, section="counts", estimator="percentage_change")
+    rows = rows[(rows["period"] == "change") & rows["estimate"].notna()]
+    alike: dict[str, list[str]] = {}
+    for pair in cohort.pairs:
+        own = rows[rows["site"] == pair.intervention]
+        for outcome, note in zip(own["outcome"], own["note"], strict=True):
+            found = re.search(r"[Cc]ompared on (.+? missing from the data)", note)
+            if found:
+                title = lower_title(cohort.title_outcome(str(outcome)))
+                alike.setdefault(found[1], []).append(
+                    f"{title} in {cohort.title_site(pair.intervention)}"
+                )
+    return [
+        f"Not all of these months could be compared: {format_list(titles)} on {months}."
+        for months, titles in alike.items()
+    ]
 
 
 def _tell_outcome(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
@@ -183,7 +233,7 @@ def _tell_outcome(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
         if control is not None and not math.isnan(control["estimate"]):
             told += f" (its control site {format_change(control['estimate'])})"
         parts.append(told)
-    title = _lower(cohort.title_outcome(outcome))
+    title = lower_title(cohort.title_outcome(outcome))
     return f"{title} changed by {format_list(parts)}" if parts else ""
 
 
@@ -195,7 +245,7 @@ def _tell_pooled(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
     interval = format_interval(ends[0], ends[1], 0, percent=True)
     change = format_change(100 * (row["estimate"] - 1))
     sure = ", which takes in no change" if ends[0] <= 0 <= ends[1] else ""
-    title = _lower(cohort.title_outcome(outcome))
+    title = lower_title(cohort.title_outcome(outcome))
     return f"{title} moved by {change} (95% interval {interval}{sure})"
 
 
@@ -235,7 +285,7 @@ def _tell_scales(
     if instrument is None or select_findings(findings, section="scales").empty:
         return []
     scale = next(iter(cohort.confirmatory or tuple(instrument.scales)))
-    title = _lower(instrument.title_scale(scale))
+    title = lower_title(instrument.title_scale(scale))
     own = find_row(
         findings, section="scales", outcome=scale, site="intervention",
         estimator="mean_difference",
@@ -264,7 +314,7 @@ def _tell_scales(
 
 
 def _tell_level(cohort: Cohort, evidence: Evidence) -> list[str]:
-    if evidence.level < 1:
+    if evidence.level < 1 or set(evidence.sections) == {"description"}:
         return ["There is no change to grade yet: what is still missing is listed below."]
     level = f"This is evidence of level {evidence.level} on a scale from 1 (weakest) to 5"
     if cohort.rehearsal:
@@ -275,8 +325,3 @@ def _tell_level(cohort: Cohort, evidence: Evidence) -> list[str]:
             "the work was the reason."
         ]
     return [f"{level}."]
-
-
-def _lower(title: str) -> str:
-    """Lower the first letter of a title unless it starts with an abbreviation."""
-    return title if title[1:2].isupper() else title[:1].lower() + title[1:]

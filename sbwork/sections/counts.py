@@ -135,7 +135,7 @@ def _picture_months(evaluation: Evaluation, outcome: str) -> Picture:
         size=(9.2, 0.9 + 2.3 * len(sites)),
         alt=told,
         caption="Incidents a month; the shaded part is the period after. A gap in a line is a "
-        "month that no file covers.",
+        "month in which the files of that place can't be counted.",
     )
 
 

@@ -21,5 +21,7 @@ def present_limits(evaluation: Evaluation) -> Section:
     """List what these results can't show."""
     cohort, outlines = evaluation.cohort, evaluation.outlines
     contacts = find_contacts(outlines, cohort) if outlines is not None else ()
-    points = narrative.list_limits(cohort, evaluation.findings, evaluation.evidence, contacts)
+    points = narrative.list_limits(
+        cohort, evaluation.findings, evaluation.evidence, contacts, evaluation.incomparable
+    )
     return Section(["These results can not show:", Bullets(tuple(points))])

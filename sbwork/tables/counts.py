@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -54,12 +55,14 @@ def tabulate_changes(findings: pd.DataFrame, cohort: Cohort) -> GT:
             spanners.setdefault(pair.title or cohort.title_site(pair.intervention), []).append(site)
             labels[site] = cohort.title_site(site)
     rows: list[dict[str, str]] = []
-    notes: list[str] = []
+    noted: list[tuple[str, str]] = []
     for outcome in cohort.outcomes:
         row = {"Change in": cohort.title_outcome(outcome)}
-        for site in labels:
-            row[site] = _describe_change(findings, outcome, site, notes)
+        for site, title in labels.items():
+            row[site], note = _describe_change(findings, outcome, site)
+            noted.append((f"{cohort.title_outcome(outcome)}, {title}", note))
         rows.append(row)
+    notes = _say_whose(noted)
     notes.append("Each cell: percentage change; counts before and after; 95% interval.")
     return lay_out(
         rows,
@@ -90,8 +93,10 @@ def find_pooled(findings: pd.DataFrame, outcome: str) -> pd.Series[Any] | None:
 def tabulate_count_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
     """Lay out the comparison of each pair's counts: raw change, RIRR and WDD, with intervals."""
     rows: list[dict[str, str]] = []
-    notes: list[str] = []
+    noted: list[tuple[str, str]] = []
+    together: list[str] = []
     for outcome in cohort.outcomes:
+        title = cohort.title_outcome(outcome)
         find = partial(find_row, findings, section="counts", outcome=outcome, period="change")
         for pair in cohort.pairs:
             rirr = find(site=pair.intervention, estimator="rirr")
@@ -104,11 +109,14 @@ def tabulate_count_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
                 find(site=site or "", estimator="percentage_change")
                 for site in (pair.intervention, pair.control)
             )
-            notes.append(rirr["note"])
+            noted.append((f"{title}, {cohort.title_pair(pair.intervention)}", rirr["note"]))
             rows.append(
                 {
-                    "Outcome": cohort.title_outcome(outcome),
+                    "Outcome": title,
                     "Pair": cohort.title_pair(pair.intervention),
+                    "Months": _count_months(
+                        find(site=pair.intervention, estimator="window_months"), cohort
+                    ),
                     "Area": describe_value(area, format_change),
                     "Control": describe_value(control, format_change),
                     **_describe_ratio(rirr),
@@ -118,11 +126,12 @@ def tabulate_count_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
             )
         pooled = find_pooled(findings, outcome)
         if pooled is not None and len(cohort.pairs) > 1:
-            notes.append(pooled["note"])
+            together.append(f"All pairs together: {pooled['note']}" if pooled["note"] else "")
             rows.append(
                 {
-                    "Outcome": cohort.title_outcome(outcome),
+                    "Outcome": title,
                     "Pair": "All pairs together",
+                    "Months": "",
                     "Area": "",
                     "Control": "",
                     **_describe_ratio(pooled),
@@ -130,10 +139,11 @@ def tabulate_count_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
                     "WDD interval": "",
                 }
             )
+    notes = [*_say_whose(noted), *together]
     notes.append(
-        "RIRR: relative incidence rate ratio; 1 means the area changed just as its control site "
-        "did, below 1 that it fell more or rose less. WDD: weighted displacement difference, in "
-        "incidents over the window."
+        "Months: how many on each side are compared. RIRR: relative incidence rate ratio; 1 means "
+        "the area changed just as its control site did, below 1 that it fell more or rose less. "
+        "WDD: weighted displacement difference, in incidents over the window."
     )
     return lay_out(
         rows,
@@ -210,21 +220,42 @@ def tabulate_reported_figures(cohort: Cohort) -> GT:
     )
 
 
-def _describe_change(findings: pd.DataFrame, outcome: str, site: str, notes: list[str]) -> str:
+def _say_whose(noted: Sequence[tuple[str, str]]) -> list[str]:
+    """Say of each note which rows it is for, unless it is for all of them."""
+    rows: dict[str, list[str]] = {}
+    for row, note in noted:
+        if note and row not in rows.setdefault(note, []):
+            rows[note].append(row)
+    every = len({row for row, _ in noted})
+    return [
+        note if len(held) == every else f"{'; '.join(held)}: {note}" for note, held in rows.items()
+    ]
+
+
+def _count_months(row: pd.Series[Any] | None, cohort: Cohort) -> str:
+    """Write how many months on a side are compared, of how many were meant."""
+    if row is None or math.isnan(row["estimate"]) or cohort.periods is None:
+        return MISSING
+    meant = min(len(cohort.periods.before.months), len(cohort.periods.after.months))
+    held = int(row["estimate"])
+    return str(held) if held == meant else f"{held} of {meant}"
+
+
+def _describe_change(findings: pd.DataFrame, outcome: str, site: str) -> tuple[str, str]:
+    """Write a site's change, and return the note on it."""
     place = {"section": "counts", "outcome": outcome, "site": site}
     change = find_row(findings, **place, estimator="percentage_change", period="change")
     if change is None or math.isnan(change["estimate"]):
-        notes.append(change["note"] if change is not None else "")
-        return MISSING
+        return MISSING, str(change["note"]) if change is not None else ""
     counts = [
         find_row(findings, **place, estimator="count", period=wave) for wave in ("before", "after")
     ]
-    notes.append(change["note"])
-    return (
+    cell = (
         f"{format_change(change['estimate'])}\n"
         f"{describe_value(counts[0], format_count)} to {describe_value(counts[1], format_count)}\n"
         f"({format_interval(change['ci_low'], change['ci_high'], 0, percent=True)})"
     )
+    return cell, str(change["note"])
 
 
 def _describe_ratio(row: pd.Series[Any]) -> dict[str, str]:

@@ -65,12 +65,15 @@ month_against_before <- function(m) {
   take(fit, "x", max(1, summary(share)$dispersion), 11)
 }
 out$event_study <- lapply(times, month_against_before)
-# controlled interrupted time series: the site's share, with Newey-West errors
+# controlled interrupted time series: the site's share, with the larger of the model's and the
+# Newey-West errors
 after <- as.numeric(times >= 0)
 its <- glm(cbind(a, b) ~ times + after + after:times + sin(2*pi*times/12) + cos(2*pi*times/12),
            family = quasibinomial, control = tight)
 V <- NeweyWest(its, lag = 2, prewhite = FALSE, adjust = TRUE)
-pick <- function(name) { co <- coef(its)[[name]]; se <- sqrt(V[name, name]); q <- qt(.975, its$df.residual)
+M <- summary(its)$cov.unscaled * max(1, summary(its)$dispersion)
+pick <- function(name) { co <- coef(its)[[name]]; q <- qt(.975, its$df.residual)
+  se <- sqrt(max(V[name, name], M[name, name]))
   list(log = co, se = se, low = co - q * se, high = co + q * se,
        p = 2 * pt(-abs(co / se), its$df.residual)) }
 out$its_level <- pick("after"); out$its_slope <- pick("times:after")
