@@ -13,11 +13,13 @@ import pandas as pd
 
 from sbwork.cohort import Cohort, list_months
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.incidents.covering import cover_places
 from sbwork.places.placing import Places
 from sbwork.readers.police_uk import CRIME_TYPES
 from sbwork.readers.tally import Reading
 
 __all__ = [
+    "SHARE_OF_A_MAIN_FEED",
     "Coverage",
     "OutcomeKinds",
     "count_areas",
@@ -28,9 +30,10 @@ __all__ = [
 ]
 
 HARM = "harm"
-_SHARE_OF_A_MAIN_FEED = 0.1
+SHARE_OF_A_MAIN_FEED = 0.1
 
 Array = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass
@@ -224,20 +227,30 @@ def _write_month(number: int) -> str:
 
 
 def count_sites(
-    placed: pd.DataFrame, cohort: Cohort, places: Places, outcomes: OutcomeKinds, coverage: Coverage
+    placed: pd.DataFrame,
+    cohort: Cohort,
+    places: Places,
+    outcomes: OutcomeKinds,
+    coverage: Coverage,
+    published: Flags,
 ) -> pd.DataFrame:
     """Count each site: columns ``site``, ``outcome``, ``month``, ``count``, complete."""
     keys = list(cohort.sites)
-    counts = _sum_by(placed, "site", len(keys), outcomes, coverage)
+    counts = _sum_by(placed, "site", len(keys), outcomes, coverage, published)
     counts[[keys.index(key) for key in places.absent]] = math.nan
     return _lay_out({"site": keys}, outcomes.keys, coverage.span, counts)
 
 
 def count_areas(
-    placed: pd.DataFrame, cohort: Cohort, places: Places, outcomes: OutcomeKinds, coverage: Coverage
+    placed: pd.DataFrame,
+    cohort: Cohort,
+    places: Places,
+    outcomes: OutcomeKinds,
+    coverage: Coverage,
+    published: Flags,
 ) -> pd.DataFrame:
     """Count each area: ``area``, ``name``, ``site``, ``outcome``, ``month``, ``count``."""
-    counts = _sum_by(placed, "area", len(places.areas), outcomes, coverage)
+    counts = _sum_by(placed, "area", len(places.areas), outcomes, coverage, published)
     keys = list(cohort.sites)
     owners = [""] * len(places.areas)
     inside = placed[(placed["area"] >= 0) & (placed["site"] >= 0)]
@@ -249,12 +262,18 @@ def count_areas(
 
 
 def _sum_by(
-    placed: pd.DataFrame, place: str, size: int, outcomes: OutcomeKinds, coverage: Coverage
+    placed: pd.DataFrame,
+    place: str,
+    size: int,
+    outcomes: OutcomeKinds,
+    coverage: Coverage,
+    published: Flags,
 ) -> Array:
     """Sum weights by place, outcome and month; NaN where those who record there cover nothing.
 
     Who records in a place is told by its rows: every feed with at least a tenth of them. A
-    month that none of these covers is missing there, though another force's file may hold it.
+    month that none of these covers is missing there, though another force's file may hold it;
+    so is one that lacks any of those that record beside each other (see `cover_places`).
     """
     first = int(coverage.span[0][:4]) * 12 + int(coverage.span[0][5:]) - 1 if coverage.span else 0
     inside = np.flatnonzero(placed[place].to_numpy() >= 0)
@@ -280,15 +299,14 @@ def _sum_by(
             width = sums.shape[2]
             sums[:, outcome] = np.bincount(code, total, size * width).reshape(size, width)
     whole = by_feed.sum(axis=2, keepdims=True)
-    main = by_feed >= _SHARE_OF_A_MAIN_FEED * np.where(whole > 0, whole, np.inf)
+    main = by_feed >= SHARE_OF_A_MAIN_FEED * np.where(whole > 0, whole, np.inf)
     held = np.array(
         [outcomes.held[sources].any(axis=0) for sources in coverage.sources], dtype=np.bool_
     ).reshape(len(coverage.feeds), len(outcomes.keys))
     here = (by_feed.sum(axis=1, keepdims=True) > 0) & held.T
     main = np.where(whole > 0, main, here)
     main = np.where(main.any(axis=2, keepdims=True), main, held.T)
-    covered = np.einsum("pof,fm->pom", main.astype(np.float32), coverage.covered) > 0
-    counts[~covered] = math.nan
+    counts[~cover_places(main, published, coverage.covered)] = math.nan
     return counts
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from sbwork.cohort import Cohort
 from sbwork.errors import find_nearest, list_names
-from sbwork.incidents.counting import Coverage, OutcomeKinds
+from sbwork.incidents.continuity import Continuity
+from sbwork.incidents.counting import SHARE_OF_A_MAIN_FEED, Coverage, OutcomeKinds
 from sbwork.places.placing import Places
 from sbwork.readers.police_uk import CRIME_TYPES
 from sbwork.readers.tally import Reading
@@ -18,6 +21,7 @@ __all__ = ["tabulate_quality"]
 _CERTAIN = 1e-3
 
 Row = tuple[str, str, float, str]
+Flags = npt.NDArray[np.bool_]
 
 
 def tabulate_quality(
@@ -27,6 +31,8 @@ def tabulate_quality(
     outcomes: OutcomeKinds,
     coverage: Coverage,
     readings: list[Reading],
+    continuity: Continuity,
+    published: Flags,
 ) -> pd.DataFrame:
     """Tell what was read and what was left out: ``source``, ``check``, ``count``, ``note``."""
     rows: list[Row] = []
@@ -47,7 +53,8 @@ def tabulate_quality(
         note = f"Missing, not zero: {list_names(coverage.missing, 24)}"
         rows.append((everything, "months missing", float(len(coverage.missing)), note))
     rows += _describe_gaps(coverage, everything)
-    rows += _describe_vanishing(placed, cohort, coverage, everything)
+    rows += continuity.quality
+    rows += _describe_vanishing(placed, cohort, places, coverage, published, everything)
     lacking = [
         cohort.title_outcome(key)
         for number, key in enumerate(outcomes.keys)
@@ -134,32 +141,49 @@ def _describe_gaps(coverage: Coverage, shown: str) -> list[Row]:
             if not has and month not in coverage.missing
         ]
         if gap:
-            note = f"'{feed}' holds nothing for {list_names(gap, 12)}; its areas are missing there"
+            note = f"'{feed}' holds nothing for {list_names(gap, 12)}; places where "
+            note += "it records a tenth or more are missing there"
             rows.append((shown, "months missing in one part", float(len(gap)), note))
     return rows
 
 
 def _describe_vanishing(
-    placed: pd.DataFrame, cohort: Cohort, coverage: Coverage, shown: str
+    placed: pd.DataFrame,
+    cohort: Cohort,
+    places: Places,
+    coverage: Coverage,
+    published: Flags,
+    shown: str,
 ) -> list[Row]:
-    """Name LSOAs of sites that start or stop part way through the series, beyond chance."""
+    """Name LSOAs of sites that start or stop part way through the series, beyond chance.
+
+    LSOAs that a table joins across a change of boundaries start and stop as they should. A month
+    counts for an LSOA where every force with a tenth of its incidents has one that is whole.
+    """
+    joined = set(places.change.units) if places.change is not None else set()
     inside = placed[(placed["site"] >= 0) & (placed["lsoa"] != "") & (placed["n"] > 0)]
-    if inside.empty:
-        return []
-    spans = inside.groupby(["site", "lsoa"], observed=True).agg(
-        start=("month", "min"), end=("month", "max"), count=("n", "sum")
-    )
+    inside = inside[~inside["lsoa"].isin(joined)]
     keys = list(cohort.sites)
     rows: list[Row] = []
-    position = {month: number for number, month in enumerate(coverage.months)}
-    for (site, lsoa), start, end, count in spans.itertuples():
-        first, last = (f"{m // 12:04d}-{m % 12 + 1:02d}" for m in (start, end))
-        seen = position[last] - position[first] + 1
-        unseen = len(position) - seen
+    there = np.asarray(published.any(axis=1))
+    origin = int(coverage.span[0][:4]) * 12 + int(coverage.span[0][5:]) - 1 if coverage.span else 0
+    for _, part in inside.groupby(["site", "lsoa"], observed=True):
+        site, lsoa = int(part["site"].iloc[0]), str(part["lsoa"].iloc[0])
+        by_feed = part.groupby("feed")["n"].sum()
+        feeds = by_feed[by_feed >= SHARE_OF_A_MAIN_FEED * by_feed.sum()].index.to_numpy(np.intp)
+        known = np.flatnonzero(np.all(there[feeds], axis=0))
+        met = np.intersect1d(part["month"].to_numpy() - origin, known)
+        if not met.size:
+            continue
+        seen = int(((known >= met[0]) & (known <= met[-1])).sum())
+        unseen = known.size - seen
+        count = float(part["n"].sum())
         if unseen and math.exp(-count / seen * unseen) < _CERTAIN:
+            months = "month" if unseen == 1 else f"{unseen} months"
             note = (
-                f"{cohort.title_site(keys[site])}: {lsoa} has {count:,.0f} incidents from {first} "
-                f"to {last} and none in the other {unseen} months; its boundary may have moved"
+                f"{cohort.title_site(keys[site])}: {lsoa} has {count:,.0f} incidents from "
+                f"{coverage.span[met[0]]} to {coverage.span[met[-1]]} and none in the other "
+                f"{months}; its boundary may have moved"
             )
             rows.append((shown, "LSOA of a site that starts or stops", count, note))
     return rows

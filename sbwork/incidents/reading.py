@@ -19,7 +19,9 @@ from sbwork.incidents.counting import (
     list_feeds,
     read_outcomes,
 )
+from sbwork.incidents.covering import mark_published
 from sbwork.incidents.quality import tabulate_quality
+from sbwork.incidents.tracking import track_series
 from sbwork.places.placing import Places, place_rows, read_places
 from sbwork.readers.archives import find_parts
 from sbwork.readers.incident_tables import choose_format, read_tables
@@ -103,12 +105,18 @@ def read_incidents(cohort: Cohort, *, cache: Path | None = None) -> Incidents:
     placed = _place(readings, cohort, places)
     outcomes = read_outcomes(placed, cohort, readings)
     coverage = list_coverage(cohort, readings)
+    continuity = track_series(placed, cohort, readings, outcomes, coverage)
+    published = mark_published(
+        continuity.gaps, coverage.feeds, outcomes.keys, coverage.span, coverage.covered
+    )
     return Incidents(
-        sites=count_sites(placed, cohort, places, outcomes, coverage),
-        areas=count_areas(placed, cohort, places, outcomes, coverage),
+        sites=count_sites(placed, cohort, places, outcomes, coverage, published),
+        areas=count_areas(placed, cohort, places, outcomes, coverage, published),
         months=coverage.months,
         missing_months=coverage.missing,
-        quality=tabulate_quality(placed, cohort, places, outcomes, coverage, readings),
+        quality=tabulate_quality(
+            placed, cohort, places, outcomes, coverage, readings, continuity, published
+        ),
     )
 
 

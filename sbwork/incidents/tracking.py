@@ -80,18 +80,23 @@ def _sum_feeds(
     placed: pd.DataFrame, renamed: Sequence[Mapping[str, str]], coverage: Coverage
 ) -> pd.DataFrame:
     """Sum incidents by feed, crime type under the cohort's name, and month."""
-    sums = placed.groupby(["source", "feed", "kind", "month"], observed=True)["n"].sum()
-    rows = sums.reset_index()
-    months = rows["month"].to_numpy(dtype=np.intp)
+    kinds = placed["kind"].cat.categories
+    first = int(coverage.span[0][:4]) * 12 + int(coverage.span[0][5:]) - 1 if coverage.span else 0
+    shape = (len(renamed), len(coverage.feeds), len(kinds), len(coverage.span))
+    axes = (placed["source"], placed["feed"], placed["kind"].cat.codes, placed["month"] - first)
+    cell = np.ravel_multi_index([axis.to_numpy(np.intp) for axis in axes], shape)
+    size = int(np.prod(shape))
+    names = np.array(
+        [[theirs.get(_fold(kind), kind) for kind in kinds] for theirs in renamed], dtype=object
+    ).reshape(shape[0], shape[2])
+    found = np.flatnonzero(np.bincount(cell, minlength=size))
+    source, feed, kind, month = np.unravel_index(found, shape)
     return pd.DataFrame(
         {
-            "feed": [coverage.feeds[feed] for feed in rows["feed"]],
-            "kind": [
-                renamed[source].get(_fold(kind), kind)
-                for source, kind in zip(rows["source"], rows["kind"], strict=True)
-            ],
-            "month": [f"{month // 12:04d}-{month % 12 + 1:02d}" for month in months],
-            "n": rows["n"].to_numpy(dtype=np.float64),
+            "feed": np.array(coverage.feeds, dtype=object)[feed],
+            "kind": names[source, kind],
+            "month": np.array(coverage.span, dtype=object)[month],
+            "n": np.bincount(cell, placed["n"], size)[found],
         }
     )
 
