@@ -37,6 +37,8 @@ _LEGEND = (
     "Each cell: the estimate, with its 95% interval. Site / control, panel models and break in "
     "level are ratios, where 1 means no difference; drift and break in slope are in percent a "
     "month, where 0 means none.",
+    "Break in level: in simulations without a break, its 95% interval saw one in 3 to 12% of "
+    "pairs, most often where months hang together.",
     "Drift to undo it: how far the two would have had to drift apart by themselves before the "
     "interval takes in no change, as a multiple of the largest drift seen from one quarter to the "
     "next before the start. 0: it takes in no change already. Below 1: less drift than was seen.",

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,9 +20,11 @@ from sbwork.estimates.trends import (
     estimate_level_ratio,
     estimate_pre_trend,
 )
+from sbwork.tables import models
 
 TOLERANCE = 1e-6
 
+SIMULATED = pd.read_csv(Path(__file__).parents[1] / "reference/sim_series.csv")
 R = json.loads((Path(__file__).parents[1] / "reference/panels.json").read_text())
 TIMES = np.array(R["times"], dtype=float)
 A, B, C = (np.array(R["sites"][name], dtype=float) for name in "abc")
@@ -155,3 +158,15 @@ def test_synthetic_weights_agree_with_quadratic_programming():
     found = fit_synthetic_control(expected["series"], expected["donors"], TIMES)
     assert found.weights == pytest.approx(expected["weights"], abs=TOLERANCE)
     assert found.rmspe_before == pytest.approx(expected["rmspe"], abs=TOLERANCE)
+
+
+def test_what_is_told_of_the_broken_series_is_what_the_simulation_has():
+    """Made by tests/benchmarks/sim_series.py."""
+    told = " ".join((estimate_interrupted_series.__doc__ or "").split())
+    alone, wider = (
+        [f"{100 * share:.0f}%" for share in SIMULATED[column]] for column in ("newey_west", "wider")
+    )
+    assert (alone, wider) == (["16%", "18%", "16%"], ["3%", "7%", "12%"])
+    assert "in 16% of simulated pairs, the larger of the two in 3%" in told
+    assert "it is 18% and 7% with 12 months a side, 16% and 12% with 24" in told
+    assert any("saw one in 3 to 12% of pairs" in note for note in models._LEGEND)

@@ -1,0 +1,74 @@
+"""How often the interrupted series sees a break where there is none, by its standard error.
+
+Run as a script: ``python tests/benchmarks/sim_series.py``; under a minute. Writes
+``tests/reference/sim_series.csv``, from which the docstring of `estimate_interrupted_series` and
+its test take their numbers.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from sbwork.estimates.regression import compute_newey_west, fit_shares
+from sbwork.estimates.trends import estimate_interrupted_series
+
+TARGET = Path(__file__).parents[1] / "reference" / "sim_series.csv"
+SEED = 20260101
+RUNS = 2000
+LAG = 2
+COLUMNS = (
+    "incidents_a_month", "months_a_side", "autocorrelation", "log_sd", "runs", "newey_west",
+    "wider",
+)  # fmt: skip
+WORLDS = ((20, 12, 0.0, 0.0), (60, 12, 0.4, 0.15), (60, 24, 0.4, 0.15))
+
+
+def main() -> None:
+    """Simulate every world and write the shares of intervals that leave out no break."""
+    rows = [
+        (level, months, rho, spread, RUNS, *simulate(level, months, rho, spread))
+        for level, months, rho, spread in WORLDS
+    ]
+    with TARGET.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(rows)
+    print(TARGET.read_text(encoding="utf-8"))
+
+
+def simulate(level: float, months: int, rho: float, spread: float) -> tuple[float, float]:
+    """Return the shares for Newey and West's errors alone, and for the larger of the two."""
+    chance = np.random.default_rng(SEED)
+    times = np.arange(-months, months, dtype=float)
+    after = (times >= 0).astype(float)
+    seasons = [np.sin(2 * np.pi * times / 12), np.cos(2 * np.pi * times / 12)]
+    design = np.column_stack([np.ones_like(times), times, after, after * times, *seasons])
+    seen = np.zeros(2)
+    for _ in range(RUNS):
+        site, control = (
+            chance.poisson(level * np.exp(drift(chance, 2 * months, rho, spread))).astype(float)
+            for _ in range(2)
+        )
+        fit = fit_shares(site, site + control, design)
+        reach = stats.t.ppf(0.975, fit.df) * np.sqrt(compute_newey_west(fit, LAG)[2, 2])
+        wider = estimate_interrupted_series(site, control, times)[0]
+        seen += [abs(fit.coefficients[2]) > reach, not wider.ci_low <= 1 <= wider.ci_high]
+    return float(seen[0] / RUNS), float(seen[1] / RUNS)
+
+
+def drift(chance: np.random.Generator, size: int, rho: float, spread: float) -> np.ndarray:
+    """Draw a first-order autoregressive series whose steps have this spread."""
+    steps = chance.normal(0.0, 1.0, size) * spread
+    series = np.empty(size)
+    series[0] = steps[0] / np.sqrt(1 - rho**2)
+    for month in range(1, size):
+        series[month] = rho * series[month - 1] + steps[month]
+    return series
+
+
+if __name__ == "__main__":
+    main()
