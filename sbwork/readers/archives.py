@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from sbwork.errors import InputError, Problem
+from sbwork.errors import InputError, Problem, list_names
 from sbwork.readers.members import MemberStream, list_stream_errors
 
 __all__ = ["Part", "find_parts", "open_part", "read_ends", "report_broken", "use_on_disk"]
@@ -25,6 +25,7 @@ _LARGEST_TOTAL = 100_000_000_000
 _HIGHEST_RATIO = 200
 _SMALL_MEMBER = 10_000_000
 _MOST_MEMBERS = 100_000
+_EXPECTED = "An archive of data.police.uk holds files such as 2017-07/2017-07-durham-street.csv"
 _STREET_NAME = re.compile(r"((?:19|20)\d\d-(?:0[1-9]|1[0-2]))-(.+)-([a-z]+)\.csv", re.IGNORECASE)
 
 Result = TypeVar("Result")
@@ -98,15 +99,11 @@ def find_parts(path: Path, shown: str) -> list[Part]:
     else:
         parts = [Part(shown, path)]
     if not parts:
-        raise InputError(
-            Problem(
-                shown,
-                "",
-                "there is no CSV file in it",
-                "An archive of data.police.uk holds files such as "
-                "2017-07/2017-07-durham-street.csv",
-            )
-        )
+        found, allowed = "there is no CSV file in it", _EXPECTED
+        if inner := _find_zips(path):
+            found = f"there is no CSV file in it, but other zips: {list_names(inner, 3)}"
+            allowed = "Unpack it once, and name the folder"
+        raise InputError(Problem(shown, "", found, allowed))
     return parts
 
 
@@ -243,6 +240,14 @@ def _list_members(path: Path, shown: str) -> list[Part]:
     if problems:
         raise InputError(problems)
     return sorted(parts, key=lambda part: part.shown)
+
+
+def _find_zips(path: Path) -> list[str]:
+    """List the zips inside a zip or a folder."""
+    if path.is_dir():
+        return sorted(file.name for file in path.rglob("*.zip"))
+    with zipfile.ZipFile(path) as archive:
+        return sorted(name for name in archive.namelist() if name.lower().endswith(".zip"))
 
 
 def _find_fault(member: zipfile.ZipInfo, inside: PurePosixPath, seen: set[str]) -> str:

@@ -108,6 +108,14 @@ def test_nothing_to_read(tmp_path: Path) -> None:
         find_parts(tmp_path, "folder")
 
 
+def test_zips_inside_a_zip_are_told(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "a.zip", {"2017.zip": b"", "notes.txt": b"no"})
+    with pytest.raises(InputError, match=r"but other zips: '2017\.zip'.* Unpack it once"):
+        find_parts(path, "a.zip")
+    with pytest.raises(InputError, match=r"folder: .* but other zips: 'a\.zip'"):
+        find_parts(tmp_path, "folder")
+
+
 def test_ends_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"0123456789")
     part = find_parts(tmp_path / "a.csv", "a.csv")[0]
