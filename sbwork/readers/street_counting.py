@@ -67,8 +67,10 @@ def count_regular_files(
     waiting = deque(number for number, layout in enumerate(layouts) if layout is not None)
     workers = min(os.cpu_count() or 1, _MOST_WORKERS, len(waiting))
 
+    largest = max((parts[number].size for number in waiting), default=0)
+
     def _work() -> tuple[LineCounter, dict[int, LineCount]]:
-        counter = LineCounter()
+        counter = LineCounter(largest)
         counted: dict[int, LineCount] = {}
         while waiting:
             try:

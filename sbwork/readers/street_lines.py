@@ -89,6 +89,11 @@ class LineCount:
 class LineCounter:
     """Counts the lines of one street file after another; each thread needs one of its own.
 
+    Parameters
+    ----------
+    largest : int, optional
+        The length of the largest file in bytes, so that no more room is made than it needs.
+
     Attributes
     ----------
     names : dict of str to tuple of (int, str)
@@ -105,9 +110,10 @@ class LineCounter:
     (['', 'E01000001'], [1, 1])
     """
 
-    def __init__(self) -> None:
-        self._bytes = bytearray(_BLOCK + 64)
-        self._mark = np.empty(_BLOCK + 1, np.bool_)
+    def __init__(self, largest: int = _BLOCK) -> None:
+        self._room = max(min(largest, _BLOCK), 1)
+        self._bytes = bytearray(self._room + 64)
+        self._mark = np.empty(self._room + 1, np.bool_)
         self._other = np.empty(_PIECE, np.bool_)
         self._lsoas = TextNumbers(self._bytes, 16)
         self._kinds = TextNumbers(self._bytes, 32)
@@ -145,8 +151,8 @@ class LineCounter:
         have = 0
         ended = header_read = False
         while not ended:
-            while have < _BLOCK and not ended:
-                got = fill(view[have:_BLOCK])
+            while have < self._room and not ended:
+                got = fill(view[have : self._room])
                 have += got
                 ended = not got
             if ended and have and self._bytes[have - 1] != _LINE_END:
