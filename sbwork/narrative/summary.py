@@ -213,10 +213,8 @@ def _tell_shorter(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
                 alike.setdefault(found[1], []).append(
                     f"{title} in {cohort.title_site(pair.intervention)}"
                 )
-    return [
-        f"Not all of these months could be compared: {format_list(titles)} on {months}."
-        for months, titles in alike.items()
-    ]
+    told = "; ".join(f"{format_list(titles)} on {months}" for months, titles in alike.items())
+    return [f"Not all of these months could be compared: {told}."] if told else []
 
 
 def _tell_outcome(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
