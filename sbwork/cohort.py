@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.periods import Day, Period, Periods, list_months
-from sbwork.specs import KeyPath, Mistake, MistakesError, Name, Spec, load_spec
+from sbwork.specs import KeyPath, Mistake, MistakesError, Name, Spec, fold_name, load_spec
 
 __all__ = [
     "ASB",
@@ -332,10 +332,10 @@ class Cohort(Spec):
 
         Key, title and the site's listed names are tried, whatever their case and spacing.
         """
-        wanted = _fold(called)
+        wanted = fold_name(called)
         for key, site in self.sites.items():
             names = (key, site.title, *site.names)
-            if any(_fold(name) == wanted for name in names if name):
+            if any(fold_name(name) == wanted for name in names if name):
                 return key
         return ""
 
@@ -439,14 +439,10 @@ def _find_shared_names(sites: dict[str, Site]) -> Iterator[Mistake]:
     for key, site in sites.items():
         if key == "all":
             yield Mistake(("sites", key), "'all' stands for all sites together", "Use another key")
-        for called in {_fold(name) for name in (key, site.title, *site.names) if name}:
+        for called in {fold_name(name) for name in (key, site.title, *site.names) if name}:
             if owner.setdefault(called, key) != key:
                 found = f"'{quote(called)}' is a name of both '{owner[called]}' and '{key}'"
                 yield Mistake(("sites", key), found, "Files could mean either")
-
-
-def _fold(name: str) -> str:
-    return " ".join(name.split()).casefold()
 
 
 def _check_name_of_folder(cohort: Cohort) -> list[Mistake]:

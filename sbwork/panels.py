@@ -23,6 +23,7 @@ from sbwork.estimates.trends import (
     estimate_pre_trend,
 )
 from sbwork.incidents import Incidents
+from sbwork.periods import number_month
 from sbwork.places.geography import site_populations
 from sbwork.results import Finding, tabulate_findings
 from sbwork.windows import (
@@ -487,7 +488,7 @@ def _find_covered(columns: pd.DataFrame) -> set[str]:
 
 def _count_from(start: str, months: tuple[str, ...]) -> Vector:
     """Count months from `start`, which is 0."""
-    numbers = [int(month[:4]) * 12 + int(month[5:]) for month in (start, *months)]
+    numbers = [number_month(month) for month in (start, *months)]
     return np.array(numbers[1:], dtype=float) - numbers[0]
 
 

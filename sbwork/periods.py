@@ -11,7 +11,7 @@ from pydantic import AfterValidator, model_validator
 from sbwork.errors import quote
 from sbwork.specs import Mistake, MistakesError, Spec
 
-__all__ = ["Day", "Month", "Period", "Periods", "list_months"]
+__all__ = ["Day", "Month", "Period", "Periods", "list_months", "name_month", "number_month"]
 
 
 def _check_month(value: str) -> str:
@@ -45,8 +45,29 @@ def list_months(start: str, end: str) -> tuple[str, ...]:
     >>> list_months("2016-11", "2017-01")
     ('2016-11', '2016-12', '2017-01')
     """
-    first, last = (int(month[:4]) * 12 + int(month[5:]) - 1 for month in (start, end))
-    return tuple(f"{m // 12:04d}-{m % 12 + 1:02d}" for m in range(first, last + 1))
+    return tuple(name_month(n) for n in range(number_month(start), number_month(end) + 1))
+
+
+def number_month(month: str) -> int:
+    """Return the number of a month, so that one later is one more.
+
+    Examples
+    --------
+    >>> number_month("2017-01") - number_month("2016-11")
+    2
+    """
+    return int(month[:4]) * 12 + int(month[5:]) - 1
+
+
+def name_month(number: int) -> str:
+    """Write the month that has this number.
+
+    Examples
+    --------
+    >>> name_month(number_month("2016-12") + 1)
+    '2017-01'
+    """
+    return f"{number // 12:04d}-{number % 12 + 1:02d}"
 
 
 class Period(Spec):

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 
-__all__ = ["KeyPath", "Mistake", "MistakesError", "Name", "Spec", "load_spec"]
+__all__ = ["KeyPath", "Mistake", "MistakesError", "Name", "Spec", "fold_name", "load_spec"]
 
 _LARGEST_FILE = 200_000
 _DEEPEST = 20
@@ -375,3 +375,14 @@ def _find_line(at: KeyPath, lines: dict[KeyPath, int]) -> int:
 def _join_keys(at: KeyPath) -> str:
     """Write keys as 'surveys.path'; positions in lists are left to the line number."""
     return ".".join(part for part in at if isinstance(part, str))
+
+
+def fold_name(name: str) -> str:
+    """Fold a name so that case and spacing make no difference.
+
+    Examples
+    --------
+    >>> fold_name(" Violent  crime")
+    'violent crime'
+    """
+    return " ".join(name.split()).casefold()

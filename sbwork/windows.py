@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sbwork.cohort import Periods, list_months
+from sbwork.periods import name_month, number_month
 
 __all__ = [
     "LENGTHS",
@@ -201,8 +202,7 @@ def shift_month(month: str, by: int) -> str:
     >>> shift_month("2017-01", -1)
     '2016-12'
     """
-    index = int(month[:4]) * 12 + int(month[5:]) - 1 + by
-    return f"{index // 12:04d}-{index % 12 + 1:02d}"
+    return name_month(number_month(month) + by)
 
 
 def shift_window(window: Window, by: int) -> Window:

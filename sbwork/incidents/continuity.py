@@ -13,6 +13,8 @@ import pandas as pd
 
 from sbwork.errors import list_names
 from sbwork.incidents.partial_months import find_partial_months
+from sbwork.periods import number_month
+from sbwork.specs import fold_name
 
 __all__ = [
     "NOT_COMPARABLE",
@@ -195,14 +197,14 @@ class _Feed:
     ) -> None:
         own = counts[counts["feed"] == feed]
         table = (
-            own.assign(kind=own["kind"].map(_fold), n=own["n"].astype("float64"))
+            own.assign(kind=own["kind"].map(fold_name), n=own["n"].astype("float64"))
             .pivot_table(index="kind", columns="month", values="n", aggfunc="sum", fill_value=0.0)
             .reindex(columns=list(months), fill_value=0.0)
         )
         self.feed, self.months, self.archive = feed, tuple(months), archive
         self.counts = {str(k): row.to_numpy(dtype=np.float64) for k, row in table.iterrows()}
-        self.times = np.array([int(m[:4]) * 12 + int(m[5:]) for m in months], dtype=np.float64)
-        self.titles = {_fold(kind): str(kind).strip() for kind in dict.fromkeys(own["kind"])}
+        self.times = np.array([number_month(m) for m in months], dtype=np.float64)
+        self.titles = {fold_name(kind): str(kind).strip() for kind in dict.fromkeys(own["kind"])}
         self.silent: dict[str, Flags] = {}
         self.partial: list[tuple[str, str, float]] = []
         self._judge_crimes()
@@ -351,7 +353,7 @@ class _Feed:
         for atom in sorted(held - usual):
             gained.setdefault(self.places[atom][month], []).append(self._title(atom))
         for holder, names in gained.items():
-            if holder in {_fold(name) for name in names}:
+            if holder in {fold_name(name) for name in names}:
                 said.append(f"{list_names(names, 4)} was published only then")
             else:
                 said.append(f"'{self._title(holder)}' held {list_names(names, 4)} as well then")
@@ -420,7 +422,7 @@ def _choose_prefix(months: Collection[str], compared: set[str]) -> str:
 
 
 def _name_span(months: Sequence[str]) -> str:
-    numbers = np.array([int(m[:4]) * 12 + int(m[5:]) for m in months])
+    numbers = np.array([number_month(m) for m in months])
     parts = []
     for run in np.split(np.arange(len(months)), np.flatnonzero(np.diff(numbers) > 1) + 1):
         first, last = months[run[0]], months[run[-1]]
@@ -435,8 +437,4 @@ def _join(parts: Sequence[str]) -> str:
 
 def _weigh_kinds(kinds: Collection[str] | Mapping[str, float]) -> dict[str, float]:
     weights = kinds if isinstance(kinds, Mapping) else dict.fromkeys(kinds, 1.0)
-    return {_fold(kind): float(weight) for kind, weight in weights.items()}
-
-
-def _fold(name: str) -> str:
-    return " ".join(str(name).split()).casefold()
+    return {fold_name(kind): float(weight) for kind, weight in weights.items()}

@@ -14,9 +14,11 @@ import pandas as pd
 from sbwork.cohort import Cohort, list_months
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.incidents.covering import cover_places
+from sbwork.periods import name_month, number_month
 from sbwork.places.placing import Places
 from sbwork.readers.police_uk import CRIME_TYPES
 from sbwork.readers.tally import Reading
+from sbwork.specs import fold_name
 
 __all__ = [
     "SHARE_OF_A_MAIN_FEED",
@@ -90,6 +92,11 @@ class Coverage:
     covered: npt.NDArray[np.bool_]
     sources: list[list[int]]
 
+    @property
+    def origin(self) -> int:
+        """The number of the first month; see `sbwork.periods.number_month`."""
+        return number_month(self.span[0]) if self.span else 0
+
 
 def list_coverage(cohort: Cohort, readings: list[Reading]) -> Coverage:
     """List the months that the files cover; a month without a file is missing, not zero."""
@@ -139,20 +146,26 @@ def read_outcomes(placed: pd.DataFrame, cohort: Cohort, readings: list[Reading])
         for at in np.flatnonzero(np.bincount(cell)).tolist()
     )
     renamed = {
-        source: {_fold(theirs): ours for theirs, ours in spec.crime_types.items()}
+        source: {fold_name(theirs): ours for theirs, ours in spec.crime_types.items()}
         for source, spec in enumerate(cohort.incidents)
     }
-    kinds = {(source, kind): renamed[source].get(_fold(kind), kind) for source, kind, _ in found}
+    kinds = {
+        (source, kind): renamed[source].get(fold_name(kind), kind) for source, kind, _ in found
+    }
     _refuse_unknown_types(cohort, set(kinds.values()))
     wanted: dict[str, list[str]] = {}
     for key, outcome in cohort.outcomes.items():
-        for name in {_fold(key), _fold(outcome.title), *map(_fold, outcome.crime_types)}:
+        for name in {
+            fold_name(key),
+            fold_name(outcome.title),
+            *map(fold_name, outcome.crime_types),
+        }:
             wanted.setdefault(name, []).append(key)
     weights = _read_weights(cohort)
     outcomes = OutcomeKinds([*cohort.outcomes, *([HARM] if weights is not None else [])])
-    published = {_fold(name) for name in CRIME_TYPES}
+    published = {fold_name(name) for name in CRIME_TYPES}
     for source, kind, count in found:
-        ours = _fold(kinds[source, kind])
+        ours = fold_name(kinds[source, kind])
         for key in wanted.get(ours, []):
             outcomes.weights[source, kind, outcomes.keys.index(key)] = 1.0
         if ours not in wanted and ours not in published:
@@ -192,15 +205,15 @@ def _refuse_double_counts(
     problems: dict[tuple[int, str], Problem] = {}
     for (site, number, month), entries in sorted(found.items()):
         outcome = cohort.outcomes[outcomes[number]]
-        types = {_fold(name) for name in outcome.crime_types}
+        types = {fold_name(name) for name in outcome.crime_types}
         given: dict[str, int] = {}
         for source, kind in entries:
-            name = _fold(kinds[source, kind])
+            name = fold_name(kinds[source, kind])
             first = given.setdefault(name, source)
             both_police = readings[first].style == readings[source].style == "police-uk"
             whole = name not in types and len(entries) > 1
             if whole or (first != source and not both_police):
-                said = f"{kind} of {cohort.title_site(sites[site])} in {_write_month(month)}"
+                said = f"{kind} of {cohort.title_site(sites[site])} in {name_month(month)}"
                 other = next(
                     (s for s, k in entries if (s, k) != (source, kind) and s != source), source
                 )
@@ -220,10 +233,6 @@ def _refuse_double_counts(
                 )
     if problems:
         raise InputError(problems.values())
-
-
-def _write_month(number: int) -> str:
-    return f"{number // 12:04d}-{number % 12 + 1:02d}"
 
 
 def count_sites(
@@ -275,7 +284,6 @@ def _sum_by(
     month that none of these covers is missing there, though another force's file may hold it;
     so is one that lacks any of those that record beside each other (see `cover_places`).
     """
-    first = int(coverage.span[0][:4]) * 12 + int(coverage.span[0][5:]) - 1 if coverage.span else 0
     inside = np.flatnonzero(placed[place].to_numpy() >= 0)
     where, feeds, month, source, kind, n = (
         column.to_numpy()[inside]
@@ -288,7 +296,7 @@ def _sum_by(
     weights = np.zeros((len(outcomes.keys), len(outcomes.held), len(kinds)))
     for (number, name, outcome), weight in outcomes.weights.items():
         weights[outcome, number, kinds.get_loc(name)] = weight
-    by_month = where.astype(np.intp) * len(coverage.span) + (month - first)
+    by_month = where.astype(np.intp) * len(coverage.span) + (month - coverage.origin)
     by_feed_code = where.astype(np.intp) * len(coverage.feeds) + feeds
     counts = np.zeros((size, len(outcomes.keys), len(coverage.span)))
     by_feed = np.zeros((size, len(outcomes.keys), len(coverage.feeds)))
@@ -331,7 +339,7 @@ def _spread(values: list[str], where: npt.NDArray[np.intp]) -> Any:
 
 
 def _refuse_unknown_types(cohort: Cohort, present: set[str]) -> None:
-    known = {_fold(name): name for name in (*CRIME_TYPES, *present)}
+    known = {fold_name(name): name for name in (*CRIME_TYPES, *present)}
     problems = [
         Problem(
             "cohort.yml",
@@ -341,7 +349,7 @@ def _refuse_unknown_types(cohort: Cohort, present: set[str]) -> None:
         )
         for key, outcome in cohort.outcomes.items()
         for name in outcome.crime_types
-        if _fold(name) not in known
+        if fold_name(name) not in known
     ]
     if problems:
         raise InputError(problems)
@@ -381,14 +389,10 @@ def _read_weights(cohort: Cohort) -> dict[str, float] | None:
             found = f"'{quote(value)}' is not a weight"
             allowed = "A weight is a number of 0 or more, such as days of imprisonment"
             problems.append(Problem(shown, f"row {row}", found, allowed))
-        elif _fold(name) in weights:
+        elif fold_name(name) in weights:
             problems.append(Problem(shown, f"row {row}", f"'{quote(name)}' stands twice"))
         else:
-            weights[_fold(name)] = weight
+            weights[fold_name(name)] = weight
     if problems:
         raise InputError(problems)
     return weights
-
-
-def _fold(name: str) -> str:
-    return " ".join(name.split()).casefold()

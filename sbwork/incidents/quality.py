@@ -166,13 +166,12 @@ def _describe_vanishing(
     keys = list(cohort.sites)
     rows: list[Row] = []
     there = np.asarray(published.any(axis=1))
-    origin = int(coverage.span[0][:4]) * 12 + int(coverage.span[0][5:]) - 1 if coverage.span else 0
     for _, part in inside.groupby(["site", "lsoa"], observed=True):
         site, lsoa = int(part["site"].iloc[0]), str(part["lsoa"].iloc[0])
         by_feed = part.groupby("feed")["n"].sum()
         feeds = by_feed[by_feed >= SHARE_OF_A_MAIN_FEED * by_feed.sum()].index.to_numpy(np.intp)
         known = np.flatnonzero(np.all(there[feeds], axis=0))
-        met = np.intersect1d(part["month"].to_numpy() - origin, known)
+        met = np.intersect1d(part["month"].to_numpy() - coverage.origin, known)
         if not met.size:
             continue
         seen = int(((known >= met[0]) & (known <= met[-1])).sum())

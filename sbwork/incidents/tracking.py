@@ -11,6 +11,7 @@ from sbwork.cohort import Cohort
 from sbwork.incidents.continuity import Continuity, check_continuity
 from sbwork.incidents.counting import Coverage, OutcomeKinds
 from sbwork.readers.tally import Reading
+from sbwork.specs import fold_name
 
 __all__ = ["track_series"]
 
@@ -51,14 +52,14 @@ def track_series(
         if feed not in counted
     }
     renamed = [
-        {_fold(theirs): ours for theirs, ours in source.crime_types.items()}
+        {fold_name(theirs): ours for theirs, ours in source.crime_types.items()}
         for source in cohort.incidents
     ]
     members: dict[str, dict[str, float]] = {key: {} for key in outcomes.keys}
     for key, outcome in cohort.outcomes.items():
         members[key] = dict.fromkeys(outcome.crime_types, 1.0)
     for (source, kind, number), weight in outcomes.weights.items():
-        members[outcomes.keys[number]][renamed[source].get(_fold(kind), kind)] = weight
+        members[outcomes.keys[number]][renamed[source].get(fold_name(kind), kind)] = weight
     periods = cohort.periods
     return check_continuity(
         _sum_feeds(placed, renamed, coverage),
@@ -81,13 +82,17 @@ def _sum_feeds(
 ) -> pd.DataFrame:
     """Sum incidents by feed, crime type under the cohort's name, and month."""
     kinds = placed["kind"].cat.categories
-    first = int(coverage.span[0][:4]) * 12 + int(coverage.span[0][5:]) - 1 if coverage.span else 0
     shape = (len(renamed), len(coverage.feeds), len(kinds), len(coverage.span))
-    axes = (placed["source"], placed["feed"], placed["kind"].cat.codes, placed["month"] - first)
+    axes = (
+        placed["source"],
+        placed["feed"],
+        placed["kind"].cat.codes,
+        placed["month"] - coverage.origin,
+    )
     cell = np.ravel_multi_index([axis.to_numpy(np.intp) for axis in axes], shape)
     size = int(np.prod(shape))
     names = np.array(
-        [[theirs.get(_fold(kind), kind) for kind in kinds] for theirs in renamed], dtype=object
+        [[theirs.get(fold_name(kind), kind) for kind in kinds] for theirs in renamed], dtype=object
     ).reshape(shape[0], shape[2])
     found = np.flatnonzero(np.bincount(cell, minlength=size))
     source, feed, kind, month = np.unravel_index(found, shape)
@@ -99,7 +104,3 @@ def _sum_feeds(
             "n": np.bincount(cell, placed["n"], size)[found],
         }
     )
-
-
-def _fold(name: str) -> str:
-    return " ".join(str(name).split()).casefold()

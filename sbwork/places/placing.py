@@ -14,6 +14,7 @@ import pandas as pd
 
 from sbwork.cohort import Cohort
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.periods import number_month
 from sbwork.places.boundaries import Boundaries, convert_grid, locate_points
 from sbwork.places.geography import (
     AreaChange,
@@ -151,7 +152,7 @@ def place_rows(
     _refuse_contested(rows, site, cohort)
     polygon = rows["polygon"].to_numpy()
     months = rows["month"].cat.categories
-    numbers = np.array([_number_month(month) for month in months], np.int32)
+    numbers = np.array([number_month(month) if month else -1 for month in months], np.int32)
     placed = pd.DataFrame(
         {
             "source": rows["source"],
@@ -169,10 +170,6 @@ def place_rows(
     )
     _name_silent_sites(placed, cohort, places, known)
     return placed
-
-
-def _number_month(month: str) -> int:
-    return int(month[:4]) * 12 + int(month[5:]) - 1 if month else -1
 
 
 def _take_first(*columns: Column) -> Column:

@@ -7,7 +7,6 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -136,23 +135,19 @@ def read_ends(part: Part, length: int = 65_536) -> tuple[bytes, bytes]:
 def use_on_disk(
     parts: list[Part],
     use: Callable[[list[int], list[Path]], Result],
-    workers: int = 2,
     together: int = 0,
 ) -> list[Result]:
     """Give parts to `use` as files on disk, inflating the members of zips on the way.
 
-    Only the batches being worked on are unpacked, each removed as soon as it has been used, so
-    that a large archive needs little room.
+    Only one batch is unpacked at a time, and removed as soon as it has been used, so that a large
+    archive needs little room.
 
     Parameters
     ----------
     parts : list of Part
         What to read.
     use : callable
-        Called with the positions of a batch of parts and their files; from several threads
-        where there are several workers.
-    workers : int, default 2
-        How many batches are worked on at a time.
+        Called with the positions of a batch of parts and their files.
     together : int, default 0
         Parts are put together in a batch until it holds this many bytes; one by one by default.
 
@@ -187,12 +182,7 @@ def use_on_disk(
                 for path in unpacked:
                     path.unlink(missing_ok=True)
 
-        with ThreadPoolExecutor(workers) as pool:
-            futures = [pool.submit(_use, batch) for batch in batches]
-            try:
-                return [future.result() for future in futures]
-            finally:
-                pool.shutdown(cancel_futures=True)
+        return [_use(batch) for batch in batches]
 
 
 def _inflate(part: Part, target: Path) -> None:

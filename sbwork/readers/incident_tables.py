@@ -109,7 +109,7 @@ def read_tables(
                 for number, path in zip(numbers, paths, strict=True)
             ]
 
-        tallies = use_on_disk(parts, _use, workers=1)
+        tallies = use_on_disk(parts, _use)
     reading.tally = join_tallies([tally for some in tallies for tally in some])
     return reading
 

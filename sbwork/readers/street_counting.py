@@ -162,7 +162,7 @@ def _count_alike(
         return make_tally(found)
 
     chosen = [parts[number] for number in numbers]
-    return use_on_disk(chosen, _count, workers=1, together=_BYTES_TOGETHER)
+    return use_on_disk(chosen, _count, together=_BYTES_TOGETHER)
 
 
 def _count_lines(
