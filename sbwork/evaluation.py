@@ -133,7 +133,16 @@ def evaluate_cohort(
         responses,
         scores,
         placebo,
-        set_levels(findings, evidence),
+        _set_status(set_levels(findings, evidence), cohort),
         evidence,
         outline_sites(cohort),
+    )
+
+
+def _set_status(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
+    """Say of each number whether it is real, invented or reported, and whether work was done."""
+    status = pd.Series(cohort.data_status, index=findings.index, dtype="str")
+    return findings.assign(
+        data_status=status.mask(findings["section"] == "reported", "reported"),
+        rehearsal=cohort.rehearsal,
     )

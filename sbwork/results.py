@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import pandas as pd
 
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Flag
 
 __all__ = [
     "RESULT_COLUMNS",
     "Finding",
     "combine_findings",
     "find_row",
+    "has_flag",
     "select_findings",
     "tabulate_findings",
 ]
@@ -37,12 +39,28 @@ RESULT_COLUMNS = (
     "n",
     "unit",
     "evidence_level",
+    "reason",
+    "flags",
     "note",
+    "data_status",
+    "rehearsal",
 )
 """The columns of every frame of findings, in order; names never change with the options."""
 
 _ESTIMATE_FIELDS = tuple(field.name for field in fields(Estimate))
-_TEXT = ("section", "outcome", "site", "comparison", "period", "estimator", "unit", "note")
+_TEXT = (
+    "section",
+    "outcome",
+    "site",
+    "comparison",
+    "period",
+    "estimator",
+    "unit",
+    "reason",
+    "flags",
+    "note",
+    "data_status",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +102,9 @@ def tabulate_findings(findings: Iterable[Finding]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame, shape (n_findings, len(RESULT_COLUMNS))
-        One row a finding. ``p_adjusted`` and ``evidence_level`` are still missing: they belong
-        to the family of tests and to the design, not to one number.
+        One row a finding; ``flags`` are words with a space between. ``p_adjusted``,
+        ``evidence_level``, ``data_status`` and ``rehearsal`` are still missing: they belong to
+        the family of tests, to the design and to the cohort, not to one number.
 
     Examples
     --------
@@ -101,6 +120,8 @@ def tabulate_findings(findings: Iterable[Finding]) -> pd.DataFrame:
             "comparison": finding.comparison,
             "period": finding.period,
             **{name: getattr(finding.estimate, name) for name in _ESTIMATE_FIELDS},
+            "reason": str(finding.estimate.reason),
+            "flags": " ".join(finding.estimate.flags),
         }
         for finding in findings
     ]
@@ -145,7 +166,14 @@ def find_row(findings: pd.DataFrame, **where: str) -> pd.Series | None:
     return None if matching.empty else matching.iloc[0]
 
 
+def has_flag(row: pd.Series[Any], flag: Flag) -> bool:
+    """Say whether a finding bears a flag."""
+    return flag in str(row["flags"]).split()
+
+
 def _order_columns(frame: pd.DataFrame) -> pd.DataFrame:
     ordered = frame.reindex(columns=list(RESULT_COLUMNS))
     kinds = {column: "str" if column in _TEXT else "float64" for column in RESULT_COLUMNS}
-    return ordered.astype(kinds)
+    ordered = ordered.astype({**kinds, "rehearsal": "object"})
+    ordered = ordered.fillna(dict.fromkeys(("reason", "flags", "data_status"), ""))
+    return ordered.assign(rehearsal=ordered["rehearsal"].eq(True).astype("bool"))

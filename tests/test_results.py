@@ -18,7 +18,19 @@ from sbwork.results import (
     tabulate_findings,
 )
 
-TEXT = ["section", "outcome", "site", "comparison", "period", "estimator", "unit", "note"]
+TEXT = [
+    "reason",
+    "flags",
+    "data_status",
+    "section",
+    "outcome",
+    "site",
+    "comparison",
+    "period",
+    "estimator",
+    "unit",
+    "note",
+]
 
 
 @pytest.fixture
@@ -64,7 +76,8 @@ def test_no_finding_has_the_same_columns_and_types(
 
 def test_text_is_text_and_numbers_are_floats(findings: pd.DataFrame) -> None:
     for column in RESULT_COLUMNS:
-        assert findings[column].dtype == ("str" if column in TEXT else "float64"), column
+        expected = "str" if column in TEXT else "bool" if column == "rehearsal" else "float64"
+        assert findings[column].dtype == expected, column
 
 
 def test_joining_keeps_order_and_leaves_its_inputs_alone(findings: pd.DataFrame) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sbwork.cohort import Cohort
 from sbwork.disclosure.weights import suppress_weights
+from sbwork.estimates import Reason
 
 __all__ = ["merge_small_cells", "suppress_findings", "suppress_table"]
 
@@ -405,6 +406,9 @@ def _blank(
     blank.loc[hidden, list(_NUMBERS)] = math.nan
     blank.loc[hidden, "note"] = counts
     blank.loc[few, "note"] = people
+    blank.loc[hidden, "flags"] = ""
+    blank.loc[hidden, "reason"] = Reason.SMALL_COUNT.value
+    blank.loc[few, "reason"] = Reason.SMALL_GROUP.value
     return blank
 
 

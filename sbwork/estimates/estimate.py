@@ -4,8 +4,55 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
 
-__all__ = ["Estimate"]
+__all__ = ["Estimate", "Flag", "Reason"]
+
+
+class Reason(StrEnum):
+    """Why a number is missing; results.csv has the value, the note says it in words."""
+
+    NO_CONTROL = "no_control"
+    NO_PERIODS = "no_periods"
+    NO_MONTHS = "no_months"
+    NO_ANSWERS = "no_answers"
+    OUTSIDE_FILES = "outside_files"
+    ZERO_COUNT = "zero_count"
+    TOO_FEW_MONTHS = "too_few_months"
+    TOO_FEW_AREAS = "too_few_areas"
+    TOO_FEW_PEOPLE = "too_few_people"
+    TOO_FEW_PAIRS = "too_few_pairs"
+    PAIR_MISSING = "pair_missing"
+    NO_VARIATION = "no_variation"
+    NOT_ESTIMABLE = "not_estimable"
+    NOT_STATED = "not_stated"
+    NOT_APPLICABLE = "not_applicable"
+    SITE_MIX = "site_mix"
+    SMALL_GROUP = "small_group"
+    SMALL_COUNT = "small_count"
+
+
+class Flag(StrEnum):
+    """What to know of a number before it is believed; the note says it in words."""
+
+    FEWER_MONTHS = "fewer_months"
+    SINGLE_MONTH = "single_month"
+    WEIGHTED = "weighted"
+    TARGETS_MISSED = "targets_missed"
+    LINKED = "linked"
+    LINKED_AS_UNLINKED = "linked_as_unlinked"
+    PAIRS_LEFT_OUT = "pairs_left_out"
+    SHARED_CONTROL = "shared_control"
+    FEW_PAIRS = "few_pairs"
+    FEW_AREAS = "few_areas"
+    NO_POPULATION = "no_population"
+    MODELS_DISAGREE = "models_disagree"
+    EFFECT = "effect"
+    NO_MEANINGFUL_EFFECT = "no_meaningful_effect"
+    INCONCLUSIVE = "inconclusive"
+    UNADJUSTED = "unadjusted"
+    DESCRIPTION = "description"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +83,10 @@ class Estimate:
         ``"percent"``, ``"ratio"``, ``"incidents"``, ``"points"``, ``"sd"``, ``"share"`` …
     note : str
         Why the number is missing, or what to know before it is believed; else empty.
+    reason : Reason or ""
+        Why the number is missing, as data; empty where it is there.
+    flags : tuple of Flag
+        What to know of it, as data: sentences are made from these and never from a note.
     """
 
     estimator: str
@@ -50,6 +101,8 @@ class Estimate:
     n: float = math.nan
     unit: str = ""
     note: str = ""
+    reason: Reason | Literal[""] = ""
+    flags: tuple[Flag, ...] = ()
 
     def __post_init__(self) -> None:
         if math.isnan(self.estimate) and not self.note:
