@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 __all__ = [
     "MISSING",
+    "describe_p",
     "format_change",
     "format_count",
     "format_interval",
@@ -109,6 +110,20 @@ def format_p(p: float) -> str:
         return "< .001"
     text = f"{p:.3f}"
     return text.removeprefix("0")
+
+
+def describe_p(p: float, name: str = "p") -> str:
+    """Write a p value as prose has it, under the name it goes by.
+
+    Examples
+    --------
+    >>> describe_p(0.0101), describe_p(0.00004, "adjusted p")
+    ('p = .010', 'adjusted p < .001')
+    """
+    text = format_p(p)
+    if text == MISSING:
+        return f"{name} {MISSING}"
+    return f"{name} {text}" if text.startswith("<") else f"{name} = {text}"
 
 
 def format_interval(low: float, high: float, digits: int = 2, *, percent: bool = False) -> str:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sbwork.formats import (
     MISSING,
+    describe_p,
     format_change,
     format_count,
     format_interval,
@@ -74,6 +75,15 @@ def test_changes_carry_their_sign_unless_they_round_to_nothing(value: float, tex
 )
 def test_p_values(p: float, text: str) -> None:
     assert format_p(p) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(0.0101, "p = .010"), (0.0004, "p < .001"), (1.0, "p = 1.000"), (NAN, f"p {MISSING}")],
+)
+def test_a_p_value_in_prose_has_one_sign_of_comparison(p: float, text: str) -> None:
+    assert describe_p(p) == text
+    assert describe_p(p, "rank p") == f"rank {text}"
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pandas as pd
 
 from sbwork.cohort import Cohort
 from sbwork.formats import (
+    describe_p,
     format_count,
     format_interval,
     format_number,
-    format_p,
     format_share,
 )
 from sbwork.instrument import Instrument
@@ -40,7 +40,7 @@ def describe_mean_differences(
             interval = format_interval(row["ci_low"], row["ci_high"])
             parts.append(
                 f"{cohort.title_site(site)} {format_number(row['estimate'])} "
-                f"(95% interval {interval}; p = {format_p(row['p_value'])})"
+                f"(95% interval {interval}; {describe_p(row['p_value'])})"
             )
     return f"Change: {'; '.join(parts)}." if parts else ""
 
