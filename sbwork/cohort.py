@@ -15,6 +15,7 @@ from sbwork.specs import KeyPath, Mistake, MistakesError, Name, Spec, fold_name,
 
 __all__ = [
     "ASB",
+    "HARM",
     "VICTIM_BASED_CRIME",
     "Cohort",
     "Engagement",
@@ -51,6 +52,9 @@ VICTIM_BASED_CRIME = (
 
 ASB = ("Anti-social behaviour",)
 """Anti-social behaviour: incidents, not recorded crimes."""
+
+HARM = "harm"
+"""The outcome that sums harm weights rather than incidents, where cohort.yml gives weights."""
 
 
 EvidenceKind = Literal["functional", "internal quality", "interactional"]
@@ -300,6 +304,16 @@ class Cohort(Spec):
         """The title, or the name where no title is given."""
         return self.title or self.name
 
+    def list_outcomes(self) -> tuple[str, ...]:
+        """List the keys of every outcome that is counted: the cohort's own, then harm.
+
+        Examples
+        --------
+        >>> Cohort(name="pilot", harm_weights="weights.csv").list_outcomes()
+        ('victim_based_crime', 'asb', 'harm')
+        """
+        return (*self.outcomes, *([HARM] if self.harm_weights else []))
+
     def resolve_path(self, path: str) -> Path:
         """Return a path named in cohort.yml as a full path, whichever slash it is written with."""
         return self._folder / path.replace("\\", "/")
@@ -325,7 +339,9 @@ class Cohort(Spec):
     def title_outcome(self, outcome: str) -> str:
         """Return what readers call an outcome."""
         spec = self.outcomes.get(outcome)
-        return spec.title if spec else outcome.replace("_", " ").capitalize()
+        if spec:
+            return spec.title
+        return "Crime harm" if outcome == HARM else outcome.replace("_", " ").capitalize()
 
     def identify_site(self, called: str) -> str:
         """Return the site that a file calls `called`, or an empty string.

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sbwork.cohort import Cohort, Pair
+from sbwork.cohort import HARM, Cohort, Pair
 from sbwork.estimates import Estimate
 from sbwork.estimates.pairs import (
     PAIR_ESTIMATORS,
@@ -35,9 +35,6 @@ from sbwork.windows import (
 __all__ = ["compare_counts"]
 
 SECTION = "counts"
-
-HARM = "harm"
-"""The outcome that sums weights rather than incidents."""
 
 WINDOW_ESTIMATORS = ("rirr", "wdd", "wdd_corrected", "incidents_avoided")
 """Those estimates of a pair that are repeated in the other windows."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sbwork.cohort import Cohort, list_months
+from sbwork.cohort import HARM, Cohort, list_months
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.incidents.covering import cover_places
 from sbwork.periods import name_month, number_month
@@ -31,7 +31,6 @@ __all__ = [
     "read_outcomes",
 ]
 
-HARM = "harm"
 SHARE_OF_A_MAIN_FEED = 0.1
 
 Array = npt.NDArray[np.float64]
