@@ -192,6 +192,34 @@ def test_invented_and_reported_data_say_so() -> None:
     assert _read_yaml(DATA / "instruments" / "residents-illustrative.yml")["illustrative"] is True
 
 
+@pytest.mark.parametrize(
+    "kept",
+    [
+        ("anyone who wants new intelligence", "great"),
+        ("my own job easier",),
+        ("wanted for failing to appear", "handed themselves in"),
+        ("with high-crime families", "results were great"),
+        ("provider is flexible", "another ethos", "other skills", "influences one's mindset"),
+        ("hated", "aggression can't be met with aggression", "trust has to be built", "who care"),
+        ("great technique for solving problems",),
+    ],
+    ids=lambda kept: kept[0],
+)
+def test_each_staff_comment_keeps_its_sense(kept: tuple[str, ...]) -> None:
+    stories = _read_yaml(DATA / "cohorts" / "durham-2" / "cohort.yml")["stories"]
+    texts = [story["text"].lower() for story in stories if story["told_by"] == "staff"]
+    assert len(texts) == len(stories) == 7
+    assert sum(all(words in text for words in kept) for text in texts) == 1
+
+
+def test_no_staff_comment_is_turned_into_a_finding() -> None:
+    text = (DATA / "cohorts" / "durham-2" / "cohort.yml").read_text("utf-8").lower()
+    for claim in ("calls to the police now", "not there before", "easier to police", "got through"):
+        assert claim not in text
+    summary = _read_yaml(DATA / "cohorts" / "durham-2" / "cohort.yml")["summary"]
+    assert "Calls to the police stood among them as a heading without a figure." in summary
+
+
 def test_every_cohort_and_instrument_has_its_provenance_in_the_readme() -> None:
     readme = (DATA / "README.md").read_text("utf-8")
     names = [path.parent.name for path in DATA.glob("cohorts/*/cohort.yml")]
