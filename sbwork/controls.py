@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from sbwork.areas import (
     take_series,
 )
 from sbwork.cohort import Cohort
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.likeness import describe_series, measure_distance
 from sbwork.estimates.rates import (
     correct_dispersion,
@@ -65,7 +65,7 @@ LARGEST_DIFFERENCE = 0.25
 _FEWEST_AREAS = 19
 _MOST_DONORS = 20
 
-_NO_AREAS = "Not computed: no area of the archive is left to compare with."
+_NO_AREAS = "no area of the archive is left to compare with"
 _NO_NEIGHBOURS = "No boundaries are given, so areas next to the site could not be ruled out."
 
 
@@ -161,10 +161,12 @@ def find_controls(
     touching = find_adjacent_areas(cohort, site) if neighbours is None else frozenset(neighbours)
     people = sum_populations(cohort) if populations is None else populations
     pool, left_out = gather_areas(incidents, cohort, site, months, touching)
-    note = _NO_NEIGHBOURS if touching is None else ""
     if not len(pool.keys) or not months:
-        reason = _NO_AREAS if months else "Not computed: no month before the start has counts."
-        missing = Estimate("areas_compared", unit="count", note=reason)
+        reason = Reason.TOO_FEW_AREAS if months else Reason.NO_MONTHS
+        words = _NO_AREAS if months else "no month before the start has counts"
+        missing = Estimate(
+            "areas_compared", unit="count", note=f"Not computed: {words}.", reason=reason
+        )
         return ControlSearch(
             pd.DataFrame(columns=list(RANKING_COLUMNS)),
             pd.DataFrame(columns=list(BALANCE_COLUMNS)),
@@ -192,10 +194,12 @@ def find_controls(
     )
     shown = order[:number]
     balance = _tabulate_balance(pool, values, features, z, shown)
-    findings = _find_balance(site, ranking.head(number), balance, len(order), note)
+    findings = _find_balance(site, ranking.head(number), balance, len(order), touching is None)
     if np.isnan(residents).any():
-        reason = "Not computed: no population is given for the site and every area."
-        missing = Estimate("standardised_difference", unit="sd", note=reason)
+        words = "Not computed: no population is given for the site and every area."
+        missing = Estimate(
+            "standardised_difference", unit="sd", note=words, reason=Reason.NOT_STATED
+        )
         findings.append(Finding("controls", "all", site, missing, period="population"))
     return ControlSearch(ranking, balance, left_out, months, tabulate_findings(findings))
 
@@ -370,26 +374,38 @@ def _show_feature(feature: str, value: float) -> float:
 
 
 def _find_balance(
-    site: str, ranking: pd.DataFrame, balance: pd.DataFrame, areas: int, note: str
+    site: str, ranking: pd.DataFrame, balance: pd.DataFrame, areas: int, unbounded: bool
 ) -> list[Finding]:
-    compared = Estimate("areas_compared", float(areas), unit="count", note=note)
+    compared = Estimate(
+        "areas_compared",
+        float(areas),
+        unit="count",
+        note=_NO_NEIGHBOURS if unbounded else "",
+        flags=(Flag.NO_BOUNDARIES,) if unbounded else (),
+    )
     found = [Finding("controls", "all", site, compared)]
     for rank, area, distance in ranking[["rank", "area", "distance"]].itertuples(index=False):
-        reason = "" if math.isfinite(distance) else "Not computed: the areas do not differ at all."
-        estimate = Estimate("control_distance", float(distance), unit="sd", note=reason)
+        estimate = _give_or_miss("control_distance", float(distance), "the areas do not differ")
         found.append(Finding("controls", "all", site, estimate, str(area), f"rank {rank}"))
     for row in balance.itertuples(index=False):
         difference = float(row.standardised_difference)  # type: ignore[arg-type]
-        words = ""
-        if math.isnan(difference):
-            words = "Not computed: the areas do not differ in this at all."
-        elif abs(difference) > LARGEST_DIFFERENCE:
+        estimate = _give_or_miss(
+            "standardised_difference", difference, "the areas do not differ in this"
+        )
+        if abs(difference) > LARGEST_DIFFERENCE:
             words = "Unlike: more than a quarter of a standard deviation apart."
-        estimate = Estimate("standardised_difference", difference, unit="sd", note=words)
+            estimate = replace(estimate, note=words, flags=(Flag.UNLIKE,))
         found.append(
             Finding("controls", str(row.outcome), site, estimate, str(row.area), str(row.feature))
         )
     return found
+
+
+def _give_or_miss(name: str, distance: float, why: str) -> Estimate:
+    if math.isnan(distance):
+        words = f"Not computed: {why} at all."
+        return Estimate(name, unit="sd", note=words, reason=Reason.NO_VARIATION)
+    return Estimate(name, distance, unit="sd")
 
 
 def _mix_outcome(
@@ -401,26 +417,27 @@ def _mix_outcome(
     donors: int,
 ) -> list[tuple[Estimate, str]]:
     if cohort.periods is None:
-        return _miss_synthetic("Not computed: no periods are given.")
+        return _miss_synthetic(Reason.NO_PERIODS, "no periods are given")
     window = list_windows(cohort.periods, ())[0]
     single = cohort.model_copy(update={"outcomes": {outcome: cohort.outcomes[outcome]}})
     pool, _ = gather_areas(incidents, single, site, window.months, touching)
     counts = pool.counts[:, 0, :] if pool.keys else np.empty((0, 1))
     before = np.arange(len(window.months)) < len(window.before)
     if np.isnan(counts[:, 0]).any() or not len(counts):
-        return _miss_synthetic(
-            "Not computed: the files do not cover every month of both periods."
-            if pool.keys
-            else _NO_AREAS
-        )
+        if not pool.keys:
+            return _miss_synthetic(Reason.TOO_FEW_AREAS, _NO_AREAS)
+        words = "the files do not cover every month of both periods"
+        return _miss_synthetic(Reason.OUTSIDE_FILES, words)
     if len(window.before) < 6 or counts[before, 0].sum() == 0:
-        return _miss_synthetic("Not computed: a mixture needs 6 months before, with incidents.")
+        short = Reason.TOO_FEW_MONTHS if len(window.before) < 6 else Reason.ZERO_COUNT
+        return _miss_synthetic(short, "a mixture needs 6 months before, with incidents")
     sizes = counts[before].sum(axis=0)
     ratio = cohort.placebo.size_ratio
     alike = (sizes >= sizes[0] / ratio) & (sizes <= sizes[0] * ratio)
     chosen = np.flatnonzero(alike)
     if len(chosen) < 4:
-        return _miss_synthetic("Not computed: fewer than three areas are as large as the site.")
+        words = "fewer than three areas are as large as the site"
+        return _miss_synthetic(Reason.TOO_FEW_AREAS, words)
     counts = counts[:, chosen]
     keys = ["", *pool.keys]
     most = min(donors, len(window.before), len(chosen) - 2)
@@ -435,10 +452,12 @@ def _find_synthetic(
     own, others = fits[0], np.array([fit.ratio for fit in fits[1:]])
     n = float(len(others))
     p, note = math.nan, _NO_NEIGHBOURS if unbounded else ""
+    flags = [Flag.NO_BOUNDARIES] if unbounded else []
     if len(others) >= _FEWEST_AREAS:
         # an area that fits perfectly before counts as one with a larger ratio: the careful side
         p = (1 + int((~(others < own.ratio)).sum())) / (len(others) + 1)
     else:
+        flags.append(Flag.FEW_AREAS)
         note = f"Too few areas ({len(others)}) to rank: at least {_FEWEST_AREAS} are needed. {note}"
     change = Estimate(
         "synthetic_change",
@@ -448,12 +467,24 @@ def _find_synthetic(
         note="No interval: see the rank of the RMSPE ratio."
         if math.isfinite(own.change)
         else "Not computed: no incident in one of the periods.",
+        reason="" if math.isfinite(own.change) else Reason.ZERO_COUNT,
+        flags=(Flag.NO_INTERVAL,) if math.isfinite(own.change) else (),
     )
     if math.isnan(own.ratio):
-        p, note = math.nan, "Not computed: the mixture follows the site without any gap before."
-    rank = Estimate(
-        "synthetic_rmspe_ratio", own.ratio, p_value=p, unit="ratio", n=n, note=note.strip()
-    )
+        note = "Not computed: the mixture follows the site without any gap before."
+        rank = Estimate(
+            "synthetic_rmspe_ratio", unit="ratio", n=n, note=note, reason=Reason.NO_VARIATION
+        )
+    else:
+        rank = Estimate(
+            "synthetic_rmspe_ratio",
+            own.ratio,
+            p_value=p,
+            unit="ratio",
+            n=n,
+            note=note.strip(),
+            flags=tuple(flags),
+        )
     fit = Estimate("synthetic_pre_rmspe", own.rmspe_before, unit="share", n=n)
     rows = [(change, ""), (rank, ""), (fit, "")]
     rows += [
@@ -466,27 +497,32 @@ def _find_synthetic(
     return rows
 
 
-def _miss_synthetic(reason: str) -> list[tuple[Estimate, str]]:
+def _miss_synthetic(reason: Reason, words: str) -> list[tuple[Estimate, str]]:
     units = {
         "synthetic_change": "ratio",
         "synthetic_rmspe_ratio": "ratio",
         "synthetic_pre_rmspe": "share",
     }
-    return [(Estimate(name, unit=unit, note=reason), "") for name, unit in units.items()]
+    note = f"Not computed: {words}."
+    return [
+        (Estimate(name, unit=unit, note=note, reason=reason), "") for name, unit in units.items()
+    ]
 
 
 def _plan_one(own: Matrix, other: Matrix, length: int, number: int, power: float) -> Estimate:
     name = "smallest_detectable_change"
     if not len(own) or np.isnan(other).any() or not len(other):
-        reason = "Not computed: no month before the start has counts to plan from."
-        return Estimate(name, unit="percent", note=reason)
+        words = "Not computed: no month before the start has counts to plan from."
+        return Estimate(name, unit="percent", note=words, reason=Reason.NO_MONTHS)
     factor, df = correct_dispersion(estimate_dispersion(own, other))
     cells = [length * own.mean()] * 2 + [length * number * other.mean()] * 2
     found = estimate_smallest_detectable_rirr(cells, dispersion=factor, power=power)
     if math.isnan(found.estimate):
-        return Estimate(name, unit="percent", note=f"Not computed: {found.note}")
+        note = f"Not computed: {found.note}"
+        return Estimate(name, unit="percent", note=note, reason=found.reason)
     note = f"{found.note} Places also drift by themselves, which is not counted in here."
     if math.isinf(df):
         note += " Only one month to judge by, so counts are taken to vary by chance alone."
     change = 100 * (found.estimate - 1)
-    return Estimate(name, change, se=found.se, unit="percent", n=found.n, note=note)
+    flags = (Flag.SINGLE_MONTH,) if math.isinf(df) else ()
+    return Estimate(name, change, se=found.se, unit="percent", n=found.n, note=note, flags=flags)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from sbwork.checks import CheckKind
 from sbwork.cohort import Cohort, read_cohort
 from sbwork.counts import compare_counts
 from sbwork.disclosure import suppress_findings
 from sbwork.evidence import Evidence, grade_evidence, set_levels
 from sbwork.incidents import Incidents, read_incidents
-from sbwork.incidents.continuity import NOT_COMPARABLE
 from sbwork.instrument import Instrument, read_instrument
 from sbwork.outlines import SiteOutlines, outline_sites
 from sbwork.panels import analyse_panel, assess_comparability, vary_specifications
@@ -69,7 +69,7 @@ class Evaluation:
         if self.incidents is None:
             return ()
         quality = self.incidents.quality
-        return tuple(quality.loc[quality["check"].str.startswith(NOT_COMPARABLE), "note"])
+        return tuple(quality.loc[quality["kind"] == CheckKind.NOT_COMPARABLE, "note"])
 
 
 def evaluate_cohort(

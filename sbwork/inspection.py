@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from sbwork.checks import CHECK_COLUMNS, CheckKind
 from sbwork.cohort import Cohort, find_cohorts, read_cohort
 from sbwork.disclosure import suppress_table
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.incidents import Incidents, read_incidents
-from sbwork.incidents.continuity import NOT_COMPARABLE
 from sbwork.instrument import Instrument, read_instrument
 from sbwork.responses import Responses, read_responses
 from sbwork.specs import load_spec
@@ -37,11 +37,14 @@ class Part:
         Headings; empty for plain lines.
     rows : tuple of tuple of str
         Finished text.
+    numeric : tuple of int
+        Which columns hold numbers, counted from 0.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    numeric: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -293,16 +296,19 @@ def _describe_responses(
             "Codes met in the answers",
             ("Options", "Items", "Met", "Never met"),
             tuple(_describe_codes(instrument, responses)),
+            numeric=(1,),
         )
         blanks = tuple(_describe_nonresponse(responses.nonresponse, smallest))
         heads: tuple[str, ...] = ("Item", *_KINDS.values())
+        numeric = tuple(range(1, len(heads)))
         if not blanks:
-            heads, blanks = ("", ""), (("Every item", "answered by everyone who was asked"),)
-        yield Part("No answer, of all who were asked", heads, blanks)
+            heads, numeric = ("", ""), ()
+            blanks = (("Every item", "answered by everyone who was asked"),)
+        yield Part("No answer, of all who were asked", heads, blanks, numeric)
     if len(responses.multiple):
         sets = responses.multiple.drop_duplicates(["set", "option"]).groupby("set", sort=False)
         rows = [(str(name), str(len(group))) for name, group in sets]
-        yield Part("Questions with several answers", ("Set", "Options met"), tuple(rows))
+        yield Part("Questions with several answers", ("Set", "Options met"), tuple(rows), (1,))
     dropped = responses.dropped.groupby(["source", "reason"], sort=False)["column"]
     left_out = [
         (str(source), str(reason), _list([str(column) for column in columns]))
@@ -334,7 +340,8 @@ def _tabulate_people(cohort: Cohort, answers: pd.DataFrame) -> Part:
         for site in shown.index
     ]
     heads = [wave.capitalize() if wave != "all" else "Both" for wave in shown.columns]
-    return Part("People by site and wave", ("Site", *heads), tuple(rows))
+    numeric = tuple(range(1, 1 + len(heads)))
+    return Part("People by site and wave", ("Site", *heads), tuple(rows), numeric)
 
 
 def _tell_people(count: int, shown: float, smallest: int) -> str:
@@ -397,7 +404,8 @@ def _describe_incidents(cohort: Cohort, incidents: Incidents) -> Iterator[Part]:
             own = counts[(counts["site"] == site) & (counts["outcome"] == outcome)]
             cells = [_sum_months(own, months, cohort.smallest_count) for months in windows.values()]
             told.append((cohort.title_site(site), cohort.title_outcome(str(outcome)), *cells))
-    yield Part("Incidents by site", ("Site", "Outcome", *windows), tuple(told))
+    numeric = tuple(range(2, 2 + len(windows)))
+    yield Part("Incidents by site", ("Site", "Outcome", *windows), tuple(told), numeric)
 
 
 def _sum_months(rows: pd.DataFrame, months: Sequence[str], smallest: int) -> str:
@@ -414,12 +422,10 @@ def _sum_months(rows: pd.DataFrame, months: Sequence[str], smallest: int) -> str
 def _tabulate_quality(title: str, quality: pd.DataFrame) -> Part:
     rows = [
         (str(source), str(check), "" if count != count else f"{count:,.0f}", str(note))
-        for source, check, count, note in zip(
-            quality["source"], quality["check"], quality["count"], quality["note"], strict=True
-        )
-        if count != 0 or not str(check).startswith("left out")
+        for source, kind, check, count, note in quality[list(CHECK_COLUMNS)].itertuples(index=False)
+        if count != 0 or kind != CheckKind.LEFT_OUT
     ]
-    return Part(title, ("File", "Check", "Count", "Note"), tuple(rows))
+    return Part(title, ("File", "Check", "Count", "Note"), tuple(rows), (2,))
 
 
 def _list_missing(cohort: Cohort, instrument: Instrument | None) -> Iterator[str]:
@@ -452,7 +458,7 @@ def _list_missing(cohort: Cohort, instrument: Instrument | None) -> Iterator[str
 def _list_uncounted(cohort: Cohort, incidents: Incidents) -> Iterator[str]:
     """Name the months of the periods that can't be compared, and sites without any count there."""
     quality = incidents.quality
-    for note in quality.loc[quality["check"].str.startswith(NOT_COMPARABLE), "note"]:
+    for note in quality.loc[quality["kind"] == CheckKind.NOT_COMPARABLE, "note"]:
         yield f"Months that can't be compared. {note}."
     if cohort.periods is None:
         return

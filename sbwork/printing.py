@@ -100,18 +100,12 @@ def _print_part(console: Console, part: Part) -> None:
     )
     for number, column in enumerate(part.columns):
         table.add_column(
-            Text(column), overflow="fold", justify="right" if _is_numeric(part, number) else "left"
+            Text(column), overflow="fold", justify="right" if number in part.numeric else "left"
         )
     for row in part.rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)
     console.print()
-
-
-def _is_numeric(part: Part, column: int) -> bool:
-    words = ("fewer than", "hidden", "not known")
-    cells = [row[column] for row in part.rows if row[column] and not row[column].startswith(words)]
-    return bool(cells) and all(cell.split()[0].replace(",", "").isdigit() for cell in cells)
 
 
 def _print_lines(console: Console, title: str, lines: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Reason
 from sbwork.estimates.pairs import MonthlyCounts, PairCounts
 from sbwork.estimates.pooling import PoolingModel, pool_log_ratios
 from sbwork.estimates.ranks import (
@@ -252,7 +252,9 @@ class _Force:
     ) -> Estimate:
         own, ranks = zip(*placed, strict=True)
         if any(rank.n_areas < SMALLEST_POOL for rank in ranks):
-            return Estimate("placebo_p", note="Too few areas like the site.")
+            return Estimate(
+                "placebo_p", note="Too few areas like the site.", reason=Reason.TOO_FEW_AREAS
+            )
         p_value = ranks[0].p_value
         if len(ranks) > 1:
             joint = [rank for _, rank in self._place(after, gap=0.1, joint=True)]
@@ -261,8 +263,13 @@ class _Force:
 
     def _rank_naively(self, after: Array, effect: float) -> Estimate:
         """Rank among all pairs of the size range; measured for false positives only."""
-        share = self._place(after, gap=_ANY_GAP)[0][1].share if effect == 1 else math.nan
-        return Estimate("placebo_naive", share, p_value=share, note="A warning, not a method.")
+        note = "A warning, not a method."
+        if effect != 1:
+            return Estimate("placebo_naive", note=note, reason=Reason.NOT_APPLICABLE)
+        share = self._place(after, gap=_ANY_GAP)[0][1].share
+        if math.isnan(share):
+            return Estimate("placebo_naive", note=note, reason=Reason.TOO_FEW_AREAS)
+        return Estimate("placebo_naive", share, p_value=share, note=note)
 
     def _count(self, site: int, control: int, after: Array) -> PairCounts:
         return PairCounts(

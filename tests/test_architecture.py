@@ -16,7 +16,7 @@ ROOT = Path(sbwork.__file__).parent
 
 # A step: the modules that belong to it, and the steps that these may import besides their own.
 STEPS: dict[str, tuple[set[str], set[str]]] = {
-    "errors": ({"errors"}, set()),
+    "errors": ({"errors", "checks"}, set()),
     "estimates": ({"estimates"}, set()),
     "specs": ({"specs", "periods", "cohort", "instrument"}, {"errors"}),
     "results": ({"results", "exports"}, {"estimates"}),

@@ -19,7 +19,9 @@ from sbwork.controls import (
     plan_counts,
 )
 from sbwork.errors import InputError
+from sbwork.estimates import Flag, Reason
 from sbwork.incidents import Incidents
+from sbwork.results import has_flag
 
 MONTHS = list_months("2016-01", "2017-12")
 SEASON = 1 + 0.4 * np.sin(2 * np.pi * np.arange(24) / 12)
@@ -167,8 +169,10 @@ def test_an_archive_without_areas_says_so():
     found = find_controls(incidents, cohort, "site")
     assert found.ranking.empty
     assert "no area" in found.findings["note"].iloc[0]
+    assert set(found.findings["reason"]) == {Reason.TOO_FEW_AREAS}
     synthetic = compare_synthetic(incidents, cohort, "site")
     assert synthetic["estimate"].isna().all()
+    assert set(synthetic["reason"]) == {Reason.TOO_FEW_AREAS}
 
 
 def write_square(path, squares):
@@ -249,6 +253,8 @@ def test_too_few_areas_give_no_rank():
     rank = pick(compare_synthetic(*draw_archive(areas=10), "site"), "synthetic_rmspe_ratio")
     assert math.isnan(rank["p_value"])
     assert "Too few areas" in rank["note"]
+    assert has_flag(rank, Flag.FEW_AREAS)
+    assert has_flag(rank, Flag.NO_BOUNDARIES)
 
 
 def test_plan_agrees_with_the_formula_and_more_is_never_worse():

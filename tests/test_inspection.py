@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 import sbwork.inspection
+from sbwork.checks import Check, CheckKind, tabulate_lines
 from sbwork.incidents import read_incidents
-from sbwork.incidents.continuity import NOT_COMPARABLE
 from sbwork.inspection import Inspection, inspect_cohort
 
 DATA = Path(__file__).parents[1] / "data"
@@ -166,8 +166,8 @@ def test_months_that_cannot_be_compared_are_what_the_report_will_lack(
     def read_with_gaps(cohort):
         found = read_incidents(cohort)
         note = "'invented' holds far fewer rows in 2016-05"
-        row = {"source": "all files", "check": f"{NOT_COMPARABLE}month", "count": 1.0, "note": note}
-        quality = pd.concat([found.quality, pd.DataFrame([row])], ignore_index=True)
+        line = Check(CheckKind.NOT_COMPARABLE, "month", 1.0, note)
+        quality = pd.concat([found.quality, tabulate_lines([("all files", line)])])
         sites = found.sites.copy()
         late = (sites["site"] == "area-2") & (sites["month"] >= cohort.periods.after.start)
         sites.loc[late, "count"] = float("nan")

@@ -11,10 +11,11 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from sbwork import figures, sections, tables
+from sbwork import figures, narrative, sections, tables
 from sbwork.areas import trace_mixture
 from sbwork.cohort import Cohort, list_months
 from sbwork.controls import compare_synthetic, find_controls, plan_counts
+from sbwork.estimates import Reason
 from sbwork.incidents import Incidents
 from sbwork.simulation import World, simulate_counts
 
@@ -113,6 +114,29 @@ def test_without_a_mixture_the_reason_stands_in_its_place():
     section = sections.present_mixture(COHORT, mixture, traced)
     assert section.pictures == []
     assert "ASB: there is no mixture of areas. Not computed:" in read(section)
+
+
+def test_sentences_on_a_mixture_come_from_data_and_not_from_notes(incidents):
+    mixture = compare_synthetic(incidents, COHORT, "site")
+    mute = mixture.assign(note="")
+    assert narrative.describe_mixture(COHORT, mute, "asb") == narrative.describe_mixture(
+        COHORT, mixture, "asb"
+    )
+    few = compare_synthetic(build(10), COHORT, "site").assign(note="")
+    assert "areas are too few to rank that among" in narrative.describe_mixture(COHORT, few, "asb")
+    perfect = mute.copy()
+    ratio = perfect["estimator"] == "synthetic_rmspe_ratio"
+    perfect.loc[ratio, ["estimate", "p_value"]] = np.nan
+    perfect.loc[ratio, "reason"] = Reason.NO_VARIATION
+    told = narrative.describe_mixture(COHORT, perfect, "asb")
+    assert "it can't be said how many times as large" in told
+    assert "not available" not in told
+
+
+def test_a_tiny_p_value_has_one_sign_of_comparison(incidents):
+    mixture = compare_synthetic(incidents, COHORT, "site")
+    mixture.loc[mixture["estimator"] == "synthetic_rmspe_ratio", "p_value"] = 0.0001
+    assert "gives p < .001" in narrative.describe_mixture(COHORT, mixture, "asb")
 
 
 def test_a_plan_shows_every_window_and_number_of_controls(incidents):

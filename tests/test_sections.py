@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from sbwork import sections, tables
+from sbwork.checks import CheckKind
 from sbwork.cohort import Cohort
 from sbwork.estimates import Estimate
 from sbwork.evaluation import Evaluation
@@ -207,3 +208,14 @@ def test_an_invented_story_is_labelled(durham_2):
     told = read(sections.present_stories(replace(durham_2, cohort=cohort)))
     assert told.count("staff (invented)") == 1
     assert "(invented)" not in read(sections.present_stories(durham_2))
+
+
+def test_methods_say_which_numbers_stand_in_the_results_and_which_do_not(durham_1):
+    told = read(sections.present_methods(durham_1))
+    assert "Every estimate, interval and p value above stands unrounded in results.csv" in told
+    assert "questions left blank, options ticked" in told
+    counted = pd.concat([durham_1.incidents.quality, durham_1.responses.quality])
+    read_rows = counted.loc[counted["kind"] == CheckKind.ROWS_READ, "count"]
+    assert len(read_rows) > 1
+    assert not durham_1.findings["estimate"].isin(read_rows).any()
+    assert "Every number" not in told

@@ -298,8 +298,11 @@ def test_trimmed_weights_say_what_they_miss(write: Write) -> None:
     evaluation = evaluate_cohort("raked", write(cohort=COHORT + "  trim: [0.9, 1.1]\n"))
     assert evaluation.responses is not None
     assert evaluation.responses.answers["weight"].max() <= 1.1 + 1e-9
-    sentence = describe_weights(evaluation.findings, evaluation.cohort)
+    findings = evaluation.findings.assign(note="")
+    sentence = describe_weights(findings, evaluation.cohort)
     assert "keep some shares from their targets" in sentence
+    unflagged = describe_weights(findings.assign(flags=""), evaluation.cohort)
+    assert "keep some shares" not in unflagged
 
 
 def test_a_kept_column_may_not_be_called_weight(write: Write) -> None:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.estimates.estimate import Estimate
+from sbwork.estimates.estimate import Estimate, Flag, Reason
 
 __all__ = [
     "SMALLEST_RELIABILITY_SAMPLE",
-    "describe_unmeasurable",
     "estimate_alpha",
     "estimate_alpha_if_dropped",
     "estimate_item_rest",
+    "find_obstacle",
     "find_opposed_items",
 ]
 
@@ -67,9 +67,9 @@ def estimate_alpha(
     from scipy.special import fdtri
 
     matrix = _check_covariance(covariance)
-    note = describe_unmeasurable(matrix, n, names)
-    if note:
-        return Estimate("alpha", ci_level=ci_level, n=n, note=note)
+    if obstacle := find_obstacle(matrix, n, names):
+        reason, note = obstacle
+        return Estimate("alpha", ci_level=ci_level, n=n, note=note, reason=reason)
     alpha = _compute_alpha(matrix)
     k = len(matrix)
     degrees = (n - 1.0, (n - 1.0) * (k - 1.0))
@@ -86,6 +86,7 @@ def estimate_alpha(
             if alpha < 0
             else ""
         ),
+        flags=(Flag.OPPOSED_ITEM,) if alpha < 0 else (),
     )
 
 
@@ -118,17 +119,19 @@ def estimate_item_rest(
     [0.5, 0.5]
     """
     matrix = _check_covariance(covariance)
-    note = describe_unmeasurable(matrix, n, names)
-    if note:
-        return (Estimate("item_rest_correlation", n=n, note=note),) * len(matrix)
+    if obstacle := find_obstacle(matrix, n, names):
+        return (_miss("item_rest_correlation", n, *obstacle),) * len(matrix)
     variances = np.diag(matrix)
     with_total = matrix.sum(axis=1)
     rest_variances = matrix.sum() - 2 * with_total + variances
     return tuple(
         Estimate("item_rest_correlation", float(shared / math.sqrt(own * rest)), n=n)
         if rest > _SMALLEST_VARIANCE * own
-        else Estimate(
-            "item_rest_correlation", n=n, note="The sum of the other items is the same for all."
+        else _miss(
+            "item_rest_correlation",
+            n,
+            Reason.NO_VARIATION,
+            "The sum of the other items is the same for all.",
         )
         for shared, own, rest in zip(with_total - variances, variances, rest_variances, strict=True)
     )
@@ -165,11 +168,12 @@ def estimate_alpha_if_dropped(
     [0.75, 0.5714, 0.6667]
     """
     matrix = _check_covariance(covariance)
-    note = describe_unmeasurable(matrix, n, names)
-    if not note and len(matrix) < 3:
+    obstacle = find_obstacle(matrix, n, names)
+    if not obstacle and len(matrix) < 3:
         note = "With one of its two items dropped there is no scale left."
-    if note:
-        return (Estimate("alpha_if_dropped", n=n, note=note),) * len(matrix)
+        obstacle = Reason.TOO_FEW_ITEMS, note
+    if obstacle:
+        return (_miss("alpha_if_dropped", n, *obstacle),) * len(matrix)
     items = np.arange(len(matrix))
     return tuple(
         _estimate_rest_alpha(matrix[np.ix_(kept, kept)], n)
@@ -210,8 +214,10 @@ def find_opposed_items(covariance: ArrayLike) -> NDArray[np.bool_]:
     return np.asarray(~negative if 2 * negative.sum() > len(negative) else negative)
 
 
-def describe_unmeasurable(covariance: FloatArray, n: int, names: Sequence[str] = ()) -> str:
-    """Say why no reliability can be computed; an empty string when one can.
+def find_obstacle(
+    covariance: FloatArray, n: int, names: Sequence[str] = ()
+) -> tuple[Reason, str] | None:
+    """Find what keeps a reliability from being computed: the reason, and in words; or None.
 
     Parameters
     ----------
@@ -224,32 +230,36 @@ def describe_unmeasurable(covariance: FloatArray, n: int, names: Sequence[str] =
 
     Examples
     --------
-    >>> describe_unmeasurable(np.eye(3), n=4)
+    >>> find_obstacle(np.eye(3), n=4)[1]
     'Only 4 people answered every item; at least 10 are needed.'
     """
     k = len(covariance)
     if k < 2:
-        return "A scale of one item has no internal consistency."
+        return Reason.TOO_FEW_ITEMS, "A scale of one item has no internal consistency."
     if n < SMALLEST_RELIABILITY_SAMPLE:
         people = {0: "Nobody", 1: "Only 1 person"}.get(n, f"Only {n} people")
-        return f"{people} answered every item; at least {SMALLEST_RELIABILITY_SAMPLE} are needed."
+        needed = f"at least {SMALLEST_RELIABILITY_SAMPLE} are needed"
+        return Reason.TOO_FEW_PEOPLE, f"{people} answered every item; {needed}."
     constant = np.flatnonzero(np.diag(covariance) <= _SMALLEST_VARIANCE)
     if len(constant):
         named = [
             f"'{names[i]}'" if len(names) == k else f"item {i + 1}" for i in map(int, constant)
         ]
-        return f"Everybody gave the same answer to {', '.join(named)}."
+        return Reason.NO_VARIATION, f"Everybody gave the same answer to {', '.join(named)}."
     if _sums_alike(covariance):
-        return "The sum of the items is the same for everybody."
-    return ""
+        return Reason.NO_VARIATION, "The sum of the items is the same for everybody."
+    return None
 
 
 def _estimate_rest_alpha(matrix: FloatArray, n: int) -> Estimate:
     if _sums_alike(matrix):
-        return Estimate(
-            "alpha_if_dropped", n=n, note="The sum of the items left is the same for everybody."
-        )
+        note = "The sum of the items left is the same for everybody."
+        return _miss("alpha_if_dropped", n, Reason.NO_VARIATION, note)
     return Estimate("alpha_if_dropped", _compute_alpha(matrix), n=n)
+
+
+def _miss(estimator: str, n: int, reason: Reason, note: str) -> Estimate:
+    return Estimate(estimator, n=n, note=note, reason=reason)
 
 
 def _compute_alpha(matrix: FloatArray) -> float:

@@ -7,18 +7,19 @@ import json
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 
 import pandas as pd
 
+from sbwork.checks import Check, CheckKind
 from sbwork.readers.archives import Part, read_ends
 from sbwork.readers.stores import open_store
 from sbwork.readers.tally import Batch, Reading, label_codes, make_tally
 
 __all__ = ["find_entry", "load_entry", "save_entry"]
 
-_VERSION = 2
+_VERSION = 3
 _EDGE = 16_384
 
 
@@ -86,7 +87,7 @@ def load_entry(entry: Path) -> Reading | None:
         return Reading(
             told["style"],
             [Batch(**batch) for batch in told["batches"]],
-            [(check, count, note) for check, count, note in told["quality"]],
+            [Check(CheckKind(kind), *line) for kind, *line in told["quality"]],
             tally,
             told["names"],
         )
@@ -108,7 +109,7 @@ def save_entry(entry: Path, reading: Reading) -> None:
         "total": float(tally["n"].sum()),
         "style": reading.style,
         "batches": [asdict(batch) for batch in reading.batches],
-        "quality": reading.quality,
+        "quality": [astuple(line) for line in reading.quality],
         "names": reading.names,
         "texts": {name: texts[name].cat.categories.tolist() for name in texts},
     }

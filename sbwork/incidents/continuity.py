@@ -11,24 +11,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sbwork.checks import Check, CheckKind
 from sbwork.errors import list_names
 from sbwork.incidents.partial_months import find_partial_months
 from sbwork.periods import number_month
 from sbwork.specs import fold_name
 
 __all__ = [
-    "NOT_COMPARABLE",
-    "OUTSIDE",
     "Continuity",
     "Gap",
     "check_continuity",
 ]
-
-NOT_COMPARABLE = "not comparable: "
-"""How a check begins that leaves out months which were to be compared."""
-
-OUTSIDE = "outside the periods, not comparable: "
-"""How a check begins that leaves out other months of the series."""
 
 ASB = "anti-social behaviour"
 
@@ -55,7 +48,11 @@ _BY_CHANCE = 1e-5
 _PRESENT_MONTHS = 12
 _IMMATERIAL = 0.02
 
-Row = tuple[str, str, float, str]
+_PREFIXES = {
+    CheckKind.NOT_COMPARABLE: "not comparable: ",
+    CheckKind.OUTSIDE_PERIODS: "outside the periods, not comparable: ",
+}
+
 Flags = npt.NDArray[np.bool_]
 Array = npt.NDArray[np.float64]
 
@@ -90,12 +87,12 @@ class Continuity:
     ----------
     gaps : tuple of Gap
         What must count as missing.
-    quality : list of tuple
-        Rows for the table of data quality: source, check, count (months) and note.
+    quality : tuple of Check
+        Lines for the table of data quality; they count months.
     """
 
     gaps: tuple[Gap, ...] = ()
-    quality: tuple[Row, ...] = ()
+    quality: tuple[Check, ...] = ()
 
 
 def check_continuity(
@@ -106,7 +103,6 @@ def check_continuity(
     titles: Mapping[str, str] | None = None,
     compared: Collection[str] = (),
     archives: Collection[str] = (),
-    shown: str = "all files",
 ) -> Continuity:
     """Find the months in which a feed's outcomes are not what they are in the others.
 
@@ -134,13 +130,11 @@ def check_continuity(
         Feeds in the layout of data.police.uk. To these the months apply in which it changed its
         list of types, and partly delivered months of these are left out; of others, which may
         hold a few places only, they are told and kept.
-    shown : str, default "all files"
-        What the quality rows call their source.
 
     Returns
     -------
     Continuity
-        The months to leave out, and rows for the table of data quality.
+        The months to leave out, and lines for the table of data quality.
 
     Notes
     -----
@@ -177,16 +171,15 @@ def check_continuity(
             gaps += left_out
             kept += told
             gaps += table.leave_partial(key, kinds)
-    quality = [*_tell_partial(partial, archives, set(compared), shown)]
+    quality = [*_tell_partial(partial, archives, set(compared))]
     changes = [gap for gap in gaps if gap.reason != _PARTIAL]
-    quality += _tell_changes(changes, names, set(compared), shown, kept=False)
-    quality += _tell_changes(kept, names, set(compared), shown, kept=True)
+    quality += _tell_changes(changes, names, set(compared), kept=False)
+    quality += _tell_changes(kept, names, set(compared), kept=True)
     return Continuity(tuple(gaps), tuple(quality))
 
 
 _PARTIAL = "partly delivered"
 _CRIMES = "crimes"
-_PERHAPS = "month perhaps partly delivered"
 
 
 class _Feed:
@@ -378,31 +371,28 @@ def _list_runs(flags: Flags) -> Iterator[tuple[int, int]]:
 
 
 def _tell_partial(
-    found: Sequence[tuple[str, str, float, str]],
-    archives: Collection[str],
-    compared: set[str],
-    shown: str,
-) -> Iterator[Row]:
-    by_row: dict[tuple[str, str], dict[str, list[str]]] = {}
+    found: Sequence[tuple[str, str, float, str]], archives: Collection[str], compared: set[str]
+) -> Iterator[Check]:
+    by_row: dict[tuple[str, CheckKind], dict[str, list[str]]] = {}
     for feed, month, share, group in found:
-        check = _PERHAPS
-        if feed in archives:
-            check = f"{_choose_prefix([month], compared)}month partly delivered"
-        months = by_row.setdefault((feed, check), {})
+        kind = _judge_months([month], compared) if feed in archives else CheckKind.DOUBT
+        months = by_row.setdefault((feed, kind), {})
         months.setdefault(month, []).append(f"{group} {share:.0%}")
-    for (feed, check), months in by_row.items():
+    for (feed, kind), months in by_row.items():
         told = [f"{month} ({', '.join(what)})" for month, what in sorted(months.items())]
-        end = "kept, as the file may hold few places" if check == _PERHAPS else "missing, no fall"
+        check, end = "month perhaps partly delivered", "kept, as the file may hold few places"
+        if kind != CheckKind.DOUBT:
+            check, end = f"{_PREFIXES[kind]}month partly delivered", "missing, no fall"
         note = (
             f"'{feed}' holds far fewer rows than in the months around it, as a share of them: "
             f"{_join(told)}. As if delivered in part: {end}"
         )
-        yield shown, check, float(len(months)), note
+        yield Check(kind, check, float(len(months)), note)
 
 
 def _tell_changes(
-    gaps: Sequence[Gap], names: Mapping[str, str], compared: set[str], shown: str, *, kept: bool
-) -> Iterator[Row]:
+    gaps: Sequence[Gap], names: Mapping[str, str], compared: set[str], *, kept: bool
+) -> Iterator[Check]:
     """Tell changes once for all feeds that share them."""
     alike: dict[tuple[str, str, str, str], list[Gap]] = {}
     for gap in gaps:
@@ -410,15 +400,17 @@ def _tell_changes(
     for (outcome, reason, _, _), group in alike.items():
         feeds = sorted(gap.feed for gap in group)
         months = sorted({month for gap in group for month in gap.months})
-        check, end = f"{_choose_prefix(months, compared)}crime types change", "Missing, not zero"
-        if kept:
-            check, end = "crime types change a little", "Counted all the same"
+        kind = CheckKind.DOUBT if kept else _judge_months(months, compared)
+        check, end = "crime types change a little", "Counted all the same"
+        if not kept:
+            check, end = f"{_PREFIXES[kind]}crime types change", "Missing, not zero"
         where = f"{names[outcome]} of {list_names(feeds, 4)} in {_name_span(months)}"
-        yield shown, check, float(len(months)), f"{where}: {reason}. {end}"
+        yield Check(kind, check, float(len(months)), f"{where}: {reason}. {end}")
 
 
-def _choose_prefix(months: Collection[str], compared: set[str]) -> str:
-    return NOT_COMPARABLE if not compared or compared & set(months) else OUTSIDE
+def _judge_months(months: Collection[str], compared: set[str]) -> CheckKind:
+    inside = not compared or compared & set(months)
+    return CheckKind.NOT_COMPARABLE if inside else CheckKind.OUTSIDE_PERIODS
 
 
 def _name_span(months: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sbwork.checks import CheckKind
 from sbwork.cohort import Cohort
 from sbwork.errors import InputError, Problem
 from sbwork.incidents.reading import read_incidents
@@ -87,8 +88,8 @@ def describe_incidents(path: Path) -> IncidentDescription:
     del names[""]
     totals = incidents.areas.groupby("outcome")["count"].sum()
     quality = incidents.quality
-    unknown = quality.loc[quality["check"] == "incidents of an unknown crime type", "note"]
-    read = quality.loc[quality["check"].isin(["rows read", "incidents read"]), "count"]
+    unknown = quality.loc[quality["kind"] == CheckKind.UNKNOWN_TYPE, "note"]
+    read = quality.loc[quality["kind"] == CheckKind.ROWS_READ, "count"]
     return IncidentDescription(
         months=incidents.months,
         missing=incidents.missing_months,

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sbwork.checks import Check, CheckKind, tabulate_lines
 from sbwork.cohort import Cohort
 from sbwork.errors import find_nearest, list_names
 from sbwork.incidents.continuity import Continuity
@@ -20,7 +21,7 @@ __all__ = ["tabulate_quality"]
 
 _CERTAIN = 1e-3
 
-Row = tuple[str, str, float, str]
+Row = tuple[str, Check]
 Flags = npt.NDArray[np.bool_]
 
 
@@ -34,26 +35,27 @@ def tabulate_quality(
     continuity: Continuity,
     published: Flags,
 ) -> pd.DataFrame:
-    """Tell what was read and what was left out: ``source``, ``check``, ``count``, ``note``."""
+    """Tell what was read and what was left out, in the columns `sbwork.checks.CHECK_COLUMNS`."""
     rows: list[Row] = []
     for number, (source, reading) in enumerate(zip(cohort.incidents, readings, strict=True)):
         rows += _describe_source(placed, number, source.path, reading, bool(cohort.sites))
-        rows += [(source.path, check, float(count), note) for check, count, note in reading.quality]
+        rows += [(source.path, line) for line in reading.quality]
         rows += _describe_kinds(cohort, number, source.path, outcomes)
     everything = "all files"
     rows += [
-        (cohort.incidents[source].path if source >= 0 else everything, check, float(count), note)
-        for source, check, count, note in places.notes
+        (cohort.incidents[source].path if source >= 0 else everything, line)
+        for source, line in places.notes
     ]
     if cohort.incidents:
-        rows.append(
-            (everything, "months covered", float(len(coverage.months)), _span_note(coverage))
-        )
+        n_months = float(len(coverage.months))
+        line = Check(CheckKind.READ, "months covered", n_months, _span_note(coverage))
+        rows.append((everything, line))
     if coverage.missing:
         note = f"Missing, not zero: {list_names(coverage.missing, 24)}"
-        rows.append((everything, "months missing", float(len(coverage.missing)), note))
+        line = Check(CheckKind.MISSING, "months missing", float(len(coverage.missing)), note)
+        rows.append((everything, line))
     rows += _describe_gaps(coverage, everything)
-    rows += continuity.quality
+    rows += [(everything, line) for line in continuity.quality]
     rows += _describe_vanishing(placed, cohort, places, coverage, published, everything)
     lacking = [
         cohort.title_outcome(key)
@@ -62,14 +64,14 @@ def tabulate_quality(
     ]
     if lacking and cohort.incidents:
         note = f"{list_names(lacking)}: no file mentions any of its crime types"
-        rows.append((everything, "outcomes without any record", float(len(lacking)), note))
+        check = "outcomes without any record"
+        rows.append((everything, Check(CheckKind.MISSING, check, float(len(lacking)), note)))
     if outcomes.unweighted:
         total = sum(outcomes.unweighted.values())
         note = f"Left out of 'harm': {list_names(sorted(outcomes.unweighted), 20)}"
-        rows.append((everything, "incidents without a harm weight", total, note))
-    return pd.DataFrame(rows, columns=["source", "check", "count", "note"]).astype(
-        {"source": "str", "check": "str", "count": "float64", "note": "str"}
-    )
+        check = "incidents without a harm weight"
+        rows.append((everything, Check(CheckKind.LEFT_OUT, check, total, note)))
+    return tabulate_lines(rows)
 
 
 def _describe_source(
@@ -92,21 +94,22 @@ def _describe_source(
     unit = "incidents" if any(batch.counted for batch in reading.batches) else "rows"
     files = len({batch.shown for batch in reading.batches})
     note = "Nothing was dropped as a duplicate" if unit == "rows" else "Counted by others"
-    rows: list[Row] = [
-        (shown, "files read", float(files), ""),
-        (shown, f"{unit} read", read, note),
+    lines = [
+        Check(CheckKind.READ, "files read", float(files)),
+        Check(CheckKind.ROWS_READ, f"{unit} read", read, note),
     ]
     if has_sites:
-        rows.append((shown, f"{unit} in the sites", inside, ""))
-        rows.append((shown, f"{unit} outside every site", outside, ""))
+        lines.append(Check(CheckKind.READ, f"{unit} in the sites", inside))
+        lines.append(Check(CheckKind.READ, f"{unit} outside every site", outside))
     if pointed:
         note = "They carry no LSOA, but coordinates inside the boundaries"
-        rows.append((shown, f"{unit} placed by their coordinates", pointed, note))
+        lines.append(Check(CheckKind.READ, f"{unit} placed by their coordinates", pointed, note))
     if located:
         note = "They carry coordinates and no LSOA, and lie in no boundary that is given"
-        rows.append((shown, f"{unit} not placed, though they have coordinates", located, note))
-    rows.append((shown, f"{unit} without any place", nowhere, ""))
-    return rows
+        check = f"{unit} not placed, though they have coordinates"
+        lines.append(Check(CheckKind.DOUBT, check, located, note))
+    lines.append(Check(CheckKind.READ, f"{unit} without any place", nowhere))
+    return [(shown, line) for line in lines]
 
 
 def _describe_kinds(cohort: Cohort, number: int, shown: str, outcomes: OutcomeKinds) -> list[Row]:
@@ -117,9 +120,9 @@ def _describe_kinds(cohort: Cohort, number: int, shown: str, outcomes: OutcomeKi
             near = find_nearest(kind, known)
             note = f"'{kind}'" if kind else "The crime type is blank"
             note += f"; the nearest known one is '{near}'" if near else ""
-            rows.append(
-                (shown, "incidents of an unknown crime type", count, f"{note}. Not counted")
-            )
+            check = "incidents of an unknown crime type"
+            line = Check(CheckKind.UNKNOWN_TYPE, check, count, f"{note}. Not counted")
+            rows.append((shown, line))
     return rows
 
 
@@ -143,7 +146,8 @@ def _describe_gaps(coverage: Coverage, shown: str) -> list[Row]:
         if gap:
             note = f"'{feed}' holds nothing for {list_names(gap, 12)}; places where "
             note += "it records a tenth or more are missing there"
-            rows.append((shown, "months missing in one part", float(len(gap)), note))
+            check = "months missing in one part"
+            rows.append((shown, Check(CheckKind.MISSING, check, float(len(gap)), note)))
     return rows
 
 
@@ -184,5 +188,6 @@ def _describe_vanishing(
                 f"{coverage.span[met[0]]} to {coverage.span[met[-1]]} and none in the other "
                 f"{months}; its boundary may have moved"
             )
-            rows.append((shown, "LSOA of a site that starts or stops", count, note))
+            check = "LSOA of a site that starts or stops"
+            rows.append((shown, Check(CheckKind.DOUBT, check, count, note)))
     return rows

@@ -42,7 +42,7 @@ def track_series(
     Returns
     -------
     Continuity
-        What must count as missing, and rows for the table of data quality.
+        What must count as missing, and lines for the table of data quality.
     """
     archives = _list_feeds(readings, "police-uk")
     counted = _list_feeds(readings, "counts")

@@ -9,16 +9,17 @@ import pandas as pd
 
 from sbwork.cohort import Cohort
 from sbwork.controls import LARGEST_DIFFERENCE, ControlSearch
+from sbwork.estimates import Flag, Reason
 from sbwork.formats import (
+    describe_p,
     format_change,
     format_count,
     format_list,
     format_months,
     format_number,
-    format_p,
     format_share,
 )
-from sbwork.results import find_row, select_findings
+from sbwork.results import find_row, has_flag, select_findings
 
 __all__ = [
     "describe_balance",
@@ -29,6 +30,10 @@ __all__ = [
 ]
 
 _TREND, _SEASON = 6, 12
+_WHY_NONE = {
+    Reason.TOO_FEW_AREAS: "no area of the archive is left to compare with",
+    Reason.NO_MONTHS: "no month before the start has counts",
+}
 
 
 def describe_candidates(cohort: Cohort, search: ControlSearch) -> str:
@@ -37,8 +42,8 @@ def describe_candidates(cohort: Cohort, search: ControlSearch) -> str:
     left = [f"{row['reason'].lower()}: {row['areas']}" for _, row in search.left_out.iterrows()]
     out = f" Left out: {'; '.join(left)}." if left else ""
     if search.ranking.empty:
-        reason = str(search.findings["note"].iloc[0]).removeprefix("Not computed: ")
-        return f"No area can be ranked beside {site}: {reason}{out}"
+        reason = _WHY_NONE[Reason(search.findings["reason"].iloc[0])]
+        return f"No area can be ranked beside {site}: {reason}.{out}"
     first = search.ranking.iloc[0]
     return (
         f"{format_count(len(search.ranking))} areas could stand beside {site}, judged by the "
@@ -61,8 +66,9 @@ def list_gaps(cohort: Cohort, search: ControlSearch) -> list[str]:
         return gaps
     if search.ranking["population"].isna().any():
         gaps.append("Residents are not compared: no population is given for every area.")
-    note = str(search.findings["note"].iloc[0])
-    return [*gaps, note] if note else gaps
+    if has_flag(search.findings.iloc[0], Flag.NO_BOUNDARIES):
+        gaps.append("No boundaries are given, so areas next to the site could not be ruled out.")
+    return gaps
 
 
 def describe_balance(search: ControlSearch, labels: Sequence[str]) -> str:
@@ -96,18 +102,25 @@ def describe_mixture(cohort: Cohort, mixture: pd.DataFrame, outcome: str) -> str
         for _, row in weights.head(3).iterrows()
     ]
     more = f", and {len(weights) - 3} more" if len(weights) > 3 else ""
-    rank = (
-        f"the rank of that among {format_count(ratio['n'])} areas gives p = "
-        f"{format_p(ratio['p_value'])}"
-        if not math.isnan(ratio["p_value"])
-        else str(ratio["note"]).rstrip(".").lower()
-    )
+    moved = f"The site moved by {format_change(100 * (change['estimate'] - 1))} relative to it."
+    if change["reason"] == Reason.ZERO_COUNT:
+        moved = "One of the periods has no incident, so no change relative to it can be given."
     return (
         f"{title}: mixed from {format_list(parts)}{more}. Before the start the mixture misses the "
-        f"site by {format_share(fit['estimate'])} of its mean; after it, the gap is "
-        f"{format_number(ratio['estimate'])} times as large (RMSPE ratio), and {rank}. The site "
-        f"moved by {format_change(100 * (change['estimate'] - 1))} relative to its mixture."
+        f"site by {format_share(fit['estimate'])} of its mean{_rank_gap(ratio)} {moved}"
     )
+
+
+def _rank_gap(ratio: pd.Series) -> str:
+    """Say how much larger the gap is afterwards, and how seldom other areas have a larger one."""
+    if ratio["reason"]:
+        return ", so it can't be said how many times as large the gap is after it."
+    areas = format_count(ratio["n"])
+    rank = f"the rank of that among {areas} areas gives {describe_p(ratio['p_value'])}"
+    if has_flag(ratio, Flag.FEW_AREAS):
+        rank = f"{areas} areas are too few to rank that among"
+    larger = format_number(ratio["estimate"])
+    return f"; after it, the gap is {larger} times as large (RMSPE ratio), and {rank}."
 
 
 def describe_detectable(cohort: Cohort, plan: pd.DataFrame) -> str:

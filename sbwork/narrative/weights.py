@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from sbwork.cohort import Cohort
+from sbwork.estimates import Flag
 from sbwork.formats import format_count, format_list, format_number
-from sbwork.results import select_findings
+from sbwork.results import has_flag, select_findings
 
 __all__ = ["describe_weights"]
 
@@ -34,6 +35,6 @@ def describe_weights(findings: pd.DataFrame, cohort: Cohort) -> str:
     if largest["estimate"].notna().all():
         most = format_number(float(largest["estimate"].max()), 1)
         parts.append(f"Nobody counts for more than {most} times the average person.")
-    if effective["note"].str.contains("do not reach").any():
+    if any(has_flag(row, Flag.TARGETS_MISSED) for _, row in effective.iterrows()):
         parts.append("The limits set on the weights keep some shares from their targets.")
     return " ".join(parts)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sbwork.checks import Check, CheckKind
 from sbwork.cohort import Cohort
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.periods import number_month
@@ -32,7 +33,7 @@ _CERTAIN = 1e-3
 _NEWEST_OF_2011 = {"E010": "E01033768", "W010": "W01001958"}
 _GEOPORTAL = "ONS publishes it as 'LSOA (2011) to LSOA (2021) Exact Fit Lookup'"
 
-Note = tuple[int, str, float, str]
+Note = tuple[int, Check]
 Column = npt.NDArray[np.int32]
 
 
@@ -57,7 +58,7 @@ class Places:
     owners : dict of int to int
         The site that an area shares an LSOA with, by their positions, once rows are placed.
     notes : list of tuple
-        Source (-1 for all), check, count and note.
+        Source (-1 for all), and a line for the table of data quality.
     absent : list of str
         Sites of which no file says anything, so that their counts are not known.
     """
@@ -254,9 +255,8 @@ def _join_years(
         "LSOAs of 2011 and 2021 were joined to the smallest areas that both can tell apart: "
         f"{list_names(touched, 6)}"
     )
-    places.notes.append(
-        (-1, "LSOAs joined across the 2011 and 2021 boundaries", len(touched), note)
-    )
+    check = "LSOAs joined across the 2011 and 2021 boundaries"
+    places.notes.append((-1, Check(CheckKind.READ, check, len(touched), note)))
     places.sites = {
         key: frozenset(change.units.get(code, code) for code in codes)
         for key, codes in places.sites.items()
@@ -340,7 +340,8 @@ def _check_sites(
         if unknown:
             hint = f"; the nearest code there is {near}" if near else ""
             note += f"{hint}; look for a slip of the pen"
-        places.notes.append((-1, "LSOAs of a site without any incident", len(unseen), note))
+        check = "LSOAs of a site without any incident"
+        places.notes.append((-1, Check(CheckKind.DOUBT, check, len(unseen), note)))
     if problems:
         raise InputError(problems)
 
@@ -384,7 +385,8 @@ def _group_areas(
                 places.owners[position[area]] = owner[unit]
     if ungrouped:
         note = "They count for sites, but stand in no area with which sites are compared"
-        places.notes.append((-1, "LSOAs that the lookup does not hold", ungrouped, note))
+        check = "LSOAs that the lookup does not hold"
+        places.notes.append((-1, Check(CheckKind.DOUBT, check, ungrouped, note)))
     return site_of, area_of
 
 
@@ -484,11 +486,13 @@ def _name_silent_sites(
             continue
         title = cohort.title_site(key)
         if key in places.polygons or (places.sites[key] and names):
-            places.notes.append((-1, "site without any incident", 1, f"{title}: counted as 0"))
+            line = Check(CheckKind.DOUBT, "site without any incident", 1, f"{title}: counted as 0")
+            places.notes.append((-1, line))
         else:
             places.absent.append(key)
             note = f"{title}: no file names it, so its counts are missing"
-            places.notes.append((-1, "site that the files do not name", 1, note))
+            line = Check(CheckKind.MISSING, "site that the files do not name", 1, note)
+            places.notes.append((-1, line))
 
 
 def _report_overlap(one: str, other: str, count: int, what: str) -> Problem:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from sbwork.checks import Check, CheckKind
 from sbwork.cohort import IncidentSource
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.readers.archives import Part, read_ends, use_on_disk
@@ -196,7 +197,8 @@ def _tabulate(store: Any, table: _Table, style: str, reading: Reading) -> pd.Dat
     undated = store.execute("SELECT coalesce(sum(rows), 0) FROM raw WHERE written IS NULL")
     lost = float(undated.fetchone()[0])
     if lost:
-        reading.quality.append(("rows without a date", lost, f"{table.shown}: left out"))
+        note = f"{table.shown}: left out"
+        reading.quality.append(Check(CheckKind.LEFT_OUT, "rows without a date", lost, note))
     if style == "counts":
         _refuse_repeated_counts(store, table)
     places = _list_places(store, table, style, reading)
@@ -249,7 +251,7 @@ def _list_places(store: Any, table: _Table, style: str, reading: Reading) -> lis
         return [""]
     if not store.execute("SELECT count(*) FROM raw WHERE n = 0").fetchone()[0]:
         note = f"{table.shown} states no zeros; what it lacks in a month that it holds is counted 0"
-        reading.quality.append(("table without zeros", 1.0, note))
+        reading.quality.append(Check(CheckKind.DOUBT, "table without zeros", 1.0, note))
         return [""]
     places = [
         row[0]

@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 
+from sbwork.checks import Check, CheckKind
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.readers.archives import Part, read_ends
 from sbwork.readers.street_counting import PointNeed, count_any_files, count_regular_files
@@ -156,17 +157,17 @@ def _survey_parts(parts: list[Part], reading: Reading) -> dict[Part, _Layout]:
         layouts[part] = layout
         if layout.empty:
             note = f"{part.shown} holds a header and no rows; its month counts as missing"
-            reading.quality.append(("file without rows", 1.0, note))
+            reading.quality.append(Check(CheckKind.MISSING, "file without rows", 1.0, note))
         elif tail and not tail.endswith(b"\n"):
             note = (
                 f"the last line of {part.shown} has no line end, as if the file had been cut "
                 "there; its rows were counted"
             )
-            reading.quality.append(("file that may be cut short", 1.0, note))
+            reading.quality.append(Check(CheckKind.DOUBT, "file that may be cut short", 1.0, note))
     if problems:
         raise InputError(problems)
     for kind, count in sorted(skipped.items()):
-        reading.quality.append((f"files skipped ({kind})", float(count), ""))
+        reading.quality.append(Check(CheckKind.LEFT_OUT, f"files skipped ({kind})", float(count)))
     return layouts
 
 

@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import union_categoricals
 
+from sbwork.checks import Check
+
 __all__ = ["Batch", "Reading", "join_tallies", "label_codes", "make_tally"]
 
 _TEXTS = ("lsoa", "called", "kind", "month")
@@ -53,8 +55,8 @@ class Reading:
         an outcome that never occurs may simply not have been recorded.
     batches : list of Batch
         The files counted, in the order of the tally's column ``batch``.
-    quality : list of tuple
-        What was left out and why: check, count, note.
+    quality : list of Check
+        What was left out, and why.
     tally : pandas.DataFrame
         The counts; see `make_tally`.
     names : dict of str to str
@@ -63,7 +65,7 @@ class Reading:
 
     style: str = "police-uk"
     batches: list[Batch] = field(default_factory=list)
-    quality: list[tuple[str, float, str]] = field(default_factory=list)
+    quality: list[Check] = field(default_factory=list)
     tally: pd.DataFrame = field(default_factory=lambda: make_tally({}))
     names: dict[str, str] = field(default_factory=dict)
 

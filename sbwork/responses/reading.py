@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sbwork.checks import Check, CheckKind, tabulate_lines
 from sbwork.cohort import Cohort
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.instrument import Instrument
@@ -36,7 +37,6 @@ _STORY_COLUMNS = ["wave", "site", "question", "text"]
 _MULTIPLE_COLUMNS = ["wave", "site", "set", "option", "count", "base"]
 _NONRESPONSE_COLUMNS = ["wave", "site", "item", "kind", "count"]
 _DROPPED_COLUMNS = ["source", "column", "reason"]
-_QUALITY_COLUMNS = ["source", "check", "count", "note"]
 
 Kinds = np.ndarray[Any, np.dtype[np.int8]]
 Codes = np.ndarray[Any, np.dtype[np.float64]]
@@ -66,7 +66,7 @@ class Responses:
     dropped : pandas.DataFrame
         Columns dropped as the file was read: ``source``, ``column``, ``reason``.
     quality : pandas.DataFrame
-        What was read and what was left out: ``source``, ``check``, ``count`` (float64), ``note``.
+        What was read and what was left out, in the columns `sbwork.checks.CHECK_COLUMNS`.
     """
 
     answers: pd.DataFrame
@@ -161,7 +161,8 @@ def _read_piece(source: SurveyFile, instrument: Instrument) -> _Piece:
         raise InputError(problems)
     answers = pd.DataFrame(data)
     silent = float((kinds != _KIND_CODES[ANSWERED]).all(axis=1).sum())
-    source.quality.append(("finished without answering any item", silent, "kept, as blanks"))
+    check = "finished without answering any item"
+    source.quality.append(Check(CheckKind.DOUBT, check, silent, "kept, as blanks"))
     return _Piece(answers, kinds, _read_stories(source), _read_multiple(source))
 
 
@@ -196,7 +197,8 @@ def _read_item(
     recoded = [texts[i] for i, match in enumerate(matches) if match.recoded]
     if recoded:
         note = f"'{item}': the file's codes differ from the instrument's, so its labels decided"
-        source.quality.append(("codes read by their labels", float(len(recoded)), note))
+        line = Check(CheckKind.READ, "codes read by their labels", float(len(recoded)), note)
+        source.quality.append(line)
     titles = {option.code: fold_answer(option.label) for option in options if option.label}
     differ = [
         text
@@ -209,7 +211,8 @@ def _read_item(
     if differ:
         note = f"'{item}': the file and the instrument word these codes differently: "
         note += list_names([f"{text} = {labels[text]}" for text in differ])
-        source.quality.append(("codes whose labels differ", float(len(differ)), note))
+        line = Check(CheckKind.DOUBT, "codes whose labels differ", float(len(differ)), note)
+        source.quality.append(line)
     values = np.array([*(match.code for match in matches), np.nan])[codes]
     kinds = [_KIND_CODES.get(match.kind, _KIND_CODES["blank"]) for match in matches]
     return values, np.array([*kinds, _KIND_CODES["blank"]], dtype=np.int8)[codes]
@@ -292,33 +295,35 @@ def _join(
     kinds = [piece.kinds for piece in pieces]
     matrix = np.concatenate(kinds) if kinds else np.empty((0, len(instrument.items)), np.int8)
     quality = [
-        (source.table.file, *line)
+        (source.table.file, line)
         for source in sources
         for line in (*source.quality, *_sum_up(source))
     ]
-    quality += _count_linked(answers)
+    quality += [("all files", line) for line in _count_linked(answers)]
     return Responses(
         answers=answers,
         nonresponse=_count_nonresponse(answers, matrix, list(instrument.items)),
         stories=_stack([piece.stories for piece in pieces], _STORY_COLUMNS),
         multiple=_add_up([piece.multiple for piece in pieces]),
         dropped=_stack([_list_dropped(source) for source in sources], _DROPPED_COLUMNS),
-        quality=pd.DataFrame(quality, columns=_QUALITY_COLUMNS).astype({"count": "float64"}),
+        quality=tabulate_lines(quality),
     )
 
 
-def _sum_up(source: SurveyFile) -> list[tuple[str, float, str]]:
+def _sum_up(source: SurveyFile) -> list[Check]:
     matched, absent = source.columns.items, source.spec.not_asked
+    used, note = float(source.rows.sum()), "questionnaires that enter the evaluation"
     lines = [
-        ("answers used", float(source.rows.sum()), "questionnaires that enter the evaluation"),
-        ("items matched", float(len(matched)), ""),
+        Check(CheckKind.READ, "answers used", used, note),
+        Check(CheckKind.READ, "items matched", float(len(matched))),
     ]
     if absent:
-        lines.append(("items not asked", float(len(absent)), ", ".join(absent)))
+        note = ", ".join(absent)
+        lines.append(Check(CheckKind.MISSING, "items not asked", float(len(absent)), note))
     return lines
 
 
-def _count_linked(answers: pd.DataFrame) -> list[tuple[str, str, float, str]]:
+def _count_linked(answers: pd.DataFrame) -> list[Check]:
     known = answers.loc[answers["person"] != "", ["person", "wave", "site"]]
     if known.empty:
         return []
@@ -326,9 +331,11 @@ def _count_linked(answers: pd.DataFrame) -> list[tuple[str, str, float, str]]:
     sites = known.groupby("person", sort=False)["site"].nunique()
     both = float((waves > 1).sum())
     moved = float((sites > 1).sum())
-    lines = [("all files", "people linked across waves", both, "the same id before and after")]
+    note = "the same id before and after"
+    lines = [Check(CheckKind.READ, "people linked across waves", both, note)]
     if moved:
-        lines.append(("all files", "people at two sites", moved, "the same id at different sites"))
+        note = "the same id at different sites"
+        lines.append(Check(CheckKind.DOUBT, "people at two sites", moved, note))
     return lines
 
 

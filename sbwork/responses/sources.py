@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sbwork.checks import Check, CheckKind
 from sbwork.cohort import Cohort, SurveySource
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.instrument import Instrument
@@ -53,8 +55,8 @@ class SurveyFile:
         One entry a row of the table; the person is hashed.
     rows : numpy.ndarray of bool
         The rows that stay.
-    quality : list of tuple
-        Check, count and note, for the report.
+    quality : list of Check
+        Lines for the table of data quality.
     """
 
     spec: SurveySource
@@ -64,7 +66,7 @@ class SurveyFile:
     site: Texts
     person: Texts
     rows: Mask
-    quality: list[tuple[str, float, str]]
+    quality: list[Check]
 
 
 def open_survey(
@@ -98,12 +100,15 @@ def open_survey(
     table = read_table(path, spec.format)
     columns = assign_columns(table, spec, instrument)
     rows = table.kept
-    quality = [("rows read", float(len(rows)), f"read as {table.platform}")]
+    note = f"read as {table.platform}"
+    quality = [Check(CheckKind.ROWS_READ, "rows read", float(len(rows)), note)]
     quality += [
-        (f"left out: {reason}", float(mask.sum()), _REASONS.get(reason, ""))
+        _leave_out(reason, mask, _REASONS.get(reason, ""))
         for reason, mask in table.left_out.items()
     ]
-    quality += [("how the file was read", float("nan"), note) for note in table.notes]
+    quality += [
+        Check(CheckKind.READ, "how the file was read", math.nan, note) for note in table.notes
+    ]
     problems: list[Problem] = []
     wave = _read_wave(table, spec, columns, rows, problems)
     site = _read_site(cohort, table, spec, columns, rows, problems)
@@ -113,15 +118,20 @@ def open_survey(
     for name, values, given in (("wave", wave, spec.wave), ("site", site, spec.site)):
         if not given:
             blank = rows & (values == "")
-            quality.append((f"left out: no {name}", float(blank.sum()), f"the {name} is blank"))
+            quality.append(_leave_out(f"no {name}", blank, f"the {name} is blank"))
             rows = rows & ~blank
     person = np.full(len(rows), "", dtype=object)
     if columns.person is not None:
         codes, ids = pd.factorize(table.read_column(columns.person))
         person = np.array([*hash_ids(map(str, ids), key), ""], dtype=object)[codes]
         blank = rows & (person == "")
-        quality.append(("without an id", float(blank.sum()), "kept, but not linked across waves"))
+        note = "kept, but not linked across waves"
+        quality.append(Check(CheckKind.DOUBT, "without an id", float(blank.sum()), note))
     return SurveyFile(spec, table, columns, wave, site, person, rows, quality)
+
+
+def _leave_out(reason: str, rows: Mask, note: str) -> Check:
+    return Check(CheckKind.LEFT_OUT, f"left out: {reason}", float(rows.sum()), note)
 
 
 def _read_wave(
@@ -230,7 +240,7 @@ def leave_out_duplicates(sources: Sequence[SurveyFile]) -> None:
             again |= ids.isin(seen).to_numpy() & telling
             seen |= set(ids[telling])
         note = f"the same '{quote(source.table.names[record])}' stands in a row above"
-        source.quality.append(("left out: the same response again", float(again.sum()), note))
+        source.quality.append(_leave_out("the same response again", again, note))
         source.rows = source.rows & ~again
     if not sources:
         return
@@ -249,7 +259,7 @@ def leave_out_duplicates(sources: Sequence[SurveyFile]) -> None:
     for source, mask in zip(sources, np.split(again, ends[:-1]), strict=True):
         if source.columns.person is not None:
             note = "the first finished answer of a person in a wave counts"
-            source.quality.append(("left out: the person answered before", float(mask.sum()), note))
+            source.quality.append(_leave_out("the person answered before", mask, note))
         source.rows = source.rows & ~mask
 
 

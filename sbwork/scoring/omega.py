@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.estimates import Estimate
-from sbwork.estimates.reliability import describe_unmeasurable
+from sbwork.estimates import Estimate, Flag, Reason
+from sbwork.estimates.reliability import find_obstacle
 from sbwork.latent import FactorFit, fit_one_factor, is_regular, refit_one_factor
 
 __all__ = ["estimate_omega", "resample_covariances"]
@@ -66,22 +66,27 @@ def estimate_omega(
     0.75
     """
     matrix = np.asarray(covariance, dtype=np.float64)
-    note = describe_unmeasurable(matrix, n, names)
-    if not note and len(matrix) < 3:
-        note = "A one-factor model needs at least three items."
-    if not note and not is_regular(matrix):
+    obstacle = find_obstacle(matrix, n, names)
+    if not obstacle and len(matrix) < 3:
+        obstacle = Reason.TOO_FEW_ITEMS, "A one-factor model needs at least three items."
+    if not obstacle and not is_regular(matrix):
         note = "One item is a sum of others, so no factor model can be fitted."
-    fit = None if note else fit_one_factor(matrix, n)
-    if fit is not None and not fit.converged:
+        obstacle = Reason.NOT_ESTIMABLE, note
+    if obstacle:
+        reason, note = obstacle
+        return Estimate("omega_total", ci_level=ci_level, n=n, note=note, reason=reason)
+    fit = fit_one_factor(matrix, n)
+    if not fit.converged:
         note = "The one-factor model did not converge on an answer."
-    if fit is None or note:
-        return Estimate("omega_total", ci_level=ci_level, n=n, note=note)
+        reason = Reason.NOT_ESTIMABLE
+        return Estimate("omega_total", ci_level=ci_level, n=n, note=note, reason=reason)
     estimate = Estimate(
         "omega_total",
         float(_compute_omega(fit.loadings[:, 0], fit.residual_variances)),
         ci_level=ci_level,
         n=n,
         note=_describe_bounds(fit.at_bound, names),
+        flags=(Flag.AT_BOUND,) if fit.at_bound.any() else (),
     )
     return estimate if resamples is None else _add_interval(estimate, fit, resamples)
 
@@ -139,7 +144,7 @@ def _add_interval(estimate: Estimate, fit: FactorFit, resamples: FloatArray) -> 
             f"No interval: the model could be fitted in only {len(omegas)} of "
             f"{len(resamples)} bootstrap samples."
         )
-        return replace(estimate, note=" ".join(notes))
+        return replace(estimate, note=" ".join(notes), flags=(*estimate.flags, Flag.NO_INTERVAL))
     tail = (1 - estimate.ci_level) / 2
     low, high = np.quantile(omegas, [tail, 1 - tail])
     return replace(estimate, ci_low=float(low), ci_high=float(high), note=" ".join(notes))

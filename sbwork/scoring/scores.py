@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sbwork.errors import InputError, Problem, list_names
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.reliability import (
     estimate_alpha,
     estimate_alpha_if_dropped,
@@ -305,6 +305,7 @@ def _describe_scores(n: int, scored: FloatArray, complete: FloatArray) -> Iterat
         n=len(scored),
         unit="share",
         note="" if len(scored) else _NO_SCORE,
+        reason="" if len(scored) else Reason.NO_ANSWERS,
     )
     yield _estimate_mean("mean", scored, _NO_SCORE)
     yield _estimate_mean("mean_complete_cases", complete, "Nobody answered every item.")
@@ -315,10 +316,11 @@ def _estimate_mean(estimator: str, values: FloatArray, missing: str) -> Estimate
 
     n = len(values)
     if n == 0:
-        return Estimate(estimator, n=0, unit="points", note=missing)
+        return Estimate(estimator, n=0, unit="points", note=missing, reason=Reason.NO_ANSWERS)
     mean = float(values.mean())
     if n == 1:
-        return Estimate(estimator, mean, n=1, unit="points", note="One person: no interval.")
+        note = "One person: no interval."
+        return Estimate(estimator, mean, n=1, unit="points", note=note, flags=(Flag.NO_INTERVAL,))
     se = float(values.std(ddof=1)) / np.sqrt(n)
     half = float(ndtri(0.975)) * se
     return Estimate(
@@ -427,7 +429,7 @@ def _share_ends(scored: int, at_floor: int, at_ceiling: int) -> Iterator[Estimat
         if scored:
             yield Estimate(estimator, count / scored, n=scored, unit="share")
         else:
-            yield Estimate(estimator, n=0, unit="share", note=_NO_SCORE)
+            yield Estimate(estimator, n=0, unit="share", note=_NO_SCORE, reason=Reason.NO_ANSWERS)
 
 
 def _measure_items(score: ScaleScore, moments: _Moments) -> Iterator[tuple[str, Estimate]]:
@@ -446,7 +448,11 @@ def _warn_of_item(part: Part, rest: Estimate, opposed: bool, torn: bool) -> Esti
     if not rest.estimate < _WEAK_ITEM_REST:
         return rest
     if rest.estimate >= 0:
-        return replace(rest, note=f"'{part.name}' is hardly related to the other items.")
+        return replace(
+            rest,
+            note=f"'{part.name}' is hardly related to the other items.",
+            flags=(*rest.flags, Flag.WEAK_ITEM),
+        )
     if torn:
         why = "the items fall into two halves that run against each other"
     elif not opposed:
@@ -461,4 +467,5 @@ def _warn_of_item(part: Part, rest: Estimate, opposed: bool, torn: bool) -> Esti
             f"'{part.name}' runs against the other items: {why}. "
             "Nothing was flipped; check the wording and the reverse key."
         ),
+        flags=(*rest.flags, Flag.OPPOSED_ITEM),
     )

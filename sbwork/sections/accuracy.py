@@ -48,7 +48,7 @@ def present_accuracy(table: pd.DataFrame, *, name: str = "accuracy") -> Section:
         axes[0].legend(loc="upper left", fontsize=9)
 
     blocks: list[Any] = [
-        Bullets(tuple(_title_sentence(said) for said in describe_errors(table))),
+        Bullets(tuple(describe_errors(table.replace({"estimator": tables.ESTIMATORS})))),
         tables.tabulate_accuracy(table, name),
     ]
     if len(shown):
@@ -75,9 +75,3 @@ def _tell_estimator(table: pd.DataFrame, name: str) -> str:
         for _, row in rows.iterrows()
     ]
     return f"{tables.ESTIMATORS[name]}: false positives {format_list(parts)}."
-
-
-def _title_sentence(said: str) -> str:
-    """Put what readers call an estimator in place of its name."""
-    name, _, rest = said.partition(": ")
-    return f"{tables.ESTIMATORS.get(name, name)}: {rest}"

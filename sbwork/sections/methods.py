@@ -35,9 +35,12 @@ def present_methods(evaluation: Evaluation) -> Section:
     if sources:
         blocks += ["Sources and references:", Bullets(tuple(sources))]
     blocks.append(
-        "Every number above stands unrounded in results.csv and results.json beside this page; "
-        "manifest.json holds the fingerprints of the files that were read, the versions of the "
-        f"software and the seed ({cohort.seed})."
+        "Every estimate, interval and p value above stands unrounded in results.csv and "
+        "results.json beside this page. What was merely read or counted (files, rows, "
+        "questionnaires, questions left blank, options ticked, the engagement log, distances on "
+        "the map) stands only on this page, most of it under data quality. manifest.json holds "
+        "the fingerprints of the files that were read, the versions of the software and the seed "
+        f"({cohort.seed})."
     )
     return Section(blocks)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from sbwork import narrative, tables
+from sbwork.checks import CheckKind
 from sbwork.evaluation import Evaluation
 from sbwork.outlines import find_contacts
 from sbwork.sections.blocks import Section
@@ -59,5 +60,5 @@ def _present_weights(evaluation: Evaluation) -> Iterator[Any]:
 
 def _drop_idle_checks(quality: pd.DataFrame) -> pd.DataFrame:
     """Leave out checks that found nothing to leave out."""
-    idle = quality["check"].str.startswith("left out") & (quality["count"] == 0)
+    idle = (quality["kind"] == CheckKind.LEFT_OUT) & (quality["count"] == 0)
     return quality[~idle]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sbwork.cohort import Cohort
+from sbwork.estimates import Reason
 from sbwork.formats import MISSING, format_count, format_number, format_share
 from sbwork.results import find_row, select_findings
 from sbwork.tables.layout import describe_value, lay_out
@@ -91,7 +92,7 @@ def tabulate_shares(findings: pd.DataFrame, cohort: Cohort) -> GT:
 
 
 def _write(row: pd.Series | None, write: object) -> str:
-    if row is not None and str(row["note"]).startswith("Hidden"):
+    if row is not None and row["reason"] == Reason.SMALL_GROUP:
         return _HIDDEN
     return describe_value(row, write)
 
@@ -101,7 +102,7 @@ def _write_range(values: pd.DataFrame, estimator: str, *, count: bool = False) -
     rows = values[values["estimator"] == estimator]
     shown = rows["n" if count else "estimate"].dropna()
     if shown.empty:
-        return _HIDDEN if len(rows) else MISSING
+        return _HIDDEN if (rows["reason"] == Reason.SMALL_GROUP).any() else MISSING
     write = format_count if count else format_share
     low, high = write(float(shown.min())), write(float(shown.max()))
     return low if low == high else f"{low} to {high}"

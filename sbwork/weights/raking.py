@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.margins import Margins, take_out_margins
 
 __all__ = ["RakedWeights", "compute_kish_n", "rake", "weighted_mean"]
@@ -232,10 +232,25 @@ def weighted_mean(
     known = ~np.isnan(y)
     n, total = int(known.sum()), float(w[known].sum())
     if total <= 0:
-        return Estimate("mean", n=n, unit=unit, ci_level=ci_level, note="There are no values.")
+        return Estimate(
+            "mean",
+            n=n,
+            unit=unit,
+            ci_level=ci_level,
+            note="There are no values.",
+            reason=Reason.NO_ANSWERS,
+        )
     mean = float(w[known] @ y[known]) / total
     if n == 1:
-        return Estimate("mean", mean, n=1, unit=unit, ci_level=ci_level, note="One person only.")
+        return Estimate(
+            "mean",
+            mean,
+            n=1,
+            unit=unit,
+            ci_level=ci_level,
+            note="One person only.",
+            flags=(Flag.NO_INTERVAL,),
+        )
     deviations = np.where(known, y - mean, 0.0)
     if isinstance(weights, RakedWeights):
         deviations = take_out_margins(deviations, weights.list_margins())

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sbwork.checks import Check, CheckKind, tabulate_lines
 from sbwork.cohort import Cohort, Weighting
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.margins import Margins
 from sbwork.responses import Responses
 from sbwork.responses.answers import fold_answer
@@ -72,8 +73,8 @@ def weigh_responses(responses: Responses, cohort: Cohort) -> tuple[Responses, pd
     lines = list(_check_weights(responses.answers, cohort))
     if not lines:
         return replace(responses, answers=answers), findings
-    told = pd.DataFrame(lines, columns=list(responses.quality.columns))
-    quality = pd.concat([responses.quality, told.astype({"count": "float64"})], ignore_index=True)
+    told = tabulate_lines(("all files", line) for line in lines)
+    quality = pd.concat([responses.quality, told], ignore_index=True)
     return replace(responses, answers=answers, quality=quality), findings
 
 
@@ -310,8 +311,8 @@ def _refuse_contradiction(raked: RakedWeights, sample: _Sample, place: str) -> P
 
 def _describe_given(weights: FloatArray) -> Iterator[Estimate]:
     if not len(weights):
-        yield Estimate("n_eff", n=0, unit="count", note=_ALL_ZERO)
-        yield Estimate("largest_weight", n=0, unit="ratio", note=_ALL_ZERO)
+        for name, unit in (("n_eff", "count"), ("largest_weight", "ratio")):
+            yield Estimate(name, n=0, unit=unit, note=_ALL_ZERO, reason=Reason.NO_ANSWERS)
         return
     largest = float(weights.max() / weights.mean())
     yield Estimate("n_eff", compute_kish_n(weights), n=len(weights), unit="count")
@@ -320,12 +321,17 @@ def _describe_given(weights: FloatArray) -> Iterator[Estimate]:
 
 def _describe_raked(raked: RakedWeights) -> Iterator[tuple[str, Estimate]]:
     n = len(raked.weights)
-    notes = []
+    notes, flags = [], []
     if not raked.converged:
+        flags.append(Flag.TARGETS_MISSED)
         notes.append("The weights do not reach every target: compare the shares after weighting.")
     if raked.n_trimmed:
+        flags.append(Flag.WEIGHTS_LIMITED)
         notes.append(f"{raked.n_trimmed} weights were held at a limit.")
-    yield "weight", Estimate("n_eff", raked.n_eff, n=n, unit="count", note=" ".join(notes))
+    yield (
+        "weight",
+        Estimate("n_eff", raked.n_eff, n=n, unit="count", note=" ".join(notes), flags=tuple(flags)),
+    )
     yield "weight", Estimate("largest_weight", float(raked.weights.max()), n=n, unit="ratio")
     for row in raked.margins.to_dict("records"):
         outcome = f"{row['variable']}/{row['category']}"
@@ -334,21 +340,23 @@ def _describe_raked(raked: RakedWeights) -> Iterator[tuple[str, Estimate]]:
             yield outcome, Estimate(name, row[estimator], n=row["n"], unit="share")
 
 
-def _check_weights(answers: pd.DataFrame, cohort: Cohort) -> Iterator[tuple[str, str, float, str]]:
-    everything, weights = "all files", answers["weight"]
+def _check_weights(answers: pd.DataFrame, cohort: Cohort) -> Iterator[Check]:
+    weights = answers["weight"]
     if len(weights) and (weights != 1).any():
-        yield everything, "answers with a given weight", float(len(weights)), ""
+        yield Check(CheckKind.READ, "answers with a given weight", float(len(weights)))
         zero = float((weights == 0).sum())
-        yield everything, "left out: weight of 0", zero, "of the weighted figures"
+        note = "of the weighted figures"
+        yield Check(CheckKind.LEFT_OUT, "left out: weight of 0", zero, note)
     if not cohort.weighting.targets:
         return
     used = float((weights > 0).sum())
     columns = list_names(list(cohort.weighting.targets))
-    yield everything, "answers weighted", used, f"to population shares of {columns}"
+    note = f"to population shares of {columns}"
+    yield Check(CheckKind.READ, "answers weighted", used, note)
     for variable in cohort.weighting.targets:
         blank = float((_fold(answers[variable]) == NO_ANSWER).sum())
         note = "kept; their share of each site and wave is left as it is"
         if 1 <= blank < cohort.smallest_group:
             blank, note = math.nan, f"fewer than {cohort.smallest_group}; {note}"
         if blank != 0:
-            yield everything, f"no answer under '{variable}'", blank, note
+            yield Check(CheckKind.DOUBT, f"no answer under '{variable}'", blank, note)

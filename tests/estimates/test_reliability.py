@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sbwork.estimates import Reason
 from sbwork.estimates.reliability import (
-    describe_unmeasurable,
     estimate_alpha,
     estimate_alpha_if_dropped,
     estimate_item_rest,
+    find_obstacle,
     find_opposed_items,
 )
 
@@ -105,14 +106,22 @@ def test_interval_holds_alpha(matrix: np.ndarray) -> None:
 def test_says_why_there_is_no_number() -> None:
     constant = np.diag([1.0, 0.0, 1.0])
     cases = {
-        "one item": (np.eye(1), 50, ()),
-        "Only 9 people": (np.eye(3), 9, ()),
-        "Nobody": (np.eye(3), 0, ()),
-        "'t2'": (constant, 50, ("t1", "t2", "t3")),
-        "sum of the items": (np.array([[1.0, -1.0], [-1.0, 1.0]]), 50, ()),
+        "one item": (np.eye(1), 50, (), Reason.TOO_FEW_ITEMS),
+        "Only 9 people": (np.eye(3), 9, (), Reason.TOO_FEW_PEOPLE),
+        "Nobody": (np.eye(3), 0, (), Reason.TOO_FEW_PEOPLE),
+        "'t2'": (constant, 50, ("t1", "t2", "t3"), Reason.NO_VARIATION),
+        "sum of the items": (
+            np.array([[1.0, -1.0], [-1.0, 1.0]]),
+            50,
+            (),
+            Reason.NO_VARIATION,
+        ),
     }
-    for words, (matrix, n, names) in cases.items():
-        assert words in describe_unmeasurable(matrix, n, names)
+    for words, (matrix, n, names, reason) in cases.items():
+        found = find_obstacle(matrix, n, names)
+        assert found is not None
+        assert found[0] == reason
+        assert words in found[1]
         estimates = (
             estimate_alpha(matrix, n, names=names),
             *estimate_item_rest(matrix, n, names=names),
@@ -121,6 +130,7 @@ def test_says_why_there_is_no_number() -> None:
         for estimate in estimates:
             assert math.isnan(estimate.estimate)
             assert words in estimate.note
+            assert estimate.reason == reason
 
 
 def test_two_items_have_alpha_but_none_to_drop() -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sbwork.checks import CheckKind
 from sbwork.cohort import ASB, VICTIM_BASED_CRIME, list_months
-from sbwork.incidents.continuity import NOT_COMPARABLE, OUTSIDE, Continuity, check_continuity
+from sbwork.incidents.continuity import Continuity, check_continuity
 from sbwork.incidents.covering import cover_places, mark_published
 from sbwork.incidents.partial_months import find_partial_months
 
@@ -95,7 +96,8 @@ def test_the_published_lists_of_types_leave_out_what_was_not_published_as_such()
         "among its crime types too)"
     )
     assert told["other"].startswith("'Other crime' held 'Bicycle theft', 'Criminal damage")
-    assert all(row[1] == f"{NOT_COMPARABLE}crime types change" for row in found.quality)
+    assert {line.kind for line in found.quality} == {CheckKind.NOT_COMPARABLE}
+    assert {line.check for line in found.quality} == {"not comparable: crime types change"}
     assert len(found.quality) == 7
 
 
@@ -115,7 +117,7 @@ def test_what_most_of_the_compared_months_hold_is_the_outcome() -> None:
 
 def test_a_change_outside_the_compared_months_is_told_as_such() -> None:
     found = check(make_counts(), compared=list_months("2014-01", "2015-12"))
-    assert {row[1] for row in found.quality} == {f"{OUTSIDE}crime types change"}
+    assert {line.kind for line in found.quality} == {CheckKind.OUTSIDE_PERIODS}
     assert list_gaps(found)["crime"] == FIRST
 
 
@@ -126,8 +128,8 @@ def test_types_that_a_force_withholds_are_missing_and_not_zero() -> None:
     withheld = (counts["kind"] == "Anti-social behaviour") & counts["month"].isin(paused)
     found = check(counts[~withheld], months)
     assert list_gaps(found) == {"asb": paused}
-    (row,) = found.quality
-    assert row[3] == (
+    (line,) = found.quality
+    assert line.note == (
         "asb of 'durham' in 2014-10 to 2015-02: 'Anti-social behaviour' was not published then. "
         "Missing, not zero"
     )
@@ -140,8 +142,9 @@ def test_a_type_too_small_to_matter_is_told_and_kept() -> None:
     withheld = (counts["kind"] == "Robbery") & counts["month"].isin(paused)
     found = check(counts[~withheld], months)
     assert found.gaps == ()
-    assert [row[1] for row in found.quality] == ["crime types change a little"]
-    assert "Counted all the same" in found.quality[0][3]
+    (line,) = found.quality
+    assert (line.kind, line.check) == (CheckKind.DOUBT, "crime types change a little")
+    assert "Counted all the same" in line.note
 
 
 def test_a_rare_type_that_just_does_not_occur_is_zero() -> None:
@@ -158,9 +161,10 @@ def test_partly_delivered_months_of_an_archive_are_left_out_in_every_outcome() -
     found = check(counts, months)
     assert {gap.months for gap in found.gaps} == {("2014-09", "2015-12")}
     assert {gap.outcome for gap in found.gaps} == set(OUTCOMES)
-    (row,) = found.quality
-    assert row[1:3] == (f"{NOT_COMPARABLE}month partly delivered", 2.0)
-    assert "2014-09 (crimes 1" in row[3]
+    (line,) = found.quality
+    assert (line.kind, line.count) == (CheckKind.NOT_COMPARABLE, 2.0)
+    assert line.check == "not comparable: month partly delivered"
+    assert "2014-09 (crimes 1" in line.note
 
 
 def test_only_the_part_that_was_delivered_in_part_is_left_out() -> None:
@@ -176,7 +180,8 @@ def test_a_file_that_may_hold_few_places_is_told_and_kept() -> None:
     counts = make_counts(months, shares={"2014-09": 0.1})
     found = check(counts, months, archives=[])
     assert found.gaps == ()
-    assert [row[1] for row in found.quality] == ["month perhaps partly delivered"]
+    (line,) = found.quality
+    assert (line.kind, line.check) == (CheckKind.DOUBT, "month perhaps partly delivered")
 
 
 def test_the_dates_of_the_lists_are_for_archives_alone() -> None:
@@ -207,9 +212,10 @@ def test_forces_that_change_alike_are_told_in_one_row() -> None:
     counts = pd.concat([make_counts(feed=feed) for feed in ("durham", "cleveland")])
     found = check(counts)
     assert len(found.quality) == 7
-    assert "Drugs' stood" not in found.quality[0][3]
+    assert "Drugs' stood" not in found.quality[0].note
     assert any(
-        "drugs of 'cleveland', 'durham' in 2010-12 to 2011-08" in r[3] for r in found.quality
+        "drugs of 'cleveland', 'durham' in 2010-12 to 2011-08" in line.note
+        for line in found.quality
     )
 
 

@@ -49,7 +49,7 @@ def test_byte_order_mark_and_mixed_layouts(tmp_path: Path) -> None:
 def test_outcomes_are_skipped_and_counted(tmp_path: Path) -> None:
     (tmp_path / "2017-01-durham-outcomes.csv").write_text("Month,Outcome type\n2017-01,None\n")
     (tmp_path / "2017-01-durham-stop-and-search.csv").write_text("Type,Date\n")
-    quality = {check: count for check, count, _ in read(tmp_path, f"{HEADER}\n{LINE}\n").quality}
+    quality = {line.check: line.count for line in read(tmp_path, f"{HEADER}\n{LINE}\n").quality}
     assert quality == {"files skipped (outcomes)": 1.0, "files skipped (stop and search)": 1.0}
 
 
@@ -81,14 +81,14 @@ def test_faults_are_named(tmp_path: Path, text: str | bytes, message: str) -> No
 
 def test_header_without_rows_is_a_missing_month(tmp_path: Path) -> None:
     reading = read(tmp_path, f"{HEADER}\n")
-    assert reading.quality[0][0] == "file without rows"
+    assert reading.quality[0].check == "file without rows"
     assert reading.batches[0].months == {}
 
 
 def test_last_line_without_an_end_is_counted_and_told(tmp_path: Path) -> None:
     reading = read(tmp_path, f"{HEADER}\n{LINE}\n{LINE}")
     assert reading.batches[0].months == {"2017-01": 2}
-    assert [check for check, _, _ in reading.quality] == ["file that may be cut short"]
+    assert [line.check for line in reading.quality] == ["file that may be cut short"]
 
 
 def test_messages_never_show_a_row(tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbwork.errors import InputError
+from sbwork.estimates import Flag, Reason
 from sbwork.estimates.reliability import estimate_alpha
 from sbwork.instrument import Instrument
+from sbwork.results import has_flag
 from sbwork.scoring import scale_reliability, score_coverage, score_scales
 
 EXACT = 1e-12
@@ -272,10 +274,13 @@ def test_item_wrongly_in_the_key_and_a_torn_scale_are_told_apart() -> None:
     items |= {key: {"options": "agree", "reverse": True} for key in ("t2", "t4")}
 
     def note(frame: pd.DataFrame, scale: list[str], item: str) -> str:
+        """Return the note; the flag must be there where the note says that something is wrong."""
         spec = make_instrument(items=items, scales={"s": {"items": scale}})
         found = scale_reliability(frame, spec, draws=0)
         rows = pick(found, outcome=f"s/{item}", site="all", period="all")
-        return str(pick(rows, estimator="item_rest_correlation")["note"].iloc[0])
+        row = pick(rows, estimator="item_rest_correlation").iloc[0]
+        assert has_flag(row, Flag.OPPOSED_ITEM) == bool(row["note"])
+        return str(row["note"])
 
     assert "in the reverse key but does not look" in note(answers, ["t1", "t2", "t3", "t4"], "t4")
     assert "two halves" in note(answers, ["t1", "t4"], "t1")
@@ -291,6 +296,7 @@ def test_weak_item_is_warned_of() -> None:
     rest = pick(rest, estimator="item_rest_correlation").iloc[0]
     assert 0 < rest["estimate"] < 0.2
     assert rest["note"] == "'t3' is hardly related to the other items."
+    assert rest["flags"] == Flag.WEAK_ITEM
 
 
 def test_what_cannot_be_measured_is_missing_with_its_reason() -> None:
@@ -298,9 +304,11 @@ def test_what_cannot_be_measured_is_missing_with_its_reason() -> None:
     found = scale_reliability(answers.assign(v2=3.0), make_instrument(), draws=0)
     place = pick(found, outcome="vision", site="all", period="all")
     assert pick(place, estimator="alpha")["note"].iloc[0].startswith("Everybody gave the same")
+    assert pick(place, estimator="alpha")["reason"].iloc[0] == Reason.NO_VARIATION
     pair = pick(found, outcome="pair", site="all", period="all")
     assert pick(pair, estimator="alpha")["estimate"].notna().all()
     assert "three items" in pick(pair, estimator="omega_total")["note"].iloc[0]
+    assert pick(pair, estimator="omega_total")["reason"].iloc[0] == Reason.TOO_FEW_ITEMS
     small = scale_reliability(answers.head(12), make_instrument())
     assert "at least 10" in pick(small, outcome="vision", estimator="alpha")["note"].iloc[-1]
 

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sbwork.checks import Check, CheckKind, tabulate_lines
 from sbwork.cohort import Cohort, Weighting
 from sbwork.errors import InputError
+from sbwork.estimates import Flag
 from sbwork.estimates.cells import summarise_cell
 from sbwork.estimates.margins import Margins, take_out_margins
 from sbwork.estimates.means import (
@@ -278,6 +280,8 @@ def test_targets_that_contradict_each_other_are_refused_unless_trimmed() -> None
     note = found.loc[found["estimator"] == "n_eff", "note"].iloc[0]
     assert "do not reach every target" in note
     assert "held at a limit" in note
+    flags = found.loc[found["estimator"] == "n_eff", "flags"].iloc[0]
+    assert flags.split() == [Flag.TARGETS_MISSED, Flag.WEIGHTS_LIMITED]
 
 
 def test_people_without_a_category_keep_their_share(people: pd.DataFrame) -> None:
@@ -361,7 +365,7 @@ def test_quality_tells_what_was_done(people: pd.DataFrame) -> None:
     blank.loc[blank.index[::12], "sex"] = ""
     blank.loc[blank.index[5:17], "weight"] = 0.0
     nothing = pd.DataFrame()
-    quality = pd.DataFrame({"source": ["f"], "check": ["c"], "count": [1.0], "note": [""]})
+    quality = tabulate_lines([("f", Check(CheckKind.READ, "c", 1.0))])
     responses = Responses(blank, nothing, nothing, nothing, nothing, quality)
     weighted, findings = weigh_responses(responses, make_cohort())
     checks = weighted.quality.set_index("check")
