@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 import pandas as pd
 
 from sbwork.cohort import Cohort
+from sbwork.comparability import list_compared
+from sbwork.results import select_findings
 
 __all__ = [
     "EMMIE_HEADINGS",
     "NOT_REPORTED",
     "TREND_ITEMS",
+    "Heading",
     "TrendItem",
     "list_emmie",
     "trend_checklist",
@@ -29,6 +33,23 @@ EMMIE_HEADINGS = (
 question each. The report stands under them; no EMMIE score is awarded."""
 
 NOT_REPORTED = "Not reported"
+
+
+class Heading(StrEnum):
+    """The headings of the report, as its notebook has them."""
+
+    SUMMARY = "Summary"
+    CHANGES = "What changed"
+    COUNTS = "How sure one can be: crime and ASB"
+    ROBUSTNESS = "Does it hold up?"
+    SCALES = "What residents answered"
+    RELIABILITY = "How well the survey measures"
+    KINDS = "Three kinds of evidence"
+    STORIES = "Stories as data"
+    EVIDENCE = "How strong the evidence is"
+    LIMITS = "What can't be concluded"
+    QUALITY = "Data quality"
+    METHODS = "Methods and provenance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,20 +147,27 @@ def trend_checklist(cohort: Cohort, findings: pd.DataFrame) -> list[tuple[str, s
     Returns
     -------
     list of tuple of str
-        The 22 items of `TREND_ITEMS` in order, each with its number and the part of the report
-        that holds it, or ``"Not reported"``.
+        The 22 items of `TREND_ITEMS` in order, each with its number and where it is reported, or
+        ``"Not reported"``: headings of the report (`Heading`), each with what to look for in
+        brackets, and a semicolon between them. A heading is named only where the number or the
+        text that it is named for is there; a number that is missing is not.
 
     Examples
     --------
     >>> from sbwork.results import combine_findings
-    >>> trend_checklist(Cohort(name="pilot", summary="A pilot."), combine_findings([]))[1]
-    ('2. Why the programme was tried, and the theory behind it', 'Summary of the cohort')
+    >>> trend_checklist(Cohort(name="pilot", summary="A pilot."), combine_findings([]))[3][1]
+    'How strong the evidence is (what was done)'
     """
     facts = _gather_facts(cohort, findings)
     return [
         (
             f"{item.number}. {item.item}",
-            _PLACES[item.number](facts) if item.number in _PLACES else NOT_REPORTED,
+            "; ".join(
+                f"{heading} ({detail})"
+                for heading, detail, holds in _PLACES.get(item.number, ())
+                if holds(facts)
+            )
+            or NOT_REPORTED,
         )
         for item in TREND_ITEMS
     ]
@@ -148,44 +176,66 @@ def trend_checklist(cohort: Cohort, findings: pd.DataFrame) -> list[tuple[str, s
 @dataclass(frozen=True, slots=True)
 class _Facts:
     cohort: Cohort
-    sections: frozenset[str]
-    estimators: frozenset[str]
+    known: pd.DataFrame
+
+    def has(self, *estimators: str, **where: str) -> bool:
+        """Whether any of the estimators has a value; of none named, any number at all."""
+        rows = select_findings(self.known, **where)
+        return bool(rows["estimator"].isin(estimators).any() if estimators else len(rows))
+
+    @property
+    def compares_counts(self) -> bool:
+        """Whether an area's counts were set beside its control site's."""
+        return bool(list_compared(self.known, self.cohort, "counts"))
+
+    @property
+    def compares_scales(self) -> bool:
+        """Whether an area's scales were set beside its control site's."""
+        return bool(list_compared(self.known, self.cohort, "scales"))
+
+    @property
+    def has_confirmatory(self) -> bool:
+        """Whether a scale declared confirmatory has any number."""
+        rows = select_findings(self.known, section="scales")
+        return bool(rows["outcome"].isin(self.cohort.confirmatory).any())
 
 
 def _gather_facts(cohort: Cohort, findings: pd.DataFrame) -> _Facts:
-    known = findings[findings["estimate"].notna()]
-    return _Facts(
-        cohort,
-        sections=frozenset(known["section"].astype(str)),
-        estimators=frozenset(known["estimator"].astype(str)),
-    )
+    return _Facts(cohort, findings[findings["estimate"].notna()])
 
 
 def _hold_effect(facts: _Facts) -> str:
     parts = []
-    if "counts" in facts.sections:
-        parts.append("incident counts beside control sites" if _is_paired(facts) else "counts")
-    if "scales" in facts.sections:
+    if facts.compares_counts:
+        parts.append("incident counts beside control sites")
+    elif facts.has("percentage_change", section="counts"):
+        parts.append("incident counts before and after, without a control site")
+    if facts.compares_scales:
+        parts.append("residents' scales beside control sites")
+    elif facts.has("mean", section="scales"):
         parts.append("residents' scales by wave and site")
-    if "placebo" in facts.sections:
+    if facts.has("placebo_p"):
         parts.append("the same comparison where nothing was done")
-    if "reported" in facts.sections:
+    if facts.has(section="reported"):
         parts.append("figures as reported by others, which can not be checked")
     text = "; ".join(parts)
     return f"{_start_sentence(text)}." if text else ""
 
 
 def _hold_mechanism(facts: _Facts) -> str:
-    if "mechanism" in facts.sections:
-        return "A model of the steps between residents' scales and outcomes."
-    bearing = ["residents' scales"] if "scales" in facts.sections else []
+    bearing = ["residents' scales"] if facts.has(section="scales") else []
     bearing += ["stories"] if facts.cohort.stories else []
     text = " and ".join(bearing)
     return f"{_start_sentence(text)} bear on it; its steps were not tested." if text else ""
 
 
 def _hold_moderators(facts: _Facts) -> str:
-    if len(facts.cohort.pairs) > 1 and facts.sections & {"counts", "scales"}:
+    compared = [
+        pairs
+        for section in ("counts", "scales")
+        for pairs in list_compared(facts.known, facts.cohort, section).values()
+    ]
+    if any(len(pairs) > 1 for pairs in compared):
         return "Each pair of sites is shown by itself; what made them differ was not tested."
     return ""
 
@@ -206,47 +256,108 @@ def _start_sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _is_paired(facts: _Facts) -> bool:
-    return any(pair.control for pair in facts.cohort.pairs)
+_Place = tuple[Heading, str, Callable[[_Facts], object]]
 
-
-def _find_part(has: Callable[[_Facts], object], where: str) -> Callable[[_Facts], str]:
-    return lambda facts: where if has(facts) else NOT_REPORTED
-
-
-_PLACES: dict[int, Callable[[_Facts], str]] = {
-    1: _find_part(lambda f: f.sections, "Title, first paragraph and level of evidence"),
-    2: _find_part(lambda f: f.cohort.summary, "Summary of the cohort"),
-    3: _find_part(lambda f: f.cohort.sites, "Sites and periods"),
-    4: _find_part(lambda f: f.cohort.engagement, "Engagement log"),
-    5: _find_part(lambda f: f.cohort.confirmatory, "Scales declared confirmatory"),
-    6: _find_part(lambda f: f.sections & {"counts", "reliability"}, "Counts; reliability"),
-    7: _find_part(
-        lambda f: "smallest_detectable_difference" in f.estimators,
-        "Smallest detectable difference (not planned beforehand)",
+_PLACES: dict[int, tuple[_Place, ...]] = {
+    1: (
+        (Heading.SUMMARY, "what was found, and the level of evidence", lambda f: f.has()),
+        (
+            Heading.EVIDENCE,
+            "how sites were assigned",
+            lambda f: f.compares_counts or f.compares_scales,
+        ),
     ),
-    8: _find_part(
-        lambda f: any(pair.control_reason for pair in f.cohort.pairs), "Why controls were chosen"
+    3: ((Heading.EVIDENCE, "the sites", lambda f: f.cohort.pairs),),
+    4: (
+        (Heading.EVIDENCE, "what was done", lambda f: f.cohort.summary),
+        (Heading.KINDS, "engagement log", lambda f: f.cohort.engagement),
     ),
-    10: _find_part(lambda f: "tau_star" in f.estimators, "Residents' scales: areas and people"),
-    11: _find_part(lambda f: f.sections - {"reported"}, "Methods and provenance"),
-    12: _find_part(
-        lambda f: f.estimators & {"attrition_share", "n_scored"}, "Data quality; attrition"
+    5: ((Heading.EVIDENCE, "what was declared confirmatory", lambda f: f.has_confirmatory),),
+    6: (
+        (
+            Heading.METHODS,
+            "how each number was made",
+            lambda f: f.has(section="counts") or f.has(section="scales"),
+        ),
+        (Heading.RELIABILITY, "alpha and omega", lambda f: f.has("alpha", "omega_total")),
     ),
-    13: _find_part(lambda f: f.cohort.periods, "Sites and periods"),
-    14: _find_part(lambda f: "mean" in f.estimators, "Residents' scales, wave before"),
-    15: _find_part(
-        lambda f: f.estimators & {"pre_level_ratio", "pre_trend"}, "Level and trend beforehand"
+    7: (
+        (
+            Heading.SCALES,
+            "smallest detectable difference; not planned beforehand",
+            lambda f: f.has("smallest_detectable_difference"),
+        ),
     ),
-    16: _find_part(lambda f: "n" in f.estimators, "Residents' scales: n by site and wave"),
-    17: _find_part(lambda f: f.sections & {"counts", "scales"}, "Counts; residents' scales"),
-    18: _find_part(
-        lambda f: f.cohort.confirmatory or "placebo" in f.sections,
-        "Confirmatory and other scales; placebo distribution",
+    8: (
+        (
+            Heading.EVIDENCE,
+            "why each control site was chosen",
+            lambda f: any(pair.control and pair.control_reason for pair in f.cohort.pairs),
+        ),
     ),
-    19: _find_part(
-        lambda f: any(pair.displacement for pair in f.cohort.pairs), "Displacement areas"
+    10: (
+        (Heading.COUNTS, "rank among areas where nothing was done", lambda f: f.has("placebo_p")),
+        (Heading.SCALES, "the shock to whole areas that erases it", lambda f: f.has("tau_star")),
     ),
-    20: _find_part(lambda f: f.sections, "Level of evidence and what can not be concluded"),
-    22: _find_part(lambda f: f.cohort.references, "References"),
+    11: (
+        (
+            Heading.METHODS,
+            "how each number was made",
+            lambda f: f.has(section="counts") or f.has(section="scales"),
+        ),
+    ),
+    12: ((Heading.QUALITY, "survey files", lambda f: f.has("n_scored")),),
+    13: ((Heading.EVIDENCE, "the periods", lambda f: f.cohort.periods),),
+    14: (
+        (
+            Heading.CHANGES,
+            "counts before",
+            lambda f: f.cohort.pairs and f.has("percentage_change", section="counts"),
+        ),
+        (
+            Heading.SCALES,
+            "mean scores before",
+            lambda f: f.has("mean", section="scales", period="before"),
+        ),
+    ),
+    15: (
+        (
+            Heading.ROBUSTNESS,
+            "before the start",
+            lambda f: f.has("pre_level_ratio", "pre_trend"),
+        ),
+    ),
+    16: ((Heading.SCALES, "n, before and after", lambda f: f.has("mean", section="scales")),),
+    17: (
+        (
+            Heading.CHANGES,
+            "percentage change",
+            lambda f: f.cohort.pairs and f.has("percentage_change", section="counts"),
+        ),
+        (Heading.COUNTS, "each area against its control site", lambda f: f.compares_counts),
+        (Heading.SCALES, "difference in differences", lambda f: f.compares_scales),
+    ),
+    18: (
+        (
+            Heading.ROBUSTNESS,
+            "other windows, controls and models",
+            lambda f: f.has("specification_median", "panel_quasipoisson"),
+        ),
+        (Heading.EVIDENCE, "what was declared confirmatory", lambda f: f.has_confirmatory),
+        (Heading.COUNTS, "rank among areas where nothing was done", lambda f: f.has("placebo_p")),
+    ),
+    19: (
+        (
+            Heading.COUNTS,
+            "weighted displacement difference",
+            lambda f: any(
+                f.has("wdd", site=pair.intervention) for pair in f.cohort.pairs if pair.displacement
+            ),
+        ),
+    ),
+    20: (
+        (Heading.EVIDENCE, "the level of evidence and why", lambda f: f.has()),
+        (Heading.LIMITS, "the list", lambda f: f.has()),
+    ),
 }
+"""Where each item stands: the heading, what to look for under it, and whether it is there."""

@@ -9,6 +9,7 @@ import pandas as pd
 
 from sbwork.checks import CheckKind
 from sbwork.cohort import Cohort, read_cohort
+from sbwork.comparability import compute_requirements
 from sbwork.counts import compare_counts
 from sbwork.disclosure import suppress_findings
 from sbwork.evidence import Evidence, grade_evidence, set_levels
@@ -125,6 +126,7 @@ def evaluate_cohort(
             scale_reliability(responses.answers, instrument, seed=cohort.seed),
         ]
     findings = suppress_findings(combine_findings(frames), cohort)
+    findings = combine_findings([findings, compute_requirements(cohort, findings)])
     evidence = grade_evidence(cohort, findings)
     return Evaluation(
         cohort,

@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sbwork.cohort import Cohort, Pair
+from sbwork.cohort import Cohort
+from sbwork.comparability import (
+    LARGEST_DRIFT,
+    count_own_controls,
+    describe_requirements,
+    list_compared,
+)
 
 __all__ = [
     "FEWEST_PAIRS",
@@ -24,19 +30,20 @@ __all__ = [
     "set_levels",
 ]
 
-LARGEST_DRIFT = 10.0
-"""Largest drift before the start, in percent a year, that counts as parallel.
+FEWEST_PAIRS = 2
+"""Pairs needed for a level above 3: with one site and one control, chance and site are one.
 
-The windows usually lie a year apart, so a drift of this size would move the comparison by as much
-as a modest programme might. The whole 95% interval of the drift must lie within it, in either
-direction: an interval that is merely wide enough to hold zero does not pass.
+A pair counts where its comparison was computed, and those that share a control count once: what
+moves that control by chance moves all of them.
 """
 
-FEWEST_PAIRS = 2
-"""Pairs needed for a level above 3: with one site and one control, chance and site are one."""
-
+_ASSIGNMENTS = {
+    "chosen": "Sites were chosen, not assigned by chance",
+    "quasi-random": "Sites were assigned quasi-randomly",
+    "randomised": "Sites were assigned at random",
+}
 _COMPARED = ("counts", "scales")
-_DESCRIPTIVE = ("reliability", "scores")
+_DESCRIPTIVE = ("evidence", "reliability", "scores")
 _COMPARING = ("panel", "placebo", "specification")
 _NO_CHANGE = (
     "event_study",
@@ -230,7 +237,9 @@ def grade_evidence(cohort: Cohort, findings: pd.DataFrame) -> Evidence:
         The design: pairs, why their controls were chosen, how the sites were assigned.
     findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
         Everything that was computed. Of section ``"panel"``, ``pre_level_ratio`` and
-        ``pre_trend`` per pair and outcome say whether the sites were alike beforehand.
+        ``pre_trend`` per pair and outcome say whether the sites were alike beforehand; with the
+        rows of `comparability.compute_requirements`, what is missing says how many months or
+        incidents would show it.
 
     Returns
     -------
@@ -244,7 +253,9 @@ def grade_evidence(cohort: Cohort, findings: pd.DataFrame) -> Evidence:
     ratio before lies within ``cohort.placebo.size_ratio`` and that of the pre-trend within
     `LARGEST_DRIFT` percent a year. Two waves of a survey show no trend beforehand, so scales
     reach 2 unless sites were assigned by chance. Levels 4 and 5 need sites assigned quasi-randomly
-    or at random, written reasons, and at least `FEWEST_PAIRS` pairs.
+    or at random, written reasons, and for every outcome at least `FEWEST_PAIRS` pairs with a
+    control of their own. Pairs and outcomes are those that were compared
+    (`comparability.list_compared`): what could not be computed neither helps nor hinders.
 
     References
     ----------
@@ -261,7 +272,7 @@ def grade_evidence(cohort: Cohort, findings: pd.DataFrame) -> Evidence:
     >>> grade_evidence(cohort, combine_findings([])).level
     1
     """
-    known = findings[findings["estimate"].notna()]
+    known = findings[findings["estimate"].notna() & (findings["section"] != "evidence")]
     reasons: list[str] = []
     missing: list[str] = []
     sections: dict[str, int] = {}
@@ -270,7 +281,7 @@ def grade_evidence(cohort: Cohort, findings: pd.DataFrame) -> Evidence:
     if not compared and changes["section"].isin(_COMPARING).any():
         compared = ["counts"]
     for name in compared:
-        level, why, lacking = _grade_section(name, cohort, known)
+        level, why, lacking = _grade_section(name, cohort, findings)
         sections[name] = level
         reasons += [text for text in why if text not in reasons]
         missing += [text for text in lacking if text not in missing]
@@ -289,6 +300,8 @@ def grade_evidence(cohort: Cohort, findings: pd.DataFrame) -> Evidence:
     if not sections:
         reasons.append("There is no figure to grade.")
         missing.append("Figures from before and after, and from a comparison site.")
+    if compared and cohort.pairs:
+        reasons.append(f"{_ASSIGNMENTS[cohort.assignment]}.")
     if cohort.rehearsal:
         reasons.insert(
             0,
@@ -406,78 +419,59 @@ def find_forbidden_words(
 
 
 def _grade_section(
-    section: str, cohort: Cohort, known: pd.DataFrame
+    section: str, cohort: Cohort, findings: pd.DataFrame
 ) -> tuple[int, list[str], list[str]]:
-    pairs = [pair for pair in cohort.pairs if pair.control]
-    if not pairs:
+    if not any(pair.control for pair in cohort.pairs):
         return (
             1,
             ["There are figures, but no control site to set them beside: level 1."],
             ["A comparison site where the programme did not run."],
         )
-    rows = known[(known["section"] == section) | known["section"].isin(_COMPARING)]
-    rows = rows[~rows["estimator"].isin(_NO_CHANGE)]
-    if not ((rows["comparison"] != "") | (rows["site"] == "all")).any():
+    compared = list_compared(findings, cohort, section)
+    if not compared and not (section == "counts" and _compares_counts(findings)):
         return (
             1,
             [f"Control sites are named, but no comparison could be made ({section}): level 1."],
             ["Figures from before and after in both sites of a pair."],
         )
-    reasoned = [pair for pair in pairs if pair.control_reason.strip()]
-    if cohort.assignment != "chosen" and len(pairs) >= FEWEST_PAIRS and len(reasoned) == len(pairs):
-        level = 5 if cohort.assignment == "randomised" else 4
-        reason = (
-            f"Sites were assigned {_say_assignment(cohort)}, in {len(pairs)} pairs: level {level}."
-        )
-        return level, [reason], [] if level == 5 else ["Sites assigned at random."]
-    why = ["There is a before and an after beside control sites."]
+    pairs = [pair for pair in cohort.pairs if any(pair in found for found in compared.values())]
+    counted = min((count_own_controls(found) for found in compared.values()), default=0)
     lacking = [
         f"A written reason why {cohort.title_site(str(pair.control))} was chosen as control."
         for pair in pairs
-        if pair not in reasoned
+        if not pair.control_reason.strip()
     ]
+    by_chance = cohort.assignment != "chosen"
+    if by_chance and counted >= FEWEST_PAIRS and not lacking:
+        level = 5 if cohort.assignment == "randomised" else 4
+        reason = (
+            f"{_ASSIGNMENTS[cohort.assignment]}, in {counted} pairs with a control site each of "
+            f"their own: level {level}."
+        )
+        return level, [reason], [] if level == 5 else ["Sites assigned at random."]
+    more = []
+    if by_chance and counted < FEWEST_PAIRS:
+        more = [
+            f"At least {FEWEST_PAIRS} pairs that can be compared in every outcome, each with a "
+            f"control site of its own; there {'is' if counted == 1 else 'are'} {counted or 'none'}."
+        ]
+    why = ["There is a before and an after beside control sites."]
     if section == "scales":
         why.append("The survey has two waves, so it can not show a trend beforehand: level 2.")
         lacking.append("Survey waves from before the start, to show a trend beforehand.")
-        return 2, why, lacking
-    lacking += [text for pair in pairs for text in _explain_differences(pair, cohort, known)]
+        return 2, why, [*lacking, *more]
+    lacking += describe_requirements(findings, cohort, compared)
+    if not compared:
+        lacking.append("A ratio to the control site: counts above 0 in both sites of a pair.")
     if lacking:
-        return 2, [*why, "Sites and controls are not shown to be comparable: level 2."], lacking
+        why.append("Sites and controls are not shown to be comparable: level 2.")
+        return 2, why, [*lacking, *more]
     why.append("Each control has a written reason and was alike in level and trend: level 3.")
-    if cohort.assignment == "chosen":
-        return 3, why, ["Sites assigned at random, or nearly so, in several pairs."]
-    return 3, why, [f"At least {FEWEST_PAIRS} pairs: one site and one control reach 3 at most."]
+    return 3, why, more or ["Sites assigned at random, or nearly so, in several pairs."]
 
 
-def _explain_differences(pair: Pair, cohort: Cohort, known: pd.DataFrame) -> list[str]:
-    """Say what keeps a pair from being comparable; nothing where it is."""
-    title = f"{cohort.title_site(pair.intervention)} and its control site"
-    rows = known[
-        (known["section"] == "panel")
-        & (known["site"] == pair.intervention)
-        & (known["comparison"] == pair.control)
-    ]
-    ratio = cohort.placebo.size_ratio
-    drift = (
-        100 * ((1 - LARGEST_DRIFT / 100) ** (1 / 12) - 1),
-        100 * ((1 + LARGEST_DRIFT / 100) ** (1 / 12) - 1),
-    )
-    checks = (
-        ("pre_level_ratio", (1 / ratio, ratio), "level"),
-        ("pre_trend", drift, "trend"),
-    )
-    outcomes = sorted(set(known.loc[known["section"].isin(["counts", "panel"]), "outcome"]))
-    if not outcomes:
-        return [f"Monthly counts before the start for {title}."]
-    lacking = []
-    for estimator, (low, high), word in checks:
-        within = (rows["ci_low"] >= low) & (rows["ci_high"] <= high)
-        passed = set(rows.loc[(rows["estimator"] == estimator) & within, "outcome"])
-        failed = [cohort.title_outcome(outcome) for outcome in outcomes if outcome not in passed]
-        if failed:
-            lacking.append(f"{title} shown to be alike in {word} beforehand: {', '.join(failed)}.")
-    return lacking
-
-
-def _say_assignment(cohort: Cohort) -> str:
-    return "at random" if cohort.assignment == "randomised" else "quasi-randomly"
+def _compares_counts(findings: pd.DataFrame) -> bool:
+    """Say whether any number on counts sets a site's change beside its control's."""
+    rows = findings[findings["section"].isin(["counts", *_COMPARING])]
+    rows = rows[rows["estimate"].notna() & ~rows["estimator"].isin(_NO_CHANGE)]
+    return bool(((rows["comparison"] != "") | (rows["site"] == "all")).any())

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sbwork.cohort import Cohort, Pair, list_months
 from sbwork.estimates import Estimate
+from sbwork.estimates.history import MOST_MONTHS
 from sbwork.estimates.panel import estimate_panel
 from sbwork.estimates.rates import correct_dispersion, estimate_dispersion, estimate_rirr
 from sbwork.estimates.sensitivity import bound_drift
@@ -47,7 +48,7 @@ Vector = NDArray[np.float64]
 _Model = Literal["quasipoisson", "nb2"]
 
 LONGEST_HISTORY = 36
-"""Months before the start that a trend looks back over, where the files reach that far."""
+"""Months before the start that are shown one by one, where the files reach that far."""
 
 _MODELS = {
     "rirr": "rate ratio with a correction for over-dispersion",
@@ -89,8 +90,8 @@ def assess_comparability(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     pandas.DataFrame, shape (2 x n_pairs x n_outcomes, len(RESULT_COLUMNS))
         Section ``"panel"``, period ``"before"``, one row of each a pair and outcome:
         ``pre_level_ratio`` (site over control in the months before; rates where both
-        populations are known, else counts) and ``pre_trend`` (percent a month, over the
-        `LONGEST_HISTORY` months before the start as far as the files reach). Whatever can't be
+        populations are known, else counts) and ``pre_trend`` (percent a month, over as many of
+        the `history.MOST_MONTHS` months before the start as the files hold). Whatever can't be
         computed is missing, with the reason.
 
     Examples
@@ -269,7 +270,7 @@ def _assess_pair(
     if gaps:
         words += f" Months left out because the files do not cover them: {gaps}."
     ratio = estimate_level_ratio(treated, control, exposure=exposure)
-    history = list_months(shift_month(before.end, 1 - LONGEST_HISTORY), before.end)
+    history = list_months(shift_month(before.end, 1 - MOST_MONTHS), before.end)
     trend = estimate_pre_trend(*_take_pair(wide, pair, history), range(-len(history), 0))
     return _add_note(ratio, words), trend
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from sbwork.cohort import Cohort, ReportedFigure
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Flag
 from sbwork.results import Finding, tabulate_findings
 
 __all__ = ["tabulate_reported"]
@@ -23,28 +23,30 @@ def tabulate_reported(cohort: Cohort) -> pd.DataFrame:
     -------
     pandas.DataFrame, columns `results.RESULT_COLUMNS`
         Section ``"reported"``, estimator ``"reported_change_percent"``, evidence level 1, no
-        interval and no n. The outcome is the figure's title, and the note says who gave it.
+        interval and no n, flag ``unchecked``. The outcome is the figure's title, and the note
+        gives its source.
 
     Examples
     --------
     >>> heard = {"title": "Calls", "change_percent": -40, "reported_by": "staff"}
     >>> print(tabulate_reported(Cohort(name="pilot", reported_figures=[heard]))["note"][0])
-    Reported by staff. No counts were given, so it can not be checked and has no interval.
+    Source: staff. No counts were given, so it can not be checked and has no interval.
     """
     findings = tabulate_findings(
-        Finding("reported", figure.title, figure.site, _take_as_told(figure), period=figure.period)
+        Finding("reported", figure.title, figure.site, _take_figure(figure), period=figure.period)
         for figure in cohort.reported_figures
     )
     return findings.assign(evidence_level=1.0)
 
 
-def _take_as_told(figure: ReportedFigure) -> Estimate:
+def _take_figure(figure: ReportedFigure) -> Estimate:
     return Estimate(
         "reported_change_percent",
         figure.change_percent,
         unit="percent",
         note=(
-            f"Reported by {figure.reported_by.rstrip('.')}. No counts were given, so it can not "
-            "be checked and has no interval."
+            f"Source: {figure.reported_by.rstrip('.')}. No counts were given, so it can not be "
+            "checked and has no interval."
         ),
+        flags=(Flag.UNCHECKED,),
     )

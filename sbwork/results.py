@@ -80,7 +80,8 @@ class Finding:
     comparison : str
         The key of the site it is compared with; empty where there is none.
     period : str
-        ``"before"``, ``"after"``, ``"change"``, or a window such as ``"12+12"``.
+        ``"before"``, ``"after"``, ``"change"``, or a window such as ``"12+12"``; of what the next
+        level of evidence needs, the check that it is for.
     """
 
     section: str

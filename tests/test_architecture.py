@@ -20,6 +20,7 @@ STEPS: dict[str, tuple[set[str], set[str]]] = {
     "estimates": ({"estimates"}, set()),
     "specs": ({"specs", "periods", "cohort", "instrument"}, {"errors"}),
     "results": ({"results", "exports"}, {"estimates"}),
+    "written": ({"formats"}, set()),
     "platforms": ({"readers"}, {"errors", "specs"}),
     "places": (
         {"places", "windows"},
@@ -48,8 +49,8 @@ STEPS: dict[str, tuple[set[str], set[str]]] = {
         | {"surveys read", "incidents read", "score"},
     ),
     "grade": (
-        {"checklists", "disclosure", "evidence", "headlines"},
-        {"errors", "specs", "estimates", "results"},
+        {"checklists", "comparability", "disclosure", "evidence", "headlines"},
+        {"errors", "specs", "estimates", "results", "written"},
     ),
     "inspect": (
         {"inspection"},
@@ -61,9 +62,9 @@ STEPS: dict[str, tuple[set[str], set[str]]] = {
         | {"compare", "grade"},
     ),
     "render": (
-        {"explorers", "figures", "formats", "narrative", "outputs", "pictures", "sections"}
-        | {"tables"},
-        {"errors", "specs", "estimates", "results", "grade", "evaluate", "score", "compare"},
+        {"explorers", "figures", "narrative", "outputs", "pictures", "sections", "tables"},
+        {"errors", "specs", "estimates", "results", "written", "grade", "evaluate", "score"}
+        | {"compare"},
     ),
     "report": ({"reporting"}, {"errors", "specs", "results", "grade"}),
     "command line": (

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -45,7 +46,8 @@ def make_counts(pairs=1, control=True):
     for number in range(pairs):
         yield Finding("counts", "asb", f"a{number}", Estimate("percentage_change", -11.0))
         if control:
-            yield Finding("counts", "asb", f"a{number}", Estimate("rirr", 0.9), f"c{number}")
+            ratio = Estimate("rirr", 0.9)
+            yield Finding("counts", "asb", f"a{number}", ratio, f"c{number}", "change")
 
 
 def make_panel(pairs=1, ratio=(0.8, 0.9, 1.1), trend=(-0.3, 0.1, 0.4)):
@@ -55,10 +57,11 @@ def make_panel(pairs=1, ratio=(0.8, 0.9, 1.1), trend=(-0.3, 0.1, 0.4)):
             yield Finding("panel", "asb", f"a{number}", estimate, f"c{number}", "before")
 
 
-def make_scales():
-    yield Finding("scales", "trust", "a0", Estimate("mean_difference", 0.2), "", "change")
+def make_scales(number=0):
+    site, control = f"a{number}", f"c{number}"
+    yield Finding("scales", "trust", site, Estimate("mean_difference", 0.2), "", "change")
     did = Estimate("difference_in_differences", 0.2)
-    yield Finding("scales", "trust", "a0", did, "c0", "change")
+    yield Finding("scales", "trust", site, did, control, "change")
 
 
 def grade(cohort, *parts):
@@ -155,6 +158,106 @@ def test_chance_lifts_several_pairs_but_never_one(assignment, level):
     best = grade(one, make_counts(), make_panel())
     assert best.level == 3
     assert "2 pairs" in best.missing[0]
+
+
+def share_control(cohort):
+    pairs = tuple(pair.model_copy(update={"control": "c0"}) for pair in cohort.pairs)
+    return cohort.model_copy(update={"pairs": pairs})
+
+
+def share_rows(findings):
+    return [replace(f, comparison=f.comparison and "c0") for f in findings]
+
+
+@pytest.mark.parametrize("assignment", ["quasi-random", "randomised"])
+def test_pairs_that_share_one_control_count_once(assignment):
+    cohort = share_control(make_cohort(2, assignment=assignment))
+    evidence = grade(cohort, share_rows(make_counts(2)))
+    assert evidence.level == 2
+    assert "there is 1." in evidence.missing[-1]
+    alike = grade(cohort, share_rows(make_counts(2)), share_rows(make_panel(2)))
+    assert alike.level == 3
+    assert alike.missing == (evidence.missing[-1],)
+    scales = [f for n in range(2) for f in make_scales(n)]
+    assert grade(cohort, share_rows(scales)).level == 2
+    assert grade(make_cohort(2, assignment=assignment), scales).level > 3
+
+
+@pytest.mark.parametrize("assignment", ["quasi-random", "randomised"])
+def test_a_pair_that_was_not_computed_does_not_count(assignment):
+    cohort = make_cohort(2, assignment=assignment)
+    lost = Finding("counts", "asb", "a1", Estimate("rirr", note="A count is 0."), "c1", "change")
+    changed = Finding("counts", "asb", "a1", Estimate("percentage_change", -100.0), "", "change")
+    evidence = grade(cohort, make_counts(1), [lost, changed])
+    assert evidence.level == 2
+    assert any("each with a control site of its own; there is 1" in m for m in evidence.missing)
+    assert not any("a1" in text or "c1" in text for text in evidence.missing)
+
+
+def test_every_graded_outcome_needs_its_own_pairs():
+    cohort = make_cohort(2, assignment="randomised")
+    harm = Finding("counts", "harm", "a0", Estimate("rirr", 0.8), "c0", "change")
+    assert grade(cohort, make_counts(2)).level == 5
+    assert grade(cohort, make_counts(2), [harm]).level == 2
+    other = replace(harm, site="a1", comparison="c1")
+    assert grade(cohort, make_counts(2), [harm, other]).level == 5
+
+
+def test_harm_reaches_3_once_it_is_checked_like_the_others():
+    harm = Finding("counts", "harm", "a0", Estimate("rirr", 0.8), "c0", "change")
+    held = grade(make_cohort(), make_counts(), make_panel(), [harm])
+    assert held.level == 2
+    assert all("Crime harm" in text for text in held.missing)
+    checks = [replace(f, outcome="harm") for f in make_panel()]
+    assert grade(make_cohort(), make_counts(), make_panel(), [harm], checks).level == 3
+
+
+def test_an_outcome_that_was_not_compared_is_not_graded():
+    lost = Finding("counts", "harm", "a0", Estimate("rirr", note="A count is 0."), "c0", "change")
+    wide = [
+        replace(f, outcome="harm", estimate=replace(f.estimate, ci_low=-90.0, ci_high=90.0))
+        for f in make_panel()
+    ]
+    assert grade(make_cohort(), make_counts(), make_panel(), [lost], wide).level == 3
+
+
+def test_a_difference_without_a_ratio_is_a_comparison_and_no_more():
+    """With a count of 0 there is a weighted displacement difference, and no RIRR."""
+    lost = Finding("counts", "asb", "a0", Estimate("rirr", note="A count is 0."), "c0", "change")
+    wdd = Finding("counts", "asb", "a0", Estimate("wdd", -4.0), "c0", "change")
+    evidence = grade(make_cohort(2, assignment="randomised"), [lost, wdd], make_panel(2))
+    assert evidence.level == 2
+    assert any("counts above 0 in both sites" in text for text in evidence.missing)
+
+
+def test_scales_without_a_difference_in_differences_are_not_compared():
+    mean = Finding("scales", "trust", "a0", Estimate("mean_difference", 0.2), "", "change")
+    gone = Estimate("difference_in_differences", note="Nobody answered.")
+    did = Finding("scales", "trust", "a0", gone, "c0", "change")
+    lost = Finding("scales", "questionnaire", "a0", Estimate("attrition_difference", 0.1), "c0")
+    assert grade(make_cohort(), [mean, did, lost]).level == 1
+
+
+def test_one_point_in_time_has_no_change_to_grade():
+    baseline = [Finding("scales", "trust", "a0", Estimate("mean", 3.2), "", "before")]
+    assert grade(make_cohort(), baseline).level == 1
+    counted = [Finding("counts", "asb", "a0", Estimate("count", 12.0), "", "before")]
+    assert grade(make_cohort(), counted, make_panel()).level == 1
+
+
+def test_how_sites_were_assigned_is_said():
+    for assignment, said in (("chosen", "were chosen"), ("randomised", "assigned at random")):
+        for pairs in (1, 2):
+            evidence = grade(make_cohort(pairs, assignment=assignment), make_counts(pairs))
+            assert any(said in text for text in evidence.reasons)
+
+
+def test_what_is_needed_is_no_evidence():
+    needed = Finding("evidence", "asb", "a0", Estimate("months_needed", 40.0), "c0", "pre_trend")
+    assert grade(make_cohort(), [needed]).level == 0
+    rows = tabulate_findings([*make_counts(), needed])
+    graded = set_levels(rows, grade_evidence(make_cohort(), rows))
+    assert math.isnan(graded.set_index("estimator")["evidence_level"]["months_needed"])
 
 
 def test_two_waves_of_a_survey_reach_2_and_hold_the_whole_there():
@@ -324,6 +427,6 @@ def test_reported_figures_keep_who_said_so():
     assert findings["estimate"].tolist() == [-40, -40]
     assert set(findings["evidence_level"]) == {1.0}
     assert findings["outcome"].tolist() == ["Calls to police", "ASB"]
-    assert findings["note"].str.startswith("Reported by staff.").all()
+    assert findings["note"].str.startswith("Source: staff. ").all()
     assert findings["n"].isna().all()
     assert len(tabulate_reported(Cohort(name="pilot"))) == 0

@@ -29,6 +29,8 @@ class Reason(StrEnum):
     NOT_ESTIMABLE = "not_estimable"
     NOT_STATED = "not_stated"
     NOT_APPLICABLE = "not_applicable"
+    NOT_ALIKE = "not_alike"
+    TOO_MANY_MONTHS = "too_many_months"
     SITE_MIX = "site_mix"
     SMALL_GROUP = "small_group"
     SMALL_COUNT = "small_count"
@@ -60,6 +62,7 @@ class Flag(StrEnum):
     NO_MEANINGFUL_EFFECT = "no_meaningful_effect"
     INCONCLUSIVE = "inconclusive"
     UNADJUSTED = "unadjusted"
+    UNCHECKED = "unchecked"
     DESCRIPTION = "description"
 
 

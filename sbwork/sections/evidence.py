@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from sbwork import figures, narrative, tables
 from sbwork.checklists import list_emmie
 from sbwork.cohort import Cohort
 from sbwork.evaluation import Evaluation
+from sbwork.evidence import LARGEST_DRIFT
+from sbwork.formats import format_list, format_months, format_number, format_share, lower_title
+from sbwork.instrument import Instrument
 from sbwork.outlines import SiteOutlines, find_contacts
 from sbwork.pictures import Picture, compose_picture
+from sbwork.results import select_findings
 from sbwork.sections.blocks import Bullets, Section
 
 __all__ = ["present_evidence"]
+
+_REQUIREMENTS = (
+    "Months and rates are those with which the 95% interval of the level or the trend would lie "
+    "within its limits in four cases of five, if the two sites do not drift apart and counts go "
+    "on varying as they do. The limits are a ratio of {ratio} either way, and a drift of {drift} "
+    "a year; an interval that is merely wide enough to hold no difference does not pass."
+)
 
 
 def present_evidence(evaluation: Evaluation) -> Section:
@@ -24,12 +36,40 @@ def present_evidence(evaluation: Evaluation) -> Section:
     ]
     if evidence.missing:
         blocks += ["What the next level would need:", Bullets(tuple(evidence.missing))]
+    planned = select_findings(evaluation.findings, section="evidence")
+    if planned["estimator"].isin(["months_needed", "incidents_needed"]).any():
+        blocks.append(
+            _REQUIREMENTS.format(
+                ratio=format_number(cohort.placebo.size_ratio, 1),
+                drift=format_share(LARGEST_DRIFT / 100),
+            )
+        )
+    blocks += list(_describe_design(cohort, evaluation.instrument))
     if cohort.pairs:
         blocks.append(tables.tabulate_pairs(cohort))
     if cohort.pairs and evaluation.outlines is not None:
         blocks += _picture_map(cohort, evaluation.outlines)
     blocks.append(tables.tabulate_headings(list_emmie(cohort, evaluation.findings)))
     return Section(blocks)
+
+
+def _describe_design(cohort: Cohort, instrument: Instrument | None) -> Iterator[str]:
+    """Say what was done, when, and what was declared confirmatory."""
+    if cohort.summary:
+        yield f"What was done, in the words of cohort.yml: {cohort.summary}"
+    if cohort.periods is not None:
+        before, after = cohort.periods.before, cohort.periods.after
+        yield (
+            f"The periods: before is {format_months(before.start, before.end)}, after is "
+            f"{format_months(after.start, after.end)}."
+        )
+    if cohort.confirmatory and instrument is not None:
+        named = format_list(
+            [lower_title(instrument.title_scale(scale)) for scale in cohort.confirmatory]
+        )
+        yield (
+            f"Declared confirmatory in cohort.yml: {named}. Every other comparison is exploratory."
+        )
 
 
 def _picture_map(cohort: Cohort, outlines: SiteOutlines) -> list[Picture]:

@@ -198,7 +198,7 @@ def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
 
 
 def tabulate_reported_figures(cohort: Cohort) -> GT:
-    """Lay out figures that somebody gave, with who said so and what is not known of them."""
+    """Lay out figures that somebody gave, with their source and what is not known of them."""
     rows = [
         {
             "Figure": figure.title,
@@ -206,7 +206,7 @@ def tabulate_reported_figures(cohort: Cohort) -> GT:
             "Counts": MISSING,
             "Interval": MISSING,
             "Control site": MISSING,
-            "Who said so": figure.reported_by,
+            "Source": figure.reported_by,
         }
         for figure in cohort.reported_figures
     ]
@@ -215,7 +215,7 @@ def tabulate_reported_figures(cohort: Cohort) -> GT:
         name="reported",
         title="Figures as reported",
         stub="Figure",
-        text=["Who said so"],
+        text=["Source"],
         notes=["No counts came with these figures, so no interval can be given: level 1 evidence."],
     )
 
