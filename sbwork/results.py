@@ -45,7 +45,11 @@ RESULT_COLUMNS = (
     "data_status",
     "rehearsal",
 )
-"""The columns of every frame of findings, in order; names never change with the options."""
+"""The columns of every frame of findings, in order; names never change with the options.
+
+They are an interface: ``docs/results.md`` has the type, unit and meaning of each, and what every
+value of ``reason`` and ``flags`` means.
+"""
 
 _ESTIMATE_FIELDS = tuple(field.name for field in fields(Estimate))
 _TEXT = (

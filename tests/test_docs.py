@@ -36,7 +36,7 @@ from sbwork.specs import Spec
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     path
-    for name in ("README.md", "CONTRIBUTING.md", "data/README.md")
+    for name in ("README.md", "CONTRIBUTING.md", "data/README.md", "docs/results.md")
     if (path := ROOT / name).is_file()
 ]
 SECTIONS: dict[str, list[type[Spec]]] = {

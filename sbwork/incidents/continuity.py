@@ -71,12 +71,15 @@ class Gap:
         YYYY-MM, sorted.
     reason : str
         In plain words.
+    partial : bool
+        Whether the months were delivered in part; else their crime types differ.
     """
 
     feed: str
     outcome: str
     months: tuple[str, ...]
     reason: str
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,13 +175,12 @@ def check_continuity(
             kept += told
             gaps += table.leave_partial(key, kinds)
     quality = [*_tell_partial(partial, archives, set(compared))]
-    changes = [gap for gap in gaps if gap.reason != _PARTIAL]
+    changes = [gap for gap in gaps if not gap.partial]
     quality += _tell_changes(changes, names, set(compared), kept=False)
     quality += _tell_changes(kept, names, set(compared), kept=True)
     return Continuity(tuple(gaps), tuple(quality))
 
 
-_PARTIAL = "partly delivered"
 _CRIMES = "crimes"
 
 
@@ -271,7 +273,7 @@ class _Feed:
             }
         )
         if months:
-            yield Gap(self.feed, key, tuple(months), _PARTIAL)
+            yield Gap(self.feed, key, tuple(months), "partly delivered", partial=True)
 
     def follow(
         self, key: str, kinds: Mapping[str, float], compared: set[str]
