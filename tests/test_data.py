@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -93,24 +94,71 @@ def test_the_rows_give_the_percentage_changes_of_the_deck(
     assert round(100 * (after - before) / before) == percent
 
 
-@pytest.mark.parametrize("equal_variances", [True, False], ids=["Student", "Welch"])
-@pytest.mark.parametrize(
-    ("scale", "p"), [("all", ".010"), ("trust", ".020"), ("info", ".007"), ("vision", ".043")]
-)
-def test_the_answers_give_the_p_values_of_the_deck(
-    answers: pd.DataFrame, scale: str, p: str, equal_variances: bool
-) -> None:
+DECK_P = [("all", ".010"), ("trust", ".020"), ("info", ".007"), ("vision", ".043")]
+
+
+def split_by_area(answers: pd.DataFrame, scale: str) -> dict[tuple[str, str], pd.Series]:
+    """Return the scores of the two intervention areas, by area and wave."""
     every = [name for items in ITEMS.values() for name in items]
     treated = answers[answers["Area"].isin(["Area 1", "Area 2"])]
     assert treated[every].notna().all(axis=None), "no figure of the deck rests on missing answers"
     scores = treated[ITEMS.get(scale, every)].mean(axis=1)
-    result = stats.ttest_ind(
-        scores[treated["wave"] == "after"],
-        scores[treated["wave"] == "before"],
-        equal_var=equal_variances,
+    groups = scores.groupby([treated["Area"], treated["wave"]])
+    return {(str(area), str(wave)): values for (area, wave), values in groups}
+
+
+@pytest.mark.parametrize("equal_variances", [True, False], ids=["Student", "Welch"])
+@pytest.mark.parametrize(("scale", "p"), DECK_P)
+def test_all_people_pooled_give_the_p_values_of_the_deck(
+    answers: pd.DataFrame, scale: str, p: str, equal_variances: bool
+) -> None:
+    cells = split_by_area(answers, scale)
+    after, before = (
+        pd.concat([cells[area, wave] for area in ("Area 1", "Area 2")])
+        for wave in ("after", "before")
     )
+    result = stats.ttest_ind(after, before, equal_var=equal_variances)
     assert f"{result.pvalue:.3f}"[1:] == p
     assert result.statistic > 0
+
+
+@pytest.mark.parametrize("equal_variances", [True, False], ids=["Student", "Welch"])
+@pytest.mark.parametrize(("scale", "p"), DECK_P)
+def test_the_mean_of_the_areas_own_changes_gives_the_p_values_of_the_deck(
+    answers: pd.DataFrame, scale: str, p: str, equal_variances: bool
+) -> None:
+    cells = split_by_area(answers, scale)
+    change = sum(
+        cells[area, "after"].mean() - cells[area, "before"].mean() for area in ("Area 1", "Area 2")
+    )
+    n = np.array([len(values) for values in cells.values()])
+    variances = np.array([values.var() for values in cells.values()])
+    if equal_variances:
+        df = n.sum() - 4
+        squared = (variances @ (n - 1) / df) * (1 / n).sum() / 4
+    else:
+        parts = variances / n / 4
+        squared = parts.sum()
+        df = squared**2 / (parts**2 / (n - 1)).sum()
+    assert f"{2 * stats.t.sf(change / 2 / np.sqrt(squared), df):.3f}"[1:] == p
+
+
+@pytest.mark.parametrize("scale", ["all", *ITEMS])
+def test_no_mix_of_areas_can_be_taken_for_a_change(answers: pd.DataFrame, scale: str) -> None:
+    cells = split_by_area(answers, scale)
+    assert {len(values) for values in cells.values()} == {150}
+    for wave in ("before", "after"):
+        assert abs(cells["Area 1", wave].mean() - cells["Area 2", wave].mean()) < 0.001
+
+
+@pytest.mark.parametrize("scale", ["all", *ITEMS])
+def test_no_control_site_moved(answers: pd.DataFrame, scale: str) -> None:
+    every = [name for items in ITEMS.values() for name in items]
+    scores = answers[ITEMS.get(scale, every)].mean(axis=1)
+    for area in ("Area 1 control site", "Area 2 control site"):
+        own = scores[answers["Area"] == area].groupby(answers["wave"])
+        assert set(own.size()) == {150}
+        assert abs(own.mean()["after"] - own.mean()["before"]) < 0.03
 
 
 def test_the_invented_places_can_not_be_taken_for_real_ones(incidents: pd.DataFrame) -> None:

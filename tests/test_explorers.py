@@ -67,7 +67,7 @@ def test_invented_data_are_named_in_every_view(durham_1):
 
 def test_a_scale_tells_its_change_with_an_interval(durham_1):
     sentence = view_outcome(durham_1, "social_capital", ["area-1"]).sentence
-    assert "Change: Area 1 0.12 (95% interval −0.04 to 0.28" in sentence
+    assert "Change: Area 1 0.15 (95% interval −0.01 to 0.31" in sentence
     assert "Change" not in view_outcome(durham_1, "social_capital", ["area-1"], ["after"]).sentence
 
 
