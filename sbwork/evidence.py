@@ -49,6 +49,7 @@ _NO_CHANGE = (
     "event_study",
     "placebo_areas",
     "placebo_pairs",
+    "placebo_smallest_p",
     "placebo_time_contrasts",
     "pre_level_ratio",
     "pre_trend",

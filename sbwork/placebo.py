@@ -11,12 +11,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from sbwork.cohort import Cohort, Pair
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.ranks import (
     AMPLE_POOL,
     SMALLEST_POOL,
+    MeanRank,
     Rank,
+    estimate_placebo_mean,
     estimate_placebo_ratio,
+    find_smallest_p,
     rank_change,
     rank_difference,
     rank_mean,
@@ -47,6 +50,7 @@ DISTRIBUTION_COLUMNS = (
 SPACE_ESTIMATORS = {
     "placebo_observed": "percent",
     "placebo_p": "p",
+    "placebo_smallest_p": "p",
     "placebo_areas": "count",
     "placebo_pairs": "count",
     "placebo_share_as_large": "share",
@@ -56,6 +60,17 @@ SPACE_ESTIMATORS = {
 }
 """What is found of a pair among areas, with its unit."""
 
+POOLED_ESTIMATORS = (
+    "placebo_observed",
+    "placebo_p",
+    "placebo_smallest_p",
+    "placebo_low",
+    "placebo_high",
+    "rirr_placebo",
+)
+"""What is found of all pairs together."""
+
+_ALPHA = 0.05
 _NOWHERE = 1e-300  # the size of an area without a usable count: like that of no site
 
 Array = npt.NDArray[np.float64]
@@ -99,6 +114,8 @@ def compare_placebos(incidents: Incidents, cohort: Cohort) -> Placebo:
         - ``placebo_observed``: the pair's own relative change, 100 (RIRR - 1), in percent.
         - ``placebo_p``: two-sided randomisation p (see `sbwork.estimates.ranks`); missing with
           fewer than 19 areas.
+        - ``placebo_smallest_p``: the smallest that this p could have been, had the site changed
+          more than anything else (see `sbwork.estimates.ranks.find_smallest_p`).
         - ``placebo_areas``, ``placebo_pairs``: areas in use, ordered pairs that they make.
         - ``placebo_share_as_large``: share of the placebo changes as far from their middle as
           the pair's own.
@@ -109,9 +126,14 @@ def compare_placebos(incidents: Incidents, cohort: Cohort) -> Placebo:
 
         Without a control site, the site's own change is placed among the areas' changes. With
         two pairs and more, site ``"all"`` has ``placebo_observed`` (the geometric mean of the
-        ratios, less 1), ``placebo_p``, ``placebo_low`` and ``placebo_high`` of their mean among
-        means of as many placebo pairs; for this p alone, the sites of the other pairs are among
-        the areas.
+        ratios, less 1), ``placebo_p``, ``placebo_smallest_p``, ``placebo_low``, ``placebo_high``
+        and ``rirr_placebo`` of their mean among means of sets of areas laid out like the pairs: a
+        shared control stays shared (see `sbwork.estimates.ranks.rank_mean`). For this p alone,
+        the sites of all pairs are among the areas. All six are missing where a pair could not be
+        placed or has fewer than 19 areas.
+
+        Flags: ``few_areas`` where a p of .05 may be, or is, out of reach, or a range is rough;
+        ``shared_control`` on what is found of all pairs where a control serves several.
 
     Notes
     -----
@@ -135,24 +157,22 @@ def compare_placebos(incidents: Incidents, cohort: Cohort) -> Placebo:
     for outcome in outcomes:
         sites = _spread(incidents.sites, outcome, "site")
         areas = _spread(_list_free_areas(incidents.areas), outcome, "area")
+        places = [_Place(outcome, pair, sites, areas, window, cohort) for pair in cohort.pairs]
         ranked: list[_Ranked] = []
-        joint: list[Rank] = []
-        for pair in cohort.pairs:
-            place = _Place(outcome, pair, sites, areas, window, cohort)
+        for place in places:
             result = _rank_in_space(place)
-            if isinstance(result, str):
+            if isinstance(result, _Unplaced):
                 found = _leave_out(result)
             else:
                 found = _describe_rank(result, place)
                 names = areas.columns.to_numpy(dtype=object)
                 frames.append(_lay_out(result.rank, names, place))
                 ranked.append(result)
-                joint.append(_rank_jointly(result, place))
             in_time, changes = _compare_in_time(place)
             frames.append(changes)
             findings += [_find(place, estimate) for estimate in (*found, *in_time)]
-        if len(cohort.pairs) > 1:
-            pooled = _judge_together(ranked, joint, len(cohort.pairs), cohort.seed)
+        if len(places) > 1:
+            pooled = _judge_together(ranked, places)
             findings += [Finding(SECTION, outcome, "all", e, "", MAIN) for e in pooled]
     return Placebo(tabulate_findings(findings), _tabulate(frames))
 
@@ -193,51 +213,52 @@ class _Ranked:
 
     observed: float
     counts: tuple[float, ...]
+    window: Window
     rank: Rank
 
 
-def _rank_in_space(place: _Place) -> _Ranked | str:
-    """Rank the pair among areas, or return the reason why it has no rank."""
+@dataclass(frozen=True)
+class _Unplaced:
+    """Why a pair has no rank."""
+
+    reason: Reason
+    note: str
+
+
+def _rank_in_space(place: _Place) -> _Ranked | _Unplaced:
     window = place.match(place.window)
     if not min(window.lengths):
-        return "The data hold no calendar month on both sides for all sites of the pair."
+        note = "The data hold no calendar month on both sides for all sites of the pair."
+        return _Unplaced(Reason.NO_MONTHS, note)
     before, after = place.sum_sites(window)
     if not (before.all() and after.all()):
-        return "One of the counts of the pair is 0, so it has no ratio that could be placed."
-    longer = math.log(window.lengths[1] / window.lengths[0])
-    own = np.log(after / before) - longer
+        note = "One of the counts of the pair is 0, so it has no ratio that could be placed."
+        return _Unplaced(Reason.ZERO_COUNT, note)
+    own = np.log(after / before) - math.log(window.lengths[1] / window.lengths[0])
+    changes, starts = _change_each(place.areas, window)
+    ratio, seed = place.cohort.placebo.size_ratio, place.cohort.seed
+    counts = tuple(float(count) for count in np.column_stack([before, after]).ravel())
+    if place.pair.control is None:
+        rank = rank_change(own[0], before[0], changes, starts, ratio)
+        return _Ranked(float(own[0]), counts, window, rank)
+    rank = rank_difference(
+        (own[0], own[1]), (before[0], before[1]), changes, starts, ratio, seed=seed
+    )
+    return _Ranked(float(own[0] - own[1]), counts, window, rank)
+
+
+def _change_each(counts: pd.DataFrame, window: Window) -> tuple[Array, Array]:
+    """Return the log ratio of each column of months by areas, and its count before."""
     starts, ends = (
-        place.areas.reindex(index=list(side)).to_numpy().sum(axis=0)
+        counts.reindex(index=list(side)).to_numpy().sum(axis=0)
         for side in (window.before, window.after)
     )
     known = np.isfinite(starts) & np.isfinite(ends) & (starts > 0)
     half = np.where(ends == 0, 0.5, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        changes = np.log((ends + half) / (starts + half)) - longer
-    changes, starts = np.where(known, changes, 0.0), np.where(known, starts, _NOWHERE)
-    ratio, seed = place.cohort.placebo.size_ratio, place.cohort.seed
-    counts = tuple(float(count) for count in np.column_stack([before, after]).ravel())
-    if place.pair.control is None:
-        rank = rank_change(own[0], before[0], changes, starts, ratio)
-        return _Ranked(float(own[0]), counts, rank)
-    rank = rank_difference(
-        (own[0], own[1]), (before[0], before[1]), changes, starts, ratio, seed=seed
-    )
-    return _Ranked(float(own[0] - own[1]), counts, rank)
-
-
-def _rank_jointly(alone: _Ranked, place: _Place) -> Rank:
-    """Rank the pair again with the sites of the other pairs among the areas."""
-    others = [
-        site
-        for site in place.sites.columns
-        if site in place.cohort.compared_sites and site not in place.compared
-    ]
-    if not others:
-        return alone.rank
-    areas = pd.concat([place.areas, place.sites[others]], axis="columns")
-    joint = _rank_in_space(replace(place, areas=areas))
-    return alone.rank if isinstance(joint, str) else joint.rank
+        changes = np.log((ends + half) / (starts + half))
+    changes -= math.log(window.lengths[1] / window.lengths[0])
+    return np.where(known, changes, 0.0), np.where(known, starts, _NOWHERE)
 
 
 def _describe_rank(ranked: _Ranked, place: _Place) -> list[Estimate]:
@@ -251,79 +272,136 @@ def _describe_rank(ranked: _Ranked, place: _Place) -> list[Estimate]:
     )
     found = [
         Estimate("placebo_observed", _percent(observed), unit="percent", n=n),
-        _judge(rank, said, group),
+        *_judge(ranked, said, group),
         Estimate("placebo_areas", n, unit="count", n=n, note=said),
         Estimate("placebo_pairs", float(rank.changes.size), unit="count", n=n),
     ]
     if not rank.n_areas:
         reason = f"No comparable area: {said}"
         return found + [
-            Estimate(name, unit=SPACE_ESTIMATORS[name], n=0.0, note=reason)
+            Estimate(
+                name,
+                unit=SPACE_ESTIMATORS[name],
+                n=0.0,
+                note=reason,
+                reason=Reason.TOO_FEW_AREAS,
+            )
             for name in ("placebo_share_as_large", "placebo_low", "placebo_high", "rirr_placebo")
         ]
     low, high = np.quantile(rank.changes, [0.025, 0.975])
     share = f"Share of {rank.changes.size} placebo changes at least as far from their middle."
     spread = "The middle 95% of the placebo changes lie between low and high."
-    if rank.n_areas < SMALLEST_POOL:
+    rough = rank.n_areas < SMALLEST_POOL
+    flags = (Flag.FEW_AREAS,) if rough else ()
+    if rough:
         spread += " With so few areas this range is rough."
     return [
         *found,
         Estimate("placebo_share_as_large", rank.share, unit="share", n=n, note=share),
-        Estimate("placebo_low", _percent(low), unit="percent", n=n, note=spread),
-        Estimate("placebo_high", _percent(high), unit="percent", n=n, note=spread),
+        Estimate("placebo_low", _percent(low), unit="percent", n=n, note=spread, flags=flags),
+        Estimate("placebo_high", _percent(high), unit="percent", n=n, note=spread, flags=flags),
         estimate_placebo_ratio(observed, rank, ranked.counts),
     ]
 
 
-def _judge_together(
-    ranked: Sequence[_Ranked], joint: Sequence[Rank], n_pairs: int, seed: int
+def _judge_together(ranked: Sequence[_Ranked], places: Sequence[_Place]) -> list[Estimate]:
+    """Place the mean change of all pairs among means of sets of areas laid out like them."""
+    missing = len(places) - len(ranked)
+    if missing:
+        note = f"{missing} of {len(places)} pairs can't be placed, so neither can all."
+        return _leave_out_all(_Unplaced(Reason.PAIR_MISSING, note))
+    fewest = min(pair.rank.n_areas for pair in ranked)
+    if fewest < SMALLEST_POOL:
+        note = f"A pair has {fewest} comparable areas; at least {SMALLEST_POOL} are needed."
+        return _leave_out_all(_Unplaced(Reason.TOO_FEW_AREAS, note))
+    cohort, sites = places[0].cohort, places[0].sites
+    compared = [site for site in dict.fromkeys(cohort.compared_sites) if site in sites]
+    everyone = pd.concat([sites[compared], places[0].areas], axis="columns")
+    measured = [_change_each(everyone, pair.window) for pair in ranked]
+    changes, starts = (np.array(rows) for rows in zip(*measured, strict=True))
+    layout = [
+        (
+            compared.index(place.pair.intervention),
+            None if place.pair.control is None else compared.index(place.pair.control),
+        )
+        for place in places
+    ]
+    rank = rank_mean(changes, starts, layout, cohort.placebo.size_ratio, seed=cohort.seed)
+    if math.isnan(rank.p_value):
+        note = "There are too few comparable areas for sets of areas laid out like the pairs."
+        return _leave_out_all(_Unplaced(Reason.TOO_FEW_AREAS, note))
+    ratio = estimate_placebo_mean(rank, [pair.counts for pair in ranked], layout)
+    controls = [control for _, control in layout if control is not None]
+    return _describe_mean(rank, ratio, len(places), shared=len(set(controls)) < len(controls))
+
+
+def _describe_mean(
+    rank: MeanRank, ratio: Estimate, n_pairs: int, *, shared: bool
 ) -> list[Estimate]:
-    """Place the mean change of all pairs among means of as many placebo pairs."""
-    own, alone = [pair.observed for pair in ranked], [pair.rank for pair in ranked]
-    fewest = min((rank.n_areas for rank in alone), default=0)
-    reason = ""
-    if len(ranked) < n_pairs:
-        reason = f"{n_pairs - len(ranked)} of {n_pairs} pairs can't be placed, so neither can all."
-    elif fewest < SMALLEST_POOL:
-        reason = f"A pair has {fewest} comparable areas; at least {SMALLEST_POOL} are needed."
-    names = ("placebo_observed", "placebo_p", "placebo_low", "placebo_high")
-    if reason:
-        return [Estimate(name, unit=SPACE_ESTIMATORS[name], note=reason) for name in names]
-    mean = rank_mean(own, alone, joint, seed=seed)
-    n = float(n_pairs)
-    said = (
-        f"The mean of {n_pairs} pairs among means of as many placebo pairs; for p, the sites and "
-        "controls of all pairs are among the areas."
+    flags = (Flag.SHARED_CONTROL,) if shared else ()
+    said = f"The mean of {n_pairs} pairs among means of sets of areas laid out like them"
+    said += ", with one control for as many sites" if shared else ""
+    said += "; for p, the sites and controls of all pairs are among the areas."
+    judged = said
+    if rank.smallest_p > _ALPHA:
+        judged += " Too few areas for p = .05 to be possible, however large the change."
+    values = (rank.observed, rank.low, rank.high)
+    observed, low, high = (
+        Estimate(name, _percent(value), n=float(n_pairs), unit="percent", note=said, flags=flags)
+        for name, value in zip(
+            ("placebo_observed", "placebo_low", "placebo_high"), values, strict=True
+        )
     )
-    values = (_percent(float(np.mean(own))), mean.p_value, _percent(mean.low), _percent(mean.high))
-    return [
+    p_value, smallest = (
         Estimate(
             name,
             value,
             p_value=value if name == "placebo_p" else math.nan,
-            n=n,
-            unit=SPACE_ESTIMATORS[name],
-            note=said,
+            n=float(n_pairs),
+            unit="p",
+            note=judged,
+            flags=(*flags, Flag.FEW_AREAS) if rank.smallest_p > _ALPHA else flags,
         )
-        for name, value in zip(names, values, strict=True)
-    ]
+        for name, value in (("placebo_p", rank.p_value), ("placebo_smallest_p", rank.smallest_p))
+    )
+    ratio = replace(
+        ratio,
+        n=float(n_pairs),
+        note=f"The geometric mean of the ratios. {ratio.note}",
+        flags=(*flags, *ratio.flags),
+    )
+    return [observed, p_value, smallest, low, high, ratio]
 
 
-def _judge(rank: Rank, said: str, group: str) -> Estimate:
-    n = float(rank.n_areas)
+def _judge(ranked: _Ranked, said: str, group: str) -> tuple[Estimate, Estimate]:
+    """Give the p value of a rank, and the smallest that it could have been."""
+    rank, n = ranked.rank, float(ranked.rank.n_areas)
+    names = ("placebo_p", "placebo_smallest_p")
     if rank.n_areas < SMALLEST_POOL:
-        reason = f"Too few areas for p = .05 to be possible: at least {SMALLEST_POOL} are needed. "
-        reason += said
+        note = f"Too few areas for p = .05 to be possible: at least {SMALLEST_POOL} are needed. "
+        note += said
         if group == "lsoa":
-            reason += " Larger areas may be of the site's size: set placebo.group_by."
-        return Estimate("placebo_p", unit="p", n=n, note=reason)
+            note += " Larger areas may be of the site's size: set placebo.group_by."
+        p_value, smallest = (
+            Estimate(name, unit="p", n=n, note=note, reason=Reason.TOO_FEW_AREAS) for name in names
+        )
+        return p_value, smallest
     note = (
         "Two-sided, by randomisation: how often a pair drawn from these areas and the real ones "
         f"changed at least as much. {said}"
     )
+    flags: tuple[Flag, ...] = ()
     if rank.control.size and rank.n_areas < AMPLE_POOL:
         note += f" With fewer than {AMPLE_POOL} areas even a large change may stay above .05."
-    return Estimate("placebo_p", rank.p_value, p_value=rank.p_value, unit="p", n=n, note=note)
+        flags = (Flag.FEW_AREAS,)
+    least = find_smallest_p(ranked.observed, rank)
+    bound = "The smallest p that this rank could have had, had the site changed more than any area."
+    return (
+        Estimate(
+            names[0], rank.p_value, p_value=rank.p_value, unit="p", n=n, note=note, flags=flags
+        ),
+        Estimate(names[1], least, unit="p", n=n, note=bound, flags=flags),
+    )
 
 
 def _lay_out(rank: Rank, names: npt.NDArray[np.object_], place: _Place) -> pd.DataFrame:
@@ -351,14 +429,18 @@ def _compare_in_time(place: _Place) -> tuple[list[Estimate], pd.DataFrame]:
     names = ("placebo_time_contrasts", "placebo_time_share_as_large")
     n = float(len(earlier))
     if own is None or not earlier:
-        reason = "The pair itself has no change that could be placed."
-        if own is not None:
-            reason = "The data reach too little back to move the window wholly before the start."
-        count = Estimate(names[0], 0.0, unit="count", n=n, note=reason)
-        return [count, Estimate(names[1], unit="share", n=n, note=reason)], _tabulate([])
+        note = "The data reach too little back to move the window wholly before the start."
+        reason = Reason.TOO_FEW_MONTHS
+        if own is None:
+            note = "The pair itself has no change that could be placed."
+            covered = min(place.match(place.window).lengths)
+            reason = Reason.ZERO_COUNT if covered else Reason.NO_MONTHS
+        count = Estimate(names[0], 0.0, unit="count", n=n, note=note)
+        share = Estimate(names[1], unit="share", n=n, note=note, reason=reason)
+        return [count, share], _tabulate([])
     shifts, changes = zip(*earlier, strict=True)
     values = np.array(changes)
-    share = float(np.mean(np.abs(values) >= abs(own)))
+    as_large = float(np.mean(np.abs(values) >= abs(own)))
     note = (
         f"The same pair with the window moved {-max(shifts)} to {-min(shifts)} months back. The "
         "windows overlap, so this describes and is no test."
@@ -376,7 +458,7 @@ def _compare_in_time(place: _Place) -> tuple[list[Estimate], pd.DataFrame]:
     )
     found = [
         Estimate(names[0], n, unit="count", n=n, note=note),
-        Estimate(names[1], share, unit="share", n=n, note=note),
+        Estimate(names[1], as_large, unit="share", n=n, note=note),
     ]
     return found, frame
 
@@ -418,8 +500,15 @@ def _spread(rows: pd.DataFrame, outcome: str, by: str) -> pd.DataFrame:
     return wide.astype("float64")
 
 
-def _leave_out(reason: str) -> list[Estimate]:
-    return [Estimate(name, unit=unit, note=reason) for name, unit in SPACE_ESTIMATORS.items()]
+def _leave_out(why: _Unplaced) -> list[Estimate]:
+    return [
+        Estimate(name, unit=unit, note=why.note, reason=why.reason)
+        for name, unit in SPACE_ESTIMATORS.items()
+    ]
+
+
+def _leave_out_all(why: _Unplaced) -> list[Estimate]:
+    return [each for each in _leave_out(why) if each.estimator in POOLED_ESTIMATORS]
 
 
 def _find(place: _Place, estimate: Estimate) -> Finding:

@@ -250,15 +250,15 @@ class _Force:
     def _rank_together(
         self, placed: Sequence[tuple[float, Rank]], after: Array, seed: int
     ) -> Estimate:
-        own, ranks = zip(*placed, strict=True)
+        ranks = [rank for _, rank in placed]
         if any(rank.n_areas < SMALLEST_POOL for rank in ranks):
             return Estimate(
                 "placebo_p", note="Too few areas like the site.", reason=Reason.TOO_FEW_AREAS
             )
         p_value = ranks[0].p_value
         if len(ranks) > 1:
-            joint = [rank for _, rank in self._place(after, gap=0.1, joint=True)]
-            p_value = rank_mean(own, ranks, joint, seed=seed).p_value
+            change, start = self._measure(after)
+            p_value = rank_mean(change, start, self.pairs, 1.5, seed=seed).p_value
         return Estimate("placebo_p", p_value, p_value=p_value)
 
     def _rank_naively(self, after: Array, effect: float) -> Estimate:
@@ -277,14 +277,18 @@ class _Force:
             MonthlyCounts(self.before[control], after[control]),
         )
 
-    def _place(self, after: Array, *, gap: float, joint: bool = False) -> list[tuple[float, Rank]]:
-        """Rank each pair among the areas of no pair, or `joint`: of no pair or another one."""
+    def _measure(self, after: Array) -> tuple[Array, Array]:
+        """Return the log ratio of each area, and its count before."""
         start = np.maximum(self.before.sum(axis=1), 0.5)
-        change = np.log(np.maximum(after.sum(axis=1), 0.5) / start)
+        return np.log(np.maximum(after.sum(axis=1), 0.5) / start), start
+
+    def _place(self, after: Array, *, gap: float) -> list[tuple[float, Rank]]:
+        """Rank each pair among the areas of no pair."""
+        change, start = self._measure(after)
         used = [area for pair in self.pairs for area in pair]
         placed = []
         for site, control in self.pairs:
-            free = np.delete(np.arange(self.world.n_areas), [site, control] if joint else used)
+            free = np.delete(np.arange(self.world.n_areas), used)
             own = (float(change[site]), float(change[control]))
             sizes = (float(start[site]), float(start[control]))
             rank = rank_difference(own, sizes, change[free], start[free], 1.5, gap=gap)

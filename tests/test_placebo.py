@@ -13,10 +13,11 @@ import pytest
 
 from sbwork.cohort import Cohort, list_months, read_cohort
 from sbwork.counts import compare_counts
-from sbwork.estimates.ranks import rank_difference, rank_mean
+from sbwork.estimates import Flag, Reason
+from sbwork.estimates.ranks import estimate_placebo_mean, rank_mean
 from sbwork.incidents import Incidents, read_incidents
 from sbwork.placebo import DISTRIBUTION_COLUMNS, compare_placebos
-from sbwork.results import RESULT_COLUMNS
+from sbwork.results import RESULT_COLUMNS, has_flag
 
 DATA = Path(__file__).parents[1] / "data"
 MONTHS = list_months("2014-01", "2017-12")
@@ -220,28 +221,122 @@ def test_the_mean_of_pairs_is_ranked_by_hand(sites, areas):
     rows = np.vstack([areas, sites["north"], sites["east"], sites["south"]])
     before, after = rows[:, 24:36].sum(axis=1), rows[:, 36:].sum(axis=1)
     change = np.log(after / before)
-    own, alone, joint = [], [], []
-    for site, other in ((60, 61), (61, 60)):
-        own.append(change[site] - change[62])
-        pair = (change[site], change[62]), (before[site], before[62])
-        free = np.arange(60)
-        alone.append(rank_difference(*pair, change[free], before[free], 1.5))
-        free = np.append(free, other)
-        joint.append(rank_difference(*pair, change[free], before[free], 1.5))
+    layout = [(60, 62), (61, 62)]
+    rank = rank_mean(change, before, layout, 1.5)
     p = pick(found, "placebo_p", "all")["estimate"]
-    assert p == rank_mean(own, alone, joint, seed=cohort.seed).p_value
-    assert p != rank_mean(own, alone, alone, seed=cohort.seed).p_value
+    assert p == pytest.approx(rank.p_value, abs=4 * math.sqrt(rank.p_value / 9999))
+    own = (change[60] + change[61]) / 2 - change[62]
+    observed = pick(found, "placebo_observed", "all")["estimate"]
+    assert math.log1p(observed / 100) == pytest.approx(own)
+    ratio = pick(found, "rirr_placebo", "all")
+    cells = [
+        [side[area] for area in pair for side in (before, after)] for pair in ((60, 62), (61, 62))
+    ]
+    expected = estimate_placebo_mean(rank, cells, layout)
+    assert ratio["estimate"] == pytest.approx(math.exp(own))
+    assert ratio["ci_low"] == pytest.approx(expected.ci_low, rel=0.02)
+    assert ratio["ci_high"] == pytest.approx(expected.ci_high, rel=0.02)
+    assert ratio["p_value"] == p
+
+
+def make_pairs(sites: dict[str, np.ndarray], control: str) -> Cohort:
+    """A cohort of two pairs; the second site fell by a tenth."""
+    rng = np.random.default_rng(9)
+    sites["east"] = np.concatenate([rng.poisson(20, 36), rng.poisson(18, 12)]).astype(float)
+    sites["west"] = rng.poisson(20, 48).astype(float)
+    return make_cohort([PAIR, {"intervention": "east", "control": control}])
+
+
+def test_a_shared_control_is_flagged_and_makes_the_interval_wider(sites, areas):
+    widths = {}
+    for control in ("south", "west"):
+        cohort = make_pairs(sites, control)
+        found = compare_placebos(make_incidents(sites, areas), cohort).findings
+        pooled = found[found["site"] == "all"]
+        shared = [has_flag(row, Flag.SHARED_CONTROL) for _, row in pooled.iterrows()]
+        assert shared == [control == "south"] * len(pooled)
+        assert len(pooled) == 6
+        ratio = pick(found, "rirr_placebo", "all")
+        widths[control] = math.log(ratio["ci_high"] / ratio["ci_low"])
+    # variance (1/2 + 1) s^2 with a shared control, (1/2 + 1/2) s^2 with two; less where pairs must
+    # start as unequal as the real ones
+    assert 1.08 < widths["south"] / widths["west"] < math.sqrt(1.5)
+
+
+def test_each_pair_is_taken_in_the_months_of_its_own_sites(sites, areas):
+    cohort = make_pairs(sites, "south")
+    sites["east"][24:30] = math.nan
+    found = compare_placebos(make_incidents(sites, areas), cohort).findings
+    apart = [pick(found, "rirr_placebo", site)["estimate"] for site in ("north", "east")]
+    half = sites["east"][42:].sum() / sites["east"][30:36].sum()
+    half /= sites["south"][42:].sum() / sites["south"][30:36].sum()
+    assert apart[1] == pytest.approx(half)
+    together = pick(found, "rirr_placebo", "all")
+    assert together["estimate"] == pytest.approx(math.sqrt(apart[0] * apart[1]))
+    assert together["ci_low"] < together["estimate"] < together["ci_high"]
+
+
+def test_the_smallest_p_stands_beside_each_p(sites, areas):
+    cohort = make_pairs(sites, "south")
+    found = compare_placebos(make_incidents(sites, areas), cohort).findings
+    p, smallest = (
+        found[found["estimator"] == name].set_index("site")["estimate"]
+        for name in ("placebo_p", "placebo_smallest_p")
+    )
+    assert list(p.index) == list(smallest.index) == ["north", "east", "all"]
+    assert ((smallest > 0) & (smallest <= p)).all()
+    assert smallest["north"] < 0.05
+    row = pick(found, "placebo_smallest_p")
+    assert row["unit"] == "p"
+    assert math.isnan(row["p_value"])
+    lone = make_cohort([{"intervention": "north"}])
+    found = compare_placebos(make_incidents(sites, areas), lone).findings
+    assert pick(found, "placebo_smallest_p")["estimate"] == pytest.approx(1 / 61)
+
+
+def test_sites_without_control_are_judged_together(sites, areas):
+    make_pairs(sites, "west")
+    cohort = make_cohort([{"intervention": site} for site in ("north", "east")])
+    found = compare_placebos(make_incidents(sites, areas), cohort).findings
+    assert pick(found, "placebo_p", "all")["estimate"] < 0.05
+    ratio = pick(found, "rirr_placebo", "all")
+    assert ratio["ci_low"] < ratio["estimate"] < ratio["ci_high"] < 1
+    assert not has_flag(ratio, Flag.SHARED_CONTROL)
+
+
+def test_what_is_missing_has_its_reason(sites, areas):
+    cohort = make_pairs(sites, "west")
+
+    def list_reasons(own: Mapping[str, np.ndarray], among: np.ndarray) -> dict[str, str]:
+        found = compare_placebos(make_incidents(own, among), cohort).findings
+        missing = found["estimate"].isna()
+        assert (found.loc[missing, "reason"] != "").all()
+        assert (found.loc[missing, "note"] != "").all()
+        assert (found.loc[~missing, "reason"] == "").all()
+        p_values = found[found["estimator"] == "rirr_placebo"]
+        return dict(zip(p_values["site"], p_values["reason"], strict=True))
+
+    nothing, silent = sites["west"].copy(), sites["west"].copy()
+    nothing[36:], silent[36:] = 0, math.nan
+    assert list_reasons(sites, areas) == {"north": "", "east": "", "all": ""}
+    assert list_reasons({**sites, "west": nothing}, areas) == {
+        "north": "",
+        "east": Reason.ZERO_COUNT,
+        "all": Reason.PAIR_MISSING,
+    }
+    assert list_reasons({**sites, "west": silent}, areas)["east"] == Reason.NO_MONTHS
+    assert list_reasons(sites, areas[:12])["all"] == Reason.TOO_FEW_AREAS
+    assert list_reasons(sites, areas[:0])["north"] == Reason.TOO_FEW_AREAS
 
 
 def test_with_few_areas_it_is_said_that_a_large_change_may_not_be_enough(sites, areas):
-    notes = [
-        pick(compare_placebos(make_incidents(sites, rows), make_cohort()).findings, "placebo_p")[
-            "note"
-        ]
-        for rows in (areas[:37], areas)
+    rows = [
+        pick(compare_placebos(make_incidents(sites, among), make_cohort()).findings, "placebo_p")
+        for among in (areas[:37], areas)
     ]
-    assert "With fewer than 38 areas" in notes[0]
-    assert "With fewer" not in notes[1]
+    assert "With fewer than 38 areas" in rows[0]["note"]
+    assert "With fewer" not in rows[1]["note"]
+    assert [has_flag(row, Flag.FEW_AREAS) for row in rows] == [True, False]
 
 
 def test_the_distribution_is_thinned_by_the_seed(sites):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -10,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from sbwork.estimates import Flag, placebo_sets, ranks
 from sbwork.estimates.ranks import (
     AMPLE_POOL,
     SMALLEST_POOL,
+    estimate_placebo_mean,
     estimate_placebo_ratio,
+    find_smallest_p,
     rank_change,
     rank_difference,
     rank_mean,
@@ -123,36 +127,266 @@ def test_the_rank_of_a_pair_holds_its_level(n_areas, pick):
     assert LEVEL[0] - noise < np.mean(rejected) < LEVEL[1] + noise
 
 
-def test_several_pairs_are_judged_by_their_mean():
-    rng = np.random.default_rng(4)
-    before = np.full(60, 100.0)
-    alone = [
-        rank_difference((-0.25, 0.0), (100, 100), rng.normal(0, 0.1, 60), before, 1.5)
-        for _ in range(4)
-    ]
-    together = rank_mean([-0.25] * 4, alone, alone, seed=1)
-    assert together.p_value < min(rank.p_value for rank in alone)
-    assert together == rank_mean([-0.25] * 4, alone, alone, seed=1)
-    assert -0.25 < together.low < 0 < together.high < 0.25
+def lay_out(sharing, n_pairs):
+    """Positions of sites and controls: the sites first."""
+    control = {"own": lambda pair: n_pairs + pair, "shared": lambda _: n_pairs}
+    control |= {"none": lambda _: None}
+    return [(pair, control[sharing](pair)) for pair in range(n_pairs)]
 
 
-def test_the_mean_of_pairs_is_ranked_with_the_other_pairs_among_the_areas():
-    rng = np.random.default_rng(6)
-    changes, before = rng.normal(0, 0.1, 40), np.full(40, 100.0)
-    own = [(-0.5, 0.0), (-0.4, 0.1)]
-    alone = [rank_difference(pair, (100, 100), changes, before, 1.5) for pair in own]
-    joint = [
-        rank_difference(own[k], (100, 100), np.append(changes, own[1 - k]), np.full(42, 100.0), 1.5)
-        for k in (0, 1)
+def list_sets(before, pairs, ratio, gap):
+    """All sets of distinct areas laid out like `pairs`, one at a time; by hand."""
+    size = np.log(before)
+    parts = [*(site for site, _ in pairs), *dict.fromkeys(control for _, control in pairs)]
+    parts = [part for part in parts if part is not None]
+    found = []
+    for areas in itertools.permutations(range(len(before)), len(parts)):
+        taken = dict(zip(parts, areas, strict=True))
+        like = all(abs(size[a] - size[p]) <= math.log(ratio) + 1e-12 for p, a in taken.items())
+        for site, control in pairs:
+            if control is not None and like:
+                start = size[taken[site]] - size[taken[control]]
+                like = abs(start - (size[site] - size[control])) <= gap + 1e-12
+        if like:
+            found.append(areas)
+    return parts, found
+
+
+LAYOUTS = {
+    "two pairs": [(0, 1), (2, 3)],
+    "one control": [(0, 2), (1, 2)],
+    "one control and a pair": [(0, 2), (1, 2), (3, 4)],
+    "a site without control": [(0, 1), (2, None)],
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("moved", [False, True])
+def test_every_set_of_areas_is_as_probable_as_every_other(name, moved, monkeypatch):
+    monkeypatch.setattr(placebo_sets, "FEWEST_PAIRS", 0)
+    monkeypatch.setattr(placebo_sets, "_LOOSE", 2.0 if moved else 0.0)
+    before = np.exp(np.random.default_rng(11).normal(0, 0.25, 7)) * 100
+    parts, expected = list_sets(before, LAYOUTS[name], 1.5, 0.3)
+    layout = placebo_sets.Layout(np.tile(before, (3, 1)), LAYOUTS[name], 1.5, 0.3)
+    drawn = layout.draw(np.ones(7, dtype=bool), 40_000, np.random.default_rng(1))
+    assert layout.parts.tolist() == parts
+    found, counts = np.unique(drawn, axis=0, return_counts=True)
+    assert {tuple(row) for row in found.tolist()} == set(expected)
+    assert 10 < len(expected) < 2000
+    assert stats.chisquare(counts).pvalue > 0.001
+
+
+def test_the_tolerance_is_widened_until_there_are_enough_sets():
+    rng = np.random.default_rng(12)
+    before = np.append([100, 140, 130], 100 * np.exp(rng.normal(0, 0.2, 25)))
+    layout = placebo_sets.Layout(np.tile(before, (2, 1)), [(0, 2), (1, 2)], 1.5, 0.001)
+    for number, site in ((0, 0), (1, 1)):
+        alone = rank_difference(
+            (0, 0), (before[site], before[2]), np.zeros(25), before[3:], 1.5, gap=0.001
+        )
+        assert alone.changes.size >= 100
+        assert layout.gaps[number] >= alone.gap - 1e-9
+        assert layout.gaps[number] <= 2 * alone.gap
+
+
+def test_one_pair_is_ranked_as_by_all_its_placements():
+    rng = np.random.default_rng(13)
+    changes, before = rng.normal(0, 0.1, 82), 100 * np.exp(rng.normal(0, 0.2, 82))
+    changes[0], before[:2] = -0.2, 100
+    alone = rank_difference(changes[:2], before[:2], changes[2:], before[2:], 1.5)
+    mean = rank_mean(changes, before, [(0, 1)], 1.5)
+    assert mean.observed == pytest.approx(changes[0] - changes[1])
+    assert mean.p_value == pytest.approx(alone.p_value, abs=0.015)
+    assert mean.smallest_p == pytest.approx(find_smallest_p(mean.observed, alone), abs=0.01)
+    counts = (100, 80, 100, 110)
+    one = estimate_placebo_ratio(mean.observed, alone, counts)
+    other = estimate_placebo_mean(mean, [counts], [(0, 1)])
+    for end in ("estimate", "ci_low", "ci_high"):
+        assert getattr(other, end) == pytest.approx(getattr(one, end), rel=0.01)
+
+
+def test_the_mean_of_pairs_with_one_control_by_hand():
+    rng = np.random.default_rng(14)
+    changes, before = rng.normal(0, 0.1, 24), np.full(24, 100.0)
+    pairs = [(0, 2), (1, 2)]
+    mean = rank_mean(changes, before, pairs, 1.5, draws=20_000)
+    _, sets = list_sets(before, pairs, 1.5, 9)
+    every = [(changes[i] + changes[j]) / 2 - changes[k] for i, j, k in sets]
+    own = (changes[0] + changes[1]) / 2 - changes[2]
+    sides = [np.mean(np.array(every) <= own + 1e-12), np.mean(np.array(every) >= own - 1e-12)]
+    assert mean.p_value == pytest.approx(2 * min(sides), abs=0.02)
+    untouched = [value for value, areas in zip(every, sets, strict=True) if not {0, 1} & set(areas)]
+    for end, level in ((mean.low, 0.025), (mean.high, 0.975)):
+        assert end == pytest.approx(np.quantile(untouched, level), abs=0.01)
+    assert mean.n_areas == 22
+
+
+def test_pairs_counted_in_months_of_their_own():
+    rng = np.random.default_rng(15)
+    changes, before = rng.normal(0, 0.1, (2, 60)), np.full((2, 60), 100.0)
+    before[0, 30:] = math.nan
+    before[1, 4:30] = math.nan
+    pairs = [(0, 1), (2, 3)]
+    mean = rank_mean(changes, before, pairs, 1.5)
+    own = (changes[0, 0] - changes[0, 1] + changes[1, 2] - changes[1, 3]) / 2
+    assert mean.observed == pytest.approx(own)
+    assert mean.n_areas == 58
+    layout = placebo_sets.Layout(before, pairs, 1.5, 0.1)
+    drawn = layout.draw(np.ones(60, dtype=bool), 2000, rng)
+    assert drawn[:, [layout.columns[0], layout.columns[1]]].max() < 30
+    assert set(drawn[:, layout.columns[2]]) == {0, 1, 2, 3, *range(30, 60)}
+
+
+def test_where_no_set_can_be_drawn_there_is_no_rank():
+    pairs = [(0, 2), (1, 2)]
+    mean = rank_mean(np.zeros(4), np.full(4, 100.0), pairs, 1.5)
+    assert math.isnan(mean.p_value)
+    assert math.isnan(mean.smallest_p)
+    assert mean.n_areas == 0
+    ratio = estimate_placebo_mean(mean, [(100, 100, 100, 100)] * 2, pairs)
+    assert math.isnan(ratio.ci_low)
+    assert ratio.flags == (Flag.FEW_AREAS,)
+
+
+def test_the_draws_are_those_of_the_seed():
+    rng = np.random.default_rng(16)
+    changes, before = rng.normal(0, 0.1, 60), np.full(60, 100.0)
+    one, same, other = (
+        rank_mean(changes, before, [(0, 2), (1, 2)], 1.5, seed=seed) for seed in (1, 1, 2)
+    )
+    assert one.p_value == same.p_value != other.p_value
+    assert one.p_value == pytest.approx(other.p_value, abs=0.03)
+
+
+def simulate_pairs(sharing, n_pairs, n_areas, effect, replications, seed=20180601):
+    """Areas that vary twice as much as Poisson and drift, with sites that changed by `effect`."""
+    rng = np.random.default_rng(seed)
+    pairs = lay_out(sharing, n_pairs)
+    for _ in range(replications):
+        levels = 240 * np.exp(rng.normal(0, 0.1, n_areas))
+        before = rng.poisson(rng.gamma(levels)) + 0.5
+        later = levels * np.exp(rng.normal(0, 0.1, n_areas))
+        later[:n_pairs] *= effect
+        after = rng.poisson(rng.gamma(later)) + 0.5
+        rank = rank_mean(np.log(after / before), before, pairs, 2, draws=499)
+        cells = [
+            [side[area] for area in pair if area is not None for side in (before, after)]
+            for pair in pairs
+        ]
+        yield rank, estimate_placebo_mean(rank, cells, pairs)
+
+
+@pytest.mark.parametrize(
+    ("sharing", "n_pairs"), [("shared", 2), ("shared", 3), ("own", 3), ("none", 4)]
+)
+def test_the_rank_of_several_pairs_holds_its_level(sharing, n_pairs):
+    """Drawn as independent pairs, two that share a control err in 9%, three in 15% of cases."""
+    simulated = list(simulate_pairs(sharing, n_pairs, 45, 1.0, 1500))
+    noise = 1.96 * math.sqrt(0.05 * 0.95 / len(simulated))
+    rejected = np.mean([rank.p_value <= 0.05 for rank, _ in simulated])
+    assert LEVEL[0] - noise < rejected < LEVEL[1] + noise
+    held = np.mean([ratio.ci_low <= 1 <= ratio.ci_high for _, ratio in simulated])
+    assert 0.94 - noise < held < 0.97 + noise
+
+
+@pytest.mark.parametrize("sharing", ["own", "shared", "none"])
+def test_the_interval_of_the_mean_holds_the_truth_as_often_as_it_says(sharing):
+    held = [
+        ratio.ci_low <= 0.7 <= ratio.ci_high
+        for _, ratio in simulate_pairs(sharing, 3, 60, 0.7, 800)
     ]
-    together = rank_mean([-0.5, -0.5], alone, joint)
-    apart = rank_mean([-0.5, -0.5], alone, alone)
-    sums = np.add.outer(joint[0].reference, joint[1].reference) / 2
-    middle = np.mean([np.median(rank.reference) for rank in joint])
-    every = np.mean(np.abs(sums - middle) >= abs(-0.5 - middle) - 1e-12)
-    assert together.p_value == pytest.approx(every, abs=4 * math.sqrt(every / 9999))
-    assert together.p_value > apart.p_value
-    assert (together.low, together.high) == (apart.low, apart.high)
+    noise = 2.5 * math.sqrt(0.05 * 0.95 / len(held))
+    assert 0.94 - noise < np.mean(held) < 0.97 + noise
+
+
+@pytest.mark.parametrize("n_areas", [19, 25, 38, 39, 45, 120])
+def test_the_rank_of_a_lone_site_has_the_size_that_its_areas_allow(n_areas):
+    changes = np.random.default_rng(17).normal(0, 0.1, n_areas + 1)
+    before = np.full(n_areas, 100.0)
+    p_values = [
+        rank_change(changes[i], 100, np.delete(changes, i), before, 1.5).p_value
+        for i in range(n_areas + 1)
+    ]
+    size = math.floor(0.05 * (n_areas + 1)) / (n_areas + 1)
+    assert np.mean(np.array(p_values) <= 0.05 + 1e-12) == pytest.approx(size)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    changes=st.lists(st.floats(-1, 1), min_size=5, max_size=12),
+    own=st.tuples(st.floats(-2, 2), st.floats(-1, 1)),
+)
+def test_the_smallest_p_is_that_of_a_site_far_out(changes, own):
+    before = np.full(len(changes), 100.0)
+    rank = rank_difference(own, (100, 100), changes, before, 1.5)
+    far = [
+        rank_difference((by, own[1]), (100, 100), changes, before, 1.5).p_value
+        for by in (-99.0, 99.0)
+    ]
+    smallest = find_smallest_p(own[0] - own[1], rank)
+    assert smallest == pytest.approx(min(rank.p_value, *far))
+    lone = rank_change(own[0], 100, changes, before, 1.5)
+    assert find_smallest_p(own[0], lone) == pytest.approx(1 / (len(changes) + 1))
+
+
+@pytest.mark.parametrize("pairs", [[(0, 2), (1, 2)], [(0, 2), (1, 3)]])
+def test_the_smallest_p_of_several_pairs_is_that_of_sites_far_out(pairs):
+    changes, before = np.random.default_rng(18).normal(0, 0.1, 40), np.full(40, 100.0)
+    mean = rank_mean(changes, before, pairs, 1.5, draws=2000)
+    far = []
+    for by in (-9.0, 9.0):
+        moved = changes + by * (np.arange(40) < 2)
+        far.append(rank_mean(moved, before, pairs, 1.5, draws=2000).p_value)
+    assert mean.smallest_p == pytest.approx(min(mean.p_value, *far))
+    assert 2 / 2001 <= mean.smallest_p < 0.05
+    assert mean.p_value > 0.05
+
+
+def test_sites_that_fell_are_found_although_they_could_have_been_the_common_control():
+    changes, before = np.random.default_rng(19).normal(0, 0.05, 45), np.full(45, 100.0)
+    changes[:6] -= 2
+    assert rank_mean(changes, before, lay_out("shared", 6), 1.5).p_value < 0.01
+
+
+@pytest.mark.parametrize("end", ["ci_low", "ci_high"])
+def test_a_fall_widens_by_the_variance_of_the_mean(end):
+    rng = np.random.default_rng(20)
+    changes, before = np.append([-0.7, -0.7, 0.0], rng.normal(0, 0.1, 60)), np.full(63, 100.0)
+    pairs = [(0, 2), (1, 2)]
+    rank = rank_mean(changes, before, pairs, 1.5)
+    ratio = estimate_placebo_mean(rank, [(100, 50, 90, 80), (120, 60, 90, 80)], pairs)
+    fall = min(1.0, getattr(ratio, end))
+    control = 1 / 90 + 1 / 80
+    sites = (1 / 100 + 1 / 50 + 1 / 120 + 1 / 60) / 4
+    untouched = (1 / 100 + fall / 50 + 1 / 120 + fall / 60) / 4
+    wider = math.sqrt((sites + control) / (untouched + control))
+    middle = np.median(rank.means)
+    reach = np.quantile(np.abs(rank.means - middle), 0.95)
+    reach *= stats.t.ppf(0.975, 61) / stats.norm.ppf(0.975)
+    rest = abs(rank.observed - math.log(getattr(ratio, end)) - middle)
+    assert rest == pytest.approx(reach * wider)
+
+
+def test_a_shared_control_enters_the_variance_with_what_the_pairs_have_in_common():
+    """By simulation of counts: the one pair has the first half of the months of the other."""
+    rng = np.random.default_rng(21)
+    half, rest = rng.poisson(400, (2, 2, 200_000))
+    both = np.log(half[0] / half[1]) + np.log((half + rest)[0] / (half + rest)[1])
+    counts = [(1e9, 1e9, 400, 400), (1e9, 1e9, 800, 800)]
+    total, after = ranks._find_variance(counts, [5, 5])
+    assert total == pytest.approx(both.var() / 4, rel=0.02)
+    assert after < 1e-8
+    apart, _ = ranks._find_variance(counts, [5, 6])
+    assert apart == pytest.approx((2 / 400 + 2 / 800) / 4)
+
+
+def test_as_many_sites_without_control_as_areas_give_no_interval():
+    pairs = lay_out("none", 20)
+    changes = np.random.default_rng(22).normal(0, 0.1, 40)
+    rank = rank_mean(changes, np.full(40, 100.0), pairs, 1.5)
+    assert 0 < rank.p_value <= 1
+    ratio = estimate_placebo_mean(rank, [(100, 100)] * 20, pairs)
+    assert math.isnan(ratio.ci_low)
 
 
 def stretch(counts, ratio):
