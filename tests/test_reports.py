@@ -125,7 +125,7 @@ def test_every_picture_has_words(reports, cohort):
 @pytest.mark.parametrize("cohort", COHORTS)
 def test_every_report_asks_whether_it_holds_up(reports, cohort):
     text = Text((reports / cohort / "report.html").read_text(encoding="utf-8")).all
-    said = text.rpartition("Does it hold up?")[2]
+    said = text.split("Does it hold up?", 2)[2]
     if cohort == "durham-2":
         assert said.lstrip().startswith("No incident file was given")
         return
