@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Literal, Self
 
@@ -267,6 +267,7 @@ class Cohort(Spec):
     weighting: Weighting = Field(default_factory=Weighting)
     confirmatory: tuple[str, ...] = ()
     smallest_meaningful_g: float = Field(default=0.2, gt=0)
+    area_shock_sd: float | None = Field(default=None, ge=0)
     reported_figures: tuple[ReportedFigure, ...] = ()
     stories: tuple[Story, ...] = ()
     engagement: tuple[Engagement, ...] = ()
@@ -335,6 +336,56 @@ class Cohort(Spec):
             return "All pairs together"
         titles = {pair.intervention: pair.title for pair in self.pairs}
         return titles.get(intervention) or self.title_site(intervention)
+
+    def describe_bound(self) -> str:
+        """Say what difference is too small to matter, and who chose it.
+
+        Examples
+        --------
+        >>> Cohort(name="pilot").describe_bound()
+        "a bound of 0.2 SD, this tool's default"
+        """
+        bound = f"bound of {self.smallest_meaningful_g:g} SD"
+        if "smallest_meaningful_g" in self.model_fields_set:
+            return f"the {bound} set beforehand"
+        return f"a {bound}, this tool's default"
+
+    def list_surveyed_pairs(
+        self, answered: Collection[tuple[str, str]], wave: str = ""
+    ) -> tuple[Pair, ...]:
+        """List the pairs whose survey figures can be set beside each other.
+
+        Parameters
+        ----------
+        answered : collection of (str, str)
+            The sites and waves with at least two answers.
+        wave : {"", "before", "after"}
+            Where no pair has both waves, those with this one are enough.
+
+        Returns
+        -------
+        tuple of Pair
+            Those with answers on both sides in both waves. Where no pair has a control site, the
+            intervention site is enough; where some have one, those without are left out.
+
+        Examples
+        --------
+        >>> pairs = [{"intervention": "a", "control": "c"}, {"intervention": "b"}]
+        >>> cohort = Cohort(name="pilot", sites={"a": {}, "b": {}, "c": {}}, pairs=pairs)
+        >>> answered = {(site, wave) for site in "abc" for wave in ("before", "after")}
+        >>> [pair.intervention for pair in cohort.list_surveyed_pairs(answered)]
+        ['a']
+        """
+        beside = [pair for pair in self.pairs if pair.control] or list(self.pairs)
+
+        def has(pair: Pair, waves: tuple[str, ...]) -> bool:
+            sides = [site for site in (pair.intervention, pair.control) if site]
+            return all((site, each) in answered for site in sides for each in waves)
+
+        complete = [pair for pair in beside if has(pair, ("before", "after"))]
+        if not complete and wave:
+            complete = [pair for pair in beside if has(pair, (wave,))]
+        return tuple(complete)
 
     def title_outcome(self, outcome: str) -> str:
         """Return what readers call an outcome."""

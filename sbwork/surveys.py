@@ -3,38 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from sbwork.cohort import Cohort, Pair
-from sbwork.estimates import Estimate
-from sbwork.estimates.ancova import estimate_ancova
-from sbwork.estimates.cells import Cell, summarise_cell
+from sbwork.estimates import Estimate, Flag, Reason
+from sbwork.estimates.cells import Cell, Link, link_cells, match_people, summarise_cell
 from sbwork.estimates.margins import Margins
 from sbwork.estimates.means import (
+    compute_overlap,
     compute_pooled_spread,
     estimate_contrast,
-    estimate_hedges_g,
     estimate_mean,
-    estimate_mean_difference,
     estimate_standardised_contrast,
-    estimate_student_difference,
+    estimate_student_contrast,
 )
 from sbwork.estimates.multiplicity import adjust_benjamini_hochberg, adjust_holm
 from sbwork.estimates.precision import (
+    add_shocks,
     compute_smallest_detectable_difference,
     compute_tau_star,
+    compute_tau_star_equivalence,
     estimate_equivalence,
     find_verdict,
 )
-from sbwork.estimates.shares import estimate_share, estimate_share_difference
 from sbwork.instrument import Instrument
-from sbwork.results import Finding, combine_findings, tabulate_findings
+from sbwork.linkage import compare_linked, describe_attrition, link_people
+from sbwork.results import Finding, combine_findings, find_row, tabulate_findings
 from sbwork.weights.targets import find_margins
 
 __all__ = ["compare_scales"]
@@ -42,18 +43,16 @@ __all__ = ["compare_scales"]
 _SECTION = "scales"
 _WAVES = ("before", "after")
 _GROUPS = ("intervention", "control")
-_VERDICT_NOTES = {
-    "effect": (
-        "Verdict: effect. The difference is unlikely to be chance among people, and it is not "
-        "shown to be too small to matter."
-    ),
-    "no meaningful effect": (
-        "Verdict: no meaningful effect. Any difference is smaller than the bound set beforehand."
-    ),
-    "inconclusive": (
-        "Verdict: inconclusive. Neither a difference nor its absence is shown; more answers "
-        "would be needed."
-    ),
+_DID = "difference_in_differences"
+_SHOCKED = "_with_shock"
+_LARGEST_SHIFT = 0.02
+_UNITS = {
+    _DID: "points",
+    "did_hedges_g": "sd",
+    "tost": "sd",
+    "tau_star": "points",
+    "tau_star_equivalence": "points",
+    "smallest_detectable_difference": "sd",
 }
 _TAU_NOTE = (
     "Whole areas move by chance from one survey to the next, and so few areas can not show by how "
@@ -64,23 +63,165 @@ _TAU_GAP = (
     "Chance among the people who answered can already account for this result, so there is "
     "nothing left for a chance shock to an area to erase."
 )
+_TAU_EQUIVALENCE_NOTE = (
+    "If chance moves the average of an area by this much (standard deviation per area and wave), "
+    "a difference large enough to matter could hide behind this result."
+)
+_TAU_EQUIVALENCE_GAP = (
+    "The difference is not shown to be too small to matter, so nothing is hidden."
+)
 _WEIGHTED = "Weighted; n counts people before weighting."
-_LINKED = "Some people answered both waves; this figure treats the waves as different people."
+_LINKED = "The same people answered both waves, so their own changes are compared."
+_PARTLY_LINKED = (
+    "Some people answered both waves: everybody counts, and the interval allows for what the two "
+    "answers of one person share."
+)
+_UNLINKED = "Some people answered both waves; this figure treats the waves as different people."
 _STUDENT_NOTE = "Takes the spread of scores as equal in both waves."
+_SAME_SAY = "Sites together: the mean of their own figures, each pair with the same say."
+_PEOPLE_NOTE = "Everybody of these sites as one sample, in which a larger site has a larger say."
+_MIX = (
+    "A site makes up more of these people in one wave than in the other, so that the mean over "
+    "people would move even where no site did."
+)
 _DETECTABLE_NOTE = "A true difference of this size would be found four times in five."
 _NO_CONTROL = "There is no control site, so a change here can not be told from a change everywhere."
+_NO_PAIR = "No pair of sites has two waves of scores on both sides."
+_FLAG_NOTES = {
+    Flag.WEIGHTED: _WEIGHTED,
+    Flag.LINKED: _LINKED,
+    Flag.PARTLY_LINKED: _PARTLY_LINKED,
+    Flag.LINKED_AS_UNLINKED: _UNLINKED,
+}
+
+Place = tuple[str, str]
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What the comparisons of every scale share.
+
+    Attributes
+    ----------
+    places : dict of (str, str) to numpy.ndarray
+        The rows of each site and wave.
+    both : dict of str to tuple of numpy.ndarray
+        By site, where the people of both waves stand among the rows of either.
+    """
+
+    scores: pd.DataFrame
+    cohort: Cohort
+    places: dict[Place, Rows]
+    both: dict[str, tuple[Rows, Rows]]
+    margins: Margins | None
+    weighted: bool
+
+    def summarise(self, scale: str, rows: Rows) -> Cell:
+        values = self.scores[scale].to_numpy()[rows]
+        margins = self.margins.select(rows) if self.margins else None
+        return summarise_cell(values, self.scores["weight"].to_numpy()[rows], margins)
+
+
+@dataclass(frozen=True)
+class _Gap:
+    """Why a figure is missing."""
+
+    note: str
+    reason: Reason
 
 
 @dataclass(frozen=True)
 class _Contrast:
-    """Cells with their coefficients, and which sites they come from."""
+    """Cells with their coefficients, and who is in two of them."""
 
-    site: str
-    comparison: str
-    cells: tuple[Cell, ...]
-    coefficients: tuple[float, ...]
-    gap: str = ""
+    places: tuple[Place, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    coefficients: tuple[float, ...] = ()
+    links: tuple[Link, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    gap: _Gap | None = None
     note: str = ""
+
+    @property
+    def n(self) -> float:
+        return float(sum(cell.n for cell in self.cells)) if self.cells else math.nan
+
+    @property
+    def shocks(self) -> float:
+        return float(np.sum(np.square(self.coefficients)))
+
+    @property
+    def linkage(self) -> tuple[Flag, ...]:
+        """How the people of one wave are linked to those of the other."""
+        twice = 2 * sum(link.n for link in self.links)
+        if not twice:
+            return ()
+        return (Flag.LINKED,) if twice == self.n else (Flag.PARTLY_LINKED,)
+
+    def miss(self, estimator: str, unit: str) -> Estimate:
+        assert self.gap is not None  # noqa: S101
+        return Estimate(
+            estimator, n=self.n, unit=unit, note=self.gap.note, reason=self.gap.reason,
+            flags=self.flags,
+        )  # fmt: skip
+
+    def annotate(self, estimate: Estimate, note: str = "", *, linked: bool = True) -> Estimate:
+        """Add what is to be known of a figure, as flags and in words."""
+        linkage = self.linkage if linked else ((Flag.LINKED_AS_UNLINKED,) if self.linkage else ())
+        flags = (*self.flags, *linkage)
+        notes = [estimate.note, note, self.note, *(_FLAG_NOTES.get(flag, "") for flag in flags)]
+        return replace(
+            estimate,
+            note=" ".join(text for text in notes if text),
+            flags=(*estimate.flags, *flags),
+        )
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """One scale, its scores by site and wave in brief."""
+
+    scale: str
+    survey: _Survey
+    cells: dict[Place, Cell]
+
+    @property
+    def answered(self) -> set[Place]:
+        return {place for place, cell in self.cells.items() if cell.n > 1}
+
+    def contrast(
+        self, weights: Mapping[Place, float], note: str = "", flags: tuple[Flag, ...] = ()
+    ) -> _Contrast:
+        """Set sites and waves against each other; the gap says what is missing."""
+        places = tuple(weights)
+        cells = tuple(self.cells[place] for place in places)
+        links = [
+            link_cells(cells, places.index((site, "before")), places.index((site, "after")), rows)
+            for site, rows in self.survey.both.items()
+            if {(site, wave) for wave in _WAVES} <= set(places)
+        ]
+        weighted = (Flag.WEIGHTED,) if self.survey.weighted else ()
+        gaps = [self.find_gap(*place) for place in places]
+        return _Contrast(
+            places,
+            cells,
+            tuple(weights.values()),
+            tuple(link for link in links if link.n),
+            (*weighted, *flags),
+            _join_gaps(gap for gap in gaps if gap),
+            note,
+        )
+
+    def find_gap(self, site: str, wave: str) -> _Gap | None:
+        cell, title = self.cells[site, wave], self.survey.cohort.title_site(site)
+        if cell.n == 0:
+            note = f"Nobody in {title} has a score in the wave {wave}."
+            return _Gap(note, Reason.NO_ANSWERS)
+        if cell.n == 1:
+            note = f"Only one person in {title} has a score in the wave {wave}."
+            return _Gap(note, Reason.TOO_FEW_PEOPLE)
+        return None
 
 
 def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument) -> pd.DataFrame:
@@ -94,7 +235,8 @@ def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument)
         `targets.weight_answers`, also ``base_weight`` and the columns that were raked on: then
         every standard error allows for the raking.
     cohort : Cohort
-        Sites, pairs, confirmatory scales and the smallest difference worth having.
+        Sites, pairs, confirmatory scales, the smallest difference worth having, and how much
+        whole areas are known to move by chance.
     instrument : Instrument
         Names the scales.
 
@@ -102,25 +244,47 @@ def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument)
     -------
     pandas.DataFrame, columns `results.RESULT_COLUMNS`
         Section ``"scales"``. Per scale, site and wave: ``n``, ``mean`` (t interval) and ``sd``.
-        Per scale and site, and for all intervention sites together (site ``"intervention"``) and
-        all control sites together (``"control"``): ``mean_difference`` (Welch),
-        ``mean_difference_student`` and ``hedges_g``, after minus before. Per pair, and for the
-        mean of all pairs (site ``"all"``): ``difference_in_differences``, ``did_hedges_g``,
-        ``tost``, ``tau_star`` and ``smallest_detectable_difference``. Where people are linked
-        across waves: ``ancova`` per pair, and ``attrition_share`` per site with
-        ``attrition_difference`` per pair (outcome ``"questionnaire"``).
+        Per scale and site: ``mean_difference`` (Welch; paired where people are linked),
+        ``mean_difference_student`` and ``hedges_g``, after minus before. The same for all
+        intervention sites together (site ``"intervention"``) and for all control sites
+        (``"control"``): the mean of the sites' own figures, each pair with the same say, so that
+        the difference in differences is the one minus the other; besides,
+        ``mean_difference_people``, Welch's t over everybody of these sites as one sample: a
+        description, and missing where a site's share of the people differs between the waves by
+        more than .02.
 
-        ``p_adjusted``: of the differences in differences, Holm across the confirmatory scales and
-        Benjamini-Hochberg across the others, one family for the pooled figures and one for the
-        pairs; of every other test Benjamini-Hochberg across the scales, one family a group of
-        sites. Where scores are weighted, ``n`` stays unweighted. ``ancova`` uses the weights but
-        not what they were raked on, which leaves its interval rather too wide than too narrow.
+        Per pair, and for the mean of all pairs (site ``"all"``): ``difference_in_differences``,
+        ``did_hedges_g``, ``tost``, ``tau_star``, ``tau_star_equivalence`` (the chance shock that
+        would hide an effect at the bound; missing unless ``tost`` finds no meaningful effect) and
+        ``smallest_detectable_difference``; where cohort.yml states a shock,
+        ``difference_in_differences_with_shock`` and ``tost_with_shock`` allow for it. Where people
+        are linked across waves: ``ancova`` per pair and for all pairs, and ``attrition_share`` per
+        site with ``attrition_difference`` per pair (outcome ``"questionnaire"``).
+
+        ``p_adjusted``: of the differences in differences, and of ``ancova`` where it leads, Holm
+        across the confirmatory scales and Benjamini-Hochberg across the others, one family for the
+        pooled figures and one for the pairs; of every other test Benjamini-Hochberg across the
+        scales, one family a group of sites. Where scores are weighted, ``n`` stays unweighted.
+        ``ancova`` uses the weights but not what they were raked on, which leaves its interval
+        rather too wide than too narrow. Somebody who answered both waves counts twice in `n`, but
+        for ``ancova``.
+
+        Flags: ``LEADS`` on the row that a report puts first, of each scale and pair: the
+        difference in differences, but ``ancova`` where sites were drawn by lot and everybody in
+        the second wave had answered the first. ``CONFIRMATORY`` on these where the scale was
+        declared so. ``LINKED`` where everybody compared is in both waves and change scores are
+        compared; ``PARTLY_LINKED`` where some are, everybody counts and errors are clustered by
+        person; ``LINKED_AS_UNLINKED`` where a figure ignores that. ``EFFECT``,
+        ``NO_MEANINGFUL_EFFECT`` or ``INCONCLUSIVE`` is the verdict on ``tost``, with
+        ``DEFAULT_BOUND`` where cohort.yml sets no bound. ``PAIRS_LEFT_OUT`` where a pair lacks
+        answers, ``SHARED_CONTROL`` where two pairs share one.
 
     Notes
     -----
     The evidence is the difference in differences, never "up in one site, not significantly in the
     other", which happens a quarter of the time when both rose equally. The pooled figure gives
-    every pair the same say, because the pairs, not the people, were treated.
+    every pair the same say, because the pairs, not the people, were treated; pooling people would
+    turn a shift in who answered into a change.
 
     Examples
     --------
@@ -144,263 +308,280 @@ def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument)
     if scores.empty or not scales:
         return combine_findings([])
     sites = _list_sites(scores, cohort)
-    groups = _list_groups(cohort)
-    weighted = bool((scores["weight"] != 1).any())
-    linked = _link_people(scores, scales)
-    places = _place_rows(scores, {**sites, **groups})
-    raked = find_margins(scores, cohort.weighting)
-    margins = {place: raked.select(rows) if raked else None for place, rows in places.items()}
+    survey = _read_survey(scores, cohort, sites)
+    linked = link_people(scores, scales)
     findings: list[Finding] = []
     for scale in scales:
-        cells = _summarise_cells(scores, scale, places, margins)
-        for site in (*sites, *groups):
-            findings += _describe_site(scale, site, cells, cohort, weighted, linked is not None)
-        for contrast in _list_contrasts(cells, cohort):
-            findings += _compare_changes(scale, contrast, cohort, weighted, linked is not None)
+        cells = {place: survey.summarise(scale, rows) for place, rows in survey.places.items()}
+        measure = _Measure(scale, survey, cells)
+        for site in sites:
+            findings += _describe_place(measure, site, _take_site(measure, site))
+        for group in _list_groups(cohort):
+            findings += _describe_place(measure, group, _take_group(measure, group))
+        findings += _compare_pairs(measure)
         if linked is not None:
-            findings += _compare_linked(scale, linked, cohort, weighted)
+            findings += compare_linked(scale, linked, cohort, measure.answered)
     if linked is not None:
-        findings += _describe_attrition(scores, {**sites, **groups}, cohort)
-    return _adjust_p_values(tabulate_findings(findings), cohort)
+        findings += describe_attrition(scores, sites, cohort)
+    frame = _mark_leading(tabulate_findings(findings), cohort)
+    return _give_verdicts(_adjust_p_values(frame, cohort), cohort)
 
 
-def _list_sites(scores: pd.DataFrame, cohort: Cohort) -> dict[str, tuple[str, ...]]:
+def _list_sites(scores: pd.DataFrame, cohort: Cohort) -> list[str]:
     """List the sites to describe: those with answers, and every side of a pair."""
-    present = set(scores["site"].unique())
-    sides = {site for pair in cohort.pairs for site in (pair.intervention, pair.control)}
-    return {site: (site,) for site in cohort.sites if site in present or site in sides}
+    present = {*scores["site"].unique(), *cohort.compared_sites}
+    return [site for site in cohort.sites if site in present]
 
 
-def _list_groups(cohort: Cohort) -> dict[str, tuple[str, ...]]:
-    treated = tuple(pair.intervention for pair in cohort.pairs)
-    controls = tuple(dict.fromkeys(pair.control for pair in cohort.pairs if pair.control))
-    groups = dict(zip(_GROUPS, (treated, controls), strict=True))
-    return {group: members for group, members in groups.items() if members}
-
-
-def _place_rows(
-    scores: pd.DataFrame, groups: Mapping[str, tuple[str, ...]]
-) -> dict[tuple[str, str], NDArray[np.intp]]:
-    """Find the rows of each group of sites in each wave; a weight of 0 leaves a row out."""
+def _read_survey(scores: pd.DataFrame, cohort: Cohort, sites: Sequence[str]) -> _Survey:
+    """Find the rows of each site and wave; a weight of 0 leaves a row out."""
     usable = scores["weight"].to_numpy() > 0
     waves = {wave: usable & (scores["wave"] == wave).to_numpy() for wave in _WAVES}
-    places = {}
-    for group, members in groups.items():
-        inside = scores["site"].isin(members).to_numpy()
-        for wave in _WAVES:
-            places[group, wave] = np.flatnonzero(inside & waves[wave])
-    return places
-
-
-def _summarise_cells(
-    scores: pd.DataFrame,
-    scale: str,
-    places: Mapping[tuple[str, str], NDArray[np.intp]],
-    margins: Mapping[tuple[str, str], Margins | None],
-) -> dict[tuple[str, str], Cell]:
-    values, weights = scores[scale].to_numpy(), scores["weight"].to_numpy()
-    return {
-        place: summarise_cell(values[rows], weights[rows], margins[place])
-        for place, rows in places.items()
+    places = {
+        (site, wave): np.flatnonzero((scores["site"] == site).to_numpy() & waves[wave])
+        for site, wave in product(sites, _WAVES)
     }
-
-
-def _describe_site(
-    scale: str,
-    site: str,
-    cells: Mapping[tuple[str, str], Cell],
-    cohort: Cohort,
-    weighted: bool,
-    linked: bool,
-) -> Iterator[Finding]:
-    note = _WEIGHTED if weighted else ""
-    for wave in _WAVES:
-        cell = cells[site, wave]
-        gap = _explain_gap(cell, cohort.title_site(site), wave)
-        mean = estimate_mean(cell)
-        spread = math.sqrt(cell.variance) if cell.n > 1 else math.nan
-        described = (
-            Estimate("n", float(cell.n), n=float(cell.n), unit="count"),
-            _annotate(replace(mean, note=gap or mean.note), note),
-            _annotate(Estimate("sd", spread, n=float(cell.n), unit="points", note=gap), note),
-        )
-        for estimate in described:
-            yield Finding(_SECTION, scale, site, estimate, period=wave)
-    before, after = cells[site, "before"], cells[site, "after"]
-    gap = _explain_gaps({wave: cells[site, wave] for wave in _WAVES}, cohort.title_site(site))
-    compared = (
-        estimate_mean_difference(before, after),
-        _annotate(estimate_student_difference(before, after), _STUDENT_NOTE),
-        estimate_hedges_g(before, after),
-    )
-    for estimate in compared:
-        caveats = f"{note} {_LINKED}".strip() if linked else note
-        told = replace(estimate, note=gap) if gap else _annotate(estimate, caveats)
-        yield Finding(_SECTION, scale, site, told, period="change")
-
-
-def _list_contrasts(cells: Mapping[tuple[str, str], Cell], cohort: Cohort) -> Iterator[_Contrast]:
-    paired = [pair for pair in cohort.pairs if pair.control]
-    if not paired:
-        yield _Contrast("all", "", (), (), gap=_NO_CONTROL)
-        return
-    complete = []
-    for pair in paired:
-        contrast = _contrast_pairs([pair], cells, cohort)
-        if not contrast.gap:
-            complete.append(pair)
-        yield contrast
-    if not complete:
-        gap = "No pair of sites has two waves of scores on both sides."
-        yield _Contrast("all", "control", (), (), gap=gap)
-        return
-    left_out = [cohort.title_site(p.intervention) for p in paired if p not in complete]
-    note = f"Left out for want of answers: {', '.join(left_out)}." if left_out else ""
-    pooled = _contrast_pairs(complete, cells, cohort)
-    yield replace(pooled, site="all", comparison="control", note=note)
-
-
-def _contrast_pairs(
-    pairs: list[Pair], cells: Mapping[tuple[str, str], Cell], cohort: Cohort
-) -> _Contrast:
-    """Average the differences in differences of pairs; a control that two share counts twice."""
-    weights: defaultdict[tuple[str, str], float] = defaultdict(float)
-    gaps = []
-    for pair in pairs:
-        for site, side in ((pair.intervention, 1.0), (str(pair.control), -1.0)):
-            waves = {wave: cells[site, wave] for wave in _WAVES}
-            gaps.append(_explain_gaps(waves, cohort.title_site(site)))
-            for wave, sign in zip(_WAVES, (-1.0, 1.0), strict=True):
-                weights[site, wave] += side * sign / len(pairs)
-    return _Contrast(
-        pairs[0].intervention,
-        str(pairs[0].control),
-        tuple(cells[key] for key in weights),
-        tuple(weights.values()),
-        gap=" ".join(gap for gap in gaps if gap),
+    person = scores["person"].fillna("").astype(str).to_numpy()
+    both = {site: match_people(*(person[places[site, wave]] for wave in _WAVES)) for site in sites}
+    return _Survey(
+        scores,
+        cohort,
+        places,
+        {site: rows for site, rows in both.items() if len(rows[0])},
+        find_margins(scores, cohort.weighting),
+        bool((scores["weight"] != 1).any()),
     )
 
 
-def _compare_changes(
-    scale: str, contrast: _Contrast, cohort: Cohort, weighted: bool, linked: bool
-) -> Iterator[Finding]:
-    notes = [contrast.note, _WEIGHTED if weighted else "", _LINKED if linked else ""]
-    note = " ".join(text for text in notes if text)
-    for estimate in _estimate_changes(contrast, cohort.smallest_meaningful_g, note):
-        told = replace(estimate, note=contrast.gap) if contrast.gap else estimate
-        yield Finding(
-            _SECTION, scale, contrast.site, told, comparison=contrast.comparison, period="change"
-        )
+def _list_groups(cohort: Cohort) -> list[str]:
+    return [group for group in _GROUPS if any(getattr(pair, group) for pair in cohort.pairs)]
 
 
-def _estimate_changes(contrast: _Contrast, bound: float, note: str) -> Iterator[Estimate]:
-    cells, c = contrast.cells, contrast.coefficients
-    if contrast.gap:
-        n = float(sum(cell.n for cell in cells)) if cells else math.nan
-        units = {
-            "difference_in_differences": "points",
-            "did_hedges_g": "sd",
-            "tost": "sd",
-            "tau_star": "points",
-            "smallest_detectable_difference": "sd",
-        }
-        for name, unit in units.items():
-            yield Estimate(name, n=n, unit=unit, note=contrast.gap)
-        return
-    did = estimate_contrast(cells, c, estimator="difference_in_differences")
-    yield _annotate(did, note)
-    g = estimate_standardised_contrast(cells, c, estimator="did_hedges_g")
-    yield _annotate(g, note)
-    tost = estimate_equivalence(did, compute_pooled_spread(cells), bound)
-    if math.isnan(tost.estimate):
-        yield tost
-    else:
-        yield _annotate(tost, _VERDICT_NOTES[find_verdict(did, tost)])
-    shocks = float(np.sum(np.square(c)))
-    tau = compute_tau_star(did, shocks)
-    told = _TAU_GAP if math.isnan(tau) else _TAU_NOTE
-    yield Estimate("tau_star", tau, n=did.n, unit="points", note=told)
-    smallest = compute_smallest_detectable_difference([cell.n_effective for cell in cells], c)
-    yield Estimate(
-        "smallest_detectable_difference", smallest, n=did.n, unit="sd", note=_DETECTABLE_NOTE
-    )
+def _take_site(measure: _Measure, site: str) -> dict[str, _Contrast]:
+    weights = {
+        "before": {(site, "before"): 1.0},
+        "after": {(site, "after"): 1.0},
+        "change": {(site, "before"): -1.0, (site, "after"): 1.0},
+    }
+    return {period: measure.contrast(places) for period, places in weights.items()}
 
 
-def _link_people(scores: pd.DataFrame, scales: list[str]) -> pd.DataFrame | None:
-    """Join the two waves of everybody who answered both once in one site; None if nobody did."""
-    known = scores[_find_linkable(scores)]
-    before, after = (known[known["wave"] == wave] for wave in _WAVES)
-    both = before.merge(
-        after[["site", "person", "weight", *scales]],
-        on=["site", "person"],
-        suffixes=("_before", "_after"),
-    )
-    return both if len(both) else None
+def _take_group(measure: _Measure, role: str) -> dict[str, _Contrast]:
+    """Put the sites of one side of the pairs together, each pair with the same say.
 
-
-def _find_linkable(scores: pd.DataFrame) -> pd.Series:
-    person = scores["person"].fillna("")
-    return (person != "") & ~scores.duplicated(["wave", "site", "person"], keep=False)
-
-
-def _compare_linked(
-    scale: str, linked: pd.DataFrame, cohort: Cohort, weighted: bool
-) -> Iterator[Finding]:
-    for pair in cohort.pairs:
-        if not pair.control:
+    A control site that two pairs share counts twice, as in the difference in differences. Where no
+    pair has both waves, the means of a wave are those of the pairs that have it.
+    """
+    cohort = measure.survey.cohort
+    contrasts = {}
+    for period, signs in (
+        ("before", {"before": 1.0}),
+        ("after", {"after": 1.0}),
+        ("change", {"before": -1.0, "after": 1.0}),
+    ):
+        pairs = cohort.list_surveyed_pairs(measure.answered, period if len(signs) == 1 else "")
+        if not pairs:
+            contrasts[period] = _Contrast(gap=_Gap(_NO_PAIR, Reason.PAIR_MISSING))
             continue
-        rows = linked[linked["site"].isin([pair.intervention, pair.control])]
-        estimate = estimate_ancova(
-            rows[f"{scale}_after"].to_numpy(),
-            rows[f"{scale}_before"].to_numpy(),
-            (rows["site"] == pair.intervention).to_numpy(),
-            rows["weight_after"].to_numpy(),
-        )
-        note = "People who answered both waves: the difference afterwards at the same score before."
-        told = _annotate(estimate, f"{note} {_WEIGHTED}" if weighted else note)
-        yield Finding(
-            _SECTION, scale, pair.intervention, told, comparison=pair.control, period="change"
-        )
+        note, flags = _describe_choice(pairs, cohort)
+        named = Counter(str(getattr(pair, role)) for pair in pairs)
+        weights = {
+            (site, wave): sign * count / len(pairs)
+            for site, count in named.items()
+            for wave, sign in signs.items()
+        }
+        together = _SAME_SAY if len(named) > 1 else ""
+        contrasts[period] = measure.contrast(weights, f"{together} {note}".strip(), flags)
+    return contrasts
 
 
-def _describe_attrition(
-    scores: pd.DataFrame, groups: Mapping[str, tuple[str, ...]], cohort: Cohort
-) -> Iterator[Finding]:
-    known = scores.loc[_find_linkable(scores), ["wave", "site", "person"]]
-    before = known[known["wave"] == "before"]
-    after = known.loc[known["wave"] == "after", ["site", "person"]]
-    stayed = before.merge(after, on=["site", "person"])["site"].value_counts()
-    asked = before["site"].value_counts()
-    lost = {
-        group: (
-            int(sum(asked.get(site, 0) - stayed.get(site, 0) for site in members)),
-            int(sum(asked.get(site, 0) for site in members)),
-        )
-        for group, members in groups.items()
-    }
-    for group, (count, n) in lost.items():
-        share = estimate_share(count, n, estimator="attrition_share")
-        told = _annotate(share, "Share of the people of the first wave who did not answer again.")
-        yield Finding(_SECTION, "questionnaire", group, told, period="change")
+def _describe_choice(chosen: Sequence[Pair], cohort: Cohort) -> tuple[str, tuple[Flag, ...]]:
+    """Say which pairs are left out, and whether those that are left share a control site."""
+    controls = [pair.control for pair in chosen if pair.control]
+    flags = [Flag.SHARED_CONTROL] if len(set(controls)) < len(controls) else []
+    gaps: dict[str, list[str]] = {}
     for pair in cohort.pairs:
-        if pair.control:
-            counts = (*lost[pair.intervention], *lost[pair.control])
-            difference = estimate_share_difference(*counts, estimator="attrition_difference")
+        if pair not in chosen:
+            why = "of a control site" if controls and not pair.control else "of answers"
+            gaps.setdefault(why, []).append(cohort.title_site(pair.intervention))
+    if gaps:
+        flags.append(Flag.PAIRS_LEFT_OUT)
+    parts = [f"Left out for want {why}: {', '.join(sites)}." for why, sites in gaps.items()]
+    return " ".join(parts), tuple(flags)
+
+
+def _describe_place(
+    measure: _Measure, site: str, contrasts: Mapping[str, _Contrast]
+) -> Iterator[Finding]:
+    estimates = {wave: list(_describe_wave(contrasts[wave])) for wave in _WAVES}
+    estimates["change"] = list(_estimate_rise(contrasts["change"]))
+    if site in _GROUPS:
+        estimates["change"].append(_pool_people(measure, contrasts["change"]))
+    for period, found in estimates.items():
+        for estimate in found:
+            yield Finding(_SECTION, measure.scale, site, estimate, period=period)
+
+
+def _describe_wave(contrast: _Contrast) -> Iterator[Estimate]:
+    cells, c = contrast.cells, contrast.coefficients
+    n = 0.0 if math.isnan(contrast.n) else contrast.n
+    yield Estimate("n", n, n=n, unit="count", flags=contrast.flags)
+    gap = contrast.gap
+    if len(cells) == 1:
+        mean = estimate_mean(cells[0])
+    elif gap:
+        mean = contrast.miss("mean", "points")
+    else:
+        mean = estimate_contrast(cells, c, estimator="mean")
+        mean = replace(mean, p_value=math.nan, statistic=math.nan)
+    yield contrast.annotate(replace(mean, note=gap.note) if gap and cells else mean)
+    if gap:
+        yield contrast.miss("sd", "points")
+        return
+    spread = sum(w * math.sqrt(cell.variance) for w, cell in zip(c, cells, strict=True))
+    yield contrast.annotate(Estimate("sd", spread, n=n, unit="points"))
+
+
+def _estimate_rise(contrast: _Contrast) -> Iterator[Estimate]:
+    cells, c, links = contrast.cells, contrast.coefficients, contrast.links
+    names = {"mean_difference": "points", "mean_difference_student": "points", "hedges_g": "sd"}
+    if contrast.gap:
+        for name, unit in names.items():
+            yield contrast.miss(name, unit)
+        return
+    rise, student, g = names
+    yield contrast.annotate(estimate_contrast(cells, c, estimator=rise, links=links))
+    alike = estimate_student_contrast(cells, c, estimator=student)
+    yield contrast.annotate(alike, _STUDENT_NOTE, linked=False)
+    yield contrast.annotate(estimate_standardised_contrast(cells, c, estimator=g, links=links))
+
+
+def _pool_people(measure: _Measure, contrast: _Contrast) -> Estimate:
+    """Compare the waves over everybody of some sites, unless the mix of sites shifted."""
+    name, survey = "mean_difference_people", measure.survey
+    if contrast.gap:
+        return contrast.miss(name, "points")
+    contrast = replace(contrast, flags=(*contrast.flags, Flag.DESCRIPTION), note=_PEOPLE_NOTE)
+    weights = survey.scores["weight"].to_numpy()
+    scored = survey.scores[measure.scale].notna().to_numpy()
+    cells, shares = [], []
+    for wave in _WAVES:
+        own = [survey.places[place] for place in contrast.places if place[1] == wave]
+        mass = np.array([weights[rows][scored[rows]].sum() for rows in own])
+        shares.append(mass / mass.sum())
+        cells.append(survey.summarise(measure.scale, np.concatenate(own)))
+    if np.abs(shares[1] - shares[0]).max() > _LARGEST_SHIFT:
+        return replace(contrast, gap=_Gap(_MIX, Reason.SITE_MIX)).miss(name, "points")
+    people = estimate_contrast(cells, (-1.0, 1.0), estimator=name)
+    return contrast.annotate(people, linked=False)
+
+
+def _compare_pairs(measure: _Measure) -> Iterator[Finding]:
+    cohort = measure.survey.cohort
+    paired = [pair for pair in cohort.pairs if pair.control]
+    chosen = cohort.list_surveyed_pairs(measure.answered)
+    if not paired:
+        pooled = _Contrast(gap=_Gap(_NO_CONTROL, Reason.NO_CONTROL))
+    elif not chosen:
+        pooled = _Contrast(gap=_Gap(_NO_PAIR, Reason.PAIR_MISSING))
+    else:
+        pooled = measure.contrast(_weigh_pairs(chosen), *_describe_choice(chosen, cohort))
+    contrasts = [
+        (pair.intervention, str(pair.control), measure.contrast(_weigh_pairs([pair])))
+        for pair in paired
+    ]
+    for site, comparison, contrast in [
+        *contrasts,
+        ("all", "control" if paired else "", pooled),
+    ]:
+        for estimate in _estimate_changes(contrast, cohort):
             yield Finding(
-                _SECTION,
-                "questionnaire",
-                pair.intervention,
-                difference,
-                comparison=pair.control,
-                period="change",
+                _SECTION, measure.scale, site, estimate, comparison=comparison, period="change"
             )
 
 
+def _weigh_pairs(pairs: Sequence[Pair]) -> dict[Place, float]:
+    """Average the differences in differences of pairs; a control that two share counts twice."""
+    weights: defaultdict[Place, float] = defaultdict(float)
+    for pair in pairs:
+        for site, side in ((pair.intervention, 1.0), (str(pair.control), -1.0)):
+            for wave, sign in zip(_WAVES, (-1.0, 1.0), strict=True):
+                weights[site, wave] += side * sign / len(pairs)
+    return dict(weights)
+
+
+def _estimate_changes(contrast: _Contrast, cohort: Cohort) -> Iterator[Estimate]:
+    cells, c, links = contrast.cells, contrast.coefficients, contrast.links
+    if contrast.gap:
+        for name, unit in _UNITS.items():
+            yield contrast.miss(name, unit)
+        return
+    did = estimate_contrast(cells, c, estimator=_DID, links=links)
+    yield contrast.annotate(did)
+    g = estimate_standardised_contrast(cells, c, estimator="did_hedges_g", links=links)
+    yield contrast.annotate(g)
+    spread, bound = compute_pooled_spread(cells), cohort.smallest_meaningful_g
+    tost = estimate_equivalence(did, spread, bound)
+    yield replace(contrast, note="").annotate(tost)
+    if cohort.area_shock_sd is not None:
+        shocked = add_shocks(did, cohort.area_shock_sd * spread, contrast.shocks)
+        yield contrast.annotate(replace(shocked, estimator=f"{_DID}{_SHOCKED}"))
+        within = estimate_equivalence(shocked, spread, bound)
+        yield replace(contrast, note="").annotate(replace(within, estimator=f"tost{_SHOCKED}"))
+    yield from _estimate_shocks(contrast, did, tost, bound * spread)
+    smallest = compute_smallest_detectable_difference(
+        [cell.n_effective for cell in cells], c, overlap=compute_overlap(cells, c, links)
+    )
+    yield Estimate(
+        "smallest_detectable_difference", smallest, n=did.n, unit="sd", note=_DETECTABLE_NOTE,
+        flags=(*contrast.flags, *contrast.linkage),
+    )  # fmt: skip
+
+
+def _estimate_shocks(
+    contrast: _Contrast, did: Estimate, tost: Estimate, margin: float
+) -> Iterator[Estimate]:
+    """Estimate the chance shocks that would erase a difference, or hide one."""
+    within = find_verdict(did.p_value, tost.p_value) is Flag.NO_MEANINGFUL_EFFECT
+    shocks = contrast.shocks
+    hiding = compute_tau_star_equivalence(did, margin, shocks) if within else math.nan
+    for name, tau, note, gap in (
+        ("tau_star", compute_tau_star(did, shocks), _TAU_NOTE, _TAU_GAP),
+        ("tau_star_equivalence", hiding, _TAU_EQUIVALENCE_NOTE, _TAU_EQUIVALENCE_GAP),
+    ):
+        missing = math.isnan(tau)
+        yield Estimate(
+            name,
+            tau,
+            n=did.n,
+            unit="points",
+            note=gap if missing else note,
+            reason=Reason.NOT_APPLICABLE if missing else "",
+            flags=(*contrast.flags, *contrast.linkage),
+        )
+
+
+def _mark_leading(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
+    """Mark the row of each scale and pair that leads, and those declared in advance."""
+    leads = findings["flags"].str.split().map(lambda flags: Flag.LEADS in flags)
+    rows = findings[leads]
+    taken = set(zip(rows["outcome"], rows["site"], strict=True))
+    did = findings["estimator"] == _DID
+    place = zip(findings["outcome"], findings["site"], strict=True)
+    free = pd.Series([key not in taken for key in place], index=findings.index)
+    declared = findings["outcome"].isin(cohort.confirmatory) & (did | leads)
+    flags = findings["flags"].where(~(did & free), findings["flags"] + f" {Flag.LEADS}")
+    flags = flags.where(~declared, flags + f" {Flag.CONFIRMATORY}")
+    return findings.assign(flags=flags.str.strip())
+
+
 def _adjust_p_values(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
-    tested = findings["p_value"].notna() & (findings["estimator"] != "tost")
+    tests = ~findings["estimator"].isin(["tost", f"tost{_SHOCKED}"])
+    tested = findings["p_value"].notna() & tests
     reach = findings["site"].where(findings["site"].isin(["all", *_GROUPS]), "each")
-    declared = findings["outcome"].isin(cohort.confirmatory) & (
-        findings["estimator"] == "difference_in_differences"
+    declared = findings["flags"].str.split().map(lambda flags: Flag.CONFIRMATORY in flags)
+    declared |= findings["outcome"].isin(cohort.confirmatory) & (
+        findings["estimator"] == f"{_DID}{_SHOCKED}"
     )
     adjusted = findings["p_adjusted"].copy()
     for (_, _, confirmatory), rows in findings[tested].groupby(
@@ -411,16 +592,48 @@ def _adjust_p_values(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
     return findings.assign(p_adjusted=adjusted)
 
 
-def _explain_gaps(waves: Mapping[str, Cell], title: str) -> str:
-    gaps = (_explain_gap(cell, title, wave) for wave, cell in waves.items())
-    return " ".join(gap for gap in gaps if gap)
+def _give_verdicts(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
+    """Add to each equivalence test the verdict on its difference, as a flag and in words."""
+    given = findings.copy()
+    for shock in ("", _SHOCKED):
+        rows = findings[(findings["estimator"] == f"tost{shock}") & findings["estimate"].notna()]
+        for index, row in rows.iterrows():
+            did = find_row(
+                findings, section=_SECTION, outcome=row["outcome"], site=row["site"],
+                estimator=f"{_DID}{shock}",
+            )  # fmt: skip
+            assert did is not None  # noqa: S101
+            verdict = find_verdict(did["p_adjusted"], row["p_value"])
+            bound = "" if "smallest_meaningful_g" in cohort.model_fields_set else Flag.DEFAULT_BOUND
+            given.loc[index, "flags"] = f"{row['flags']} {verdict} {bound}".strip()
+            note = _word_verdict(verdict, cohort, shocked=bool(shock))
+            given.loc[index, "note"] = f"{note} {row['note']}".strip()
+    return given
 
 
-def _explain_gap(cell: Cell, title: str, wave: str) -> str:
-    if cell.n == 0:
-        return f"Nobody in {title} has a score in the wave {wave}."
-    return f"Only one person in {title} has a score in the wave {wave}." if cell.n == 1 else ""
+def _word_verdict(verdict: Flag, cohort: Cohort, *, shocked: bool) -> str:
+    if verdict is Flag.INCONCLUSIVE:
+        return (
+            "Verdict: inconclusive. Neither a difference nor its absence is shown; more answers "
+            "would be needed."
+        )
+    reach = "among these people"
+    if shocked:
+        shock = f"{cohort.area_shock_sd:g} SD"
+        reach = f"allowing for chance shocks of {shock} to the mean of each area and wave"
+    if verdict is Flag.EFFECT:
+        return (
+            f"Verdict: effect, {reach}. The difference is unlikely to be chance, and it is not "
+            "shown to be too small to matter."
+        )
+    return (
+        f"Verdict: no meaningful effect, {reach}. Any difference lies within "
+        f"{cohort.describe_bound()}."
+    )
 
 
-def _annotate(estimate: Estimate, note: str) -> Estimate:
-    return replace(estimate, note=" ".join(text for text in (estimate.note, note) if text))
+def _join_gaps(gaps: Iterable[_Gap]) -> _Gap | None:
+    found = list(gaps)
+    if not found:
+        return None
+    return _Gap(" ".join(gap.note for gap in found), found[0].reason)

@@ -44,7 +44,7 @@ STEPS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "compare": (
         {"areas", "choice", "controls", "counts", "outlines", "panels", "placebo", "reported"}
-        | {"simulation", "surveys"},
+        | {"linkage", "simulation", "surveys"},
         {"errors", "specs", "estimates", "results", "places"}
         | {"surveys read", "incidents read", "score"},
     ),

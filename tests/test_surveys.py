@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from sbwork.cohort import Cohort
+from sbwork.estimates import Flag, Reason
 from sbwork.estimates.cells import summarise_cell
 from sbwork.estimates.means import (
     estimate_difference_in_differences,
@@ -13,7 +14,7 @@ from sbwork.estimates.means import (
 from sbwork.estimates.multiplicity import adjust_benjamini_hochberg, adjust_holm
 from sbwork.evidence import find_forbidden_words
 from sbwork.instrument import Instrument
-from sbwork.results import RESULT_COLUMNS
+from sbwork.results import RESULT_COLUMNS, has_flag
 from sbwork.surveys import compare_scales
 
 EXACT = 1e-9
@@ -32,6 +33,7 @@ DID = (
     "did_hedges_g",
     "tost",
     "tau_star",
+    "tau_star_equivalence",
     "smallest_detectable_difference",
 )
 
@@ -89,6 +91,8 @@ def test_one_row_a_number_in_the_shape_of_all_results(findings):
     assert not findings.duplicated(keys).any()
     missing = findings["estimate"].isna()
     assert (findings.loc[missing, "note"] != "").all()
+    assert (findings.loc[missing, "reason"] != "").all()
+    assert (findings.loc[~missing, "reason"] == "").all()
 
 
 def test_means_and_spreads_are_those_of_pandas(scores, findings):
@@ -101,19 +105,109 @@ def test_means_and_spreads_are_those_of_pandas(scores, findings):
 
 
 @pytest.mark.parametrize(
-    ("site", "members"), [("intervention", ["a1", "a2"]), ("control", ["c1", "c2"]), ("a1", ["a1"])]
+    ("site", "members", "tests"),
+    [
+        ("intervention", ["a1", "a2"], {"mean_difference_people": False}),
+        ("control", ["c1", "c2"], {"mean_difference_people": False}),
+        ("a1", ["a1"], {"mean_difference": False, "mean_difference_student": True}),
+    ],
 )
-def test_both_t_tests_are_scipys(scores, findings, site, members):
+def test_t_tests_over_people_are_scipys(scores, findings, site, members, tests):
     from scipy import stats
 
     rows = scores[scores["site"].isin(members)]
     before, after = (rows.loc[rows["wave"] == wave, "trust"] for wave in ("before", "after"))
-    for estimator, equal in (("mean_difference", False), ("mean_difference_student", True)):
+    for estimator, equal in tests.items():
         found = pick(findings, outcome="trust", site=site, estimator=estimator)
         wanted = stats.ttest_ind(after, before, equal_var=equal)
         assert (found["statistic"], found["df"], found["p_value"]) == pytest.approx(
             (wanted.statistic, wanted.df, wanted.pvalue), rel=EXACT
         )
+
+
+def make_shifted(means=(3.0, 3.6), sizes=((210, 60), (60, 210)), weights=None):
+    """Two areas and their controls, none of which changes, and a mix of people that does."""
+    frames = []
+    for wave, numbers in zip(("before", "after"), sizes, strict=True):
+        for pair, (mean, n) in enumerate(zip(means, numbers, strict=True), start=1):
+            for side in "ac":
+                values = mean + np.tile([-1.0, 1.0], n // 2)
+                frames.append(
+                    pd.DataFrame({"wave": wave, "site": f"{side}{pair}", "trust": values})
+                )
+    scores = pd.concat(frames, ignore_index=True)
+    given = 1.0 if weights is None else weights(scores)
+    return scores.assign(person="", weight=given, vision=3.0, sharing=3.0, voice=3.0)
+
+
+@pytest.mark.parametrize(
+    "weights", [None, lambda scores: 0.5 + (np.arange(len(scores)) // 2 % 2)], ids=["plain", "w"]
+)
+@pytest.mark.parametrize("group", ["intervention", "control"])
+def test_no_group_rises_where_no_area_does(group, weights):
+    found = compare_scales(make_shifted(weights=weights), make_cohort(), INSTRUMENT)
+    where = {"outcome": "trust", "site": group}
+    for estimator in ("mean_difference", "mean_difference_student", "hedges_g"):
+        row = pick(found, estimator=estimator, **where)
+        assert row["estimate"] == pytest.approx(0, abs=1e-9)
+        assert row["ci_low"] < 0 < row["ci_high"]
+    people = pick(found, estimator="mean_difference_people", **where)
+    assert math.isnan(people["estimate"])
+    assert people["reason"] == Reason.SITE_MIX
+    assert has_flag(people, Flag.DESCRIPTION)
+    for wave in ("before", "after"):
+        assert pick(found, estimator="mean", period=wave, **where)["estimate"] == pytest.approx(3.3)
+
+
+def test_a_mix_that_stays_leaves_the_t_test_over_people():
+    sizes = ((200, 70), (204, 70))
+    found = compare_scales(make_shifted(sizes=sizes), make_cohort(), INSTRUMENT)
+    people = pick(found, outcome="trust", site="intervention", estimator="mean_difference_people")
+    assert people["estimate"] == pytest.approx(0, abs=0.01)
+    assert has_flag(people, Flag.DESCRIPTION)
+    assert people["reason"] == ""
+
+
+def assert_adds_up(found, pairs=("a1", "a2")):
+    """The group's rise is that of its waves; the difference in differences, of its groups."""
+    groups = {}
+    for group in ("intervention", "control"):
+        where = {"outcome": "trust", "site": group}
+        rise = pick(found, estimator="mean_difference", **where)
+        means = [
+            pick(found, estimator="mean", period=wave, **where)["estimate"]
+            for wave in ("before", "after")
+        ]
+        assert rise["estimate"] == pytest.approx(means[1] - means[0], abs=1e-12)
+        groups[group] = rise["estimate"]
+        student = pick(found, estimator="mean_difference_student", **where)
+        assert student["estimate"] == pytest.approx(rise["estimate"], abs=1e-12)
+    pooled = pick(found, outcome="trust", site="all", estimator=DID[0])
+    assert pooled["estimate"] == pytest.approx(groups["intervention"] - groups["control"])
+    own = [
+        pick(found, outcome="trust", site=site, estimator="mean_difference")["estimate"]
+        for site in pairs
+    ]
+    assert groups["intervention"] == pytest.approx(np.mean(own), abs=1e-12)
+
+
+@pytest.mark.parametrize("pairs", [(("a1", "c1"), ("a2", "c2")), (("a1", "c1"), ("a2", "c1"))])
+def test_groups_and_pairs_add_up(scores, pairs):
+    random = np.random.default_rng(1)
+    uneven = scores[random.random(len(scores)) < scores["site"].eq("a1") * 0.4 + 0.5]
+    weights = random.uniform(0.5, 2, len(uneven))
+    for some in (uneven, uneven.assign(weight=weights)):
+        assert_adds_up(compare_scales(some, make_cohort(pairs), INSTRUMENT))
+
+
+def test_group_figures_are_the_means_of_the_sites(scores, findings):
+    where = {"outcome": "trust", "site": "intervention", "period": "before"}
+    cells = [cell(scores, [site], "before") for site in ("a1", "a2")]
+    mean, spread = (pick(findings, estimator=e, **where) for e in ("mean", "sd"))
+    assert mean["se"] == pytest.approx(math.sqrt(sum(c.mean_variance for c in cells)) / 2)
+    assert spread["estimate"] == pytest.approx(np.mean([math.sqrt(c.variance) for c in cells]))
+    assert mean["n"] == 60
+    assert math.isnan(mean["p_value"])
 
 
 def test_difference_in_differences_is_that_of_the_cells(scores, findings):
@@ -166,18 +260,85 @@ def test_tau_star_of_pairs_and_pooled():
         )
 
 
-def test_verdicts_are_told_in_the_note():
-    flat = make_scores(n=3000, rise=0.0)
-    large = make_scores(n=300, rise=1.0)
-    few = make_scores(n=5, rise=0.0)
-    for scores, verdict in (
-        (flat, "no meaningful effect"),
-        (large, "effect"),
-        (few, "inconclusive"),
+FLAT, LARGE, FEW = (
+    {"n": 3000, "rise": 0.0},
+    {"n": 300, "rise": 1.0},
+    {"n": 5, "rise": 0.0},
+)
+
+
+@pytest.mark.parametrize(
+    ("design", "verdict", "words"),
+    [
+        (FLAT, Flag.NO_MEANINGFUL_EFFECT, "Verdict: no meaningful effect, among these people."),
+        (LARGE, Flag.EFFECT, "Verdict: effect, among these people."),
+        (FEW, Flag.INCONCLUSIVE, "Verdict: inconclusive."),
+    ],
+)
+def test_the_verdict_is_a_flag_and_speaks_of_these_people(design, verdict, words):
+    found = compare_scales(make_scores(**design), make_cohort(), INSTRUMENT)
+    row = pick(found, outcome="trust", site="all", estimator="tost")
+    assert has_flag(row, verdict)
+    assert row["note"].startswith(words)
+    hiding = pick(found, outcome="trust", site="all", estimator="tau_star_equivalence")
+    if verdict is Flag.NO_MEANINGFUL_EFFECT:
+        did = pick(found, outcome="trust", site="all", estimator=DID[0])
+        spread = did["estimate"] / row["estimate"]
+        room = (0.2 * spread - abs(did["estimate"])) / 1.645
+        wanted = math.sqrt((room**2 - did["se"] ** 2) / 2)
+        assert hiding["estimate"] == pytest.approx(wanted, rel=1e-6)
+    else:
+        assert math.isnan(hiding["estimate"])
+        assert hiding["reason"] == Reason.NOT_APPLICABLE
+
+
+def test_an_effect_is_one_only_after_adjusting():
+    scores = make_scores(n=60, rise=0.0, seed=4)
+    rises = {"trust": 0.39, "vision": 0.0}
+    for scale, rise in rises.items():
+        scores[scale] -= scores.groupby(["site", "wave"])[scale].transform("mean")
+        scores[scale] += rise * ((scores["wave"] == "after") & scores["site"].str.startswith("a"))
+    found = compare_scales(scores, make_cohort(), INSTRUMENT)
+    did = pick(found, outcome="trust", site="all", estimator=DID[0])
+    assert did["p_value"] < 0.05 < did["p_adjusted"]
+    assert has_flag(pick(found, outcome="trust", site="all", estimator="tost"), Flag.INCONCLUSIVE)
+
+
+def test_a_bound_is_called_set_beforehand_only_where_it_was():
+    scores = make_scores(**FLAT)
+    for others, words, default in (
+        ({}, "a bound of 0.2 SD, this tool's default", True),
+        ({"smallest_meaningful_g": 0.2}, "the bound of 0.2 SD set beforehand", False),
     ):
-        found = compare_scales(scores, make_cohort(), INSTRUMENT)
-        note = pick(found, outcome="trust", site="all", estimator="tost")["note"]
-        assert note.startswith(f"Verdict: {verdict}.")
+        row = pick(
+            compare_scales(scores, make_cohort(**others), INSTRUMENT),
+            outcome="trust",
+            site="all",
+            estimator="tost",
+        )
+        assert words in row["note"]
+        assert has_flag(row, Flag.DEFAULT_BOUND) == default
+
+
+def test_a_stated_shock_gets_a_version_of_its_own():
+    scores = make_scores(n=3000, rise=0.06)
+    plain = compare_scales(scores, make_cohort(), INSTRUMENT)
+    assert not plain["estimator"].str.endswith("_with_shock").any()
+    found = compare_scales(scores, make_cohort(area_shock_sd=0.1), INSTRUMENT)
+    where = {"outcome": "trust", "site": "all"}
+    did, wide = (pick(found, estimator=f"{DID[0]}{end}", **where) for end in ("", "_with_shock"))
+    tost, within = (pick(found, estimator=f"tost{end}", **where) for end in ("", "_with_shock"))
+    spread = did["estimate"] / tost["estimate"]
+    assert wide["estimate"] == did["estimate"]
+    assert wide["se"] ** 2 == pytest.approx(did["se"] ** 2 + 4 / 2 * (0.1 * spread) ** 2)
+    assert within["se"] == pytest.approx(wide["se"] / spread)
+    assert has_flag(tost, Flag.NO_MEANINGFUL_EFFECT)
+    assert has_flag(within, Flag.INCONCLUSIVE)
+    none = compare_scales(scores, make_cohort(area_shock_sd=0.0), INSTRUMENT)
+    same = pick(none, estimator=f"{DID[0]}_with_shock", **where)
+    assert same["se"] == pytest.approx(did["se"])
+    note = pick(none, estimator="tost_with_shock", **where)["note"]
+    assert "allowing for chance shocks of 0 SD" in note
 
 
 def test_p_values_are_adjusted_in_the_families_that_were_declared(findings):
@@ -246,7 +407,22 @@ def test_a_missing_wave_or_site_is_named(scores):
     pooled = pick(found, outcome="trust", site="all", estimator=DID[0])
     other = pick(found, outcome="trust", site="a2", comparison="c2", estimator=DID[0])
     assert pooled["estimate"] == pytest.approx(other["estimate"])
-    assert "Area a1" in pooled["note"]
+    assert "Left out for want of answers: Area a1." in pooled["note"]
+    assert has_flag(pooled, Flag.PAIRS_LEFT_OUT)
+    for group, site in (("intervention", "a2"), ("control", "c2")):
+        rise = pick(found, outcome="trust", site=group, estimator="mean_difference")
+        own = pick(found, outcome="trust", site=site, estimator="mean_difference")
+        assert rise["estimate"] == pytest.approx(own["estimate"])
+        assert has_flag(rise, Flag.PAIRS_LEFT_OUT)
+        mean = pick(found, outcome="trust", site=group, period="before", estimator="mean")
+        assert mean["n"] == 30
+    assert_adds_up(found, pairs=("a2",))
+
+    baseline = compare_scales(scores[scores["wave"] == "before"], make_cohort(), INSTRUMENT)
+    mean = pick(baseline, outcome="trust", site="control", period="before", estimator="mean")
+    assert mean["n"] == 60
+    rise = pick(baseline, outcome="trust", site="control", estimator="mean_difference")
+    assert rise["reason"] == Reason.PAIR_MISSING
 
     no_control = compare_scales(scores[scores["site"] == "a1"], make_cohort(), INSTRUMENT)
     pooled = pick(no_control, outcome="trust", site="all", estimator=DID[0])
@@ -293,6 +469,7 @@ def test_linked_people_get_ancova_as_statsmodels_has_it(panel):
     assert row["n"] == 28 + 36
     did = pick(found, outcome="trust", site="a1", comparison="c1", estimator=DID[0])
     assert "answered both waves" in did["note"]
+    assert has_flag(did, Flag.PARTLY_LINKED)
 
 
 def test_attrition_is_told_by_arm(panel):

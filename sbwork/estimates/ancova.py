@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from sbwork.estimates.estimate import Estimate
+from sbwork.estimates.estimate import Estimate, Reason
 from sbwork.estimates.means import complete_estimate
 
-__all__ = ["estimate_ancova"]
+__all__ = ["AncovaFit", "estimate_ancova", "fit_ancova", "pool_ancovas"]
 
 _NO_SPREAD = "The scores fit without any error, so chance can not be gauged."
 _TOO_FEW = "Too few linked people, or all with the same score before, to compare the sites."
+
+
+@dataclass(frozen=True, slots=True)
+class AncovaFit:
+    """The lead of the treated at follow-up over controls with the same baseline.
+
+    Attributes
+    ----------
+    lead : float
+        In points; NaN where it can't be fitted.
+    influence : numpy.ndarray, shape (n_people,)
+        What each person given adds to the error of `lead`, 0 for those left out; the squares sum
+        to the HC2 variance.
+    used : numpy.ndarray of bool, shape (n_people,)
+        Who was not left out.
+    """
+
+    lead: float
+    influence: NDArray[np.float64]
+    used: NDArray[np.bool_]
 
 
 def estimate_ancova(
@@ -53,23 +75,76 @@ def estimate_ancova(
     >>> round(lead.estimate, 4)
     2.0333
     """
+    return pool_ancovas([fit_ancova(follow_up, baseline, treated, weights)], level)
+
+
+def fit_ancova(
+    follow_up: ArrayLike,
+    baseline: ArrayLike,
+    treated: ArrayLike,
+    weights: ArrayLike | None = None,
+) -> AncovaFit:
+    """Fit weighted least squares of follow-up on baseline and treated; see `estimate_ancova`.
+
+    Examples
+    --------
+    >>> fit = fit_ancova([2, 3, 4.1, 4, 5, 6.2], [1, 2, 3, 1, 2, 3.0], [0, 0, 0, 1, 1, 1])
+    >>> round(fit.lead, 4)
+    2.0333
+    """
     y, x, arm = (np.asarray(v, dtype=np.float64) for v in (follow_up, baseline, treated))
     weight = np.ones_like(y) if weights is None else np.asarray(weights, dtype=np.float64)
+    influence = np.zeros(len(y))
     known = ~(np.isnan(y) | np.isnan(x))
     y, x, arm, weight = y[known], x[known], arm[known], weight[known]
-    n = float(len(y))
+    n = len(y)
     design = np.column_stack([np.ones_like(x), x, arm])
     if min(arm.sum(), n - arm.sum()) < 2 or np.linalg.matrix_rank(design) < 3:
-        return Estimate("ancova", n=n, unit="points", note=_TOO_FEW)
+        return AncovaFit(math.nan, influence, known)
     bread = np.linalg.inv(design.T @ (weight[:, None] * design))
     beta = bread @ (design.T @ (weight * y))
     leverage = weight * np.einsum("ij,jk,ik->i", design, bread, design)
-    residual = y - design @ beta
+    residual = weight * (y - design @ beta)
     open_ended = leverage > 1 - 1e-10
-    meat = np.where(
-        open_ended, 0.0, (weight * residual) ** 2 / np.where(open_ended, 1, 1 - leverage)
-    )
-    variance = float((bread @ (design.T @ (meat[:, None] * design)) @ bread)[2, 2])
-    if variance <= 0 or n <= 3:
-        return Estimate("ancova", float(beta[2]), n=n, unit="points", note=_NO_SPREAD)
-    return complete_estimate("ancova", float(beta[2]), math.sqrt(variance), n - 3, level, n)
+    pull = np.where(open_ended, 0.0, residual / np.sqrt(np.where(open_ended, 1.0, 1 - leverage)))
+    influence[known] = (design @ bread)[:, 2] * pull
+    return AncovaFit(float(beta[2]), influence, known)
+
+
+def pool_ancovas(fits: Sequence[AncovaFit], level: float = 0.95) -> Estimate:
+    """Average the leads of several pairs of sites, each pair with the same say.
+
+    Parameters
+    ----------
+    fits : sequence of AncovaFit
+        One a pair, all on the same people in the same order; in each, the people of other sites
+        were left out by a missing score. Somebody in two fits, as where pairs share a control,
+        ties them together.
+    level : float, default .95
+        Level of the interval.
+
+    Returns
+    -------
+    Estimate
+        ``"ancova"``, in points. Degrees of freedom are Satterthwaite's over the fits, n - 3 each,
+        and never more than the number of people less 3.
+
+    Examples
+    --------
+    >>> y, x = [2, 3, 4.1, 4, 5, 6.2], [1, 2, 3, 1, 2, 3.0]
+    >>> fit = fit_ancova(y, x, [0, 0, 0, 1, 1, 1])
+    >>> pool_ancovas([fit, fit]) == pool_ancovas([fit])
+    True
+    """
+    n = float(np.any([fit.used for fit in fits], axis=0).sum())
+    if any(math.isnan(fit.lead) for fit in fits):
+        return Estimate("ancova", n=n, unit="points", note=_TOO_FEW, reason=Reason.TOO_FEW_PEOPLE)
+    lead = float(np.mean([fit.lead for fit in fits]))
+    together = np.mean([fit.influence for fit in fits], axis=0)
+    variance = float(together @ together)
+    freedom = np.array([float(fit.used.sum()) - 3 for fit in fits])
+    if variance <= 0 or not (freedom > 0).all():
+        return Estimate("ancova", lead, n=n, unit="points", note=_NO_SPREAD)
+    own = np.array([float(fit.influence @ fit.influence) for fit in fits]) / len(fits) ** 2
+    df = float(own.sum() ** 2 / np.sum(own**2 / freedom))
+    return complete_estimate("ancova", lead, math.sqrt(variance), min(df, n - 3), level, n)

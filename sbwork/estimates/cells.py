@@ -6,19 +6,25 @@ n / (n - 1), each cell a sample of its own: what R's survey gives for
 the HC2 variance of least squares (MacKinnon & White 1985); with unequal ones HC2 has
 1 / (1 - w / sum w) for each person in place of n / (n - 1), which is nearly the same. Raked weights
 take out what their margins explain, as ``survey::calibrate(calfun = "raking")`` does.
+
+People who are in two cells tie their means together. The covariance is the sum of the products of
+what each of them adds to the error of either mean, the cluster-robust CR2 of least squares on the
+cells (Bell & McCaffrey 2002), a cluster a person. Where all people are in both cells and all
+weights are equal, the variance of the difference is that of their change scores over n.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sbwork.estimates.margins import Margins, take_out_margins
 
-__all__ = ["Cell", "compute_kish_n", "summarise_cell"]
+__all__ = ["Cell", "Link", "compute_kish_n", "link_cells", "match_people", "summarise_cell"]
 
 _ROUNDING = 1e-18
 
@@ -39,6 +45,10 @@ class Cell:
         Weighted variance of the scores, times n / (n - 1); NaN below two people.
     mean_variance : float
         Linearised variance of the mean; variance / n where all weights are equal.
+    influence : numpy.ndarray, shape (n_rows,)
+        What each row given adds to the error of the mean; the squares sum to `mean_variance`.
+    scored : numpy.ndarray of bool, shape (n_rows,)
+        Which of the rows have a score.
     """
 
     n: int
@@ -46,6 +56,32 @@ class Cell:
     mean: float
     variance: float
     mean_variance: float
+    influence: NDArray[np.float64] = field(
+        default_factory=lambda: np.zeros(0), repr=False, compare=False
+    )
+    scored: NDArray[np.bool_] = field(
+        default_factory=lambda: np.zeros(0, dtype=bool), repr=False, compare=False
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The people who are in two of the cells of a comparison.
+
+    Attributes
+    ----------
+    first, second : int
+        Which two cells, by their place among those compared.
+    rows : tuple of numpy.ndarray of int, each of shape (n_people,)
+        The rows of the same people in the one cell and in the other.
+    n : int
+        How many of them have a score in both.
+    """
+
+    first: int
+    second: int
+    rows: tuple[NDArray[np.intp], NDArray[np.intp]]
+    n: int
 
 
 def summarise_cell(
@@ -95,26 +131,95 @@ def summarise_cell(
     if margins is not None and len(margins.base) != len(values):
         raise ValueError("margins and scores must be of one length")
     n = int(scored.sum())
+    still = np.zeros(len(values))
     if n == 0:
-        return Cell(0, 0.0, math.nan, math.nan, math.nan)
+        return Cell(0, 0.0, math.nan, math.nan, math.nan, still, scored)
     share = weight[scored] / weight[scored].sum()
     n_effective = compute_kish_n(weight[scored])
     mean = float(np.sum(share * values[scored]))
     if n == 1:
-        return Cell(1, n_effective, mean, math.nan, math.nan)
+        return Cell(1, n_effective, mean, math.nan, math.nan, still, scored)
     if values[scored].min() == values[scored].max():
-        return Cell(n, n_effective, float(values[scored][0]), 0.0, 0.0)
+        return Cell(n, n_effective, float(values[scored][0]), 0.0, 0.0, still, scored)
     deviations = values[scored] - mean
     variance = float(np.sum(share * deviations**2)) * n / (n - 1)
-    if margins is None:
-        influence = share * deviations
-    else:
-        left = take_out_margins(np.where(scored, values - mean, 0.0), margins)
-        influence = weight * left / weight[scored].sum()
-    mean_variance = float(influence.var() * len(influence) ** 2 / (len(influence) - 1))
+    left = np.where(scored, values - mean, 0.0)
+    if margins is not None:
+        left = take_out_margins(left, margins)
+    pull = weight[used] * left[used] / weight[scored].sum()
+    influence = still.copy()
+    influence[used] = (pull - pull.mean()) * math.sqrt(len(pull) / (len(pull) - 1))
+    mean_variance = float(influence @ influence)
     if mean_variance < _ROUNDING * variance / n:
-        mean_variance = 0.0
-    return Cell(n, n_effective, mean, variance, mean_variance)
+        return Cell(n, n_effective, mean, variance, 0.0, still, scored)
+    return Cell(n, n_effective, mean, variance, mean_variance, influence, scored)
+
+
+def match_people(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Find the rows of the people who are in both of two cells.
+
+    Parameters
+    ----------
+    first, second : array_like of str, shapes (n_rows,) and (n_other_rows,)
+        Who stands in each row; an empty text is nobody known. A person who stands twice in one of
+        them is matched with nobody.
+
+    Returns
+    -------
+    tuple of numpy.ndarray of int, each of shape (n_people,)
+        Their rows in the first and in the second, in the same order.
+
+    Examples
+    --------
+    >>> rows = match_people(["x", "y", ""], ["y", "x", ""])
+    >>> [one.tolist() for one in rows]
+    [[0, 1], [1, 0]]
+    """
+    sides = []
+    for column in (first, second):
+        names = np.asarray(column, dtype=str)
+        once, at, counts = np.unique(names, return_index=True, return_counts=True)
+        sides.append(dict(zip(once[counts == 1].tolist(), at[counts == 1].tolist(), strict=True)))
+    both = [name for name in sides[0] if name and name in sides[1]]
+    one, other = (np.array([side[name] for name in both], dtype=np.intp) for side in sides)
+    return one, other
+
+
+def link_cells(
+    cells: Sequence[Cell],
+    first: int,
+    second: int,
+    rows: tuple[NDArray[np.intp], NDArray[np.intp]],
+) -> Link:
+    """Tell a comparison which people are in two of its cells.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        The cells compared.
+    first, second : int
+        Which two of them.
+    rows : tuple of numpy.ndarray of int, each of shape (n_people,)
+        From `match_people`.
+
+    Returns
+    -------
+    Link
+        The same, and how many have a score in both.
+
+    References
+    ----------
+    Bell, R. M., & McCaffrey, D. F. (2002). Bias reduction in standard errors for linear
+    regression with multi-stage samples. Survey Methodology, 28, 169-181.
+
+    Examples
+    --------
+    >>> cells = [summarise_cell([1.0, 2.0, 3.0]), summarise_cell([2.0, math.nan, 4.0])]
+    >>> link_cells(cells, 0, 1, match_people(["x", "y", ""], ["y", "x", "z"])).n
+    1
+    """
+    scored = cells[first].scored[rows[0]] & cells[second].scored[rows[1]]
+    return Link(first, second, rows, int(scored.sum()))
 
 
 def compute_kish_n(weights: ArrayLike) -> float:

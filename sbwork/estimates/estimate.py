@@ -45,6 +45,7 @@ class Flag(StrEnum):
     TARGETS_MISSED = "targets_missed"
     WEIGHTS_LIMITED = "weights_limited"
     LINKED = "linked"
+    PARTLY_LINKED = "partly_linked"
     LINKED_AS_UNLINKED = "linked_as_unlinked"
     PAIRS_LEFT_OUT = "pairs_left_out"
     SHARED_CONTROL = "shared_control"
@@ -64,6 +65,9 @@ class Flag(StrEnum):
     UNADJUSTED = "unadjusted"
     UNCHECKED = "unchecked"
     DESCRIPTION = "description"
+    LEADS = "leads"
+    CONFIRMATORY = "confirmatory"
+    DEFAULT_BOUND = "default_bound"
 
 
 @dataclass(frozen=True, slots=True)

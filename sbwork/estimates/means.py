@@ -3,23 +3,26 @@
 Every comparison here is a sum of cell means times coefficients: (-1, 1) is a difference,
 (-1, 1, 1, -1) a difference in differences. In a saturated model weighted least squares gives back
 the weighted cell means, and the variance of such a sum is the sum of the cells' own, so one
-function serves them all. `sbwork.estimates.cells` says what that variance is.
+function serves them all. `sbwork.estimates.cells` says what that variance is. People who are in two
+of the cells are given as `Link`: then the covariance of the two means counts too.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sbwork.estimates.cells import Cell
-from sbwork.estimates.estimate import Estimate
+from sbwork.estimates.cells import Cell, Link
+from sbwork.estimates.estimate import Estimate, Reason
 from sbwork.estimates.noncentral import invert_noncentral_t
 
 __all__ = [
     "complete_estimate",
+    "compute_overlap",
     "compute_pooled_spread",
     "estimate_contrast",
     "estimate_difference_in_differences",
@@ -27,6 +30,7 @@ __all__ = [
     "estimate_mean",
     "estimate_mean_difference",
     "estimate_standardised_contrast",
+    "estimate_student_contrast",
     "estimate_student_difference",
 ]
 
@@ -35,6 +39,8 @@ _TOO_FEW = "Fewer than two people gave a score in one of the groups."
 _TOO_UNEVEN = "The weights are so uneven that hardly one person counts in each group."
 _NO_SPREAD = "Everybody in the groups gave the same score, so chance can not be gauged."
 _FIXED = "The population shares fix this figure, so chance among people can not be gauged."
+_ALIKE = "Everybody's score moved by the same, so chance among people can not be gauged."
+_ROUNDING = 1e-18
 
 
 def estimate_mean(cell: Cell, level: float = 0.95) -> Estimate:
@@ -71,6 +77,7 @@ def estimate_mean(cell: Cell, level: float = 0.95) -> Estimate:
         n=cell.n,
         unit="points",
         note=alone if cell.n < 2 else contrast.note,
+        reason=Reason.NO_ANSWERS if cell.n == 0 else "",
     )
 
 
@@ -79,6 +86,7 @@ def estimate_contrast(
     coefficients: Sequence[float],
     *,
     estimator: str,
+    links: Sequence[Link] = (),
     level: float = 0.95,
 ) -> Estimate:
     """Estimate a sum of coefficients times cell means, by weighted least squares.
@@ -86,7 +94,9 @@ def estimate_contrast(
     The standard error is linearised, and with equal weights the same as HC2. The
     degrees of freedom are Welch and Satterthwaite's, so that a small or restless cell counts
     for what it is; with equal cells of equal spread they are n minus the number of cells. Kish's
-    effective numbers of people stand in for n where there are weights.
+    effective numbers of people stand in for n where there are weights. People in two cells form a
+    group of their own, beside those who are only in the one or the other: where all are in both,
+    a site's change has the error and the degrees of freedom of a paired t-test.
 
     Parameters
     ----------
@@ -96,13 +106,15 @@ def estimate_contrast(
         One a cell.
     estimator : str
         What the result is called.
+    links : sequence of Link, default ()
+        The people who are in two of the cells; a cell may be in one link.
     level : float, default .95
         Level of the interval.
 
     Returns
     -------
     Estimate
-        In points of the scale; `n` is the unweighted number of people.
+        In points of the scale; `n` is the unweighted number of answers.
 
     Raises
     ------
@@ -125,15 +137,14 @@ def estimate_contrast(
     """
     c = _check_coefficients(cells, coefficients)
     if any(cell.n < 2 for cell in cells):
-        return Estimate(estimator, n=_count(cells), unit="points", note=_TOO_FEW)
+        return _refuse_few(estimator, cells, "points")
     estimate = float(c @ np.array([cell.mean for cell in cells]))
-    parts = c**2 * np.array([cell.mean_variance for cell in cells])
-    variance = float(parts.sum())
-    freedom = np.array([cell.n_effective - 1 for cell in cells])
-    if not (freedom > 0).all():
+    if not all(cell.n_effective > 1 for cell in cells):
         return Estimate(estimator, estimate, n=_count(cells), unit="points", note=_TOO_UNEVEN)
-    if variance <= 0:
-        note = _explain_certainty(cells)
+    parts, freedom = _split_variance(cells, c, links)
+    variance = float(parts.sum())
+    if variance <= _ROUNDING * float(c**2 @ np.array([cell.mean_variance for cell in cells])):
+        note = _explain_certainty(cells, linked=bool(links))
         return Estimate(estimator, estimate, se=0.0, n=_count(cells), unit="points", note=note)
     df = variance**2 / float(np.sum(parts**2 / freedom))
     return complete_estimate(estimator, estimate, math.sqrt(variance), df, level, _count(cells))
@@ -190,15 +201,52 @@ def estimate_student_difference(before: Cell, after: Cell, level: float = 0.95) 
     >>> estimate_student_difference(before, after).df
     4.0
     """
-    name, cells = "mean_difference_student", [before, after]
-    if min(before.n, after.n) < 2:
-        return Estimate(name, n=_count(cells), unit="points", note=_TOO_FEW)
-    difference = after.mean - before.mean
-    spread, df, factor = _pool(cells, np.array([-1.0, 1.0]))
+    return estimate_student_contrast(
+        [before, after], [-1.0, 1.0], estimator="mean_difference_student", level=level
+    )
+
+
+def estimate_student_contrast(
+    cells: Sequence[Cell],
+    coefficients: Sequence[float],
+    *,
+    estimator: str,
+    level: float = 0.95,
+) -> Estimate:
+    """Estimate a sum of coefficients times cell means, taking the spreads as equal.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        The cells compared, answered by different people.
+    coefficients : sequence of float
+        One a cell.
+    estimator : str
+        What the result is called.
+    level : float, default .95
+        Level of the interval.
+
+    Returns
+    -------
+    Estimate
+        In points of the scale, with t on the pooled degrees of freedom and two-sided p.
+
+    Examples
+    --------
+    >>> from sbwork.estimates.cells import summarise_cell
+    >>> cells = [summarise_cell([x, x + 1.0, x + 2.0]) for x in (1.0, 3.0, 2.0, 2.5)]
+    >>> estimate_student_contrast(cells, [-1, 1, 1, -1], estimator="change").df
+    8.0
+    """
+    c = _check_coefficients(cells, coefficients)
+    if any(cell.n < 2 for cell in cells):
+        return _refuse_few(estimator, cells, "points")
+    estimate = float(c @ np.array([cell.mean for cell in cells]))
+    spread, df, factor = _pool(cells, c)
     if spread * factor <= 0:
         note = _explain_certainty(cells)
-        return Estimate(name, difference, se=0.0, n=_count(cells), unit="points", note=note)
-    return complete_estimate(name, difference, spread * factor, df, level, _count(cells))
+        return Estimate(estimator, estimate, se=0.0, n=_count(cells), unit="points", note=note)
+    return complete_estimate(estimator, estimate, spread * factor, df, level, _count(cells))
 
 
 def estimate_difference_in_differences(
@@ -272,6 +320,7 @@ def estimate_standardised_contrast(
     coefficients: Sequence[float],
     *,
     estimator: str,
+    links: Sequence[Link] = (),
     level: float = 0.95,
 ) -> Estimate:
     """Estimate a contrast of cell means in pooled standard deviations, with Hedges' correction.
@@ -279,7 +328,9 @@ def estimate_standardised_contrast(
     The interval inverts the noncentral t distribution. Both the estimate and the ends of the
     interval are multiplied by the exact correction J = G(df/2) / (sqrt(df/2) G((df-1)/2)). With
     weights, the variance of each cell's mean over that of its scores stands in for 1 / n, so that
-    the weights and their raking count in the interval.
+    the weights and their raking count in the interval. The standard deviation is always that of
+    the scores; where people are in two cells, the correlation of their scores narrows the interval
+    (Algina & Keselman 2003).
 
     Parameters
     ----------
@@ -289,13 +340,15 @@ def estimate_standardised_contrast(
         One a cell.
     estimator : str
         What the result is called.
+    links : sequence of Link, default ()
+        The people who are in two of the cells; a cell may be in one link.
     level : float, default .95
         Level of the interval.
 
     Returns
     -------
     Estimate
-        In standard deviations (``"sd"``); `n` is the unweighted number of people.
+        In standard deviations (``"sd"``); `n` is the unweighted number of answers.
 
     Raises
     ------
@@ -304,6 +357,8 @@ def estimate_standardised_contrast(
 
     References
     ----------
+    Algina, J., & Keselman, H. J. (2003). Approximate confidence intervals for effect sizes.
+    Educational and Psychological Measurement, 63, 537-553.
     Hedges, L. V. (1981). Distribution theory for Glass's estimator of effect size. Journal of
     Educational Statistics, 6, 107-128.
     Steiger, J. H. (2004). Beyond the F test. Psychological Methods, 9, 164-182.
@@ -318,12 +373,14 @@ def estimate_standardised_contrast(
     """
     c = _check_coefficients(cells, coefficients)
     if any(cell.n < 2 for cell in cells):
-        return Estimate(estimator, n=_count(cells), unit="sd", note=_TOO_FEW)
-    spread, df, factor = _pool(cells, c)
+        return _refuse_few(estimator, cells, "sd")
+    spread, df, factor = _pool(cells, c, links)
+    missing = partial(Estimate, estimator, n=_count(cells), unit="sd")
     if spread * factor <= 0:
-        return Estimate(estimator, n=_count(cells), unit="sd", note=_explain_certainty(cells))
+        note = _explain_certainty(cells, linked=bool(links))
+        return missing(note=note, reason=Reason.NO_VARIATION)
     if df <= 1:
-        return Estimate(estimator, n=_count(cells), unit="sd", note=_TOO_UNEVEN)
+        return missing(note=_TOO_UNEVEN, reason=Reason.NOT_ESTIMABLE)
     t = float(c @ np.array([cell.mean for cell in cells])) / (spread * factor)
     scale = _correct_small_samples(df) * factor
     low, high = (invert_noncentral_t(t, df, tail) for tail in ((1 + level) / 2, (1 - level) / 2))
@@ -351,6 +408,45 @@ def compute_pooled_spread(cells: Sequence[Cell]) -> float:
     if any(cell.n < 2 for cell in cells):
         return math.nan
     return _pool(cells, np.ones(len(cells)))[0]
+
+
+def compute_overlap(
+    cells: Sequence[Cell], coefficients: Sequence[float], links: Sequence[Link]
+) -> float:
+    """Compute what people in two cells add to the variance of a contrast.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        The cells compared.
+    coefficients : sequence of float
+        One a cell.
+    links : sequence of Link
+        The people who are in two of the cells.
+
+    Returns
+    -------
+    float
+        Sum of 2 c c' cov / (s s') over the links, in squared standard deviations of the scores:
+        -2 r / n for a change of n people whose scores correlate by r. Below 0 where the waves of
+        a site are set against each other.
+
+    Examples
+    --------
+    >>> from sbwork.estimates.cells import link_cells, match_people, summarise_cell
+    >>> cells = [summarise_cell([1.0, 2.0, 3.0]), summarise_cell([4.0, 6.0, 8.0])]
+    >>> link = link_cells(cells, 0, 1, match_people(["x", "y", "z"], ["x", "y", "z"]))
+    >>> round(compute_overlap(cells, [-1, 1], [link]), 4)
+    -0.6667
+    """
+    total = 0.0
+    for link in links:
+        one, other = (cells[link.first], cells[link.second])
+        if one.variance > 0 and other.variance > 0:
+            shared = float(one.influence[link.rows[0]] @ other.influence[link.rows[1]])
+            spread = math.sqrt(one.variance * other.variance)
+            total += 2 * coefficients[link.first] * coefficients[link.second] * shared / spread
+    return total
 
 
 def complete_estimate(
@@ -395,8 +491,48 @@ def _count(cells: Sequence[Cell]) -> float:
     return float(sum(cell.n for cell in cells))
 
 
-def _pool(cells: Sequence[Cell], coefficients: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return the pooled standard deviation, its degrees of freedom, and sqrt(sum c^2 / n).
+def _refuse_few(estimator: str, cells: Sequence[Cell], unit: str) -> Estimate:
+    nobody = any(cell.n == 0 for cell in cells)
+    reason = Reason.NO_ANSWERS if nobody else Reason.TOO_FEW_PEOPLE
+    return Estimate(estimator, n=_count(cells), unit=unit, note=_TOO_FEW, reason=reason)
+
+
+def _split_variance(
+    cells: Sequence[Cell], coefficients: NDArray[np.float64], links: Sequence[Link]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the variance of a contrast by groups of people, and each group's degrees of freedom.
+
+    A cell is a group, but for the people who are in two cells: they are one group, and those who
+    are left in either are two more.
+    """
+    parts: list[float] = []
+    freedom: list[float] = []
+    linked = {at for link in links for at in (link.first, link.second)}
+    for at, cell in enumerate(cells):
+        if at not in linked:
+            parts.append(float(coefficients[at]) ** 2 * cell.mean_variance)
+            freedom.append(cell.n_effective - 1)
+    for link in links:
+        together, shares = np.zeros(len(link.rows[0])), []
+        for at, rows in zip((link.first, link.second), link.rows, strict=True):
+            cell, c = cells[at], float(coefficients[at])
+            own = cell.influence[rows]
+            together += c * own
+            share = link.n / cell.n
+            shares.append((cell.n_effective - 1) * share)
+            parts.append(c**2 * max(cell.mean_variance - float(own @ own), 0.0))
+            freedom.append((cell.n_effective - 1) * (1 - share))
+        parts.append(float(together @ together))
+        freedom.append(min(shares))
+    # People without a score matter where weights are raked, and have no freedom of their own.
+    floor = min((df for df in freedom if df > 0), default=1.0)
+    return np.array(parts), np.array([df if df > 0 else floor for df in freedom])
+
+
+def _pool(
+    cells: Sequence[Cell], coefficients: NDArray[np.float64], links: Sequence[Link] = ()
+) -> tuple[float, float, float]:
+    """Return the pooled standard deviation, the degrees of freedom, and sqrt(sum c^2 / n).
 
     In place of 1 / n stands the variance of a mean in units of the variance of the scores, which
     is 1 / n where weights are equal.
@@ -413,11 +549,25 @@ def _pool(cells: Sequence[Cell], coefficients: NDArray[np.float64]) -> tuple[flo
             for cell, v in zip(cells, variance, strict=True)
         ]
     )
-    return spread, df, math.sqrt(float(np.sum(coefficients**2 * own)))
+    alone = float(np.sum(coefficients**2 * own))
+    squared = alone + compute_overlap(cells, coefficients.tolist(), links)
+    factor = math.sqrt(squared) if squared > _ROUNDING * alone else 0.0
+    # Somebody in two cells is one person: the larger of the two numbers is counted once.
+    df -= sum(_count_twice(cells, link) for link in links)
+    return spread, df, factor
 
 
-def _explain_certainty(cells: Sequence[Cell]) -> str:
-    return _FIXED if any(cell.variance > 0 for cell in cells) else _NO_SPREAD
+def _count_twice(cells: Sequence[Cell], link: Link) -> float:
+    """Count the degrees of freedom that people in two cells would have in both."""
+    return max(
+        (cells[at].n_effective - 1) * link.n / cells[at].n for at in (link.first, link.second)
+    )
+
+
+def _explain_certainty(cells: Sequence[Cell], *, linked: bool = False) -> str:
+    if not any(cell.variance > 0 for cell in cells):
+        return _NO_SPREAD
+    return _ALIKE if linked and any(cell.mean_variance > 0 for cell in cells) else _FIXED
 
 
 def _correct_small_samples(df: float) -> float:

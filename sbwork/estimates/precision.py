@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sbwork.estimates.estimate import Estimate
+from sbwork.estimates.estimate import Estimate, Flag, Reason
+from sbwork.estimates.means import complete_estimate
 
 __all__ = [
-    "Verdict",
+    "add_shocks",
     "compute_cluster_deff",
     "compute_smallest_detectable_difference",
     "compute_tau_star",
+    "compute_tau_star_equivalence",
     "estimate_equivalence",
     "find_verdict",
 ]
 
-Verdict = Literal["effect", "no meaningful effect", "inconclusive"]
+_NO_SPREAD = "Everybody gave the same score, so chance can not be gauged."
+_Z_TWO_SIDED = 1.96
+_Z_ONE_SIDED = 1.645
 
 
 def estimate_equivalence(contrast: Estimate, spread: float, bound: float) -> Estimate:
@@ -32,7 +36,7 @@ def estimate_equivalence(contrast: Estimate, spread: float, bound: float) -> Est
     spread : float
         Pooled standard deviation of the scores, in points.
     bound : float
-        The smallest difference worth having, in standard deviations, set beforehand.
+        The smallest difference worth having, in standard deviations.
 
     Returns
     -------
@@ -61,8 +65,14 @@ def estimate_equivalence(contrast: Estimate, spread: float, bound: float) -> Est
     if not bound > 0:
         raise ValueError("the bound must be above 0")
     if not (contrast.se > 0 and spread > 0):
-        note = contrast.note or "Everybody gave the same score, so chance can not be gauged."
-        return Estimate("tost", n=contrast.n, unit="sd", ci_level=0.90, note=note)
+        return Estimate(
+            "tost",
+            n=contrast.n,
+            unit="sd",
+            ci_level=0.90,
+            note=contrast.note or _NO_SPREAD,
+            reason=contrast.reason or Reason.NO_VARIATION,
+        )
     margin = bound * spread
     above = float(stats.t.sf((contrast.estimate + margin) / contrast.se, contrast.df))
     below = float(stats.t.cdf((contrast.estimate - margin) / contrast.se, contrast.df))
@@ -81,33 +91,32 @@ def estimate_equivalence(contrast: Estimate, spread: float, bound: float) -> Est
     )
 
 
-def find_verdict(contrast: Estimate, equivalence: Estimate, alpha: float = 0.05) -> Verdict:
+def find_verdict(p_difference: float, p_equivalence: float, alpha: float = 0.05) -> Flag:
     """Give one of three verdicts on a contrast.
 
     Parameters
     ----------
-    contrast : Estimate
-        With its two-sided p-value against zero.
-    equivalence : Estimate
-        From `estimate_equivalence` on the same contrast.
+    p_difference : float
+        Two-sided p against zero, adjusted for how many contrasts were looked at.
+    p_equivalence : float
+        The p-value of `estimate_equivalence` on the same contrast.
     alpha : float, default .05
         Level of both tests.
 
     Returns
     -------
-    str
-        ``"no meaningful effect"`` where the contrast lies within the bound, whether or not it
-        differs from zero; else ``"effect"`` where it differs from zero; else ``"inconclusive"``.
+    Flag
+        ``NO_MEANINGFUL_EFFECT`` where the contrast lies within the bound, whether or not it
+        differs from zero; else ``EFFECT`` where it differs from zero; else ``INCONCLUSIVE``.
 
     Examples
     --------
-    >>> change = Estimate("difference_in_differences", 0.1, se=0.3, df=50.0, p_value=0.74)
-    >>> find_verdict(change, estimate_equivalence(change, spread=1.0, bound=0.2))
-    'inconclusive'
+    >>> find_verdict(0.74, 0.33).name
+    'INCONCLUSIVE'
     """
-    if equivalence.p_value < alpha:
-        return "no meaningful effect"
-    return "effect" if contrast.p_value < alpha else "inconclusive"
+    if p_equivalence < alpha:
+        return Flag.NO_MEANINGFUL_EFFECT
+    return Flag.EFFECT if p_difference < alpha else Flag.INCONCLUSIVE
 
 
 def compute_tau_star(contrast: Estimate, shocks: float = 4.0) -> float:
@@ -136,12 +145,86 @@ def compute_tau_star(contrast: Estimate, shocks: float = 4.0) -> float:
     >>> round(compute_tau_star(result), 4)
     0.1173
     """
-    left = (contrast.estimate / 1.96) ** 2 - contrast.se**2
+    left = (contrast.estimate / _Z_TWO_SIDED) ** 2 - contrast.se**2
     return math.sqrt(left / shocks) if left > 0 else math.nan
 
 
+def compute_tau_star_equivalence(contrast: Estimate, margin: float, shocks: float = 4.0) -> float:
+    """Compute how large a chance shock per area and wave would hide an effect at the bound.
+
+    sqrt(max(0, ((margin - |delta|) / 1.645)^2 - SE^2) / 4), the counterpart of tau*: with shocks
+    of this size, a contrast this near zero would just not be shown to lie within the margin.
+
+    Parameters
+    ----------
+    contrast : Estimate
+        A difference in differences with its standard error, found to lie within the margin.
+    margin : float
+        The smallest difference worth having, in points.
+    shocks : float, default 4
+        Sum of the squared coefficients of the area-by-wave means: 4 for one pair, 4 / P for the
+        mean of P pairs that share no site.
+
+    Returns
+    -------
+    float
+        A standard deviation, in points; 0 where chance among people alone would do.
+
+    Examples
+    --------
+    >>> result = Estimate("difference_in_differences", 0.02, se=0.05)
+    >>> round(compute_tau_star_equivalence(result, margin=0.2), 4)
+    0.0487
+    """
+    room = max(margin - abs(contrast.estimate), 0.0) / _Z_ONE_SIDED
+    return math.sqrt(max(0.0, room**2 - contrast.se**2) / shocks)
+
+
+def add_shocks(contrast: Estimate, shock_sd: float, shocks: float = 4.0) -> Estimate:
+    """Widen a contrast's interval by chance shocks to whole areas whose size is known.
+
+    Parameters
+    ----------
+    contrast : Estimate
+        A contrast of means with its standard error and degrees of freedom.
+    shock_sd : float
+        Standard deviation of the shocks per area and wave, in points.
+    shocks : float, default 4
+        Sum of the squared coefficients of the area-by-wave means.
+
+    Returns
+    -------
+    Estimate
+        The same contrast with the variance SE^2 + `shocks` x `shock_sd`^2. Degrees of freedom are
+        Satterthwaite's, with infinitely many for the shocks. As given where it has no standard
+        error.
+
+    Examples
+    --------
+    >>> result = Estimate("difference_in_differences", 0.3, se=0.1, df=400.0, n=404)
+    >>> round(add_shocks(result, 0.05).se, 4)
+    0.1414
+    """
+    if not contrast.se > 0:
+        return contrast
+    variance = contrast.se**2 + shocks * shock_sd**2
+    df = contrast.df * (variance / contrast.se**2) ** 2
+    widened = complete_estimate(
+        contrast.estimator,
+        contrast.estimate,
+        math.sqrt(variance),
+        df,
+        contrast.ci_level,
+        contrast.n,
+    )
+    return replace(widened, unit=contrast.unit, note=contrast.note, flags=contrast.flags)
+
+
 def compute_smallest_detectable_difference(
-    n: ArrayLike, coefficients: ArrayLike | None = None, deff: float = 1.0
+    n: ArrayLike,
+    coefficients: ArrayLike | None = None,
+    deff: float = 1.0,
+    overlap: float = 0.0,
 ) -> float:
     """Compute the contrast of means that is found four times in five, in standard deviations.
 
@@ -153,11 +236,13 @@ def compute_smallest_detectable_difference(
         Coefficients of the cells; plus or minus 1 by default.
     deff : float, default 1
         Design effect of clusters, from `compute_cluster_deff`.
+    overlap : float, default 0
+        What people in two cells add, from `means.compute_overlap`; below 0 where waves are linked.
 
     Returns
     -------
     float
-        (z.975 + z.80) sqrt(deff x sum c^2 / n); NaN where a cell is empty.
+        (z.975 + z.80) sqrt(deff x sum c^2 / n + overlap); NaN where a cell is empty.
 
     Examples
     --------
@@ -170,7 +255,8 @@ def compute_smallest_detectable_difference(
     c = np.ones_like(size) if coefficients is None else np.asarray(coefficients, dtype=np.float64)
     if not (size > 0).all():
         return math.nan
-    return float((ndtri(0.975) + ndtri(0.8)) * math.sqrt(deff * np.sum(c**2 / size)))
+    variance = max(float(deff * np.sum(c**2 / size)) + overlap, 0.0)
+    return float((ndtri(0.975) + ndtri(0.8)) * math.sqrt(variance))
 
 
 def compute_cluster_deff(cluster_size: float, correlation: float) -> float:

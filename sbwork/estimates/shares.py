@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sbwork.estimates.estimate import Estimate
+from sbwork.estimates.estimate import Estimate, Reason
 
 __all__ = ["estimate_share", "estimate_share_difference"]
 
@@ -46,7 +46,8 @@ def estimate_share(
     if not 0 <= count <= n:
         raise ValueError("count must lie between 0 and n")
     if n == 0:
-        return Estimate(estimator, n=0.0, unit="share", note="There is nobody to count.")
+        note = "There is nobody to count."
+        return Estimate(estimator, n=0.0, unit="share", note=note, reason=Reason.NO_ANSWERS)
     share, z2 = count / n, _find_z(level) ** 2
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
@@ -94,9 +95,8 @@ def estimate_share_difference(
     one = estimate_share(count, n, level=level)
     total = float(n + other_n)
     if not n or not other_n:
-        return Estimate(
-            estimator, n=total, unit="share", note="There is nobody in one of the groups."
-        )
+        note = "There is nobody in one of the groups."
+        return Estimate(estimator, n=total, unit="share", note=note, reason=Reason.NO_ANSWERS)
     other = estimate_share(other_count, other_n, level=level)
     p, q = one.estimate, other.estimate
     pooled = (count + other_count) / total

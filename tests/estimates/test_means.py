@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Flag
 from sbwork.estimates.ancova import estimate_ancova
 from sbwork.estimates.cells import compute_kish_n, summarise_cell
 from sbwork.estimates.means import (
@@ -222,17 +222,17 @@ def test_kish_and_cluster_design_effect():
 @pytest.mark.parametrize(
     ("estimate", "se", "verdict"),
     [
-        (0.5, 0.1, "effect"),
-        (0.0, 0.02, "no meaningful effect"),
-        (0.1, 0.02, "no meaningful effect"),
-        (0.1, 0.2, "inconclusive"),
-        (-0.5, 0.1, "effect"),
+        (0.5, 0.1, Flag.EFFECT),
+        (0.0, 0.02, Flag.NO_MEANINGFUL_EFFECT),
+        (0.1, 0.02, Flag.NO_MEANINGFUL_EFFECT),
+        (0.1, 0.2, Flag.INCONCLUSIVE),
+        (-0.5, 0.1, Flag.EFFECT),
     ],
 )
 def test_the_three_verdicts(estimate, se, verdict):
     p = math.erfc(abs(estimate / se) / math.sqrt(2))
     did = Estimate("difference_in_differences", estimate, se=se, df=1e6, p_value=p)
-    assert find_verdict(did, estimate_equivalence(did, spread=1.0, bound=0.2)) == verdict
+    assert find_verdict(p, estimate_equivalence(did, spread=1.0, bound=0.2).p_value) == verdict
 
 
 def test_a_bound_must_be_positive():

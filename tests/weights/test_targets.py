@@ -124,17 +124,31 @@ def test_raked_weights_agree_with_survey(raked: pd.DataFrame) -> None:
     assert raked["weight"].to_numpy() == pytest.approx(R["weights"]["raked"], abs=SURVEY)
     findings = compare_scales(raked, cohort, INSTRUMENT)
     assert_agrees(findings, R["raked"])
-    for group in ("intervention", "control"):
-        for wave in ("before", "after"):
-            row = find(findings, group, "mean", wave)
-            wanted = R["raked_groups"][f"{group} {wave}"]
-            assert row["estimate"] == pytest.approx(wanted["estimate"], abs=SURVEY)
-            assert row["se"] == pytest.approx(wanted["se"], abs=SURVEY)
+    for wave in ("before", "after"):
+        row = find(findings, "intervention", "mean", wave)
+        own = [R["raked"][f"{site} {wave}"] for site in ("a1", "a2")]
+        assert row["estimate"] == pytest.approx(np.mean([x["estimate"] for x in own]), abs=SURVEY)
+        assert row["se"] == pytest.approx(math.hypot(*(x["se"] for x in own)) / 2, abs=SURVEY)
     g = find(findings, "a1", "did_hedges_g")
     seen = (g["estimate"], g["ci_low"], g["ci_high"])
     assert seen == pytest.approx(R["did_hedges_g"], abs=SEARCH)
     for key, wanted in R["raked_one_sample"].items():
         assert R["raked"][key]["se"] == pytest.approx(wanted["se"], rel=ONE_SAMPLE)
+
+
+def test_people_of_several_sites_as_one_sample_agree_with_survey(raked: pd.DataFrame) -> None:
+    margins = find_margins(raked, make_cohort().weighting)
+    assert margins is not None
+    for group, members in (("intervention", ["a1", "a2"]), ("control", ["c1"])):
+        for wave in ("before", "after"):
+            rows = np.flatnonzero(raked["site"].isin(members) & (raked["wave"] == wave))
+            chosen = raked.iloc[rows]
+            mean = estimate_mean(
+                summarise_cell(chosen["y"], chosen["weight"], margins.select(rows))
+            )
+            wanted = R["raked_groups"][f"{group} {wave}"]
+            assert mean.estimate == pytest.approx(wanted["estimate"], abs=SURVEY)
+            assert mean.se == pytest.approx(wanted["se"], abs=SURVEY)
 
 
 def test_raking_of_given_weights_agrees_with_survey(people: pd.DataFrame) -> None:
