@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from sbwork.cohort import Cohort, Pair
+from sbwork.cohort import HARM, Cohort, Pair
 from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.history import (
     MOST_MONTHS,
@@ -373,7 +373,8 @@ def _describe_requirement(findings: pd.DataFrame, pair: Pair, outcome: str, chec
         )
     single = has_flag(found["months_needed"], Flag.SINGLE_MONTH)
     about = "at least" if single else "about"
-    told = f": with {_write_rate(rate)} a month in both sites together, as now, "
+    what = "points of harm" if outcome == HARM else "incidents"
+    told = f": with {_write_rate(rate)} {what} a month in both sites together, as now, "
     if math.isnan(needed):
         told += "no realistic number of months would be enough"
     else:

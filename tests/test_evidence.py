@@ -1,9 +1,11 @@
 import math
+import re
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 
+from sbwork import sections
 from sbwork.checklists import EMMIE_HEADINGS, NOT_REPORTED, TREND_ITEMS, list_emmie, trend_checklist
 from sbwork.cohort import Cohort
 from sbwork.estimates import Estimate
@@ -16,6 +18,7 @@ from sbwork.evidence import (
     set_levels,
 )
 from sbwork.reported import tabulate_reported
+from sbwork.reporting.forest import draw_forest, pick_rows
 from sbwork.results import Finding, combine_findings, tabulate_findings
 
 HEARD = {"title": "Calls to police", "change_percent": -40, "reported_by": "staff"}
@@ -430,3 +433,19 @@ def test_reported_figures_keep_who_said_so():
     assert findings["note"].str.startswith("Source: staff. ").all()
     assert findings["n"].isna().all()
     assert len(tabulate_reported(Cohort(name="pilot"))) == 0
+
+
+def test_the_source_of_a_reported_figure_is_no_doer(durham_2):
+    """A phrase such as "heard from staff" is a source: nothing is reported by it."""
+    shown = [
+        durham_2.findings["note"].str.cat(sep=" "),
+        sections.present_summary(durham_2)._repr_html_(),
+        sections.present_changes(durham_2)._repr_html_(),
+        sections.present_kinds(durham_2)._repr_html_(),
+        sections.present_evidence(durham_2)._repr_html_(),
+        draw_forest(pick_rows(durham_2.findings.to_dict("records"), durham_2.cohort)),
+    ]
+    for text in shown:
+        assert not re.search(r"\bby heard\b|said so", text)
+    assert shown[0].count("Source: heard from staff. ") == 3
+    assert set(durham_2.findings["flags"]) == {"unchecked"}
