@@ -108,7 +108,7 @@ def compare_linked(
         compared.append((chosen, "all", "control"))
     for pairs, site, comparison in compared:
         estimate = pool_ancovas([fits[pair] for pair in pairs])
-        flags = [Flag.LINKED, *([Flag.WEIGHTED] if weighted else [])]
+        flags = [*estimate.flags, Flag.LINKED, *([Flag.WEIGHTED] if weighted else [])]
         if not np.isnan(estimate.p_value) and _may_lead(pairs, linked, cohort):
             flags.append(Flag.LEADS)
         notes = (estimate.note, _ANCOVA, _WEIGHTED if weighted else "")

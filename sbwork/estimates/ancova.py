@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.estimates.estimate import Estimate, Reason
+from sbwork.estimates.estimate import Estimate, Flag, Reason
 from sbwork.estimates.means import complete_estimate
 
 __all__ = ["AncovaFit", "estimate_ancova", "fit_ancova", "pool_ancovas"]
@@ -144,7 +144,9 @@ def pool_ancovas(fits: Sequence[AncovaFit], level: float = 0.95) -> Estimate:
     variance = float(together @ together)
     freedom = np.array([float(fit.used.sum()) - 3 for fit in fits])
     if variance <= 0 or not (freedom > 0).all():
-        return Estimate("ancova", lead, n=n, unit="points", note=_NO_SPREAD)
+        return Estimate(
+            "ancova", lead, n=n, unit="points", note=_NO_SPREAD, flags=(Flag.NO_INTERVAL,)
+        )
     own = np.array([float(fit.influence @ fit.influence) for fit in fits]) / len(fits) ** 2
     df = float(own.sum() ** 2 / np.sum(own**2 / freedom))
     return complete_estimate("ancova", lead, math.sqrt(variance), min(df, n - 3), level, n)

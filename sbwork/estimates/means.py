@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sbwork.estimates.cells import Cell, Link
-from sbwork.estimates.estimate import Estimate, Reason
+from sbwork.estimates.estimate import Estimate, Flag, Reason
 from sbwork.estimates.noncentral import invert_noncentral_t
 
 __all__ = [
@@ -78,6 +79,7 @@ def estimate_mean(cell: Cell, level: float = 0.95) -> Estimate:
         unit="points",
         note=alone if cell.n < 2 else contrast.note,
         reason=Reason.NO_ANSWERS if cell.n == 0 else "",
+        flags=(Flag.NO_INTERVAL,) if cell.n == 1 else contrast.flags,
     )
 
 
@@ -140,12 +142,12 @@ def estimate_contrast(
         return _refuse_few(estimator, cells, "points")
     estimate = float(c @ np.array([cell.mean for cell in cells]))
     if not all(cell.n_effective > 1 for cell in cells):
-        return Estimate(estimator, estimate, n=_count(cells), unit="points", note=_TOO_UNEVEN)
+        return _give_no_interval(estimator, estimate, cells, _TOO_UNEVEN)
     parts, freedom = _split_variance(cells, c, links)
     variance = float(parts.sum())
     if variance <= _ROUNDING * float(c**2 @ np.array([cell.mean_variance for cell in cells])):
         note = _explain_certainty(cells, linked=bool(links))
-        return Estimate(estimator, estimate, se=0.0, n=_count(cells), unit="points", note=note)
+        return replace(_give_no_interval(estimator, estimate, cells, note), se=0.0)
     df = variance**2 / float(np.sum(parts**2 / freedom))
     return complete_estimate(estimator, estimate, math.sqrt(variance), df, level, _count(cells))
 
@@ -245,7 +247,7 @@ def estimate_student_contrast(
     spread, df, factor = _pool(cells, c)
     if spread * factor <= 0:
         note = _explain_certainty(cells)
-        return Estimate(estimator, estimate, se=0.0, n=_count(cells), unit="points", note=note)
+        return replace(_give_no_interval(estimator, estimate, cells, note), se=0.0)
     return complete_estimate(estimator, estimate, spread * factor, df, level, _count(cells))
 
 
@@ -495,6 +497,19 @@ def _refuse_few(estimator: str, cells: Sequence[Cell], unit: str) -> Estimate:
     nobody = any(cell.n == 0 for cell in cells)
     reason = Reason.NO_ANSWERS if nobody else Reason.TOO_FEW_PEOPLE
     return Estimate(estimator, n=_count(cells), unit=unit, note=_TOO_FEW, reason=reason)
+
+
+def _give_no_interval(
+    estimator: str, estimate: float, cells: Sequence[Cell], note: str
+) -> Estimate:
+    return Estimate(
+        estimator,
+        estimate,
+        n=_count(cells),
+        unit="points",
+        note=note,
+        flags=(Flag.NO_INTERVAL,),
+    )
 
 
 def _split_variance(
