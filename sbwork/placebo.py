@@ -71,6 +71,7 @@ POOLED_ESTIMATORS = (
 """What is found of all pairs together."""
 
 _ALPHA = 0.05
+_OUT_OF_REACH = " Too few areas are like them for p = .05 to be possible, however large the change."
 _NOWHERE = 1e-300  # the size of an area without a usable count: like that of no site
 
 Array = npt.NDArray[np.float64]
@@ -344,7 +345,7 @@ def _describe_mean(
     said += "; for p, the sites and controls of all pairs are among the areas."
     judged = said
     if rank.smallest_p > _ALPHA:
-        judged += " Too few areas for p = .05 to be possible, however large the change."
+        judged += _OUT_OF_REACH
     values = (rank.observed, rank.low, rank.high)
     observed, low, high = (
         Estimate(name, _percent(value), n=float(n_pairs), unit="percent", note=said, flags=flags)
@@ -390,11 +391,13 @@ def _judge(ranked: _Ranked, said: str, group: str) -> tuple[Estimate, Estimate]:
         "Two-sided, by randomisation: how often a pair drawn from these areas and the real ones "
         f"changed at least as much. {said}"
     )
-    flags: tuple[Flag, ...] = ()
-    if rank.control.size and rank.n_areas < AMPLE_POOL:
-        note += f" With fewer than {AMPLE_POOL} areas even a large change may stay above .05."
-        flags = (Flag.FEW_AREAS,)
     least = find_smallest_p(ranked.observed, rank)
+    scarce = rank.control.size > 0 and rank.n_areas < AMPLE_POOL
+    flags = (Flag.FEW_AREAS,) if scarce or least > _ALPHA else ()
+    if least > _ALPHA:
+        note += _OUT_OF_REACH
+    elif scarce:
+        note += f" With fewer than {AMPLE_POOL} areas even a large change may stay above .05."
     bound = "The smallest p that this rank could have had, had the site changed more than any area."
     return (
         Estimate(

@@ -294,6 +294,21 @@ def test_the_smallest_p_stands_beside_each_p(sites, areas):
     assert pick(found, "placebo_smallest_p")["estimate"] == pytest.approx(1 / 61)
 
 
+def test_a_site_that_few_areas_are_like_can_not_reach_five_percent(sites, areas):
+    cohort = make_pairs(sites, "south")
+    areas[:2] *= 1.9
+    sites["north"] = sites["north"] * 1.9
+    sites["south"] = np.full(48, 20.0)  # moves as the middle area does, so that half fell more
+    found = compare_placebos(make_incidents(sites, areas), cohort).findings
+    p, smallest = pick(found, "placebo_p"), pick(found, "placebo_smallest_p")
+    assert pick(found, "placebo_areas")["estimate"] > 38
+    assert p["estimate"] >= smallest["estimate"] > 0.05
+    assert "possible, however large the change" in p["note"]
+    assert has_flag(p, Flag.FEW_AREAS)
+    assert has_flag(smallest, Flag.FEW_AREAS)
+    assert not has_flag(pick(found, "placebo_p", "east"), Flag.FEW_AREAS)
+
+
 def test_sites_without_control_are_judged_together(sites, areas):
     make_pairs(sites, "west")
     cohort = make_cohort([{"intervention": site} for site in ("north", "east")])

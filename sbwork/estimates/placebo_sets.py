@@ -79,8 +79,10 @@ class Layout:
         self.groups = list(grouped.values())
         self.gaps = np.full(len(self.pairs), gap)
         for group in self.groups:
-            for numbers in (*([number] for number in group), group):
-                self._widen(numbers)
+            for number in group:
+                self._widen([number])
+            if len(group) > 1:
+                self._widen(group)
 
     def draw(self, among: Mask, n: int, rng: np.random.Generator) -> Ints:
         """Draw sets of distinct areas, every eligible set with the same probability.
@@ -97,7 +99,8 @@ class Layout:
         Returns
         -------
         ndarray of int, shape (n, n_parts)
-            The area in each of `parts`; no rows where no set could be found.
+            The area in each of `parts`; fewer rows where sets are hard to find, and none where
+            none was found.
 
         Notes
         -----
@@ -164,8 +167,9 @@ class Layout:
             return
         free = np.ones(self.size.shape[1], dtype=bool)
         free[self.parts] = False
-        wanted = min(FEWEST_PAIRS, _Star(self, numbers, free, any_gap=True).n_sets)
-        while _Star(self, numbers, free).n_sets < wanted:
+        while (found := _Star(self, numbers, free).n_sets) < FEWEST_PAIRS:
+            if found == _Star(self, numbers, free, any_gap=True).n_sets:
+                break
             self.gaps[numbers] *= 2
 
 
