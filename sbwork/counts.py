@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sbwork.cohort import HARM, Cohort, Pair
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.pairs import (
     PAIR_ESTIMATORS,
     MonthlyCounts,
@@ -19,7 +19,11 @@ from sbwork.estimates.pairs import (
     add_note,
     estimate_site_change,
 )
-from sbwork.estimates.pooling import estimate_heterogeneity, pool_log_ratios
+from sbwork.estimates.pooling import (
+    estimate_heterogeneity,
+    pool_log_ratios,
+    pool_with_prior,
+)
 from sbwork.estimates.rates import Change
 from sbwork.incidents import Incidents
 from sbwork.results import Finding, combine_findings, tabulate_findings
@@ -40,11 +44,19 @@ WINDOW_ESTIMATORS = ("rirr", "wdd", "wdd_corrected", "incidents_avoided")
 """Those estimates of a pair that are repeated in the other windows."""
 
 
+_FEW_MONTHS = 3
+
 _FEW_PAIRS = 4
 _FEW_PAIRS_SAID = (
     "With so few pairs it is known only roughly how much they differ, so this interval is very "
     "wide: judge the pairs together by their rank among placebo pairs."
 )
+
+_PRIOR_SAID = (
+    "Pairs may differ in truth: the spread between them has a half-normal prior with scale 0.5 on "
+    "the log scale. This is a posterior, so it has no p value."
+)
+_FEW_WITH_PRIOR_SAID = "With so few pairs the width of the interval rests largely on the prior."
 
 _SINGLE_MONTHS = (
     "A pair with a single month on each side enters as if it were more precise than it is."
@@ -77,10 +89,21 @@ def compare_counts(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
           ``smallest_detectable_rirr``, ``wdd`` (as published, Poisson), ``wdd_corrected`` (its
           variance times the dispersion), ``wdq``, ``total_net_effect`` and
           ``rirr_wdd_agreement`` (1 when RIRR and WDD say the same, else 0, in words in the note).
-        - All pairs (site ``"all"``): ``rirr_pooled`` (random effects by REML, with the
-          wider of the Knapp-Hartung and the normal interval), ``rirr_pooled_dl``
-          (DerSimonian-Laird, normal interval), ``rirr_pooled_fixed``, ``heterogeneity_q``,
-          ``heterogeneity_i2`` and ``heterogeneity_tau2``.
+        - All pairs (site ``"all"``): ``rirr_pooled_bayes`` (random effects with a half-normal
+          prior on the spread between pairs, see `estimates.pooling.pool_with_prior`);
+          ``rirr_pooled`` (random effects by REML, with the wider of the Knapp-Hartung and the
+          normal interval), ``rirr_pooled_dl`` (DerSimonian-Laird, normal interval) and
+          ``rirr_pooled_fixed``, which are flagged as descriptions and lead nowhere;
+          ``heterogeneity_q``, ``heterogeneity_i2`` and ``heterogeneity_tau2``. In the other
+          windows the first, second and fourth. With fewer than two pairs that have a ratio all
+          are missing: one pair is not pooled.
+
+        Flags: ``fewer_months`` (some months of the periods could not be compared),
+        ``few_months`` (so many that fewer than three are left on a side), ``single_month`` (one
+        month on each side), ``unequal_seasons`` (other calendar months before than after), on
+        every row of the sites and pairs concerned and on those that pool such a pair;
+        ``shared_control`` (pooled pairs that have the same control), ``pairs_left_out`` (a pair
+        without a ratio), ``few_pairs``, ``description``.
 
         Sites of a pair are counted on the same months: a calendar month that one of them lacks
         on one side is left out everywhere, and the note says so. A site in several pairs is
@@ -95,7 +118,7 @@ def compare_counts(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     if missing:
         raise ValueError(f"incidents.sites lacks {sorted(missing)}")
     if cohort.periods is None:
-        return _refuse(cohort, "No periods before and after are given, so nothing is compared.")
+        return _refuse(cohort)
     windows = list_windows(cohort.periods)
     frames = [
         tabulate_findings(_compare_outcome(_Series(incidents, outcome), cohort, windows, outcome))
@@ -128,6 +151,14 @@ class _Series:
 
 
 @dataclass(frozen=True)
+class _Gap:
+    """Why a comparison can't be made, as data and in words."""
+
+    reason: Reason
+    note: str
+
+
+@dataclass(frozen=True)
 class _Ratio:
     """What pooling needs of one pair."""
 
@@ -135,7 +166,7 @@ class _Ratio:
     factor: float
     control: str
     control_sums: Change
-    single_month: bool
+    flags: tuple[Flag, ...]
 
 
 @dataclass(frozen=True)
@@ -172,60 +203,65 @@ def _compare_sites(
         covered = series.list_covered(partners)
         matched, note = match_months(window, covered), describe_gaps(window, covered)
         if not min(matched.lengths):
-            reason = _explain_no_months(series, cohort, partners, window)
-            empty = Estimate("percentage_change", unit="percent", note=reason)
+            gap = _explain_no_months(series, cohort, partners, window)
             for period in ("before", "after"):
-                lost = Estimate("count", unit="incidents", note=reason)
+                lost = _leave_out(gap, {"count": "incidents"})[0]
                 yield Finding(SECTION, outcome, site, lost, "", period)
+            empty = _leave_out(gap, {"percentage_change": "percent"})[0]
             yield Finding(SECTION, outcome, site, empty, "", MAIN)
             continue
+        flags = _flag_months(window, matched)
         counts = series.count(site, matched)
         for period, count, length in zip(
             ("before", "after"), counts.sums, matched.lengths, strict=True
         ):
-            counted = Estimate("count", count, n=count, unit="incidents", note=note)
-            yield Finding(SECTION, outcome, site, counted, "", period)
+            counted = [Estimate("count", count, n=count, unit="incidents")]
             if spec.population:
-                yield Finding(
-                    SECTION,
-                    outcome,
-                    site,
-                    _rate(count, spec.population, length, note),
-                    "",
-                    period,
-                )
+                counted.append(_rate(count, spec.population, length))
+            for estimate in counted:
+                marked = add_note(estimate, note, *flags)
+                yield Finding(SECTION, outcome, site, marked, "", period)
         change = estimate_site_change(counts, weighted=series.weighted)
-        yield Finding(SECTION, outcome, site, add_note(change, note), "", MAIN)
+        yield Finding(SECTION, outcome, site, add_note(change, note, *flags), "", MAIN)
 
 
-def _rate(count: float, population: int, months: int, note: str) -> Estimate:
+def _rate(count: float, population: int, months: int) -> Estimate:
     length = "1 month" if months == 1 else f"{months} months"
-    said = f"Incidents per 1,000 residents in {length}."
+    note = f"Incidents per 1,000 residents in {length}."
     return Estimate(
-        "rate_per_1000",
-        1000 * count / population,
-        n=count,
-        unit="incidents",
-        note=f"{said} {note}".strip(),
+        "rate_per_1000", 1000 * count / population, n=count, unit="incidents", note=note
     )
+
+
+def _flag_months(window: Window, matched: Window) -> tuple[Flag, ...]:
+    """Say as data what `describe_gaps` says in words, and whether single months are compared."""
+    fewer = matched.lengths != window.lengths
+    holds = {
+        Flag.FEWER_MONTHS: fewer,
+        Flag.FEW_MONTHS: fewer and min(matched.lengths) < _FEW_MONTHS,
+        Flag.SINGLE_MONTH: max(matched.lengths) == 1,
+        Flag.UNEQUAL_SEASONS: not matched.same_seasons,
+    }
+    return tuple(flag for flag, is_so in holds.items() if is_so)
 
 
 def _compare_pair(series: _Series, cohort: Cohort, pair: Pair, window: Window) -> _Compared:
     main = window.period == MAIN
     if pair.control is None:
-        reason = "No control site is given, so the change can't be set beside another area's."
-        return _Compared(_leave_out(reason) if main else [])
+        note = "No control site is given, so the change can't be set beside another area's."
+        return _Compared(_leave_out(_Gap(Reason.NO_CONTROL, note)) if main else [])
     covered = series.list_covered(pair.sites)
     matched, note = match_months(window, covered), describe_gaps(window, covered)
-    reason = ""
+    gap = None
     if not min(matched.lengths):
-        reason = _explain_no_months(series, cohort, pair.sites, window)
+        gap = _explain_no_months(series, cohort, pair.sites, window)
     if not main and not lies_within(window, covered):
-        reason = _explain_reach(series, covered, window)
-    if reason:
-        months = Estimate("window_months", unit="count", note=reason)
-        return _Compared([months, *(_leave_out(reason) if main else [])])
-    months = Estimate("window_months", float(min(matched.lengths)), unit="count", note=note)
+        gap = _explain_reach(series, covered, window)
+    if gap:
+        lost = _leave_out(gap, {"window_months": "count", **(PAIR_ESTIMATORS if main else {})})
+        return _Compared(lost)
+    flags = _flag_months(window, matched)
+    months = Estimate("window_months", float(min(matched.lengths)), unit="count")
     moved, moved_control = (
         series.count(site, matched) if site else None
         for site in (pair.displacement, pair.displacement_control)
@@ -238,14 +274,13 @@ def _compare_pair(series: _Series, cohort: Cohort, pair: Pair, window: Window) -
         weighted=series.weighted,
     )
     estimates = [
-        add_note(estimate, note)
-        for estimate in counts.estimate()
-        if main or estimate.estimator in WINDOW_ESTIMATORS
+        add_note(estimate, note, *flags)
+        for estimate in (months, *counts.estimate())
+        if main or estimate.estimator in ("window_months", *WINDOW_ESTIMATORS)
     ]
-    single = math.isnan(counts.dispersion.estimate)
-    ratio = _Ratio(estimates[0], counts.factor[0], pair.control, counts.control.sums, single)
+    ratio = _Ratio(estimates[1], counts.factor[0], pair.control, counts.control.sums, flags)
     known = not math.isnan(ratio.rirr.se)
-    return _Compared([months, *estimates], ratio if known else None)
+    return _Compared(estimates, ratio if known else None)
 
 
 def _pool_pairs(ratios: Sequence[_Ratio], n_pairs: int, *, main: bool) -> list[Estimate]:
@@ -256,16 +291,24 @@ def _pool_pairs(ratios: Sequence[_Ratio], n_pairs: int, *, main: bool) -> list[E
     if left_out:
         said = f"{left_out} of {n_pairs} pairs {'is' if left_out == 1 else 'are'} left out: "
         said += "no RIRR could be computed."
-    if any(ratio.single_month for ratio in ratios):
+    flags = {flag: None for ratio in ratios for flag in ratio.flags}
+    if Flag.SINGLE_MONTH in flags:
         said = f"{said} {_SINGLE_MONTHS}".strip()
+    if left_out:
+        flags[Flag.PAIRS_LEFT_OUT] = None
+    if len({ratio.control for ratio in ratios}) < len(ratios):
+        flags[Flag.SHARED_CONTROL] = None
+    led = pool_with_prior(logs, covariance)
     random = pool_log_ratios(logs, covariance, estimator="rirr_pooled")
     fixed = pool_log_ratios(logs, covariance, model="fixed", estimator="rirr_pooled_fixed")
     if len(ratios) > 1:
-        random = add_note(random, "Pairs may differ in truth (random effects).")
+        led = add_note(led, _PRIOR_SAID)
+        random = add_note(random, "Pairs may differ in truth (random effects).", Flag.DESCRIPTION)
         if len(ratios) < _FEW_PAIRS:
-            random = add_note(random, _FEW_PAIRS_SAID)
-        fixed = add_note(fixed, "Takes one and the same change for all pairs.")
-    pooled = [random, fixed]
+            led = add_note(led, _FEW_WITH_PRIOR_SAID, Flag.FEW_PAIRS)
+            random = add_note(random, _FEW_PAIRS_SAID, Flag.FEW_PAIRS)
+        fixed = add_note(fixed, "Takes one and the same change for all pairs.", Flag.DESCRIPTION)
+    pooled = [led, random, fixed]
     if main:
         moments = pool_log_ratios(
             logs,
@@ -275,33 +318,41 @@ def _pool_pairs(ratios: Sequence[_Ratio], n_pairs: int, *, main: bool) -> list[E
             estimator="rirr_pooled_dl",
         )
         if len(ratios) > 1:
-            moments = add_note(moments, "With few pairs this interval is too narrow.")
+            said_of_it = "With few pairs this interval is too narrow."
+            moments = add_note(moments, said_of_it, Flag.DESCRIPTION)
         spread = estimate_heterogeneity(logs, covariance)
         pooled += [moments, spread.q, spread.i2, spread.tau2]
-    return [add_note(estimate, said) for estimate in pooled]
+    return [add_note(estimate, said, *flags) for estimate in pooled]
 
 
 def _relate_pairs(ratios: Sequence[_Ratio]) -> npt.NDArray[np.float64]:
-    """Lay out the covariance of the log ratios: pairs with the same control share its noise."""
+    """Lay out the covariance of the log ratios: pairs with the same control share its noise.
+
+    Where one of two pairs is compared on fewer months than the other, they share the noise of the
+    larger count only: cov(ln A, ln B) = 1 / B for Poisson counts A, and B that A is a part of.
+    """
     covariance = np.diag([ratio.rirr.se**2 for ratio in ratios])
     for i, one in enumerate(ratios):
         for j, other in enumerate(ratios[:i]):
             if one.control == other.control:
-                shared = sum(1 / count for count in one.control_sums)
+                sums = zip(one.control_sums, other.control_sums, strict=True)
+                shared = sum(1 / max(counts) for counts in sums)
                 shared *= math.sqrt(one.factor * other.factor)
                 covariance[i, j] = covariance[j, i] = shared
     return covariance
 
 
-def _leave_out(reason: str) -> list[Estimate]:
-    return [Estimate(name, unit=unit, note=reason) for name, unit in PAIR_ESTIMATORS.items()]
+def _leave_out(gap: _Gap, names: Mapping[str, str] = PAIR_ESTIMATORS) -> list[Estimate]:
+    return [
+        Estimate(name, unit=unit, note=gap.note, reason=gap.reason) for name, unit in names.items()
+    ]
 
 
 def _explain_no_months(
     series: _Series, cohort: Cohort, sites: Sequence[str], window: Window
-) -> str:
+) -> _Gap:
     if not series.span:
-        return "No month of incidents was read."
+        return _Gap(Reason.NO_MONTHS, "No month of incidents was read.")
     first, last = series.span[0], series.span[-1]
     held = [
         f"{name} ({side[0]} to {side[-1]})"
@@ -309,7 +360,8 @@ def _explain_no_months(
         if not any(month in series.span for month in side)
     ]
     if held:
-        return f"The files hold {first} to {last}, and no month of the period {' or '.join(held)}."
+        note = f"The files hold {first} to {last}, and no month of the period {' or '.join(held)}."
+        return _Gap(Reason.OUTSIDE_FILES, note)
     lacking = []
     for name, side in (("before", window.before), ("after", window.after)):
         silent = [
@@ -318,21 +370,24 @@ def _explain_no_months(
         if silent:
             lacking.append(f"of {' and '.join(silent)} in the period {name} ({_span(side)})")
     if lacking:
-        return f"There is no count {', nor '.join(lacking)}."
-    return "No calendar month is there on both sides for all the sites compared."
+        return _Gap(Reason.NO_MONTHS, f"There is no count {', nor '.join(lacking)}.")
+    note = "No calendar month is there on both sides for all the sites compared."
+    return _Gap(Reason.NO_MONTHS, note)
 
 
 def _span(months: Sequence[str]) -> str:
     return months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
 
 
-def _explain_reach(series: _Series, covered: Collection[str], window: Window) -> str:
+def _explain_reach(series: _Series, covered: Collection[str], window: Window) -> _Gap:
     if not series.span:
-        return "No month of incidents was read."
+        return _Gap(Reason.NO_MONTHS, "No month of incidents was read.")
     needs = f"This window needs {window.before[0]} to {window.after[-1]}"
     if lies_within(window, series.span) and covered:
-        return f"{needs}; there are counts of all its sites from {min(covered)} to {max(covered)}."
-    return f"{needs}; the files hold {series.span[0]} to {series.span[-1]}."
+        reach = f"there are counts of all its sites from {min(covered)} to {max(covered)}."
+        return _Gap(Reason.NO_MONTHS, f"{needs}; {reach}")
+    reach = f"the files hold {series.span[0]} to {series.span[-1]}."
+    return _Gap(Reason.OUTSIDE_FILES, f"{needs}; {reach}")
 
 
 def _list_outcomes(incidents: Incidents, cohort: Cohort) -> list[str]:
@@ -342,8 +397,9 @@ def _list_outcomes(incidents: Incidents, cohort: Cohort) -> list[str]:
     ]
 
 
-def _refuse(cohort: Cohort, reason: str) -> pd.DataFrame:
-    empty = Estimate("percentage_change", unit="percent", note=reason)
+def _refuse(cohort: Cohort) -> pd.DataFrame:
+    note = "No periods before and after are given, so nothing is compared."
+    empty = _leave_out(_Gap(Reason.NO_PERIODS, note), {"percentage_change": "percent"})[0]
     return tabulate_findings(
         Finding(SECTION, outcome, site, empty, "", MAIN)
         for outcome in cohort.outcomes

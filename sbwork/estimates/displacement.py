@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sbwork.estimates.estimate import Estimate
+from sbwork.estimates.estimate import Estimate, Flag, Reason
 from sbwork.estimates.rates import Change, find_critical_value, find_p_value
 
 __all__ = ["estimate_total_net_effect", "estimate_wdd", "estimate_wdq"]
@@ -67,7 +67,8 @@ def estimate_wdd(
             change += sign * direction * count / (weight * length)
             variance += count / (weight * length) ** 2
     if variance == 0:
-        return Estimate(estimator, unit="incidents", n=0.0, note="No incident in any area.")
+        note = "No incident in any area."
+        return Estimate(estimator, unit="incidents", n=0.0, note=note, reason=Reason.ZERO_COUNT)
     se = math.sqrt(dispersion * variance)
     margin = find_critical_value(df, ci_level) * se
     return Estimate(
@@ -113,21 +114,23 @@ def estimate_wdq(treated: Change, control: Change, displacement: Change) -> Esti
     0.2582
     """
     total = float(sum(treated) + sum(control) + sum(displacement))
-    note = ""
+    note, reason = "", Reason.NOT_APPLICABLE
     if 0 in control:
+        reason = Reason.ZERO_COUNT
         note = "The control site has a count of 0, so shares of it are undefined."
     elif treated[1] >= treated[0]:
         note = "The site's count did not fall, so there is nothing that could have moved."
     elif treated[1] / control[1] >= treated[0] / control[0]:
         note = "The site did not fall beside its control, so there is nothing to have moved."
     if note:
-        return Estimate("wdq", unit="ratio", n=total, note=note)
+        return Estimate("wdq", unit="ratio", n=total, note=note, reason=reason)
     measures = [area[1] / control[1] - area[0] / control[0] for area in (displacement, treated)]
     note = (
         "No valid interval exists for this quotient: judge by the WDD's. Above 0, the "
         "displacement area fell too; below 0, incidents may have moved there."
     )
-    return Estimate("wdq", measures[0] / measures[1], unit="ratio", n=total, note=note)
+    quotient, flags = measures[0] / measures[1], (Flag.NO_INTERVAL,)
+    return Estimate("wdq", quotient, unit="ratio", n=total, note=note, flags=flags)
 
 
 def estimate_total_net_effect(
@@ -171,7 +174,7 @@ def estimate_total_net_effect(
     total = float(sum(treated) + sum(control) + sum(displacement))
     if control[0] == 0:
         note = "The control site had none before, so no count can be expected from its change."
-        return Estimate(name, unit="incidents", n=total, note=note)
+        return Estimate(name, unit="incidents", n=total, note=note, reason=Reason.ZERO_COUNT)
     before, after = treated[0] + displacement[0], treated[1] + displacement[1]
     growth = control[1] / control[0]
     effect = before * growth - after
@@ -181,7 +184,8 @@ def estimate_total_net_effect(
         + before**2 * (control[1] / control[0] ** 2 + growth**2 / control[0])
     )
     if variance == 0:
-        return Estimate(name, unit="incidents", n=total, note="No incident in the site.")
+        note = "No incident in the site."
+        return Estimate(name, unit="incidents", n=total, note=note, reason=Reason.ZERO_COUNT)
     se = math.sqrt(dispersion * variance)
     margin = find_critical_value(df, ci_level) * se
     return Estimate(

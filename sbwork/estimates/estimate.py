@@ -41,6 +41,10 @@ class Flag(StrEnum):
 
     FEWER_MONTHS = "fewer_months"
     SINGLE_MONTH = "single_month"
+    FEW_MONTHS = "few_months"
+    UNEQUAL_SEASONS = "unequal_seasons"
+    NARROW_INTERVAL = "narrow_interval"
+    OPPOSITE_SIGNS = "opposite_signs"
     WEIGHTED = "weighted"
     TARGETS_MISSED = "targets_missed"
     WEIGHTS_LIMITED = "weights_limited"

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sbwork.estimates.displacement import estimate_total_net_effect, estimate_wdd, estimate_wdq
-from sbwork.estimates.estimate import Estimate
+from sbwork.estimates.estimate import Estimate, Flag, Reason
 from sbwork.estimates.rates import (
     Change,
     correct_dispersion,
@@ -172,7 +172,8 @@ class PairCounts:
 
     def _estimate_poisson(self) -> Estimate:
         if self.weighted:
-            return Estimate("rirr_poisson", unit="ratio", note=_WEIGHTED)
+            reason = Reason.NOT_APPLICABLE
+            return Estimate("rirr_poisson", unit="ratio", note=_WEIGHTED, reason=reason)
         plain = estimate_rirr(
             self.treated.sums,
             self.control.sums,
@@ -195,10 +196,11 @@ class PairCounts:
         counts = [*self.treated.sums, *self.control.sums]
         smallest = estimate_smallest_detectable_rirr(counts, dispersion=self.factor[0])
         if self.weighted and _lacks_spread(self.dispersion, weighted=True):
-            return Estimate(smallest.estimator, unit="ratio", note=_NO_PRECISION)
+            reason = self._explain_no_spread()
+            return Estimate(smallest.estimator, unit="ratio", note=_NO_PRECISION, reason=reason)
         if math.isnan(self.dispersion.estimate):
             said = "Months were taken to vary like Poisson counts, so it is too hopeful."
-            return add_note(smallest, said)
+            return add_note(smallest, said, Flag.SINGLE_MONTH)
         return smallest
 
     def _estimate_wdd(self, *, corrected: bool, alone: bool = False) -> Estimate:
@@ -224,7 +226,7 @@ class PairCounts:
         if self.displacement and not self.displacement_control:
             said = _join(said, "The displacement area has no control of its own.")
         if self.weighted:
-            plain = Estimate("wdd", plain.estimate, unit="incidents", note=_WEIGHTED)
+            plain = self._strip_interval(plain)
         return [
             add_note(self._mark_excess(plain), said),
             add_note(_mark_single_month(corrected, self.dispersion, weighted=self.weighted), said),
@@ -234,7 +236,8 @@ class PairCounts:
 
     def _estimate_wdq(self) -> Estimate:
         if self.displacement is None:
-            return Estimate("wdq", unit="ratio", note="No displacement area is given.")
+            note = "No displacement area is given."
+            return Estimate("wdq", unit="ratio", note=note, reason=Reason.NOT_STATED)
         before, after = self.treated.lengths
         areas = (self.treated.sums, self.control.sums, self.displacement.sums)
         return estimate_wdq(*((area[0] * after / before, area[1]) for area in areas))
@@ -253,10 +256,12 @@ class PairCounts:
         name = "rirr_wdd_agreement"
         if math.isnan(rirr.ci_low) or math.isnan(wdd.ci_low):
             note = _join("They can't be compared.", rirr.note or wdd.note)
-            return Estimate(name, unit="count", note=note)
+            reason = rirr.reason or wdd.reason or self._explain_no_spread()
+            return Estimate(name, unit="count", note=note, reason=reason)
         signs = (_sign(math.log(rirr.estimate)), _sign(wdd.estimate))
         if signs[0] != signs[1]:
-            return Estimate(name, 0.0, unit="count", note=_describe_opposition(*signs))
+            note, flags = _describe_opposition(*signs), (Flag.OPPOSITE_SIGNS,)
+            return Estimate(name, 0.0, unit="count", note=note, flags=flags)
         clear = (rirr.ci_high < 1 or rirr.ci_low > 1, wdd.ci_high < 0 or wdd.ci_low > 0)
         if clear[0] != clear[1]:
             which = ("ratio (RIRR)", "difference (WDD)")
@@ -267,9 +272,19 @@ class PairCounts:
             )
             return Estimate(name, 0.0, unit="count", note=note)
         told = "a change beyond the interval" if clear[0] else "no change beyond the interval"
-        narrow = _SINGLE_MONTH if math.isnan(self.dispersion.estimate) else ""
-        said = _join(f"RIRR and WDD agree: both show {told}.", narrow)
-        return Estimate(name, 1.0, unit="count", note=said)
+        agreed = Estimate(name, 1.0, unit="count", note=f"RIRR and WDD agree: both show {told}.")
+        if math.isnan(self.dispersion.estimate):
+            return add_note(agreed, _SINGLE_MONTH, Flag.SINGLE_MONTH)
+        return agreed
+
+    def _explain_no_spread(self) -> Reason:
+        return self.dispersion.reason or Reason.NO_VARIATION
+
+    def _strip_interval(self, wdd: Estimate) -> Estimate:
+        flags = () if wdd.reason else (Flag.NO_INTERVAL,)
+        return Estimate(
+            "wdd", wdd.estimate, unit="incidents", note=_WEIGHTED, reason=wdd.reason, flags=flags
+        )
 
     def _mark_excess(self, plain: Estimate) -> Estimate:
         excess = self.dispersion.estimate
@@ -278,29 +293,35 @@ class PairCounts:
         if self.weighted or math.isnan(plain.ci_low) or excess < _NOTABLE_EXCESS:
             return plain
         note = f"Months vary {excess:.1f} times as much as Poisson counts would, so this "
-        return add_note(plain, note + "interval is too narrow.")
+        return add_note(plain, note + "interval is too narrow.", Flag.NARROW_INTERVAL)
 
 
-def add_note(estimate: Estimate, note: str) -> Estimate:
-    """Return the estimate with a further sentence in its note.
+def add_note(estimate: Estimate, note: str, *flags: Flag) -> Estimate:
+    """Return the estimate with a further sentence in its note, and further flags.
 
     Examples
     --------
     >>> add_note(Estimate("wdd", 1.0, note="One."), "Two.").note
     'One. Two.'
     """
-    return replace(estimate, note=_join(estimate.note, note))
+    every = tuple(dict.fromkeys((*estimate.flags, *flags)))
+    return replace(estimate, note=_join(estimate.note, note), flags=every)
 
 
 def _mark_single_month(estimate: Estimate, dispersion: Estimate, *, weighted: bool) -> Estimate:
     if math.isnan(estimate.ci_low) or not _lacks_spread(dispersion, weighted=weighted):
         return estimate
     if not weighted:
-        return add_note(estimate, _SINGLE_MONTH)
+        return add_note(estimate, _SINGLE_MONTH, Flag.SINGLE_MONTH)
     bare = Estimate(
-        estimate.estimator, estimate.estimate, n=estimate.n, unit=estimate.unit, note=estimate.note
+        estimate.estimator,
+        estimate.estimate,
+        n=estimate.n,
+        unit=estimate.unit,
+        note=estimate.note,
+        flags=estimate.flags,
     )
-    return add_note(bare, _NO_PRECISION)
+    return add_note(bare, _NO_PRECISION, Flag.NO_INTERVAL)
 
 
 def _lacks_spread(dispersion: Estimate, *, weighted: bool) -> bool:

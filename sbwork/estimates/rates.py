@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from sbwork.estimates.estimate import Estimate
+from sbwork.estimates.estimate import Estimate, Flag, Reason
 
 __all__ = [
     "Change",
@@ -66,9 +66,10 @@ def estimate_dispersion(*cells: npt.ArrayLike) -> Estimate:
             df += counts.size - 1
     if months < 2:
         note = "A single month on each side cannot show how much the months vary among themselves."
-        return Estimate("dispersion", unit="ratio", note=note)
+        return Estimate("dispersion", unit="ratio", note=note, reason=Reason.TOO_FEW_MONTHS)
     if df == 0:
-        return Estimate("dispersion", unit="ratio", note="No incident in any month.")
+        note = "No incident in any month."
+        return Estimate("dispersion", unit="ratio", note=note, reason=Reason.ZERO_COUNT)
     return Estimate("dispersion", pearson / df, df=float(df), unit="ratio")
 
 
@@ -139,10 +140,10 @@ def estimate_percentage_change(
     if before == 0:
         found = "nothing was recorded in either period" if after == 0 else "none before"
         note = f"A percentage change is undefined: {found}."
-        return Estimate(name, unit=unit, n=total, note=note)
+        return Estimate(name, unit=unit, n=total, note=note, reason=Reason.ZERO_COUNT)
     if after == 0:
         note = "None after: the change is -100%, and no interval can be given."
-        return Estimate(name, -100.0, unit=unit, n=total, note=note)
+        return Estimate(name, -100.0, unit=unit, n=total, note=note, flags=(Flag.NO_INTERVAL,))
     log_ratio = math.log(after / months[1]) - math.log(before / months[0])
     se = math.sqrt(dispersion * (1 / before + 1 / after))
     plain = _estimate_ratio(name, log_ratio, se, df, ci_level)
@@ -209,7 +210,7 @@ def estimate_rirr(
     if empty:
         note = f"No incident {' nor '.join(empty)}: a ratio that rests on a count of 0 is undefined"
         note += ". The WDD is defined all the same."
-        return Estimate(estimator, unit="ratio", n=total, note=note)
+        return Estimate(estimator, unit="ratio", n=total, note=note, reason=Reason.ZERO_COUNT)
     lengths = math.log(months[0] / months[1])
     log_treated = math.log(treated[1] / treated[0]) + lengths
     log_control = math.log(control[1] / control[0]) + lengths
@@ -280,7 +281,7 @@ def estimate_incidents_avoided(after: float, rirr: Estimate) -> Estimate:
     """
     name = "incidents_avoided"
     if math.isnan(rirr.estimate):
-        return Estimate(name, unit="incidents", note=rirr.note)
+        return Estimate(name, unit="incidents", note=rirr.note, reason=rirr.reason)
     low, middle, high = (
         after * (1 / ratio - 1) for ratio in (rirr.ci_high, rirr.estimate, rirr.ci_low)
     )
@@ -299,6 +300,7 @@ def estimate_incidents_avoided(after: float, rirr: Estimate) -> Estimate:
         n=rirr.n,
         unit="incidents",
         note=note,
+        flags=rirr.flags,
     )
 
 
@@ -334,7 +336,7 @@ def estimate_smallest_detectable_rirr(
     name = "smallest_detectable_rirr"
     if min(counts) <= 0:
         note = "One of the counts is 0, so the precision of a ratio can not be worked out."
-        return Estimate(name, unit="ratio", note=note)
+        return Estimate(name, unit="ratio", note=note, reason=Reason.ZERO_COUNT)
     se = math.sqrt(dispersion * sum(1 / count for count in counts))
     z = float(ndtri(0.5 + ci_level / 2) + ndtri(power))
     note = f"A true fall smaller than this would be missed more often than {1 - power:.0%}."
