@@ -122,7 +122,7 @@ def evaluate_cohort(
         frames += [
             weights,
             compare_scales(scores, cohort, instrument),
-            score_coverage(responses.answers, instrument),
+            score_coverage(responses.answers, instrument, cohort.weighting),
             scale_reliability(responses.answers, instrument, seed=cohort.seed),
         ]
     findings = suppress_findings(combine_findings(frames), cohort)

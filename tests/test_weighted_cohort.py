@@ -17,6 +17,7 @@ from sbwork.evaluation import Evaluation, evaluate_cohort
 from sbwork.narrative import describe_answers, describe_weights
 from sbwork.results import find_row, select_findings
 from sbwork.sections import present_methods, present_quality, present_scales
+from sbwork.weights import rake, weighted_mean
 
 mpl.use("Agg")
 
@@ -126,6 +127,33 @@ def test_the_means_are_those_of_the_raked_answers(raked: Evaluation, plain: Eval
     assert ours["estimate"] != theirs["estimate"]
     assert ours["n"] == theirs["n"]
     assert select_findings(plain.findings, section="weights").empty
+
+
+@pytest.mark.parametrize("name", ["raked", "plain"])
+def test_one_mean_has_one_interval_everywhere(name: str, request: pytest.FixtureRequest) -> None:
+    evaluation: Evaluation = request.getfixturevalue(name)
+    scores, cohort = evaluation.scores, evaluation.cohort
+    assert scores is not None
+    columns = ["estimate", "ci_low", "ci_high", "se", "df", "n"]
+    means = evaluation.findings.query("estimator == 'mean' and outcome == 'trust'")
+    from matplotlib.figure import Figure
+
+    ax = Figure().subplots()
+    figures.draw_means(ax, evaluation.findings, cohort, "trust", ["north"], ["before"])
+    drawn = np.asarray(ax.lines[0].get_xdata(), dtype=float).tolist()
+    for (site, wave), cell in scores.groupby(["site", "wave"]):
+        rows = means[(means["site"] == site) & (means["period"] == wave)]
+        assert set(rows["section"]) == {"scales", "scores"}
+        first, second = rows[columns].to_numpy(float)
+        assert first == pytest.approx(second, rel=1e-12)
+        if name == "raked":
+            weights = rake(cell.reset_index(drop=True), cohort.weighting.targets)
+            mean = weighted_mean(cell["trust"], weights)
+        else:
+            mean = weighted_mean(cell["trust"], np.ones(len(cell)))
+        assert (mean.estimate, mean.ci_low, mean.ci_high) == pytest.approx(first[:3].tolist())
+        if (site, wave) == ("north", "before"):
+            assert drawn == pytest.approx(first[1:3].tolist())
 
 
 def test_weights_are_shown_before_and_after(raked: Evaluation) -> None:

@@ -10,8 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sbwork.cohort import Weighting
 from sbwork.errors import InputError, Problem, list_names
 from sbwork.estimates import Estimate, Flag, Reason
+from sbwork.estimates.cells import summarise_cell
+from sbwork.estimates.means import estimate_mean
 from sbwork.estimates.reliability import (
     estimate_alpha,
     estimate_alpha_if_dropped,
@@ -22,6 +25,7 @@ from sbwork.instrument import Instrument
 from sbwork.results import Finding, tabulate_findings
 from sbwork.scoring.omega import estimate_omega, resample_covariances
 from sbwork.scoring.scales import Part, ScaleScore, average_scales
+from sbwork.weights.targets import find_margins
 
 __all__ = ["scale_reliability", "score_coverage", "score_scales"]
 
@@ -153,23 +157,29 @@ def score_scales(answers: pd.DataFrame, instrument: Instrument) -> pd.DataFrame:
     return pd.DataFrame(columns, index=answers.index, copy=False)
 
 
-def score_coverage(answers: pd.DataFrame, instrument: Instrument) -> pd.DataFrame:
+def score_coverage(
+    answers: pd.DataFrame, instrument: Instrument, weighting: Weighting | None = None
+) -> pd.DataFrame:
     """Show how many people have a score, and what the scores of complete answers alone say.
 
     Parameters
     ----------
     answers : pandas.DataFrame
-        As for `score_scales`; columns ``wave`` and ``site`` are used where they are there.
+        As for `score_scales`; columns ``wave``, ``site`` and ``weight`` are used where they are
+        there.
     instrument : Instrument
         The questionnaire.
+    weighting : Weighting, optional
+        What the weights were raked to, if they were.
 
     Returns
     -------
     pandas.DataFrame
         Findings of section ``"scores"`` for each scale, in all and by site and wave:
         ``"n_scored"``, ``"n_unscored"`` (count), ``"share_prorated"`` (share of the scores that
-        rest on fewer than all items), ``"mean"``, ``"mean_complete_cases"`` (points; unweighted,
-        with the normal 95% interval of a mean).
+        rest on fewer than all items), ``"mean"``, ``"mean_complete_cases"`` (points; weighted,
+        with the t interval that `sbwork.surveys.compare_scales` gives the mean of a site and
+        wave; in all, everybody counts as one sample).
 
     Raises
     ------
@@ -178,16 +188,28 @@ def score_coverage(answers: pd.DataFrame, instrument: Instrument) -> pd.DataFram
     """
     scores = average_scales(answers, instrument)
     grouping = _group_rows(answers)
+    weights = _read_weights(answers)
+    raked = find_margins(answers, weighting) if weighting else None
     findings: list[Finding] = []
     for group in grouping.groups:
         rows = grouping.select(group)
+        at = np.arange(len(answers))[rows]
+        at = at[weights[at] > 0]
+        margins = raked.select(at) if raked else None
         for scale, score in scores.items():
-            points = score.points[rows]
-            complete = points[score.complete[rows]]
-            scored = points[~np.isnan(points)]
+            points = score.points[at]
+            complete = np.where(score.complete[at], points, np.nan)
+            estimates = [
+                *_count_scores(score.points[rows], score.complete[rows]),
+                estimate_mean(summarise_cell(points, weights[at], margins)),
+                replace(
+                    estimate_mean(summarise_cell(complete, weights[at], margins)),
+                    estimator="mean_complete_cases",
+                ),
+            ]
             findings += [
                 Finding("scores", scale, group.site, estimate, period=group.period)
-                for estimate in _describe_scores(len(points), scored, complete)
+                for estimate in estimates
             ]
     return tabulate_findings(findings)
 
@@ -295,36 +317,23 @@ def _code_column(answers: pd.DataFrame, column: str) -> tuple[list[str], IntArra
     return [named[i] for i in order], place[codes]
 
 
-def _describe_scores(n: int, scored: FloatArray, complete: FloatArray) -> Iterator[Estimate]:
-    share = 1 - len(complete) / len(scored) if len(scored) else np.nan
-    yield Estimate("n_scored", len(scored), n=n, unit="count")
-    yield Estimate("n_unscored", n - len(scored), n=n, unit="count")
+def _read_weights(answers: pd.DataFrame) -> FloatArray:
+    if "weight" not in answers.columns:
+        return np.ones(len(answers))
+    return answers["weight"].to_numpy(dtype=np.float64)
+
+
+def _count_scores(points: FloatArray, complete: BoolArray) -> Iterator[Estimate]:
+    n, scored = len(points), int(np.count_nonzero(~np.isnan(points)))
+    yield Estimate("n_scored", scored, n=n, unit="count")
+    yield Estimate("n_unscored", n - scored, n=n, unit="count")
     yield Estimate(
         "share_prorated",
-        share,
-        n=len(scored),
+        1 - int(np.count_nonzero(complete)) / scored if scored else np.nan,
+        n=scored,
         unit="share",
-        note="" if len(scored) else _NO_SCORE,
-        reason="" if len(scored) else Reason.NO_ANSWERS,
-    )
-    yield _estimate_mean("mean", scored, _NO_SCORE)
-    yield _estimate_mean("mean_complete_cases", complete, "Nobody answered every item.")
-
-
-def _estimate_mean(estimator: str, values: FloatArray, missing: str) -> Estimate:
-    from scipy.special import ndtri
-
-    n = len(values)
-    if n == 0:
-        return Estimate(estimator, n=0, unit="points", note=missing, reason=Reason.NO_ANSWERS)
-    mean = float(values.mean())
-    if n == 1:
-        note = "One person: no interval."
-        return Estimate(estimator, mean, n=1, unit="points", note=note, flags=(Flag.NO_INTERVAL,))
-    se = float(values.std(ddof=1)) / np.sqrt(n)
-    half = float(ndtri(0.975)) * se
-    return Estimate(
-        estimator, mean, ci_low=mean - half, ci_high=mean + half, se=se, n=n, unit="points"
+        note="" if scored else _NO_SCORE,
+        reason="" if scored else Reason.NO_ANSWERS,
     )
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.estimates import Estimate, Flag, Reason
-from sbwork.estimates.margins import Margins, take_out_margins
+from sbwork.estimates import Estimate
+from sbwork.estimates.cells import summarise_cell
+from sbwork.estimates.margins import Margins
+from sbwork.estimates.means import estimate_mean
 
 __all__ = ["RakedWeights", "compute_kish_n", "rake", "weighted_mean"]
 
@@ -197,7 +199,7 @@ def weighted_mean(
     unit : str, default "points"
         The unit of the estimate.
     ci_level : float, default 0.95
-        Level of the interval (t on n - 1 degrees of freedom).
+        Level of the interval (t; degrees of freedom are Kish's effective number less 1).
 
     Returns
     -------
@@ -221,55 +223,15 @@ def weighted_mean(
     >>> mean.estimate, round(mean.se, 6)
     (2.5, 0.645497)
     """
-    from scipy.special import stdtrit
-
     y = np.asarray(values, dtype=np.float64)
     w = np.asarray(weights.weights if isinstance(weights, RakedWeights) else weights, np.float64)
     if y.ndim != 1 or y.shape != w.shape:
         raise ValueError(f"values {y.shape} and weights {w.shape} must be two equal columns")
     if not (w >= 0).all():
         raise ValueError("weights must be 0 or above, and none may be missing")
-    known = ~np.isnan(y)
-    n, total = int(known.sum()), float(w[known].sum())
-    if total <= 0:
-        return Estimate(
-            "mean",
-            n=n,
-            unit=unit,
-            ci_level=ci_level,
-            note="There are no values.",
-            reason=Reason.NO_ANSWERS,
-        )
-    mean = float(w[known] @ y[known]) / total
-    if n == 1:
-        return Estimate(
-            "mean",
-            mean,
-            n=1,
-            unit=unit,
-            ci_level=ci_level,
-            note="One person only.",
-            flags=(Flag.NO_INTERVAL,),
-        )
-    deviations = np.where(known, y - mean, 0.0)
-    if isinstance(weights, RakedWeights):
-        deviations = take_out_margins(deviations, weights.list_margins())
-    influence = w * deviations / total
-    size = len(influence)
-    variance = size / (size - 1) * float(np.square(influence - influence.mean()).sum())
-    se = math.sqrt(variance)
-    half = float(stdtrit(n - 1, (1 + ci_level) / 2)) * se
-    return Estimate(
-        "mean",
-        mean,
-        ci_low=mean - half,
-        ci_high=mean + half,
-        ci_level=ci_level,
-        se=se,
-        df=n - 1,
-        n=n,
-        unit=unit,
-    )
+    used = w > 0
+    margins = weights.list_margins().select(used) if isinstance(weights, RakedWeights) else None
+    return replace(estimate_mean(summarise_cell(y[used], w[used], margins), ci_level), unit=unit)
 
 
 def _match_targets(

@@ -194,7 +194,7 @@ def test_refuses_wrong_use(people: pd.DataFrame) -> None:
 def test_means_of_nobody_and_of_one_say_so() -> None:
     nobody = weighted_mean([np.nan, np.nan], [1.0, 1.0])
     assert math.isnan(nobody.estimate)
-    assert nobody.note == "There are no values."
+    assert nobody.note == "Nobody gave a score."
     one = weighted_mean([np.nan, 4.0], [1.0, 2.0])
     assert one.estimate == 4
     assert math.isnan(one.se)
