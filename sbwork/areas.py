@@ -27,6 +27,7 @@ __all__ = [
     "check_place",
     "find_adjacent_areas",
     "gather_areas",
+    "group_lsoas",
     "keep_peopled",
     "list_months_before",
     "mix_series",
@@ -158,7 +159,7 @@ def find_adjacent_areas(cohort: Cohort, site: str) -> frozenset[str] | None:
     if not boundaries.codes:
         return None
     names = dict(zip(boundaries.codes, boundaries.names, strict=True))
-    grouped = _group_lsoas(cohort, names)
+    grouped = group_lsoas(cohort, names)
     inside = place_sites(cohort)[site] if site in cohort.sites else frozenset()
     inside = inside or frozenset(code for code, area in grouped.items() if area == site)
     if not inside & set(names):
@@ -174,7 +175,7 @@ def sum_populations(cohort: Cohort) -> dict[str, float]:
     if lookup["population"].isna().all():
         return {}
     names = {str(code): str(name) for code, name in lookup["name"].items()}
-    grouped = _group_lsoas(cohort, names)
+    grouped = group_lsoas(cohort, names)
     people = pd.DataFrame(
         {"area": list(grouped.values()), "people": lookup["population"].to_numpy()}
     )
@@ -182,7 +183,7 @@ def sum_populations(cohort: Cohort) -> dict[str, float]:
     return {str(area): float(total) for area, total in sums.dropna().items() if area}
 
 
-def _group_lsoas(cohort: Cohort, names: Mapping[str, str]) -> dict[str, str]:
+def group_lsoas(cohort: Cohort, names: Mapping[str, str]) -> dict[str, str]:
     """Name the area of each LSOA, as `sbwork.incidents` groups them."""
     level = cohort.placebo.group_by
     if level == "lsoa":

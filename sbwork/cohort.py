@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.periods import Day, Period, Periods, list_months
@@ -17,6 +18,7 @@ __all__ = [
     "ASB",
     "HARM",
     "VICTIM_BASED_CRIME",
+    "Choice",
     "Cohort",
     "Engagement",
     "Geography",
@@ -134,6 +136,47 @@ class PlaceboDesign(Spec):
     size_ratio: float = Field(default=1.5, gt=1)
 
 
+class Choice(Spec):
+    """Why these areas got the work, and no others."""
+
+    reason: Literal["highest", "rising", "volunteered", "drawn", "other"]
+    outcome: str = ""
+    sentence: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_word(cls, data: Any) -> Any:
+        return {"reason": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _check_sentence(self) -> Self:
+        if self.reason == "other" and not self.sentence:
+            raise ValueError("'other' needs a sentence: {reason: other, sentence: \"...\"}")
+        return self
+
+
+def _read_pool(value: Any) -> Any:
+    """Turn the pool into a number of areas, the force or an authority, or a list of areas."""
+    if isinstance(value, list | tuple):
+        codes = tuple(str(code).strip() for code in value)
+        repeated = _find_repeated(codes)
+        if repeated:
+            raise ValueError(f"listed twice: {list_names(repeated)}")
+        if len(codes) < 2:
+            raise ValueError("a pool holds at least two areas")
+        return codes
+    if not isinstance(value, str | int) or not str(value).strip():
+        raise ValueError("give 'force', an authority, a list of areas or how many areas there were")
+    if re.fullmatch(r"-?\d+", str(value).strip()):
+        if int(value) < 2:
+            raise ValueError("a pool holds at least two areas")
+        return int(value)
+    return value
+
+
+ChosenFrom = Annotated[int | str | tuple[str, ...], BeforeValidator(_read_pool)]
+
+
 class SurveySource(Spec):
     """One survey export."""
 
@@ -248,6 +291,9 @@ class Cohort(Spec):
     references: tuple[str, ...] = ()
     instrument: str = ""
     assignment: Literal["chosen", "quasi-random", "randomised"] = "chosen"
+    chosen_because: Choice | None = None
+    chosen_on: Period | None = None
+    chosen_from: ChosenFrom = "force"
     sites: dict[Name, Site] = Field(default_factory=dict)
     pairs: tuple[Pair, ...] = ()
     periods: Periods | None = None
@@ -284,6 +330,7 @@ class Cohort(Spec):
             *_find_bad_pairs(self.pairs),
             *_find_shared_areas(self.sites),
             *_find_shared_names(self.sites),
+            *_find_bad_choice(self),
         ]
         if mistakes:
             raise MistakesError(mistakes)
@@ -510,6 +557,22 @@ def _find_shared_names(sites: dict[str, Site]) -> Iterator[Mistake]:
             if owner.setdefault(called, key) != key:
                 found = f"'{quote(called)}' is a name of both '{owner[called]}' and '{key}'"
                 yield Mistake(("sites", key), found, "Files could mean either")
+
+
+def _find_bad_choice(cohort: Cohort) -> Iterator[Mistake]:
+    choice, known = cohort.chosen_because, cohort.list_outcomes()
+    for key in ("chosen_on", "chosen_from"):
+        if choice is None and key in cohort.model_fields_set:
+            found = f"'{key}' says how areas were chosen, but not why"
+            yield Mistake((key,), found, "Give 'chosen_because' too")
+    if choice and choice.outcome and choice.outcome not in known:
+        found = f"the outcome '{quote(choice.outcome)}' is not among the outcomes of this cohort"
+        near = find_nearest(choice.outcome, known)
+        yield Mistake(("chosen_because", "outcome"), found, f"Outcomes: {list_names(known)}", near)
+    start = cohort.periods.after.start if cohort.periods else ""
+    if cohort.chosen_on and start and cohort.chosen_on.end >= start:
+        found = f"'chosen_on' ends in {cohort.chosen_on.end}, but 'after' starts in {start}"
+        yield Mistake(("chosen_on",), found, "Areas are chosen before the work starts")
 
 
 def _check_name_of_folder(cohort: Cohort) -> list[Mistake]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from sbwork.checks import CheckKind
+from sbwork.choice import assess_choice
 from sbwork.cohort import Cohort, read_cohort
 from sbwork.comparability import compute_requirements
 from sbwork.counts import compare_counts
@@ -112,6 +113,7 @@ def evaluate_cohort(
             compare_counts(incidents, cohort),
             assess_comparability(incidents, cohort),
             placebo.findings,
+            assess_choice(incidents, cohort),
             analyse_panel(incidents, cohort),
             vary_specifications(incidents, cohort),
         ]

@@ -43,7 +43,7 @@ _ASSIGNMENTS = {
     "randomised": "Sites were assigned at random",
 }
 _COMPARED = ("counts", "scales")
-_DESCRIPTIVE = ("evidence", "reliability", "scores")
+_DESCRIPTIVE = ("choice", "evidence", "reliability", "scores")
 _COMPARING = ("panel", "placebo", "specification")
 _NO_CHANGE = (
     "event_study",

@@ -95,6 +95,27 @@ def test_a_name_may_be_a_path() -> None:
     assert read_cohort(Path("durham-1"), str(ROOT / "data")).name == "durham-1"
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("force", "force"), ("Leeds", "Leeds"), ("40", 40), ("[E01, E02]", ("E01", "E02"))],
+)
+def test_the_pool_is_the_force_an_authority_a_list_or_a_number(
+    write: Write, given: str, expected: object
+) -> None:
+    cohort = read_cohort("pilot", write(f"{GOOD}chosen_because: highest\nchosen_from: {given}\n"))
+    assert cohort.chosen_from == expected
+    assert cohort.chosen_because is not None
+    assert cohort.chosen_because.reason == "highest"
+    assert read_cohort("pilot", write(GOOD)).chosen_from == "force"
+
+
+def test_a_reason_may_have_a_sentence(write: Write) -> None:
+    block = 'chosen_because: {reason: other, sentence: "The mayor asked."}\n'
+    cohort = read_cohort("pilot", write(GOOD + block))
+    assert cohort.chosen_because is not None
+    assert cohort.chosen_because.sentence == "The mayor asked."
+
+
 CASES = [
     # (what to replace, with what, what is said)
     ("name: pilot", "nmae: pilot", "Did you mean 'name'?"),
@@ -103,6 +124,28 @@ CASES = [
     ("name: pilot", "name: ../pilot", "is not a name made of small letters"),
     ("name: pilot", "name: pilots", ", line 1, key 'name': the name 'pilots' differs from the "
      "folder's, 'pilot'. Make them the same."),
+    ("periods:", "chosen_because: higest\nperiods:", ", line 7, key 'chosen_because': 'higest' is "
+     "not allowed here. Did you mean 'highest'?"),
+    ("periods:", "chosen_because: {reason: rise}\nperiods:", "key 'chosen_because.reason': 'rise' "
+     "is not allowed here."),
+    ("periods:", "chosen_because: other\nperiods:", ", line 7, key 'chosen_because': 'other' needs "
+     "a sentence"),
+    ("periods:", "chosen_because: {reason: highest, outcome: abs}\nperiods:", "key "
+     "'chosen_because.outcome': the outcome 'abs' is not among the outcomes of this cohort. Did "
+     "you mean 'asb'?"),
+    ("periods:", "chosen_because: {because: highest}\nperiods:", "'because' is not a key that is "
+     "known here."),
+    ("periods:", "chosen_from: 40\nperiods:", ", line 7, key 'chosen_from': 'chosen_from' says "
+     "how areas were chosen, but not why. Give 'chosen_because' too."),
+    ("periods:", "chosen_because: highest\nchosen_from: 1\nperiods:", ", line 8, key "
+     "'chosen_from': a pool holds at least two areas"),
+    ("periods:", "chosen_because: highest\nchosen_from: [E01, E01]\nperiods:", "listed twice: "
+     "'E01'"),
+    ("periods:", "chosen_because: highest\nchosen_from: {a: b}\nperiods:", "give 'force', an "
+     "authority, a list of areas"),
+    ("periods:", "chosen_because: highest\nchosen_on: {start: 2017-01, end: 2017-10}\nperiods:",
+     ", line 8, key 'chosen_on': 'chosen_on' ends in 2017-10, but 'after' starts in 2017-10. Areas "
+     "are chosen before the work starts."),
     ("lsoas: [E01000003]", "lsoa: [E01000003]", ", line 4, key 'sites.south.lsoa': 'lsoa' is not a "
      "key that is known here. Did you mean 'lsoas'?"),
     ("lsoas: [E01000003]", "lsoas: E01000003", ", line 4, key 'sites.south.lsoas': 'E01000003' "

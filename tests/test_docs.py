@@ -15,6 +15,7 @@ import typer
 
 from sbwork.cli import app
 from sbwork.cohort import (
+    Choice,
     Cohort,
     Engagement,
     Geography,
@@ -42,6 +43,7 @@ DOCUMENTS = [
 SECTIONS: dict[str, list[type[Spec]]] = {
     "cohort.yml, key by key": [Cohort],
     "sites": [Site],
+    "chosen_because": [Choice],
     "pairs": [Pair],
     "periods": [Periods, Period],
     "incidents": [IncidentSource],
@@ -56,6 +58,7 @@ SECTIONS: dict[str, list[type[Spec]]] = {
     "instruments/NAME.yml, key by key": [Instrument, Item, Option, Scale],
 }
 OTHER_WORDS = {"true", "crime_type", "weight", "instruments", "victim_based_crime", "asb", "all"}
+OTHER_WORDS |= {"force"}
 DEFAULTS = (
     r"`(\w+)`[^`\n]*\n?[^`\n]*\(default\s`?([\w.-]+?)`?[:,)]",
     r"^\| `(\w+)` \|[^|\n]*?`([\w.-]+)` \(default\)",

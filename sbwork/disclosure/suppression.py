@@ -17,7 +17,7 @@ from sbwork.estimates import Reason
 __all__ = ["merge_small_cells", "suppress_findings", "suppress_table"]
 
 _PEOPLE = ("scales", "scores", "reliability")
-_INCIDENTS = ("counts", "panel", "placebo", "specification")
+_INCIDENTS = ("choice", "counts", "panel", "placebo", "specification")
 _WAVES = ("before", "after")
 _NUMBERS = (
     "estimate",

@@ -72,6 +72,8 @@ class Flag(StrEnum):
     LEADS = "leads"
     CONFIRMATORY = "confirmatory"
     DEFAULT_BOUND = "default_bound"
+    SELECTED_AGAIN = "selected_again"
+    OUTCOME_NOT_STATED = "outcome_not_stated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What the results say, in plain sentences; no sentence claims more than the design allows."""
 
+from sbwork.narrative.choice import describe_choice
 from sbwork.narrative.counts import (
     describe_changes,
     describe_counts,
@@ -37,6 +38,7 @@ __all__ = [
     "describe_balance",
     "describe_candidates",
     "describe_changes",
+    "describe_choice",
     "describe_contacts",
     "describe_counts",
     "describe_detectable",

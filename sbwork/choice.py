@@ -1,0 +1,603 @@
+"""Why these areas were chosen, and what follows from that choice alone."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sbwork.areas import group_lsoas
+from sbwork.cohort import Cohort, Pair
+from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.estimates import Estimate, Flag, Reason
+from sbwork.estimates.ranks import SMALLEST_POOL
+from sbwork.estimates.selection import (
+    Selected,
+    describe_pool,
+    estimate_from_pool,
+    estimate_from_regression,
+    estimate_from_selected,
+    join_selected,
+    measure_rise,
+    rank_among_selected,
+    select_again,
+)
+from sbwork.incidents import Incidents
+from sbwork.places.geography import read_lookup
+from sbwork.results import Finding, combine_findings, tabulate_findings
+from sbwork.windows import MAIN, Window, list_windows, match_months, shift_month, shift_window
+
+__all__ = ["assess_choice"]
+
+SECTION = "choice"
+
+CHOICE_ESTIMATORS = {
+    "observed_rank_before": "count",
+    "pool_size": "count",
+    "observed_rank_chosen": "count",
+    "expected_ratio_by_choice": "ratio",
+    "expected_change_by_choice": "percent",
+    "rirr_less_choice": "ratio",
+    "placebo_p_chosen": "p",
+}
+"""What is found of each pair and outcome, in order, with its unit."""
+
+_NAMES = tuple(CHOICE_ESTIMATORS)
+_YEAR = 12
+
+Floats = npt.NDArray[np.float64]
+
+
+def assess_choice(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
+    """Work out what was to be expected of each pair because of how its site was chosen.
+
+    Areas picked because their counts were high or had risen fall by themselves, since part of
+    what set them apart was chance, or passed.
+
+    Parameters
+    ----------
+    incidents : Incidents
+        Counts by site and by area, outcome and month.
+    cohort : Cohort
+        Its ``chosen_because``, ``chosen_on`` and ``chosen_from`` say how sites were chosen.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Section ``"choice"``, period ``"change"``, one row of each a pair and outcome:
+
+        - ``observed_rank_before``: the place of the site in its pool by its count before, 1 for
+          the highest, whatever the reason; `n` is the number of areas it was placed among. Where
+          only the pool's size is known, all areas of the archive.
+        - ``observed_rank_chosen``: its place by what it was chosen by, in the months of
+          ``chosen_on``.
+        - ``pool_size``: how many areas it was chosen from.
+        - ``expected_ratio_by_choice``: the ratio of the site to its control (without control: to
+          the mean of the pool) to be expected from the choice alone; `ci_low` and `ci_high` hold
+          the middle 95% of the ratios of areas so chosen.
+        - ``expected_change_by_choice``: the same in percent, 100 (ratio - 1).
+        - ``rirr_less_choice``: the observed RIRR over the expected ratio; it describes.
+        - ``placebo_p_chosen``: the place of the observed RIRR among the ratios of areas chosen in
+          the same way, two-sided.
+
+        Site ``"all"``, with two pairs or more: the geometric mean of the expected ratios of the
+        pairs that have one, and the same in percent. What can't be computed is missing, with the
+        reason. No rows without periods.
+
+    Raises
+    ------
+    InputError
+        ``chosen_from`` names an area or an authority that is not in the archive.
+
+    Notes
+    -----
+    Chosen as the highest by the months before: `sbwork.estimates.selection.estimate_from_pool`.
+    Chosen by other months, by another outcome or for a rise: areas are chosen again in the
+    archive, in the same months of this and earlier years, the site and its like at the same place
+    of pools of the same size, beside the area whose count before is to theirs as the real
+    control's is to the site's (`select_again`). Where these are worth fewer than 19 areas, as when
+    the whole force was the pool, a regression over all areas stands in
+    (`estimate_from_regression`). A rise is that from the same months a year before, or as many
+    years as the months of ``chosen_on`` fill.
+
+    The pool holds the sites and the areas that overlap none; a site is one of them only if it is
+    up to ``placebo.size_ratio`` times as large or as small as the areas it overlaps are on
+    average.
+    """
+    if cohort.periods is None:
+        return combine_findings([])
+    archive, pool = _Archive(incidents), _find_pool(incidents, cohort)
+    findings: list[Finding] = []
+    for outcome in dict.fromkeys(incidents.sites["outcome"]):
+        ratios: list[Estimate] = []
+        for pair in cohort.pairs:
+            found = _assess_pair(_Setting(archive, cohort, pool, str(outcome), pair))
+            ratios += [e for e in found if e.estimator == "expected_ratio_by_choice"]
+            findings += [
+                Finding(SECTION, str(outcome), pair.intervention, e, pair.control or "", MAIN)
+                for e in found
+            ]
+        if len(cohort.pairs) > 1:
+            mean = _average_ratios(ratios)
+            findings += [
+                Finding(SECTION, str(outcome), "all", e, "", MAIN)
+                for e in (mean, _turn_to_percent(mean))
+            ]
+    return tabulate_findings(findings)
+
+
+class _Archive:
+    """The counts of sites and areas, one outcome at a time, as months by places."""
+
+    def __init__(self, incidents: Incidents) -> None:
+        self.months = incidents.months
+        self._sites, self._areas = incidents.sites, incidents.areas
+        self._laid: dict[tuple[str, str], pd.DataFrame] = {}
+
+    def take_sites(self, outcome: str) -> pd.DataFrame:
+        """Take the sites."""
+        return self._take("site", outcome, self._sites)
+
+    def take_free(self, outcome: str) -> pd.DataFrame:
+        """Take the areas that overlap no site."""
+        return self._take("", outcome, self._areas)
+
+    def take_owned(self, outcome: str, site: str) -> pd.DataFrame:
+        """Take the areas that a site overlaps."""
+        return self._take(f"in {site}", outcome, self._areas)
+
+    def _take(self, kind: str, outcome: str, rows: pd.DataFrame) -> pd.DataFrame:
+        at = (kind, outcome)
+        if at not in self._laid:
+            chosen = rows[rows["outcome"] == outcome] if len(rows) else rows
+            by = "site" if kind == "site" else "area"
+            if len(rows) and by == "area":
+                chosen = chosen[chosen["site"].fillna("") == kind.removeprefix("in ")]
+            wide = pd.DataFrame(dtype="float64")
+            if len(chosen):
+                wide = chosen.pivot(index="month", columns=by, values="count")  # noqa: PD010 - refuses twins
+            self._laid[at] = wide.astype("float64")
+        return self._laid[at]
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """One pair and outcome, with the areas its site was chosen from (None: all of them)."""
+
+    archive: _Archive
+    cohort: Cohort
+    pool: frozenset[str] | None
+    outcome: str
+    pair: Pair
+
+    @property
+    def compared(self) -> list[str]:
+        """The site, and its control if there is one."""
+        return [site for site in (self.pair.intervention, self.pair.control) if site]
+
+    @property
+    def criterion(self) -> str:
+        """The outcome that the site was chosen by."""
+        choice = self.cohort.chosen_because
+        return (choice.outcome if choice else "") or self.outcome
+
+    @property
+    def rising(self) -> bool:
+        """The site was chosen for a rise."""
+        choice = self.cohort.chosen_because
+        return choice is not None and choice.reason == "rising"
+
+    @cached_property
+    def window(self) -> Window:
+        """The months before and after that all sites of the pair have."""
+        assert self.cohort.periods is not None  # noqa: S101 - nothing is assessed without
+        sites = self.archive.take_sites(self.outcome)
+        known = sites.reindex(columns=list(self.pair.sites)).notna().all(axis=1)
+        return match_months(list_windows(self.cohort.periods, ())[0], set(known.index[known]))
+
+    @property
+    def on_before(self) -> bool:
+        """The months that the site was chosen by are those before."""
+        periods, on = self.cohort.periods, self.cohort.chosen_on
+        return on is None or (periods is not None and on == periods.before)
+
+    @property
+    def chosen_on(self) -> tuple[tuple[str, ...], ...]:
+        """The months chosen by; for a rise, those that it is measured from too."""
+        on = self.cohort.chosen_on
+        months = self.window.before if self.on_before or on is None else on.months
+        if not self.rising:
+            return (months,)
+        back = -_YEAR * math.ceil(len(months) / _YEAR)
+        return months, tuple(shift_month(month, back) for month in months)
+
+    @property
+    def chosen_before(self) -> bool:
+        """The site was chosen as the highest by the very counts that are compared."""
+        return self.on_before and not self.rising and self.criterion == self.outcome
+
+    def is_like_an_area(self, site: str) -> bool:
+        """Say whether a site is about as large as one of the areas it overlaps."""
+        before = list(self.window.before)
+        areas = self.archive.take_owned(self.outcome, site)
+        mean = areas.reindex(index=before).sum().mean() if areas.size else 0.0
+        own = self.archive.take_sites(self.outcome).reindex(index=before)[site].sum()
+        if not (mean > 0 and own > 0):
+            return True
+        return abs(math.log(own / mean)) <= math.log(self.cohort.placebo.size_ratio) + 1e-12
+
+    def count_sites(self, months: Sequence[str], outcome: str) -> Floats:
+        """Sum the months of the compared sites; NaN where one lacks a month."""
+        sites = self.archive.take_sites(outcome)
+        frame = sites.reindex(index=list(months), columns=self.compared)
+        return np.asarray(frame.to_numpy(dtype=float).sum(axis=0), dtype=float)
+
+    def list_pool(self, months: Sequence[str], outcome: str) -> pd.DataFrame:
+        """Lay out the pool, the site first, as months by areas; those with gaps are left out."""
+        site = self.pair.intervention
+        sites, free = self.archive.take_sites(outcome), self.archive.take_free(outcome)
+        others = [other for other in sites if other != site and self._is_in_pool(str(other))]
+        if self.pool is not None:
+            free = free[[area for area in free if area in self.pool]]
+        frames = [frame.reindex(index=list(months)) for frame in (sites[[site, *others]], free)]
+        whole = pd.concat(frames, axis="columns")
+        return whole.loc[:, whole.notna().all() | (whole.columns == site)]
+
+    def _is_in_pool(self, site: str) -> bool:
+        if self.pool is None or site in [pair.intervention for pair in self.cohort.pairs]:
+            return self.is_like_an_area(site)
+        owned = self.archive.take_owned(self.outcome, site)
+        return any(area in self.pool for area in owned) and self.is_like_an_area(site)
+
+    def count_free(self, shift: int = 0) -> _Counts | None:
+        """Sum the windows of the areas in which nothing was done, moved by some months."""
+        window = shift_window(self.window, shift)
+        wanted = [(self.outcome, window.before), (self.outcome, window.after)]
+        wanted += [
+            (self.criterion, tuple(shift_month(month, shift) for month in months))
+            for months in self.chosen_on
+        ]
+        sums = [
+            self.archive.take_free(outcome).reindex(index=list(months)).sum(axis=0, skipna=False)
+            for outcome, months in wanted
+        ]
+        table = pd.concat(sums, axis="columns").dropna()
+        if table.empty:
+            return None
+        before, after, *on = table.to_numpy(dtype=float).T
+        return _Counts(table.index.to_numpy(dtype=object), before, after, tuple(on))
+
+
+@dataclass(frozen=True, eq=False)
+class _Counts:
+    """Areas in which nothing was done: counts before, after, and in the months chosen by."""
+
+    areas: npt.NDArray[np.object_]
+    before: Floats
+    after: Floats
+    on: tuple[Floats, ...]
+
+    @property
+    def criterion(self) -> Floats:
+        """What areas are chosen by."""
+        return _measure(self.on)
+
+    def keep(self, pool: frozenset[str] | None) -> _Counts:
+        """Keep the areas of the pool, where these are enough to be looked at by themselves."""
+        inside = np.array([pool is None or area in pool for area in self.areas], dtype=np.bool_)
+        if inside.sum() < SMALLEST_POOL:
+            return self
+        on = tuple(part[inside] for part in self.on)
+        return _Counts(self.areas[inside], self.before[inside], self.after[inside], on)
+
+
+def _assess_pair(setting: _Setting) -> list[Estimate]:
+    if not min(setting.window.lengths):
+        note = "The data hold no calendar month on both sides for all sites of the pair."
+        return _leave_out(_NAMES, note, Reason.NO_MONTHS)
+    refused = _refuse_pool(setting, [setting.pair.intervention])
+    why = _explain_no_expectation(setting.cohort) or _refuse_pool(setting, setting.compared)
+    if refused:
+        placed = _leave_out(("observed_rank_before", "pool_size"), *refused)
+    else:
+        pool = setting.list_pool(setting.window.before, setting.outcome)
+        before = pool.sum(axis=0, skipna=False).to_numpy(dtype=float)
+        placed = [_place_first(before, "observed_rank_before", setting), _count_pool(setting, pool)]
+    if why:
+        names = [name for name in _NAMES if name not in ("observed_rank_before", "pool_size")]
+        return [*placed, *_leave_out(names, *why)]
+    chosen = _place_by_choice(setting)
+    selected = _select_in_archive(setting, chosen, placed[1])
+    expected = _flag(_expect_ratio(setting, pool, selected), setting)
+    own = _find_own(setting)
+    return [
+        *placed,
+        chosen,
+        expected,
+        _turn_to_percent(expected),
+        _divide(own, expected, setting),
+        rank_among_selected(own, selected),
+    ]
+
+
+def _refuse_pool(setting: _Setting, sites: Sequence[str]) -> tuple[str, Reason] | None:
+    """Say why sites can't be placed among the areas; None where they can."""
+    if setting.archive.take_free(setting.outcome).empty:
+        return "The files hold no areas besides the sites.", Reason.TOO_FEW_AREAS
+    unlike = [site for site in sites if not setting.is_like_an_area(site)]
+    if not unlike:
+        return None
+    titles = " and ".join(setting.cohort.title_site(site) for site in unlike)
+    note = (
+        f"{titles} can't be one of the areas ({setting.cohort.placebo.group_by}) of the archive: "
+        "these are of another size. Set placebo.group_by to areas like the sites."
+    )
+    return note, Reason.NOT_ALIKE
+
+
+def _explain_no_expectation(cohort: Cohort) -> tuple[str, Reason] | None:
+    """Say why nothing can be expected from the choice; None where something can."""
+    choice = cohort.chosen_because
+    if choice is None and cohort.assignment == "chosen":
+        note = (
+            "cohort.yml does not say why these areas were chosen (chosen_because). Areas chosen "
+            "because their counts were high fall by themselves."
+        )
+        return note, Reason.NOT_STATED
+    if choice is None or choice.reason == "drawn":
+        note = "The areas were not chosen by their counts, so nothing follows from the choice."
+        return note, Reason.NOT_APPLICABLE
+    if choice.reason not in ("highest", "rising"):
+        note = "What follows from a choice for this reason can't be worked out from counts."
+        return note, Reason.NOT_ESTIMABLE
+    return None
+
+
+def _expect_ratio(setting: _Setting, pool: pd.DataFrame, selected: Selected) -> Estimate:
+    window = setting.window
+    own = setting.count_sites(window.before, setting.outcome)
+    control = float(own[1]) if setting.pair.control else None
+    free = setting.count_free()
+    if setting.chosen_before:
+        inside = free.keep(setting.pool) if free else None
+        counts = (inside.before, inside.after) if inside else ((), ())
+        described = describe_pool(
+            pool.to_numpy(dtype=float).T, *counts, floor=not _is_weighted(pool)
+        )
+        return estimate_from_pool(float(own[0]), control, described)
+    if free is None:
+        return _lack_months(setting)
+    if selected.n >= SMALLEST_POOL:
+        again = estimate_from_selected(selected)
+        return replace(again, flags=(*again.flags, Flag.SELECTED_AGAIN))
+    inside = free.keep(setting.pool)
+    known = [own, *(setting.count_sites(on, setting.criterion) for on in setting.chosen_on)]
+    columns = [inside.before, *inside.on]
+    if setting.criterion == setting.outcome and setting.chosen_on[0] == window.before:
+        known, columns = [known[0], *known[2:]], [columns[0], *columns[2:]]
+    rows = np.column_stack(known)
+    if not np.isfinite(rows).all():
+        return _lack_months(setting)
+    return estimate_from_regression(
+        np.column_stack(columns),
+        inside.after,
+        rows[0].tolist(),
+        rows[1].tolist() if setting.pair.control else None,
+    )
+
+
+def _select_in_archive(setting: _Setting, chosen: Estimate, size: Estimate) -> Selected:
+    """Choose again among areas in which nothing was done, in this and earlier years."""
+    own = setting.count_sites(setting.window.before, setting.outcome)
+    if math.isnan(chosen.estimate) or math.isnan(size.estimate) or not (own > 0).all():
+        return join_selected([])
+    gap = math.log(own[1] / own[0]) if setting.pair.control else None
+    place = int(chosen.estimate)
+    if isinstance(setting.cohort.chosen_from, int):
+        place = _order_among_interventions(setting)
+    parts: list[Selected] = []
+    shift = 0
+    months = setting.archive.months
+    first = min((*setting.window.before, *(m for on in setting.chosen_on for m in on)))
+    while months and shift_month(first, shift) >= months[0]:
+        free = setting.count_free(shift)
+        if free is not None:
+            parts.append(
+                select_again(
+                    free.criterion,
+                    free.before,
+                    free.after,
+                    int(size.estimate),
+                    place=place,
+                    gap=gap,
+                )
+            )
+        shift -= _YEAR
+    return join_selected(parts)
+
+
+def _place_by_choice(setting: _Setting) -> Estimate:
+    """Find the place of the site by what it was chosen by."""
+    frames = [setting.list_pool(on, setting.criterion) for on in setting.chosen_on]
+    sums = [frame.sum(axis=0, skipna=False) for frame in frames]
+    rows = pd.concat(sums, axis="columns", join="inner").to_numpy(dtype=float)
+    values = _measure(tuple(rows.T))
+    if math.isnan(values[0]):
+        return replace(_lack_months(setting), estimator="observed_rank_chosen", unit="count")
+    return _place_first(values, "observed_rank_chosen", setting)
+
+
+def _order_among_interventions(setting: _Setting) -> int:
+    """Find the place of the site among the sites that were chosen with it."""
+    sites = [pair.intervention for pair in setting.cohort.pairs]
+    frame = setting.archive.take_sites(setting.criterion)
+    sums = [
+        frame.reindex(index=list(on), columns=sites).to_numpy(dtype=float).sum(axis=0)
+        for on in setting.chosen_on
+    ]
+    values = _measure(tuple(sums))
+    return 1 + int((values > values[sites.index(setting.pair.intervention)]).sum())
+
+
+def _place_first(values: Floats, estimator: str, setting: _Setting) -> Estimate:
+    """Find the place of the first of these values among all, 1 for the highest."""
+    known = values[np.isfinite(values)]
+    note = (
+        f"1 is the highest of {known.size} areas ({setting.cohort.placebo.group_by}), the sites "
+        "among them."
+    )
+    if isinstance(setting.cohort.chosen_from, int):
+        note += " Which of them the site was chosen from is not known."
+    place = 1.0 + int((known > values[0]).sum())
+    return Estimate(estimator, place, unit="count", n=float(known.size), note=note)
+
+
+def _count_pool(setting: _Setting, pool: pd.DataFrame) -> Estimate:
+    stated = setting.cohort.chosen_from
+    n = float(stated if isinstance(stated, int) else pool.shape[1])
+    return Estimate("pool_size", n, unit="count")
+
+
+def _find_own(setting: _Setting) -> float:
+    """Return the log RIRR of the pair, NaN where a count is 0; without control, beside the pool."""
+    window = setting.window
+    before, after = (
+        setting.count_sites(side, setting.outcome) for side in (window.before, window.after)
+    )
+    if not (before.all() and after.all()):
+        return math.nan
+    logs = np.log(after / before)
+    if setting.pair.control:
+        return float(logs[0] - logs[1])
+    free = setting.count_free()
+    if free is None or not (free.before.sum() and free.after.sum()):
+        return math.nan
+    return float(logs[0] - math.log(free.after.sum() / free.before.sum()))
+
+
+def _divide(own: float, expected: Estimate, setting: _Setting) -> Estimate:
+    name, unit = "rirr_less_choice", "ratio"
+    if not setting.pair.control:
+        note = "No control site is given, so there is no RIRR."
+        return Estimate(name, unit=unit, note=note, reason=Reason.NO_CONTROL)
+    if math.isnan(expected.estimate):
+        return Estimate(name, unit=unit, note=expected.note, reason=expected.reason)
+    if math.isnan(own):
+        note = "One of the counts of the pair is 0, so it has no RIRR."
+        return Estimate(name, unit=unit, note=note, reason=Reason.ZERO_COUNT)
+    note = "The RIRR over the ratio to be expected from the choice alone."
+    value = math.exp(own) / expected.estimate
+    return Estimate(name, value, unit=unit, note=note, flags=(Flag.DESCRIPTION,))
+
+
+def _turn_to_percent(ratio: Estimate) -> Estimate:
+    ends = {end: 100 * (getattr(ratio, end) - 1) for end in ("estimate", "ci_low", "ci_high")}
+    return replace(ratio, estimator="expected_change_by_choice", unit="percent", **ends)
+
+
+def _average_ratios(ratios: Sequence[Estimate]) -> Estimate:
+    name, unit = "expected_ratio_by_choice", "ratio"
+    known = [ratio.estimate for ratio in ratios if not math.isnan(ratio.estimate)]
+    if not known:
+        return Estimate(name, unit=unit, note=ratios[0].note, reason=ratios[0].reason)
+    note = f"The geometric mean over {len(known)} of {len(ratios)} pairs."
+    left = (Flag.PAIRS_LEFT_OUT,) if len(known) < len(ratios) else ()
+    mean = float(np.exp(np.mean(np.log(known))))
+    return Estimate(name, mean, n=float(len(known)), unit=unit, note=note, flags=left)
+
+
+def _flag(ratio: Estimate, setting: _Setting) -> Estimate:
+    """Add to an expected ratio what is to be known of it."""
+    choice, flags, said = setting.cohort.chosen_because, list(ratio.flags), [ratio.note]
+    if math.isnan(ratio.estimate) or choice is None:
+        return ratio
+    periods = setting.cohort.periods
+    if periods and len(setting.window.before) < len(periods.before.months):
+        flags.append(Flag.FEWER_MONTHS)
+        said.append("Some months of the period before are missing from the data.")
+    if not choice.outcome and len(setting.cohort.list_outcomes()) > 1:
+        flags.append(Flag.OUTCOME_NOT_STATED)
+        said.append("As if it was chosen by this outcome: cohort.yml does not say by which.")
+    if len(setting.window.before) == 1:
+        flags.append(Flag.SINGLE_MONTH)
+        said.append("A single month shows nothing of how months vary among themselves.")
+    return replace(ratio, flags=tuple(flags), note=" ".join(said))
+
+
+def _leave_out(names: Sequence[str], note: str, reason: Reason) -> list[Estimate]:
+    return [
+        Estimate(name, unit=CHOICE_ESTIMATORS[name], note=note, reason=reason) for name in names
+    ]
+
+
+def _lack_months(setting: _Setting) -> Estimate:
+    """Say that no area has all the months that the site was chosen by and is compared in."""
+    name, held = "expected_ratio_by_choice", setting.archive.months
+    chosen = [month for months in setting.chosen_on for month in months]
+    if set(chosen) <= set(held):
+        note = "No area besides the sites has all the months of the choice and the comparison."
+        return Estimate(name, unit="ratio", note=note, reason=Reason.TOO_FEW_AREAS)
+    note = f"The choice rests on {min(chosen)} to {max(chosen)}; the files "
+    note += f"hold {held[0]} to {held[-1]}." if held else "hold no month."
+    return Estimate(name, unit="ratio", note=note, reason=Reason.OUTSIDE_FILES)
+
+
+def _measure(on: tuple[Floats, ...]) -> Floats:
+    """Return what areas are chosen by: a count, or its rise from the one that stands second."""
+    return on[0] if len(on) == 1 else measure_rise(on[1], on[0])
+
+
+def _is_weighted(frame: pd.DataFrame) -> bool:
+    values = frame.to_numpy(dtype=float)
+    return bool((values[np.isfinite(values)] % 1 != 0).any())
+
+
+def _find_pool(incidents: Incidents, cohort: Cohort) -> frozenset[str] | None:
+    """Find the areas that the sites were chosen from; None where they were all of the archive."""
+    stated = cohort.chosen_from
+    if isinstance(stated, int) or stated == "force":
+        return None
+    areas = incidents.areas
+    names = dict(zip(areas["area"], areas["name"], strict=True)) if len(areas) else {}
+    if isinstance(stated, tuple):
+        known = {str(name): str(key) for key, name in names.items()} | {key: key for key in names}
+        unknown = [code for code in stated if code not in known]
+        if unknown:
+            found = f"areas that are not in the archive: {list_names(unknown, 5)}"
+            raise InputError(_refuse_name(found, find_nearest(unknown[0], list(known))))
+        return frozenset(known[code] for code in stated)
+    inside = _list_authorities(cohort, {str(key): str(name) for key, name in names.items()})
+    called = {key.casefold(): members for key, members in inside.items()}
+    if stated.casefold() not in called:
+        found = f"'{quote(stated)}' is no authority of the archive"
+        raise InputError(_refuse_name(found, find_nearest(stated, list(inside))))
+    return frozenset(called[stated.casefold()])
+
+
+def _refuse_name(found: str, nearest: str) -> Problem:
+    allowed = "Give 'force', an authority, a list of areas or how many areas there were"
+    return Problem("cohort.yml", "key 'chosen_from'", found, allowed, nearest)
+
+
+def _list_authorities(cohort: Cohort, names: dict[str, str]) -> dict[str, set[str]]:
+    """List the areas of each authority, by its code and by its name."""
+    inside: dict[str, set[str]] = {}
+    lookup = read_lookup(cohort)
+    lsoas = {str(code): str(name) for code, name in lookup["name"].items()}
+    grouped = group_lsoas(cohort, lsoas)
+    for column in ("authority", "authority_name"):
+        for code, authority in lookup[column].items():
+            if authority and grouped[str(code)] in names:
+                inside.setdefault(str(authority), set()).add(grouped[str(code)])
+    if not inside:
+        for key, name in names.items():
+            place = re.sub(r" \d{3}[A-Z]?$", "", name)
+            if place != name:
+                inside.setdefault(place, set()).add(key)
+    return inside
