@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal, get_args
 
@@ -10,11 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.cohort import Cohort, Pair, list_months
-from sbwork.estimates import Estimate
+from sbwork.cohort import HARM, Cohort, Pair, list_months
+from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.history import MOST_MONTHS
+from sbwork.estimates.pairs import MonthlyCounts, PairCounts
 from sbwork.estimates.panel import estimate_panel
-from sbwork.estimates.rates import correct_dispersion, estimate_dispersion, estimate_rirr
+from sbwork.estimates.regression import Refusal
 from sbwork.estimates.sensitivity import bound_drift
 from sbwork.estimates.trends import (
     FEWEST_MONTHS,
@@ -71,8 +73,17 @@ _PANEL_UNITS = {
 _PAIR = (True, False)
 _SHARE_OF_A_WINDOW = 0.75
 
-_NO_PERIODS = "Not computed: no periods are given, so there is no before and after."
-_NO_CONTROL = "Not computed: no control site is named for this site."
+_NOT_REACHED = Refusal(
+    Reason.OUTSIDE_FILES, "Not computed: the counts of both do not reach over this window."
+)
+_TOO_FEW = Refusal(
+    Reason.TOO_FEW_MONTHS,
+    "Not computed: less than three quarters of the months of this window can be compared.",
+)
+_NO_PERIODS = Refusal(
+    Reason.NO_PERIODS, "Not computed: no periods are given, so there is no before and after."
+)
+_NO_CONTROL = Refusal(Reason.NO_CONTROL, "Not computed: no control site is named for this site.")
 
 
 def assess_comparability(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
@@ -112,12 +123,12 @@ def assess_comparability(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     """
     people = site_populations(cohort)
     found: list[Finding] = []
-    for outcome in cohort.outcomes:
+    for outcome in cohort.list_outcomes():
         wide = _widen(incidents, outcome, cohort)
         for pair in cohort.pairs:
             found += [
                 Finding("panel", outcome, pair.intervention, estimate, pair.control or "", "before")
-                for estimate in _assess_pair(wide, pair, cohort, people)
+                for estimate in _assess_pair(wide, pair, cohort, people, weighted=outcome == HARM)
             ]
     return tabulate_findings(found)
 
@@ -168,16 +179,16 @@ def analyse_panel(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     """
     people = site_populations(cohort)
     found: list[Finding] = []
-    for outcome in cohort.outcomes:
+    for outcome in cohort.list_outcomes():
         wide = _widen(incidents, outcome, cohort)
         for pair in cohort.pairs:
             found += [
                 Finding("panel", outcome, pair.intervention, estimate, pair.control or "", period)
-                for period, estimate in _analyse_pair(wide, pair, cohort)
+                for period, estimate in _analyse_pair(wide, pair, cohort, weighted=outcome == HARM)
             ]
         found += [
             Finding("panel", outcome, "all", estimate, "all", period)
-            for period, estimate in _analyse_all(wide, cohort, people)
+            for period, estimate in _analyse_all(wide, cohort, people, weighted=outcome == HARM)
         ]
     return tabulate_findings(found)
 
@@ -235,7 +246,7 @@ def vary_specifications(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     0.6
     """
     found: list[Finding] = []
-    for outcome in cohort.outcomes:
+    for outcome in cohort.list_outcomes():
         wide = _widen(incidents, outcome, cohort)
         for pair in cohort.pairs:
             rows = _vary_pair(wide, incidents, outcome, pair, cohort)
@@ -248,20 +259,22 @@ def vary_specifications(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
 
 
 def _assess_pair(
-    wide: pd.DataFrame, pair: Pair, cohort: Cohort, people: dict[str, float]
+    wide: pd.DataFrame, pair: Pair, cohort: Cohort, people: dict[str, float], *, weighted: bool
 ) -> tuple[Estimate, Estimate]:
-    reason = _NO_CONTROL if not pair.control else "" if cohort.periods else _NO_PERIODS
-    if reason or cohort.periods is None or pair.control is None:
+    if pair.control is None or cohort.periods is None:
+        refused = _NO_PERIODS if pair.control else _NO_CONTROL
         return (
-            Estimate("pre_level_ratio", unit="ratio", note=reason),
-            Estimate("pre_trend", unit="percent", note=reason),
+            refused.name("pre_level_ratio", unit="ratio"),
+            refused.name("pre_trend", unit="percent"),
         )
     before = cohort.periods.before
     treated, control = _take_pair(wide, pair, before.months)
     exposure = (people[pair.intervention], people[pair.control])
     words = "Incidents per head in the site, divided by those in its control."
+    flags: list[Flag] = []
     if any(map(math.isnan, exposure)):
         exposure = (1.0, 1.0)
+        flags.append(Flag.NO_POPULATION)
         words = (
             "Incidents in the site, divided by those in its control. No population is given for "
             "both, so the size of the places is not allowed for."
@@ -269,30 +282,38 @@ def _assess_pair(
     gaps = int(np.isnan(treated + control).sum())
     if gaps:
         words += f" Months left out because the files do not cover them: {gaps}."
-    ratio = estimate_level_ratio(treated, control, exposure=exposure)
+        flags.append(Flag.FEWER_MONTHS)
+    if weighted:
+        words = words.replace("Incidents", "Harm", 1)
+    ratio = estimate_level_ratio(treated, control, exposure=exposure, weighted=weighted)
     history = list_months(shift_month(before.end, 1 - MOST_MONTHS), before.end)
-    trend = estimate_pre_trend(*_take_pair(wide, pair, history), range(-len(history), 0))
-    return _add_note(ratio, words), trend
+    series = _take_pair(wide, pair, history)
+    trend = estimate_pre_trend(*series, range(-len(history), 0), weighted=weighted)
+    return _remark(ratio, words, flags), trend
 
 
-def _analyse_pair(wide: pd.DataFrame, pair: Pair, cohort: Cohort) -> list[tuple[str, Estimate]]:
-    reason = _NO_CONTROL if not pair.control else "" if cohort.periods else _NO_PERIODS
-    if reason or cohort.periods is None or pair.control is None:
-        return [("", Estimate(name, unit=unit, note=reason)) for name, unit in _PANEL_UNITS.items()]
+def _analyse_pair(
+    wide: pd.DataFrame, pair: Pair, cohort: Cohort, *, weighted: bool
+) -> list[tuple[str, Estimate]]:
+    if pair.control is None or cohort.periods is None:
+        refused = _NO_PERIODS if pair.control else _NO_CONTROL
+        return [("", refused.name(name, unit=unit)) for name, unit in _PANEL_UNITS.items()]
     main = list_windows(cohort.periods)[0]
     covered = _find_covered(wide[[pair.intervention, pair.control]])
-    matched, gaps = match_months(main, covered), describe_gaps(main, covered)
+    matched = match_months(main, covered)
     start = cohort.periods.after.start
     times = _count_from(start, matched.months)
     treated, control = _take_pair(wide, pair, matched.months)
     rows = [
         (
             main.period,
-            estimate_panel(np.column_stack([treated, control]), _PAIR, times, model=model),
+            estimate_panel(
+                np.column_stack([treated, control]), _PAIR, times, model=model, weighted=weighted
+            ),
         )
         for model in get_args(_Model)
     ]
-    drift = bound_drift(treated, control, times)
+    drift = bound_drift(treated, control, times, weighted=weighted)
     rows.append((main.period, drift.breakdown))
     rows += [
         (f"drift x {multiple:g}", bound)
@@ -301,19 +322,21 @@ def _analyse_pair(wide: pd.DataFrame, pair: Pair, cohort: Cohort) -> list[tuple[
     own = _take_pair(wide, pair, main.months)
     rows += [
         (main.period, found)
-        for found in estimate_interrupted_series(*own, _count_from(start, main.months))
+        for found in estimate_interrupted_series(
+            *own, _count_from(start, main.months), weighted=weighted
+        )
     ]
-    rows = [(period, _add_note(found, gaps)) for period, found in rows]
+    rows = [(period, _remark_gaps(found, main, covered)) for period, found in rows]
     end = cohort.periods.before.end
     history = list_months(shift_month(end, 1 - LONGEST_HISTORY), end)
     months = (*(month for month in history if month in wide.index), *main.after)
     numbers = _count_from(start, months)
-    study = estimate_event_study(*_take_pair(wide, pair, months), numbers)
+    study = estimate_event_study(*_take_pair(wide, pair, months), numbers, weighted=weighted)
     return rows + [(f"{number:g}", found) for number, found in zip(numbers, study, strict=True)]
 
 
 def _analyse_all(
-    wide: pd.DataFrame, cohort: Cohort, people: dict[str, float]
+    wide: pd.DataFrame, cohort: Cohort, people: dict[str, float], *, weighted: bool
 ) -> list[tuple[str, Estimate]]:
     pairs = [pair for pair in cohort.pairs if pair.control]
     if len(pairs) < 2 or cohort.periods is None:
@@ -329,10 +352,10 @@ def _analyse_all(
     population = np.array([people[site] for site in sites])
     exposure = None if np.isnan(population).any() else population
     rows = [
-        estimate_panel(counts, arm, times, exposure=exposure, model=model)
+        estimate_panel(counts, arm, times, exposure=exposure, model=model, weighted=weighted)
         for model in get_args(_Model)
     ]
-    return [(main.period, _add_note(found, describe_gaps(main, covered))) for found in rows]
+    return [(main.period, _remark_gaps(found, main, covered)) for found in rows]
 
 
 def _vary_pair(
@@ -340,10 +363,10 @@ def _vary_pair(
 ) -> list[tuple[str, str, Estimate]]:
     periods = cohort.periods
     if periods is None:
-        return [("", "", Estimate("specification", unit="ratio", note=_NO_PERIODS))]
+        return [("", "", _NO_PERIODS.name("specification", unit="ratio"))]
     controls = _gather_controls(wide, incidents, outcome, pair, cohort)
     if not controls:
-        return [("", "", Estimate("specification", unit="ratio", note=_NO_CONTROL))]
+        return [("", "", _NO_CONTROL.name("specification", unit="ratio"))]
     rows: list[tuple[str, str, Estimate]] = []
     for window in list_windows(periods):
         for control, series in controls.items():
@@ -351,46 +374,46 @@ def _vary_pair(
             covered = _find_covered(both)
             matched, gaps = match_months(window, covered), describe_gaps(window, covered)
             words = f"{_describe_window(window)}; control: {cohort.title_site(control)}"
-            reason = ""
+            refused = None
             if window.period != MAIN and not lies_within(window, covered):
-                reason = "the counts of both do not reach over this window"
+                refused = _NOT_REACHED
             elif _lacks_many(window, matched):
-                reason = "less than three quarters of the months of this window can be compared"
-            if reason:
-                note = f"Not computed: {reason}. {words}. {gaps}".strip()
-                missing = Estimate("specification", unit="ratio", note=note)
+                refused = _TOO_FEW
+            if refused:
+                missing = refused.name("specification", unit="ratio")
+                missing = replace(missing, note=f"{missing.note} {words}. {gaps}".strip())
                 rows.append((control, window.period, missing))
                 continue
             counts = both.reindex(list(matched.months)).to_numpy(dtype=float)
             times = _count_from(periods.after.start, matched.months)
+            flags = _flag_gaps(window, matched)
             rows += [
                 (
                     control,
                     window.period,
-                    _describe(found, f"{words}; {_MODELS[found.estimator]}. {gaps}".strip()),
+                    _describe(found, f"{words}; {_MODELS[found.estimator]}. {gaps}".strip(), flags),
                 )
-                for found in _fit_models(counts, times)
+                for found in _fit_models(counts, times, weighted=outcome == HARM)
             ]
     return rows
 
 
-def _fit_models(counts: Vector, times: Vector) -> list[Estimate]:
+def _fit_models(counts: Vector, times: Vector, *, weighted: bool) -> list[Estimate]:
     """Fit every model to one window and one control; counts are months by (site, control)."""
     after = times >= 0
-    cells = [counts[side, column] for column in (0, 1) for side in (~after, after)]
-    phi, df = correct_dispersion(estimate_dispersion(*cells))
-    sums = [float(cell.sum()) for cell in cells]
-    lengths = (float((~after).sum()), float(after.sum()))
+    site, control = (
+        MonthlyCounts(counts[~after, column], counts[after, column]) for column in (0, 1)
+    )
     found = [
-        estimate_rirr(
-            (sums[0], sums[1]), (sums[2], sums[3]), months=lengths, dispersion=phi, df=df
-        ),
-        estimate_panel(counts, _PAIR, times),
-        estimate_panel(counts, _PAIR, times, model="nb2"),
+        PairCounts(site, control, weighted=weighted).estimate_rirr(),
+        estimate_panel(counts, _PAIR, times, weighted=weighted),
     ]
-    if min(lengths) >= FEWEST_MONTHS:
-        found.append(estimate_panel(counts, _PAIR, times, trend=True))
-        found.append(estimate_interrupted_series(counts[:, 0], counts[:, 1], times)[0])
+    if not weighted:
+        found.append(estimate_panel(counts, _PAIR, times, model="nb2"))
+    if min(site.lengths) >= FEWEST_MONTHS:
+        found.append(estimate_panel(counts, _PAIR, times, trend=True, weighted=weighted))
+        series = estimate_interrupted_series(counts[:, 0], counts[:, 1], times, weighted=weighted)
+        found.append(series[0])
     return found
 
 
@@ -437,10 +460,11 @@ def _describe_window(window: Window) -> str:
     return f"Months before and after: {before} and {after}{own}"
 
 
-def _describe(found: Estimate, words: str) -> Estimate:
+def _describe(found: Estimate, words: str, flags: Iterable[Flag]) -> Estimate:
+    """Put the specification in words before what else there is to know of it."""
     if math.isnan(found.estimate):
         return replace(found, note=f"{found.note} {words}")
-    return replace(found, note=f"{words} {found.note}".strip())
+    return replace(found, note=f"{words} {found.note}".strip(), flags=(*found.flags, *flags))
 
 
 def _summarise(curve: list[Estimate]) -> list[Estimate]:
@@ -453,8 +477,8 @@ def _summarise(curve: list[Estimate]) -> list[Estimate]:
         "specification_excludes_one": "share",
     }
     if not known:
-        note = "Not computed: no specification gave a number."
-        return [Estimate(name, n=n, unit=unit, note=note) for name, unit in names.items()]
+        refused = Refusal(Reason.NOT_ESTIMABLE, "Not computed: no specification gave a number.")
+        return [refused.name(name, n=n, unit=unit) for name, unit in names.items()]
     logs = np.log([found.estimate for found in known])
     middle = float(np.median(logs))
     outside = [found.ci_low > 1 or found.ci_high < 1 for found in known]
@@ -493,8 +517,19 @@ def _count_from(start: str, months: tuple[str, ...]) -> Vector:
     return np.array(numbers[1:], dtype=float) - numbers[0]
 
 
-def _add_note(estimate: Estimate, words: str) -> Estimate:
-    """Add words to an estimate that there is; a missing one keeps its reason alone."""
-    if math.isnan(estimate.estimate):
-        return estimate
-    return replace(estimate, note=f"{estimate.note} {words}".strip())
+def _remark_gaps(found: Estimate, window: Window, covered: set[str]) -> Estimate:
+    flags = _flag_gaps(window, match_months(window, covered))
+    return _remark(found, describe_gaps(window, covered), flags)
+
+
+def _flag_gaps(window: Window, matched: Window) -> list[Flag]:
+    flags = [] if matched.lengths == window.lengths else [Flag.FEWER_MONTHS]
+    return [*flags, *([] if matched.same_seasons else [Flag.UNEQUAL_SEASONS])]
+
+
+def _remark(found: Estimate, words: str, flags: Iterable[Flag]) -> Estimate:
+    """Add words and flags to an estimate that there is; a missing one keeps its reason alone."""
+    if math.isnan(found.estimate):
+        return found
+    note = f"{found.note} {words}".strip()
+    return replace(found, note=note, flags=(*found.flags, *flags))

@@ -4,7 +4,7 @@ import pytest
 
 from sbwork import narrative
 from sbwork.cohort import Cohort
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.evidence import find_forbidden_words, grade_evidence
 from sbwork.results import Finding, tabulate_findings
 
@@ -121,7 +121,14 @@ def test_no_change_is_told_where_none_was_computed():
 
 def study(months: dict[str, float], site: str = "a") -> list[Finding]:
     return [
-        Finding("panel", "asb", site, Estimate("event_study", value, note="Why."), "b", month)
+        Finding(
+            "panel",
+            "asb",
+            site,
+            Estimate("event_study", value, note="Why.", reason=Reason.ZERO_COUNT),
+            "b",
+            month,
+        )
         for month, value in months.items()
     ]
 
@@ -133,7 +140,63 @@ def test_a_picture_of_one_side_is_not_called_short_of_numbers():
     few = study({"-1": 1.0, "0": 1.0, "1": float("nan")}) + study({"-1": 1.0}, "c")
     told = narrative.explain_missing(tabulate_findings(few), "The picture", 6)
     assert "it takes at least 6 numbers, and no comparison has more than 2." in told
-    assert told.endswith("Most often: Why.")
+    assert told.endswith("Most often, a count of zero leaves no ratio.")
+
+
+def test_every_reason_has_words():
+    for reason in Reason:
+        words = narrative.describe_reason(reason)
+        assert words[0].islower()
+        assert not words.endswith(".")
+
+
+def panel(site: str, estimator: str, value: float, low: float, high: float, **more) -> Finding:
+    estimate = Estimate(
+        estimator, value, low, high, note="Note." if value != value else "", **more
+    )  # a note that says nothing: sentences may not be made from it
+    return Finding("panel", "asb", site, estimate, "x", "change")
+
+
+NAN = float("nan")
+
+
+def test_level_and_slope_of_the_interrupted_series_are_both_counted():
+    rows = [
+        panel("a", "its_level", 0.8, 0.5, 1.2, unit="ratio"),
+        panel("a", "its_slope", 9.9, 1.1, 19.4, unit="percent"),
+        panel("c", "its_level", 0.7, 0.5, 0.9, unit="ratio"),
+        panel("c", "its_slope", 0.5, -1.1, 2.4, unit="percent"),
+        panel("e", "its_level", NAN, NAN, NAN, reason=Reason.TOO_FEW_MONTHS),
+        panel("e", "its_slope", NAN, NAN, NAN, reason=Reason.TOO_FEW_MONTHS),
+        panel("a", "panel_quasipoisson", 0.9, 0.7, 1.1, unit="ratio"),
+        panel("c", "panel_quasipoisson", 0.9, 0.8, 0.99, unit="ratio"),
+        panel("e", "panel_quasipoisson", NAN, NAN, NAN, reason=Reason.ZERO_COUNT),
+    ]
+    described = narrative.describe_robustness(COHORT, tabulate_findings(rows))
+    assert (
+        "by the quasi-Poisson panel model in 1 of 2; by the interrupted time series in level in "
+        "1 of 2 and in slope in 1 of 2." in described
+    )
+    assert "1 comparison has no quasi-Poisson model: a count of zero leaves no ratio." in (
+        described
+    )
+    assert "1 comparison has no interrupted time series: there are too few months." in described
+
+
+def test_drift_to_undo_it_is_said_as_found():
+    values = {"a": 0.0, "c": 0.31, "e": 5.0}
+    rows = [
+        panel(
+            site, "sensitivity_mbar", value, NAN, NAN,
+            flags=(Flag.ABOVE_SEARCHED,) if value == 5 else (),
+        )
+        for site, value in values.items()
+    ]  # fmt: skip
+    described = narrative.describe_robustness(COHORT, tabulate_findings(rows))
+    assert "clear of no change in 2 of 3 comparisons" in described
+    assert "by 0.31 to more than 5.00 times the largest step" in described
+    none = narrative.describe_robustness(COHORT, tabulate_findings(rows[:1]))
+    assert "the interval takes in no change even without any drift." in none
 
 
 def test_one_comparison_is_not_called_comparisons():

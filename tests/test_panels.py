@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from sbwork.cohort import Cohort, list_months
+from sbwork.cohort import Cohort, Periods, list_months
 from sbwork.incidents import Incidents
 from sbwork.panels import analyse_panel, assess_comparability, vary_specifications
 from sbwork.results import RESULT_COLUMNS
@@ -202,6 +203,7 @@ def test_zero_cells_gaps_and_flat_counts_never_break(function, series):
     known = found[found["estimate"].notna()]
     assert np.isfinite(known["estimate"]).all()
     assert (found["estimate"].notna() | (found["note"] != "")).all()
+    assert (found["estimate"].isna() == (found["reason"] != "")).all()
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -212,6 +214,65 @@ def test_a_pair_without_control_or_a_cohort_without_periods_is_said(function):
     assert found["note"].str.contains("no control site|no specification", case=False).all()
     bare = function(incidents, cohort.model_copy(update={"periods": None}))
     assert bare["estimate"].isna().all()
+    assert set(found["reason"]) <= {"no_control", "not_estimable"}
+    assert (bare["reason"] != "").all()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_harm_is_compared_like_any_outcome_and_its_unit_does_not_matter(function):
+    incidents, cohort = reference()
+    harm = incidents.sites.assign(outcome="harm")
+    alone = cohort.model_copy(update={"outcomes": {}, "harm_weights": "weights.csv"})
+    plain, scaled = (
+        function(replace(incidents, sites=harm.assign(count=unit * harm["count"])), alone)
+        for unit in (0.37, 9.5)
+    )
+    assert set(plain["outcome"]) == {"harm"}
+    columns = ["estimate", "ci_low", "ci_high"]
+    np.testing.assert_allclose(plain[columns], scaled[columns], rtol=1e-4)
+    known = plain[plain["estimate"].notna()]
+    counts = function(incidents, cohort)
+    both = known.merge(counts, on=["site", "comparison", "period", "estimator"])
+    fitted = both[both["period"] != "summary"]
+    assert fitted["estimate_x"].to_numpy() == pytest.approx(fitted["estimate_y"], rel=1e-6)
+    refused = plain[plain["estimator"] == "panel_nb2"]
+    assert set(refused["reason"]) <= {"not_applicable"}
+    assert len(refused) == (3 if function is analyse_panel else 0)
+
+
+def test_harm_of_a_single_month_has_no_interval():
+    incidents, cohort = one_month()
+    alone = cohort.model_copy(update={"outcomes": {}, "harm_weights": "weights.csv"})
+    harm = replace(incidents, sites=incidents.sites.assign(outcome="harm"))
+    level = pick(assess_comparability(harm, alone), estimator="pre_level_ratio")
+    month = pick(analyse_panel(harm, alone), estimator="event_study", period="0")
+    rirr = pick(vary_specifications(harm, alone), estimator="rirr", period="change")
+    for row in (level, month, rirr):
+        assert math.isfinite(row["estimate"])
+        assert math.isnan(row["ci_low"])
+    assert level["flags"].split() == ["single_month", "no_interval", "no_population"]
+
+
+def test_what_readers_must_know_is_flagged():
+    series = {"a": make_level(24, 30), "b": make_level(24, 40, lost={3})}
+    incidents, cohort = build(series, "2016-01", *YEAR)
+    assert (
+        "no_population"
+        in pick(assess_comparability(incidents, cohort), estimator="pre_level_ratio")["flags"]
+    )
+    panel = analyse_panel(incidents, cohort)
+    for estimator in ("panel_quasipoisson", "sensitivity_mbar", "its_level"):
+        assert "fewer_months" in pick(panel, estimator=estimator)["flags"].split()
+    periods = Periods.model_validate(
+        {
+            "before": {"start": "2016-01", "end": "2016-09"},
+            "after": {"start": "2017-01", "end": "2017-12"},
+            "unequal_seasons": True,
+        }
+    )
+    panel = analyse_panel(incidents, cohort.model_copy(update={"periods": periods}))
+    assert "unequal_seasons" in pick(panel, estimator="panel_quasipoisson")["flags"].split()
+    assert "no_seasons" in pick(panel, estimator="its_level")["flags"].split()
 
 
 def test_specifications_cover_windows_controls_and_models():

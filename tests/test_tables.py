@@ -7,7 +7,9 @@ import pandas as pd
 
 from sbwork import tables
 from sbwork.cohort import Cohort
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Flag
+from sbwork.estimates.sensitivity import read_drift_power
+from sbwork.formats import format_share
 from sbwork.results import Finding, tabulate_findings
 
 COHORT = Cohort.model_validate(
@@ -161,3 +163,23 @@ def test_a_note_on_months_names_its_rows_and_the_months_stand_beside_them():
     assert f"Victim-based crime, Ash; Victim-based crime, Birch: {gap}" in changes
     same = tabulate_findings([replace(f, estimate=replace(f.estimate, note=gap)) for f in found])
     assert f": {gap}" not in tables.tabulate_changes(same, cohort).as_raw_html()
+
+
+def test_drift_to_undo_it_stands_beside_its_power_and_harm_beside_the_rest():
+    cohort = COHORT.model_copy(update={"harm_weights": "weights.csv"})
+    above = Estimate("sensitivity_mbar", 5.0, unit="ratio", flags=(Flag.ABOVE_SEARCHED,))
+    within = Estimate("sensitivity_mbar", 0.25, unit="ratio")
+    findings = tabulate_findings(
+        [
+            Finding("panel", "asb", "a", above, "c", "change"),
+            Finding("panel", "harm", "a", within, "c", "change"),
+        ]
+    )
+    text = text_of(tables.tabulate_models(findings, cohort))
+    assert "above 5.00" in text
+    assert "Crime harm" in text
+    for power in read_drift_power():
+        if power.ratio != 1:
+            share = format_share(power.above_0)
+            assert f"{power.incidents_a_month:g} incidents a month" in text
+            assert f"above 0 in {share}" in text

@@ -74,6 +74,9 @@ class Flag(StrEnum):
     DEFAULT_BOUND = "default_bound"
     SELECTED_AGAIN = "selected_again"
     OUTCOME_NOT_STATED = "outcome_not_stated"
+    ABOVE_SEARCHED = "above_searched"
+    NO_SEASONS = "no_seasons"
+    TOO_NARROW = "too_narrow"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sbwork.estimates.estimate import Estimate
-from sbwork.estimates.regression import estimate_coefficient, fit_counts, fit_nb2
+from sbwork.estimates.estimate import Estimate, Flag, Reason
+from sbwork.estimates.regression import Refusal, estimate_coefficient, fit_counts, fit_nb2
 
 __all__ = ["estimate_panel"]
 
@@ -28,6 +28,7 @@ def estimate_panel(
     exposure: ArrayLike | None = None,
     model: Literal["quasipoisson", "nb2"] = "quasipoisson",
     trend: bool = False,
+    weighted: bool = False,
     level: float = 0.95,
 ) -> Estimate:
     """Estimate how treated sites changed against the others, with site and month effects.
@@ -52,6 +53,9 @@ def estimate_panel(
     trend : bool, default False
         Add a straight line in time for the treated sites, so that drift that began before the
         start is carried forward.
+    weighted : bool, default False
+        The numbers are sums of weights rather than counts: the dispersion may be below 1, and
+        the negative binomial, a model of counts, does not apply.
     level : float, default 0.95
         Level of the interval.
 
@@ -81,9 +85,9 @@ def estimate_panel(
     kept = np.isfinite(y).all(axis=1)
     y, t = y[kept], t[kept]
     n = float(y.sum())
-    reason = _refuse_panel(y, t, arm)
-    if reason:
-        return Estimate(estimator, ci_level=level, n=n, unit="ratio", note=reason)
+    refused = _NO_COUNTS if weighted and model == "nb2" else _refuse_panel(y, t, arm)
+    if refused:
+        return refused.name(estimator, ci_level=level, n=n, unit="ratio")
     heard = y.sum(axis=1) > 0
     y, t = y[heard], t[heard]
     months, sites = y.shape
@@ -96,20 +100,35 @@ def estimate_panel(
     offset = np.zeros(sites) if exposure is None else np.log(np.asarray(exposure, dtype=float))
     fit = fit_nb2 if model == "nb2" else fit_counts
     fitted = fit(y.ravel(), np.hstack(columns), offset=np.tile(offset, months))
-    note = _NARROW if model == "nb2" and sites < _MANY_SITES else ""
-    return estimate_coefficient(fitted, 0, estimator, level=level, n=n, note=note)
+    found = estimate_coefficient(fitted, 0, estimator, floor=not weighted, level=level, n=n)
+    if model == "nb2" and sites < _MANY_SITES and not found.reason:
+        found = replace(found, note=_NARROW, flags=(Flag.TOO_NARROW,))
+    return found
 
 
-def _refuse_panel(y: np.ndarray, t: np.ndarray, arm: np.ndarray) -> str:
+def _refuse_panel(y: np.ndarray, t: np.ndarray, arm: np.ndarray) -> Refusal | None:
     for name, side in (("before", t < 0), ("after", t >= 0)):
         if not side.any():
-            return f"Not computed: no month {name} the start has counts for every site."
+            return Refusal(
+                Reason.NO_MONTHS,
+                f"Not computed: no month {name} the start has counts for every site.",
+            )
         for who, sites in (("the site", arm), ("the control", ~arm)):
             if y[np.ix_(side, sites)].sum() == 0:
-                return f"Not computed: {who} had no incident {name} the start: there is no ratio."
+                return Refusal(
+                    Reason.ZERO_COUNT,
+                    f"Not computed: {who} had no incident {name} the start: there is no ratio.",
+                )
     if len(t) == 2 and len(arm) == 2:
-        return (
+        return Refusal(
+            Reason.TOO_FEW_MONTHS,
             "Not computed: one month on each side and two sites leave nothing to judge "
-            "precision by."
+            "precision by.",
         )
-    return "" if math.isfinite(float(y.sum())) else "Not computed: a count is not finite."
+    return None
+
+
+_NO_COUNTS = Refusal(
+    Reason.NOT_APPLICABLE,
+    "Not computed: the negative binomial is a model of counts, and these are sums of weights.",
+)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.estimates.estimate import Estimate
+from sbwork.estimates.estimate import Estimate, Reason
 from sbwork.estimates.rates import find_critical_value, find_p_value
 
 __all__ = [
+    "Refusal",
     "RegressionFit",
     "compute_newey_west",
     "estimate_coefficient",
@@ -26,6 +27,18 @@ Vector = NDArray[np.float64]
 _MOST_STEPS = 60
 _TOLERANCE = 1e-12
 _SMALLEST_MEAN = 1e-6
+_LEAST_VARIANCE = 1e-12
+
+
+class Refusal(NamedTuple):
+    """Why a number can't be computed, as data and in words."""
+
+    reason: Reason
+    note: str
+
+    def name(self, estimator: str, **known: Any) -> Estimate:
+        """Return the missing estimate of this name; `known` is what else there is to say of it."""
+        return Estimate(estimator, note=self.note, reason=self.reason, **known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +61,8 @@ class RegressionFit:
         Rows less coefficients.
     theta : float
         NB2 only: variance = mean + mean^2 / theta; NaN elsewhere.
-    problem : str
-        Why the model could not be fitted, in plain words; else empty.
+    problem : Refusal or None
+        Why the model could not be fitted.
     """
 
     coefficients: Vector
@@ -59,7 +72,33 @@ class RegressionFit:
     dispersion: float = math.nan
     df: float = math.nan
     theta: float = math.nan
-    problem: str = ""
+    problem: Refusal | None = None
+
+    def find_scale(self, *, floor: bool = True) -> tuple[float, float]:
+        """Find the factor on the unscaled covariance, and the degrees of freedom with it.
+
+        Parameters
+        ----------
+        floor : bool, default True
+            A dispersion below 1 counts as 1; False for sums of weights, which have no Poisson
+            variance to fall back on.
+
+        Returns
+        -------
+        tuple of float
+            The factor and the degrees of freedom: 1 and infinity for NB2, whose variance is
+            modelled; NaN where nothing is left to judge it by.
+
+        Examples
+        --------
+        >>> fit_counts([50, 42, 30, 33], [[1, 0], [1, 0], [1, 1], [1, 1]]).find_scale()
+        (1.0, 2.0)
+        """
+        if math.isfinite(self.theta):
+            return 1.0, math.inf
+        if not self.df > 0:
+            return math.nan, self.df
+        return max(1.0, self.dispersion) if floor else self.dispersion, self.df
 
 
 def fit_counts(
@@ -273,6 +312,7 @@ def estimate_coefficient(
     *,
     unit: Literal["ratio", "percent"] = "ratio",
     covariance: Vector | None = None,
+    floor: bool = True,
     level: float = 0.95,
     n: float = math.nan,
     note: str = "",
@@ -280,8 +320,8 @@ def estimate_coefficient(
     """Turn one coefficient into an estimate with its interval.
 
     Without `covariance`, the unscaled covariance is multiplied by the Pearson dispersion,
-    never below 1, and referred to Student's t (quasi-likelihood); NB2 fits, whose variance is
-    modelled, are referred to the normal with no multiplier.
+    by default never below 1, and referred to Student's t (quasi-likelihood); NB2 fits, whose
+    variance is modelled, are referred to the normal with no multiplier.
 
     Parameters
     ----------
@@ -295,6 +335,8 @@ def estimate_coefficient(
         ``exp(b)`` or ``100 (exp(b) - 1)``.
     covariance : ndarray, shape (k, k), optional
         In place of the model's own.
+    floor : bool, default True
+        A dispersion below 1 counts as 1.
     level : float, default 0.95
         Level of the interval.
     n : float
@@ -313,19 +355,18 @@ def estimate_coefficient(
     >>> round(estimate_coefficient(fit, 1, "change", unit="percent").estimate, 3)
     -31.522
     """
+    known = {"ci_level": level, "n": n, "unit": unit}
     if fit.problem:
-        return Estimate(estimator, ci_level=level, n=n, unit=unit, note=fit.problem)
+        return fit.problem.name(estimator, **known)
     if covariance is None:
-        modelled = math.isfinite(fit.theta)
-        if not modelled and not fit.df > 0:
-            return Estimate(estimator, ci_level=level, n=n, unit=unit, note=_TOO_FEW)
-        df = math.inf if modelled else fit.df
-        scale = 1.0 if modelled else max(1.0, fit.dispersion)
+        scale, df = fit.find_scale(floor=floor)
+        if math.isnan(scale):
+            return _TOO_FEW.name(estimator, **known)
         variance = float(fit.unscaled[column, column]) * scale
     else:
         df, variance = fit.df, float(covariance[column, column])
-    if not variance > 0:
-        return Estimate(estimator, ci_level=level, n=n, unit=unit, note=_NO_SPREAD)
+    if not variance > _LEAST_VARIANCE:
+        return _NO_SPREAD.name(estimator, **known)
     log, se = float(fit.coefficients[column]), math.sqrt(variance)
     half = find_critical_value(df, level) * se
     ends = [math.exp(value) for value in (log, log - half, log + half)]
@@ -347,29 +388,41 @@ def estimate_coefficient(
     )
 
 
-_ALIASED = (
+_ALIASED = Refusal(
+    Reason.NOT_ESTIMABLE,
     "Not computed: the months at hand can't tell the terms of the model apart, so it has no "
-    "single answer."
+    "single answer.",
 )
-_SEPARATION = (
+_SEPARATION = Refusal(
+    Reason.ZERO_COUNT,
     "Not computed: some group of months has no incident at all, so the model's ratio runs off "
-    "to zero or infinity."
+    "to zero or infinity.",
 )
-_UNSETTLED = "Not computed: the model's steps did not settle on an answer."
-_NO_THETA = (
+_UNSETTLED = Refusal(
+    Reason.NOT_ESTIMABLE,
+    "Not computed: the model's steps did not settle on an answer.",
+)
+_NO_THETA = Refusal(
+    Reason.NO_VARIATION,
     "Not computed: once the model's terms are taken out, no variation beyond chance is left for "
     "the negative binomial model to fit. Where there are few sites that says little; read the "
-    "quasi-Poisson model."
+    "quasi-Poisson model.",
 )
-_TOO_FEW = "Not computed: as many terms as months, so nothing is left to judge precision by."
-_NO_SPREAD = "Not computed: the months do not vary at all, so precision can't be judged."
+_TOO_FEW = Refusal(
+    Reason.TOO_FEW_MONTHS,
+    "Not computed: as many terms as months, so nothing is left to judge precision by.",
+)
+_NO_SPREAD = Refusal(
+    Reason.NO_VARIATION,
+    "Not computed: the months do not vary at all, so precision can't be judged.",
+)
 
 
-def _refuse_design(x: Vector) -> str:
-    return _ALIASED if np.linalg.matrix_rank(x) < x.shape[1] else ""
+def _refuse_design(x: Vector) -> Refusal | None:
+    return _ALIASED if np.linalg.matrix_rank(x) < x.shape[1] else None
 
 
-def _report_problem(problem: str) -> RegressionFit:
+def _report_problem(problem: Refusal) -> RegressionFit:
     empty = np.empty(0)
     return RegressionFit(empty, empty, empty, empty, problem=problem)
 

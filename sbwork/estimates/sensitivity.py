@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.estimates.estimate import Estimate
-from sbwork.estimates.regression import RegressionFit, estimate_coefficient, fit_shares
+from sbwork.estimates.estimate import Estimate, Flag, Reason
+from sbwork.estimates.magnitudes import PeriodStudy, RelativeMagnitudes
+from sbwork.estimates.rates import find_critical_value
+from sbwork.estimates.regression import Refusal, fit_shares
 
-__all__ = ["DriftBounds", "bound_drift"]
+__all__ = [
+    "LARGEST_MULTIPLE",
+    "DriftBounds",
+    "DriftPower",
+    "bound_drift",
+    "read_drift_power",
+]
 
 Vector = NDArray[np.float64]
 
+LARGEST_MULTIPLE = 5.0
+"""The multiple at which the search for a breakdown value stops."""
+
 _QUARTER = 3
+_FEWEST_MONTHS = 2
+_LEAST_DISPERSION = 1e-9
+_POWER = "drift_power.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +44,50 @@ class DriftBounds:
     ----------
     breakdown : Estimate
         ``sensitivity_mbar``: the drift at which the interval first takes in no change, as a
-        multiple of the largest drift seen before the start; 0 where it does so without any.
+        multiple of the largest step from quarter to quarter before the start; 0 where it does so
+        without any drift, `LARGEST_MULTIPLE` with ``Flag.ABOVE_SEARCHED`` where it does not do
+        so up to there.
     bounds : tuple of Estimate
-        ``trend_break_bound``, one for each multiple asked for: the site's ratio with its
-        interval widened by that much drift.
+        ``trend_break_bound``, one for each multiple asked for: the mean ratio over the quarters
+        after, set against the last quarter before, with the interval that allows for that much
+        drift.
     multiples : tuple of float
         The multiples, in the order of `bounds`.
-    largest_step : float
-        Largest quarter-on-quarter change of log(site / control) before the start; NaN where
-        there are not two whole quarters.
     """
 
     breakdown: Estimate
     bounds: tuple[Estimate, ...]
     multiples: tuple[float, ...]
-    largest_step: float
+
+
+@dataclass(frozen=True, slots=True)
+class DriftPower:
+    """How often simulated pairs had a breakdown value above some multiples, without any drift.
+
+    Attributes
+    ----------
+    incidents_a_month : float
+        Expected incidents a month before the start, in the site as in its control.
+    phi : float
+        Variance of a month's count over its mean.
+    months : int
+        Months before the start, and as many after.
+    ratio : float
+        The true ratio after the start: 1 is no change.
+    runs : int
+        Simulated pairs.
+    above_0, above_half, above_1 : float
+        Share of them with a breakdown value above 0, .5 and 1.
+    """
+
+    incidents_a_month: float
+    phi: float
+    months: int
+    ratio: float
+    runs: int
+    above_0: float
+    above_half: float
+    above_1: float
 
 
 def bound_drift(
@@ -50,16 +96,18 @@ def bound_drift(
     times: ArrayLike,
     *,
     multiples: Sequence[float] = (0.5, 1.0, 2.0),
+    weighted: bool = False,
     level: float = 0.95,
 ) -> DriftBounds:
-    """Bound the site's ratio under drift as large as that seen before the start.
+    """Bound the site's mean ratio under drift as large as that seen before the start.
 
-    The months before are cut into quarters, counted back from the start, and ``s`` is the
-    largest change of log(T / C) from one whole quarter to the next. Suppose that, with no work
-    done, log(T / C) had drifted between the windows by at most ``M s`` a quarter on average.
-    Over the ``d`` quarters between the middles of the two windows that is ``M s d``, and the
-    interval widens by as much at either end. The breakdown value is
-    ``(|beta| - t se) / (s d)``, never below 0.
+    An event study by quarter of log(T / C), set against the last quarter before the start: the
+    quasi-binomial model of the site's share of each month's incidents, with an effect for each
+    quarter and the Pearson dispersion of the months within them. Its mean over the quarters
+    after is bounded under relative magnitudes: with no work done, log(T / C) would have moved
+    from one quarter to the next after the start by no more than M times its largest step
+    before. What that largest step was is uncertain too, and the interval allows for it; see
+    `sbwork.estimates.magnitudes.RelativeMagnitudes`.
 
     Parameters
     ----------
@@ -69,21 +117,25 @@ def bound_drift(
         Months since the start: below 0 before it, 0 in the first month after it.
     multiples : sequence of float
         The values of M to show.
+    weighted : bool, default False
+        The numbers are sums of weights rather than counts: the dispersion may be below 1.
     level : float, default 0.95
-        Level of the interval at M = 0, from the quasi-Poisson model with site and month effects.
+        Level of the intervals.
 
     Returns
     -------
     DriftBounds
-        Missing, with the reason, below two whole quarters before the start, or where a quarter
-        has no incident in one of the sites.
+        Missing, with the reason, below two quarters before the start or one after, or where a
+        quarter has no incident in one of the sites.
 
     Notes
     -----
-    This follows the relative-magnitudes bound of Rambachan and Roth in spirit, not to the
-    letter: quarters stand for periods, the mean of the months before is the yardstick instead
-    of the last period, and ``s`` is put in as it was seen. Chance alone makes ``s`` larger the
-    fewer the incidents, which errs on the careful side.
+    Quarters are counted back from the last month before the start and on from the first after
+    it; one with fewer than two months is left out. Over a transition, and over a quarter that is
+    left out, drift may be longer in proportion to the time. The method takes the covariance as
+    known; here it is estimated with few degrees of freedom, so the covariance is multiplied by
+    the square of Student's critical value over the normal one, with which the interval at M = 0
+    is Student's. How often it finds a change of a third or none is in `read_drift_power`.
 
     References
     ----------
@@ -92,87 +144,144 @@ def bound_drift(
 
     Examples
     --------
-    >>> bounds = bound_drift([60, 62, 58, 61, 63, 60] + [30] * 6, [80] * 12, range(-6, 6))
+    >>> bounds = bound_drift([60, 62, 58, 61, 63, 60] + [20] * 6, [80] * 12, range(-6, 6))
     >>> round(bounds.breakdown.estimate, 1)
-    10.4
+    2.6
     """
     y, c, t = (np.asarray(part, dtype=float) for part in (treated, control, times))
-    known = np.isfinite(y) & np.isfinite(c)
+    known = np.isfinite(y) & np.isfinite(c) & (y + c > 0)
     y, c, t = y[known], c[known], t[known]
-    n = float(y.sum() + c.sum())
-    step, reason = _find_largest_step(y, c, t)
-    if not reason and not (t >= 0).any():
-        reason = "Not computed: no month after the start has counts for both sites."
-    if not reason:
-        found = estimate_coefficient(_fit_change(y, c, t), 1, "trend_break_bound", level=level, n=n)
-        reason = found.note
-    if reason:
-        missing = Estimate("trend_break_bound", ci_level=level, n=n, unit="ratio", note=reason)
-        breakdown = Estimate("sensitivity_mbar", ci_level=level, n=n, unit="ratio", note=reason)
-        return DriftBounds(breakdown, (missing,) * len(multiples), tuple(multiples), step)
-    drift = step * (float(t[t >= 0].mean()) - float(t[t < 0].mean())) / _QUARTER
-    log = math.log(found.estimate)
-    half = math.log(found.ci_high) - log
-    bounds = tuple(_widen(found, multiple, multiple * drift) for multiple in multiples)
-    spare = (abs(log) - half) / drift
+    quarter = _cut_quarters(t)
+    kept = np.isfinite(quarter)
+    y, c, t, quarter = y[kept], c[kept], t[kept], quarter[kept]
+    shared: dict[str, Any] = {"ci_level": level, "n": float(y.sum() + c.sum()), "unit": "ratio"}
+    found = _refuse(y, c, quarter) or _study_quarters(y, c, quarter, weighted=weighted, level=level)
+    if isinstance(found, Refusal):
+        missing = found.name("trend_break_bound", **shared)
+        breakdown = found.name("sensitivity_mbar", **shared)
+        return DriftBounds(breakdown, (missing,) * len(multiples), tuple(multiples))
+    study, df = found
+    drift = RelativeMagnitudes(study, level)
+    after = len(study.after)
+    bounds = []
+    for multiple in multiples:
+        low, high = drift.find_interval(multiple)
+        bounds.append(
+            Estimate(
+                "trend_break_bound",
+                estimate=math.exp(drift.estimate),
+                ci_low=math.exp(low),
+                ci_high=math.exp(high),
+                df=df,
+                note=_word_bound(multiple, after),
+                **shared,
+            )
+        )
+    value = drift.find_breakdown(LARGEST_MULTIPLE)
+    above = math.isinf(value)
     breakdown = Estimate(
         "sensitivity_mbar",
-        estimate=max(0.0, spare),
-        ci_level=level,
-        n=n,
-        unit="ratio",
-        note=_word_breakdown(spare),
+        estimate=min(value, LARGEST_MULTIPLE),
+        df=df,
+        note=_word_breakdown(value),
+        flags=(Flag.ABOVE_SEARCHED,) if above else (),
+        **shared,
     )
-    return DriftBounds(breakdown, bounds, tuple(multiples), step)
+    return DriftBounds(breakdown, tuple(bounds), tuple(multiples))
 
 
-def _find_largest_step(y: Vector, c: Vector, t: Vector) -> tuple[float, str]:
-    quarter = np.floor(t / _QUARTER)
-    logs: dict[int, float] = {}
-    for number in np.unique(quarter[t < 0]):
-        inside = quarter == number
-        if inside.sum() < _QUARTER:
-            continue
-        if y[inside].sum() == 0 or c[inside].sum() == 0:
-            return math.nan, (
-                "Not computed: in a quarter before the start one of the sites had no incident."
-            )
-        logs[int(number)] = math.log(y[inside].sum() / c[inside].sum())
-    steps = [abs(logs[q + 1] - logs[q]) for q in logs if q + 1 in logs]
-    if not steps:
-        return math.nan, (
-            "Not computed: drift is judged from quarter to quarter, and there are not two whole "
-            "quarters in a row before the start."
+def read_drift_power() -> tuple[DriftPower, ...]:
+    """Read how often simulated pairs without drift had a breakdown value above 0, .5 and 1.
+
+    Returns
+    -------
+    tuple of DriftPower
+        One a simulated world; ``tests/benchmarks/sim_drift.py`` makes the table.
+
+    Examples
+    --------
+    >>> max(power.ratio for power in read_drift_power())
+    1.0
+    """
+    text = (files("sbwork.estimates") / _POWER).read_text(encoding="utf-8")
+    return tuple(
+        DriftPower(
+            incidents_a_month=float(row["incidents_a_month"]),
+            phi=float(row["phi"]),
+            months=int(row["months"]),
+            ratio=float(row["ratio"]),
+            runs=int(row["runs"]),
+            above_0=float(row["above_0"]),
+            above_half=float(row["above_half"]),
+            above_1=float(row["above_1"]),
         )
-    if max(steps) == 0:
-        return 0.0, "Not computed: no drift at all was seen before the start to measure by."
-    return max(steps), ""
-
-
-def _fit_change(y: Vector, c: Vector, t: Vector) -> RegressionFit:
-    heard = y + c > 0
-    after = (t[heard] >= 0).astype(float)
-    return fit_shares(y[heard], (y + c)[heard], np.column_stack([np.ones_like(after), after]))
-
-
-def _widen(found: Estimate, multiple: float, drift: float) -> Estimate:
-    return Estimate(
-        "trend_break_bound",
-        estimate=found.estimate,
-        ci_low=found.ci_low * math.exp(-drift),
-        ci_high=found.ci_high * math.exp(drift),
-        ci_level=found.ci_level,
-        n=found.n,
-        unit="ratio",
-        note=f"Interval if the two had drifted apart anyway, each quarter by {multiple:g} times "
-        "the largest quarter-on-quarter change seen before the start.",
+        for row in csv.DictReader(text.splitlines())
     )
 
 
-def _word_breakdown(spare: float) -> str:
-    if spare <= 0:
-        return "The interval takes in no change even if the two had not drifted apart at all."
+def _cut_quarters(t: Vector) -> Vector:
+    """Find the middle of each month's quarter, in quarters since the start; NaN if left out."""
+    last = t[t < 0].max(initial=-np.inf)
+    with np.errstate(invalid="ignore"):
+        back = np.where(t < 0, np.floor((last - t) / _QUARTER), np.nan)
+    middle = np.where(t < 0, last - 1 - _QUARTER * back, t - t % _QUARTER + 1)
+    places, inverse, months = np.unique(middle, return_inverse=True, return_counts=True)
+    result: Vector = np.where(months >= _FEWEST_MONTHS, places / _QUARTER, np.nan)[inverse]
+    return result
+
+
+def _refuse(y: Vector, c: Vector, quarter: Vector) -> Refusal | None:
+    before, after = (len(np.unique(quarter[side])) for side in (quarter < 0, quarter >= 0))
+    if before < 2 or not after:
+        return Refusal(
+            Reason.TOO_FEW_MONTHS,
+            "Not computed: drift is judged from quarter to quarter, which takes at least two "
+            f"quarters before the start and one after; there are {before} and {after}.",
+        )
+    for place in np.unique(quarter):
+        inside = quarter == place
+        if not (y[inside].sum() and c[inside].sum()):
+            return Refusal(
+                Reason.ZERO_COUNT,
+                "Not computed: in one of the quarters a site had no incident, so it has no ratio.",
+            )
+    return None
+
+
+def _study_quarters(
+    y: Vector, c: Vector, quarter: Vector, *, weighted: bool, level: float
+) -> tuple[PeriodStudy, float] | Refusal:
+    positions = np.unique(quarter)
+    before = int((positions < 0).sum()) - 1
+    others = np.delete(positions, before)
+    fit = fit_shares(y, y + c, np.column_stack([np.ones_like(y), quarter[:, None] == others]))
+    if fit.problem:
+        return fit.problem
+    scale, df = fit.find_scale(floor=not weighted)
+    if not scale > _LEAST_DISPERSION:
+        return Refusal(
+            Reason.NO_VARIATION,
+            "Not computed: months do not vary within quarters, so precision can't be judged.",
+        )
+    scale *= (find_critical_value(df, level) / find_critical_value(math.inf, level)) ** 2
+    beta, covariance = fit.coefficients[1:], scale * fit.unscaled[1:, 1:]
+    return PeriodStudy(beta[:before], beta[before:], covariance, positions), df
+
+
+def _word_bound(multiple: float, quarters: int) -> str:
+    mean = "The first quarter after" if quarters == 1 else f"Mean of {quarters} quarters after"
     return (
-        f"The interval leaves out no change as long as the two would not have drifted apart by "
-        f"more than {spare:.2f} times the largest quarter-on-quarter change seen before the start."
+        f"{mean}, against the last one before. Interval if the two had moved apart anyway, from "
+        f"each quarter to the next by up to {multiple:g} times the largest step before the start."
+    )
+
+
+def _word_breakdown(value: float) -> str:
+    if value == 0:
+        return "The interval takes in no change even if the two had not moved apart at all."
+    up_to = f"{LARGEST_MULTIPLE:g}" if math.isinf(value) else f"{value:.2f}"
+    end = ", which is where the search stops" if math.isinf(value) else ""
+    return (
+        "The interval leaves out no change as long as the two would have moved apart from each "
+        f"quarter to the next by no more than {up_to} times the largest step before the start{end}."
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.estimates.estimate import Estimate
+from sbwork.estimates.estimate import Estimate, Flag, Reason
 from sbwork.estimates.rates import find_critical_value, find_p_value
 from sbwork.estimates.regression import (
+    Refusal,
     RegressionFit,
     compute_newey_west,
     estimate_coefficient,
@@ -32,6 +34,7 @@ FEWEST_MONTHS = 6
 
 _FEWEST_EACH_SIDE = 8
 _FEWEST_FOR_SEASONS = 24
+_LEAST_DISPERSION = 1e-9
 
 
 def estimate_level_ratio(
@@ -39,13 +42,14 @@ def estimate_level_ratio(
     control: ArrayLike,
     *,
     exposure: tuple[float, float] = (1.0, 1.0),
+    weighted: bool = False,
     level: float = 0.95,
 ) -> Estimate:
     """Estimate the ratio of the site's incidents to its control's.
 
     ``R = (sum T / population T) / (sum C / population C)``, with variance
     ``phi (1 / sum T + 1 / sum C)`` on the log scale; phi is the Pearson dispersion of the
-    site's monthly share, never below 1, with Student's t on months - 1 degrees of freedom.
+    site's monthly share, with Student's t on months - 1 degrees of freedom.
 
     Parameters
     ----------
@@ -53,6 +57,9 @@ def estimate_level_ratio(
         Incidents a month; a month that is NaN in either is left out.
     exposure : tuple of float, default (1, 1)
         Populations of site and control; (1, 1) compares counts.
+    weighted : bool, default False
+        The numbers are sums of weights rather than counts: the dispersion may be below 1, and
+        a single month has no interval.
     level : float, default 0.95
         Level of the interval.
 
@@ -69,13 +76,15 @@ def estimate_level_ratio(
     y, c = _pair_months(treated, control)
     refused = _refuse_empty(y, c)
     if refused:
-        return Estimate("pre_level_ratio", ci_level=level, unit="ratio", note=refused)
+        return refused.name("pre_level_ratio", ci_level=level, unit="ratio")
+    scale, n = exposure[1] / exposure[0], float(y.sum() + c.sum())
     if len(y) == 1:
-        return _estimate_one_month(float(y[0]), float(c[0]), exposure, level)
+        return _estimate_one_month(float(y[0]), float(c[0]), scale, level, weighted=weighted)
     y, c = _drop_silent(y, c)
     fit = fit_shares(y, y + c, np.ones((len(y), 1)))
-    found = estimate_coefficient(fit, 0, "pre_level_ratio", level=level, n=float(y.sum() + c.sum()))
-    scale = exposure[1] / exposure[0]
+    found = estimate_coefficient(fit, 0, "pre_level_ratio", floor=not weighted, level=level, n=n)
+    if found.reason:
+        return found
     log = math.log(scale) + found.se * found.statistic
     statistic = log / found.se
     return replace(
@@ -89,7 +98,12 @@ def estimate_level_ratio(
 
 
 def estimate_pre_trend(
-    treated: ArrayLike, control: ArrayLike, times: ArrayLike, *, level: float = 0.95
+    treated: ArrayLike,
+    control: ArrayLike,
+    times: ArrayLike,
+    *,
+    weighted: bool = False,
+    level: float = 0.95,
 ) -> Estimate:
     """Estimate how fast the site drifted away from its control before the start.
 
@@ -102,6 +116,8 @@ def estimate_pre_trend(
         Incidents a month, before the start only; a month that is NaN in either is left out.
     times : array_like, shape (n_months,)
         Months on any scale with a step of 1 a month.
+    weighted : bool, default False
+        The numbers are sums of weights rather than counts: the dispersion may be below 1.
     level : float, default 0.95
         Level of the interval.
 
@@ -126,22 +142,29 @@ def estimate_pre_trend(
     n = float(y.sum() + c.sum())
     refused = _refuse_short(len(y)) or _refuse_empty(y, c)
     if refused:
-        return Estimate("pre_trend", ci_level=level, n=n, unit="percent", note=refused)
+        return refused.name("pre_trend", ci_level=level, n=n, unit="percent")
     y, c, t = _drop_silent(y, c, t)
     fit = fit_shares(y, y + c, np.column_stack([np.ones_like(t), t - t.mean()]))
-    found = estimate_coefficient(fit, 1, "pre_trend", unit="percent", level=level, n=n)
-    return found if found.note else replace(found, note=_word_trend(found))
+    found = estimate_coefficient(
+        fit, 1, "pre_trend", unit="percent", floor=not weighted, level=level, n=n
+    )
+    return found if found.reason else replace(found, note=_word_trend(found))
 
 
 def estimate_event_study(
-    treated: ArrayLike, control: ArrayLike, times: ArrayLike, *, level: float = 0.95
+    treated: ArrayLike,
+    control: ArrayLike,
+    times: ArrayLike,
+    *,
+    weighted: bool = False,
+    level: float = 0.95,
 ) -> list[Estimate]:
     """Estimate, month by month, the site against its control and against the months before.
 
     The coefficient of treated x this month in the Poisson model with site and month effects.
     A month after the start is set against all months before it; a month before the start is
     set against the other months before it, so that no single month is the yardstick. The
-    dispersion is that of the site's share over the months before, never below 1.
+    dispersion is that of the site's share over the months before.
 
     Parameters
     ----------
@@ -149,6 +172,9 @@ def estimate_event_study(
         Incidents a month; a month that is NaN in either gives a missing estimate.
     times : array_like, shape (n_months,)
         Months since the start: below 0 before it, 0 in the first month after it.
+    weighted : bool, default False
+        The numbers are sums of weights rather than counts: the dispersion may be below 1, and
+        there is no interval where it can't be judged.
     level : float, default 0.95
         Level of each interval; they are not adjusted for being many.
 
@@ -166,7 +192,7 @@ def estimate_event_study(
     y, c, t = (np.asarray(part, dtype=float) for part in (treated, control, times))
     known = np.isfinite(y) & np.isfinite(c)
     before = known & (t < 0)
-    phi, df = _measure_dispersion(y[before], c[before])
+    phi, df = _measure_dispersion(y[before], c[before], weighted=weighted)
     found = []
     for month in range(len(t)):
         base = before & (np.arange(len(t)) != month)
@@ -181,6 +207,7 @@ def estimate_interrupted_series(
     times: ArrayLike,
     *,
     lag: int = 2,
+    weighted: bool = False,
     level: float = 0.95,
 ) -> tuple[Estimate, Estimate]:
     """Estimate a controlled interrupted time series: a break in level and a break in slope.
@@ -200,6 +227,8 @@ def estimate_interrupted_series(
         Months since the start: below 0 before it, 0 in the first month after it.
     lag : int, default 2
         Months over which errors may hang together.
+    weighted : bool, default False
+        The numbers are sums of weights rather than counts: the dispersion may be below 1.
     level : float, default 0.95
         Level of the intervals.
 
@@ -236,30 +265,34 @@ def estimate_interrupted_series(
     refused = _refuse_sides(t) or _refuse_empty(y, c)
     if refused:
         return (
-            Estimate("its_level", ci_level=level, n=n, unit="ratio", note=refused),
-            Estimate("its_slope", ci_level=level, n=n, unit="percent", note=refused),
+            refused.name("its_level", ci_level=level, n=n, unit="ratio"),
+            refused.name("its_slope", ci_level=level, n=n, unit="percent"),
         )
     y, c, t = _drop_silent(y, c, t)
     after = (t >= 0).astype(float)
     columns = [np.ones_like(t), t, after, after * t]
-    note = "Fewer than 24 months, so seasons that differ between the sites are not allowed for."
-    if len(t) >= _FEWEST_FOR_SEASONS:
+    seasons = len(t) >= _FEWEST_FOR_SEASONS
+    if seasons:
         columns += [np.sin(2 * np.pi * t / 12), np.cos(2 * np.pi * t / 12)]
-        note = ""
     fit = fit_shares(y, y + c, np.column_stack(columns))
-    covariance = None if fit.problem else _take_wider(fit, lag)
-    level_break = estimate_coefficient(
-        fit, 2, "its_level", covariance=covariance, level=level, n=n, note=note
-    )
+    covariance = None if fit.problem else _take_wider(fit, lag, floor=not weighted)
+    level_break = estimate_coefficient(fit, 2, "its_level", covariance=covariance, level=level, n=n)
     slope_break = estimate_coefficient(
-        fit, 3, "its_slope", unit="percent", covariance=covariance, level=level, n=n, note=note
+        fit, 3, "its_slope", unit="percent", covariance=covariance, level=level, n=n
     )
-    return level_break, slope_break
+    return _mark_seasons(level_break, seasons), _mark_seasons(slope_break, seasons)
 
 
-def _take_wider(fit: RegressionFit, lag: int) -> Vector:
+def _mark_seasons(found: Estimate, seasons: bool) -> Estimate:
+    if seasons or found.reason:
+        return found
+    note = "Fewer than 24 months, so seasons that differ between the sites are not allowed for."
+    return replace(found, note=note, flags=(Flag.NO_SEASONS,))
+
+
+def _take_wider(fit: RegressionFit, lag: int, *, floor: bool) -> Vector:
     """Take the larger variance of each coefficient: the model's own, or Newey and West's."""
-    modelled = fit.unscaled * max(1.0, fit.dispersion)
+    modelled = fit.unscaled * fit.find_scale(floor=floor)[0]
     variances = np.maximum(np.diag(modelled), np.diag(compute_newey_west(fit, lag)))
     return np.diag(variances)
 
@@ -278,44 +311,60 @@ def _drop_silent(y: Vector, c: Vector, *more: Vector) -> tuple[Vector, ...]:
     return tuple(part[heard] for part in (y, c, *more))
 
 
-def _refuse_short(months: int) -> str:
+def _refuse_short(months: int) -> Refusal | None:
     if months >= FEWEST_MONTHS:
-        return ""
+        return None
     had = "only one month" if months == 1 else f"only {months} months"
-    return (
+    return Refusal(
+        Reason.TOO_FEW_MONTHS if months else Reason.NO_MONTHS,
         f"Not computed: {had if months else 'no month'} before the start with counts for both "
-        f"sites, and a trend needs at least {FEWEST_MONTHS}."
+        f"sites, and a trend needs at least {FEWEST_MONTHS}.",
     )
 
 
-def _refuse_sides(t: Vector) -> str:
+def _refuse_sides(t: Vector) -> Refusal | None:
     counts = int((t < 0).sum()), int((t >= 0).sum())
     if min(counts) >= _FEWEST_EACH_SIDE:
-        return ""
-    return (
+        return None
+    return Refusal(
+        Reason.TOO_FEW_MONTHS,
         f"Not computed: months with counts for both sites are {counts[0]} before and {counts[1]} "
-        f"after; an interrupted time series needs at least {_FEWEST_EACH_SIDE} on each side."
+        f"after; an interrupted time series needs at least {_FEWEST_EACH_SIDE} on each side.",
     )
 
 
-def _refuse_empty(y: Vector, c: Vector) -> str:
+def _refuse_empty(y: Vector, c: Vector) -> Refusal | None:
     if not len(y):
-        return "Not computed: no month has counts for both sites."
+        return Refusal(Reason.NO_MONTHS, "Not computed: no month has counts for both sites.")
     if y.sum() == 0 or c.sum() == 0:
         who = "the site" if y.sum() == 0 else "the control site"
-        return f"Not computed: {who} had no incident in these months, so there is no ratio."
-    return ""
+        return Refusal(
+            Reason.ZERO_COUNT,
+            f"Not computed: {who} had no incident in these months, so there is no ratio.",
+        )
+    return None
 
 
 def _estimate_one_month(
-    y: float, c: float, exposure: tuple[float, float], level: float
+    y: float, c: float, scale: float, level: float, *, weighted: bool
 ) -> Estimate:
+    ratio, n = y / c * scale, y + c
+    if weighted:
+        return Estimate(
+            "pre_level_ratio",
+            ratio,
+            ci_level=level,
+            n=n,
+            unit="ratio",
+            note="One month only: sums of weights have no interval without months to compare.",
+            flags=(Flag.SINGLE_MONTH, Flag.NO_INTERVAL),
+        )
     se = math.sqrt(1 / y + 1 / c)
-    log = math.log(y / exposure[0]) - math.log(c / exposure[1])
+    log = math.log(ratio)
     half = find_critical_value(math.inf, level) * se
     return Estimate(
         "pre_level_ratio",
-        estimate=math.exp(log),
+        estimate=ratio,
         ci_low=math.exp(log - half),
         ci_high=math.exp(log + half),
         ci_level=level,
@@ -323,10 +372,11 @@ def _estimate_one_month(
         se=se,
         statistic=log / se,
         df=math.inf,
-        n=y + c,
+        n=n,
         unit="ratio",
         note="One month only: the interval takes counts to vary by chance alone, so it is too "
         "narrow if they vary more.",
+        flags=(Flag.SINGLE_MONTH, Flag.TOO_NARROW),
     )
 
 
@@ -340,46 +390,74 @@ def _word_trend(trend: Estimate) -> str:
     )
 
 
-def _measure_dispersion(y: Vector, c: Vector) -> tuple[float, float]:
+def _measure_dispersion(y: Vector, c: Vector, *, weighted: bool) -> tuple[float, float]:
+    """Measure the dispersion of the site's share; NaN where weights leave nothing to judge by."""
+    nothing = (math.nan, math.nan) if weighted else (1.0, math.inf)
     y, c = _drop_silent(y, c)
     df = len(y) - 1
     if df < 1 or y.sum() == 0 or c.sum() == 0:
-        return 1.0, math.inf
+        return nothing
     share = y.sum() / (y + c).sum()
     expected = (y + c) * share
-    pearson = float(np.sum((y - expected) ** 2 / (expected * (1 - share))))
-    return max(1.0, pearson / df), float(df)
+    phi = float(np.sum((y - expected) ** 2 / (expected * (1 - share)))) / df
+    if weighted:
+        return (phi, float(df)) if phi > _LEAST_DISPERSION else nothing
+    return max(1.0, phi), float(df)
 
 
 def _estimate_month(
     cells: tuple[float, ...], base_months: int, phi: float, df: float, level: float
 ) -> Estimate:
-    note = ""
-    if not all(map(math.isfinite, cells)):
-        note = "Not computed: the files do not cover this month for both sites."
-    elif base_months < 1:
-        note = "Not computed: there is no other month before the start to set it against."
-    elif min(cells) == 0:
-        note = "Not computed: a count of zero here, or in the months before, leaves no ratio."
-    n = float(np.nansum(cells[:2]))
-    if note:
-        return Estimate("event_study", ci_level=level, n=n, unit="ratio", note=note)
+    known: dict[str, Any] = {
+        "ci_level": level,
+        "n": float(np.nansum(cells[:2])),
+        "unit": "ratio",
+    }
+    refused = _refuse_month(cells, base_months)
+    if refused:
+        return refused.name("event_study", **known)
     log = math.log(cells[0] / cells[1]) - math.log(cells[2] / cells[3])
+    if math.isnan(phi):
+        return Estimate(
+            "event_study",
+            math.exp(log),
+            note="No interval: there are too few months before to judge how much weights vary.",
+            flags=(Flag.NO_INTERVAL,),
+            **known,
+        )
     se = math.sqrt(phi * sum(1 / cell for cell in cells))
     half = find_critical_value(df, level) * se
-    if math.isinf(df):
-        note = "The interval takes counts to vary by chance alone, so it may be too narrow."
+    note = "The interval takes counts to vary by chance alone, so it may be too narrow."
+    plain = math.isinf(df)
     return Estimate(
         "event_study",
         estimate=math.exp(log),
         ci_low=math.exp(log - half),
         ci_high=math.exp(log + half),
-        ci_level=level,
         p_value=find_p_value(log / se, df),
         se=se,
         statistic=log / se,
         df=df,
-        n=n,
-        unit="ratio",
-        note=note,
+        note=note if plain else "",
+        flags=(Flag.TOO_NARROW,) if plain else (),
+        **known,
     )
+
+
+def _refuse_month(cells: tuple[float, ...], base_months: int) -> Refusal | None:
+    if not all(map(math.isfinite, cells)):
+        return Refusal(
+            Reason.OUTSIDE_FILES,
+            "Not computed: the files do not cover this month for both sites.",
+        )
+    if base_months < 1:
+        return Refusal(
+            Reason.NO_MONTHS,
+            "Not computed: there is no other month before the start to set it against.",
+        )
+    if min(cells) == 0:
+        return Refusal(
+            Reason.ZERO_COUNT,
+            "Not computed: a count of zero here, or in the months before, leaves no ratio.",
+        )
+    return None

@@ -23,6 +23,7 @@ from sbwork.narrative.planning import (
     describe_mixture,
     list_gaps,
 )
+from sbwork.narrative.reasons import describe_missing, describe_reason
 from sbwork.narrative.scales import (
     describe_answers,
     describe_differences,
@@ -47,9 +48,11 @@ __all__ = [
     "describe_map",
     "describe_mean_differences",
     "describe_means",
+    "describe_missing",
     "describe_mixture",
     "describe_monthly_counts",
     "describe_placebo",
+    "describe_reason",
     "describe_reported",
     "describe_robustness",
     "describe_shares",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
 from sbwork.cohort import Cohort
+from sbwork.estimates import Flag
 from sbwork.formats import (
     format_count,
     format_interval,
@@ -15,7 +17,8 @@ from sbwork.formats import (
     format_number,
     format_share,
 )
-from sbwork.results import find_row, select_findings
+from sbwork.narrative.reasons import describe_missing, describe_reason
+from sbwork.results import find_row, has_flag, select_findings
 
 __all__ = [
     "describe_event_study",
@@ -26,6 +29,13 @@ __all__ = [
 ]
 
 _ALPHA = 0.05
+_MODELS = {
+    "the quasi-Poisson panel model": ("quasi-Poisson model", {"panel_quasipoisson": ""}),
+    "the interrupted time series": (
+        "interrupted time series",
+        {"its_level": "in level ", "its_slope": "in slope "},
+    ),
+}
 
 
 def describe_robustness(cohort: Cohort, findings: pd.DataFrame) -> str:
@@ -50,10 +60,10 @@ def describe_robustness(cohort: Cohort, findings: pd.DataFrame) -> str:
         "comparison is asked in other ways: were the area and its control site alike, and moving "
         "alike, before the start; do other models agree; how much drift of their own would undo "
         "the result; and does it stay when other months, control sites or models are chosen?",
-        *_tell_before(rows),
-        *_tell_models(rows),
-        *_tell_drift(rows),
-        *_tell_curve(findings),
+        *_describe_before(rows),
+        *_describe_models(rows),
+        *_describe_drift(rows),
+        *_describe_curve(findings),
     ]
     return " ".join(sentences)
 
@@ -107,8 +117,8 @@ def describe_shares(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
     list of str
         One sentence a pair and outcome for which there is a number.
     """
-    told = []
-    for outcome in cohort.outcomes:
+    sentences = []
+    for outcome in cohort.list_outcomes():
         for pair in cohort.pairs:
             place = {"section": "specification", "outcome": outcome, "site": pair.intervention}
             median, same, outside = (
@@ -118,13 +128,13 @@ def describe_shares(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
             if median is None or same is None or outside is None or math.isnan(median["estimate"]):
                 continue
             way = "below 1" if median["estimate"] < 1 else "above 1"
-            told.append(
+            sentences.append(
                 f"{cohort.title_pair(pair.intervention)}, {cohort.title_outcome(outcome)}: of "
                 f"{format_count(median['n'])} ways to compare, {format_share(same['estimate'])} "
                 f"put the ratio {way}, and {format_share(outside['estimate'])} have an interval "
                 "clear of no change."
             )
-    return told
+    return sentences
 
 
 def explain_missing(rows: pd.DataFrame, what: str, fewest: int) -> str:
@@ -133,72 +143,108 @@ def explain_missing(rows: pd.DataFrame, what: str, fewest: int) -> str:
     known = int(counts.max()) if len(counts) else 0
     if known >= fewest:
         return f"{what} is not drawn: there are numbers on one side of the start only."
-    reasons = rows.loc[rows["estimate"].isna(), "note"].str.extract(
-        r"^(?:Not computed: )?(.+?[.])(?:\s|$)", expand=False
-    )
-    common = reasons.value_counts()
-    why = f" Most often: {common.index[0]}" if len(common) else ""
+    reasons = rows.loc[rows["estimate"].isna() & (rows["reason"] != ""), "reason"]
+    why = f" Most often, {describe_reason(reasons.mode().iloc[0])}." if len(reasons) else ""
     had = {0: "no comparison has any", 1: "no comparison has more than one"}.get(
         known, f"no comparison has more than {known}"
     )
     return f"{what} is not drawn: it takes at least {fewest} numbers, and {had}.{why}"
 
 
-def _tell_before(rows: pd.DataFrame) -> list[str]:
-    trends = rows[(rows["estimator"] == "pre_trend") & rows["estimate"].notna()]
-    if trends.empty:
-        return ["How the two moved before the start can't be said: the files hold too few months."]
-    apart, every = int((trends["p_value"] < _ALPHA).sum()), len(trends)
+def _describe_before(rows: pd.DataFrame) -> list[str]:
+    every = rows[rows["estimator"] == "pre_trend"]
+    known = every[every["estimate"].notna()]
+    if known.empty:
+        why = describe_missing(every)
+        return [f"How the two moved before the start can't be said{f': {why}' if why else ''}."]
+    apart = int((known["p_value"] < _ALPHA).sum())
     if apart:
-        which = "the one comparison" if every == 1 else f"{apart} of {every} comparisons"
-        return [
+        which = "the one comparison" if len(known) == 1 else f"{apart} of {len(known)} comparisons"
+        said = (
             f"In {which} the two were already moving apart before the start, so part of what "
             "followed may be more of the same."
-        ]
-    which = f"In none of the {every} comparisons were the two"
-    if every == 1:
-        which = "In the one comparison the two were not"
-    return [
-        f"{which} clearly moving apart before the start; that is not proof that they moved alike, "
-        "because few months tell little."
-    ]
+        )
+    else:
+        which = f"In none of the {len(known)} comparisons were the two"
+        if len(known) == 1:
+            which = "In the one comparison the two were not"
+        said = (
+            f"{which} clearly moving apart before the start; that is not proof that they moved "
+            "alike, because few months tell little."
+        )
+    return [said, *_explain_rest(every, "trend before the start")]
 
 
-def _tell_models(rows: pd.DataFrame) -> list[str]:
-    parts = []
-    for estimator, title in (
-        ("panel_quasipoisson", "by the quasi-Poisson panel model"),
-        ("its_level", "by the interrupted time series"),
-    ):
-        known = rows[(rows["estimator"] == estimator) & rows["estimate"].notna()]
-        if len(known):
-            outside = int(((known["ci_low"] > 1) | (known["ci_high"] < 1)).sum())
-            parts.append(f"{title} in {outside or 'none'} of {len(known)}")
+def _describe_models(rows: pd.DataFrame) -> list[str]:
+    parts, rest = [], []
+    for title, (what, estimators) in _MODELS.items():
+        counts = []
+        for estimator, where in estimators.items():
+            every = rows[rows["estimator"] == estimator]
+            known = every[every["estimate"].notna()]
+            if len(known):
+                none = 0 if estimator == "its_slope" else 1
+                outside = int(((known["ci_low"] > none) | (known["ci_high"] < none)).sum())
+                counts.append(f"{where}in {outside or 'none'} of {len(known)}")
+        if counts:
+            parts.append(f"by {title} {format_list(counts)}")
+        first = rows[rows["estimator"] == next(iter(estimators))]
+        rest += _explain_rest(first, what) if counts or len(first) else []
     if not parts:
-        return ["No panel model can be fitted to so few months."]
+        return ["No panel model gives a number.", *rest]
     return [
         "The area differs from its control site beyond chance (95% interval clear of no change) "
-        f"{format_list(parts)}."
+        f"{'; '.join(parts)}.",
+        *rest,
     ]
 
 
-def _tell_drift(rows: pd.DataFrame) -> list[str]:
-    bounds = rows[(rows["estimator"] == "sensitivity_mbar") & rows["estimate"].notna()]
-    clear = bounds[bounds["estimate"] > 0]
+def _describe_drift(rows: pd.DataFrame) -> list[str]:
+    every = rows[rows["estimator"] == "sensitivity_mbar"]
+    known = every[every["estimate"].notna()]
+    if known.empty:
+        return _explain_rest(every, "drift that would undo it")
+    clear = known[known["estimate"] > 0].sort_values("estimate")
+    said = (
+        "Judged by quarters and set against the last quarter before the start alone, a stricter "
+        "test than the panel model's, "
+    )
     if clear.empty:
-        return []
-    weak = int((clear["estimate"] < 1).sum())
-    which = f"{weak or 'none'} of the {len(clear)}"
-    if len(clear) == 1:
-        which = "the one comparison"
-    enough = "would not be enough" if len(clear) == 1 and not weak else "would be enough"
+        which = f"in all {len(known)} comparisons" if len(known) > 1 else ""
+        said += f"the interval takes in no change {which}".rstrip() + " even without any drift."
+    else:
+        ends = list(dict.fromkeys(_write_multiple(row) for _, row in clear.iterrows()))
+        span = ends[0] if len(ends) == 1 else f"{ends[0]} to {ends[-1]}"
+        many = f"in {len(clear)} of {len(known)} comparisons" if len(known) > 1 else ""
+        said += (
+            f"the interval is clear of no change {many}".rstrip()
+            + f"; it takes in no change once the two may have moved apart anyway, from each "
+            f"quarter to the next, by {span} times the largest step seen before the start."
+        )
     return [
-        f"In {which} where the panel model's interval is clear of no change, drift no larger than "
-        f"that already seen before the start {enough} to undo it."
+        said,
+        "True results have a low number too, where nothing drifts: the note below the table says "
+        "how often.",
+        *_explain_rest(every, "drift that would undo it"),
     ]
 
 
-def _tell_curve(findings: pd.DataFrame) -> list[str]:
+def _write_multiple(row: pd.Series[Any]) -> str:
+    above = "more than " if has_flag(row, Flag.ABOVE_SEARCHED) else ""
+    return f"{above}{format_number(row['estimate'])}"
+
+
+def _explain_rest(rows: pd.DataFrame, what: str) -> list[str]:
+    """Say how many comparisons have no such number, and why."""
+    missing = rows[rows["estimate"].isna()]
+    if missing.empty:
+        return []
+    why = describe_missing(missing)
+    of = "1 comparison has" if len(missing) == 1 else f"{len(missing)} comparisons have"
+    return [f"{of} no {what}{f': {why}' if why else ''}."]
+
+
+def _describe_curve(findings: pd.DataFrame) -> list[str]:
     rows = select_findings(findings, section="specification", period="summary")
     parts: list[str] = []
     for estimator, words in (

@@ -73,8 +73,9 @@ def _list_methods(evaluation: Evaluation) -> Iterator[str]:
             "Does it hold up: drift before the start is the slope of log(area / control); the "
             "panel model is quasi-Poisson or negative binomial, with site and month effects "
             "(Cameron and Trivedi 2013); the controlled interrupted time series follows Lopez "
-            "Bernal, Cummins and Gasparrini (2018), the drift bound Rambachan and Roth (2023) in "
-            "spirit, the specification curve Simonsohn, Simmons and Nelson (2020)."
+            "Bernal, Cummins and Gasparrini (2018), drift to undo a result Rambachan and Roth "
+            "(2023: relative magnitudes by quarter, conditional least-favourable hybrid), the "
+            "specification curve Simonsohn, Simmons and Nelson (2020)."
         )
     if evaluation.responses is not None:
         yield (

@@ -64,7 +64,7 @@ def _show_event_studies(evaluation: Evaluation) -> Iterator[Picture | str]:
     rows = select_findings(evaluation.findings, section="panel", estimator="event_study")
     rows = rows[~rows["period"].isin(["", "change"])]
     drawn = False
-    for outcome in cohort.outcomes:
+    for outcome in cohort.list_outcomes():
         chosen = rows[rows["outcome"] == outcome]
         shown = {
             pair.intervention: part
@@ -92,7 +92,7 @@ def _picture_event_study(cohort: Cohort, outcome: str, shown: dict[str, pd.DataF
             ax.set_ylabel("Ratio to control")
         axes[-1].set_xlabel("Months from the start (0 is the first month after it)")
 
-    told = [
+    described = [
         narrative.describe_event_study(cohort, rows, outcome, site) for site, rows in shown.items()
     ]
     return compose_picture(
@@ -100,7 +100,7 @@ def _picture_event_study(cohort: Cohort, outcome: str, shown: dict[str, pd.DataF
         f"event-study-{outcome}",
         draw,
         size=(8.8, 0.9 + 2.3 * len(shown)),
-        alt=" ".join(told),
+        alt=" ".join(described),
         caption=f"{cohort.title_outcome(outcome)}, month by month: the area against its control "
         "site, set against the months before (ratio, with 95% interval; 1 is no difference). Grey "
         "squares: before. Blue circles: after. Before the start the marks should lie around 1 "
@@ -113,7 +113,7 @@ def _show_curves(evaluation: Evaluation) -> Iterator[Picture | str]:
     rows = select_findings(evaluation.findings, section="specification")
     rows = rows[rows["period"] != "summary"]
     drawn = False
-    for outcome in cohort.outcomes:
+    for outcome in cohort.list_outcomes():
         shown = {}
         for pair in cohort.pairs:
             place = (rows["outcome"] == outcome) & (rows["site"] == pair.intervention)
@@ -124,8 +124,8 @@ def _show_curves(evaluation: Evaluation) -> Iterator[Picture | str]:
             drawn = True
             yield from _picture_curves(cohort, outcome, shown)
     if not drawn:
-        told = "The curve of specifications"
-        yield narrative.explain_missing(rows, told, _FEWEST_SPECIFICATIONS)
+        what = "The curve of specifications"
+        yield narrative.explain_missing(rows, what, _FEWEST_SPECIFICATIONS)
 
 
 def _picture_curves(
@@ -184,7 +184,7 @@ def _picture_curve(
             figures.draw_choices(table, chosen, groups, at)
             table.set_xlim(curve.get_xlim())
 
-    told = [
+    described = [
         narrative.describe_specifications(
             cohort, rows, outcome, site, _find_estimate(rows, headlines[site])
         )
@@ -198,7 +198,7 @@ def _picture_curve(
         name,
         draw,
         size=(9.2, 0.3 + (_CURVE_INCHES + lines + 0.4) * len(shown)),
-        alt=" ".join(told),
+        alt=" ".join(described),
         caption=f"{cohort.title_outcome(outcome)}{which}: the same comparison with other months, "
         "control sites and models, smallest ratio first, each with its 95% interval (1 is no "
         "change); below each mark, what was chosen. Filled: the interval is clear of no change. "

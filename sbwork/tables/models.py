@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sbwork.cohort import Cohort
-from sbwork.formats import MISSING, format_change, format_interval, format_list, format_number
-from sbwork.results import find_row, select_findings
+from sbwork.estimates import Flag
+from sbwork.estimates.sensitivity import DriftPower, read_drift_power
+from sbwork.formats import (
+    MISSING,
+    format_change,
+    format_interval,
+    format_list,
+    format_number,
+    format_share,
+)
+from sbwork.results import find_row, has_flag, select_findings
 from sbwork.tables.layout import lay_out
 
 if TYPE_CHECKING:
@@ -39,10 +48,41 @@ _LEGEND = (
     "month, where 0 means none.",
     "Break in level: in simulations without a break, its 95% interval saw one in 3 to 12% of "
     "pairs, most often where months hang together.",
-    "Drift to undo it: how far the two would have had to drift apart by themselves before the "
-    "interval takes in no change, as a multiple of the largest drift seen from one quarter to the "
-    "next before the start. 0: it takes in no change already. Below 1: less drift than was seen.",
+    "Drift to undo it: how large the steps by which the two would have moved apart anyway, from "
+    "each quarter to the next, may be before the 95% interval of the mean change takes in no "
+    "change, as a multiple of the largest step before the start (breakdown value under relative "
+    "magnitudes). 0: it takes in no change without any drift.",
 )
+
+
+def _describe_power() -> str:
+    """Say how often the drift that would undo a result is above 0, half and 1 without any."""
+    worlds = read_drift_power()
+    true = [world for world in worlds if world.ratio != 1]
+    parts = [
+        f"at {_describe_world(world)} above 0 in {_write_share(world.above_0)}, above 0.5 in "
+        f"{_write_share(world.above_half)} and above 1 in {_write_share(world.above_1)}"
+        for world in true
+    ]
+    wrong = [world.above_0 for world in worlds if world.ratio == 1]
+    return (
+        "What drift to undo it can show: in simulated pairs that did not drift at all, with "
+        f"{true[0].months} months on each side and a true ratio of "
+        f"{format_number(true[0].ratio)}, it was {'; '.join(parts)}. So a low number "
+        "is no sign that a result is wrong. Where nothing changed, it was above 0 in "
+        f"{_write_share(min(wrong))} to {_write_share(max(wrong))}."
+    )
+
+
+def _describe_world(world: DriftPower) -> str:
+    level = f"{format_number(world.incidents_a_month, 0)} incidents a month"
+    if world.phi == 1:
+        return level
+    return f"{level} (variance {format_number(world.phi, 0)} times the mean)"
+
+
+def _write_share(share: float) -> str:
+    return "under 1%" if share < 0.005 else format_share(share)
 
 
 def tabulate_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
@@ -63,7 +103,7 @@ def tabulate_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
     rows: list[dict[str, str]] = []
     remarks: dict[str, list[str]] = {}
     chosen = select_findings(findings, section="panel")
-    for outcome in cohort.outcomes:
+    for outcome in cohort.list_outcomes():
         sites = [pair.intervention for pair in cohort.pairs]
         for site in [*sites, "all"]:
             find = partial(find_row, chosen, outcome=outcome, site=site)
@@ -92,7 +132,7 @@ def tabulate_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
         group="Outcome",
         spanners={label: list(columns) for label, columns in _SPANNERS.items()} if rows else None,
         labels=_COLUMNS if rows else None,
-        notes=[*_LEGEND, *_gather_notes(remarks)],
+        notes=[*_LEGEND, _describe_power(), *_gather_notes(remarks)],
     )
 
 
@@ -101,7 +141,8 @@ def _describe_cell(row: pd.Series[Any] | None, remarks: dict[str, list[str]]) ->
     if row is None:
         return ""
     missing = math.isnan(row["estimate"])
-    if row["note"] and (missing or row["estimator"] == "panel_nb2"):
+    narrow = row["estimator"] == "panel_nb2" and has_flag(row, Flag.TOO_NARROW)
+    if missing or narrow:
         columns = remarks.setdefault(row["note"], [])
         if _COLUMNS[row["estimator"]] not in columns:
             columns.append(_COLUMNS[row["estimator"]])
@@ -109,6 +150,8 @@ def _describe_cell(row: pd.Series[Any] | None, remarks: dict[str, list[str]]) ->
         return MISSING
     percent = row["unit"] == "percent"
     value = format_change(row["estimate"], 1) if percent else format_number(row["estimate"])
+    if has_flag(row, Flag.ABOVE_SEARCHED):
+        value = f"above {value}"
     if math.isnan(row["ci_low"]):
         return value
     interval = format_interval(row["ci_low"], row["ci_high"], 1 if percent else 2, percent=percent)

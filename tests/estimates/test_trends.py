@@ -1,4 +1,4 @@
-"""Level, trend, event study, broken series and drift bounds against R: reference/panels.R."""
+"""Level, trend, event study and broken series against R: reference/panels.R."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from sbwork.estimates.sensitivity import bound_drift
 from sbwork.estimates.synthetic import fit_synthetic_control
 from sbwork.estimates.trends import (
     estimate_event_study,
@@ -125,32 +122,6 @@ def test_interrupted_series_refuses_a_short_side():
     assert math.isnan(level.estimate)
     assert math.isnan(slope.estimate)
     assert "12 before and 7 after" in level.note
-
-
-def test_drift_bound_by_hand():
-    y = np.array([60, 62, 58, 61, 63, 60] + [30] * 6, dtype=float)
-    c = np.full(12, 80.0)
-    found = bound_drift(y, c, np.arange(-6, 6))
-    step = math.log(184 / 180)
-    assert found.largest_step == pytest.approx(step)
-    se = math.sqrt(1 / 364 + 1 / 480 + 1 / 180 + 1 / 480)
-    spare = -math.log(180 / 364) - 2.2281388519862735 * se  # t.975 on 10 degrees of freedom
-    assert found.breakdown.estimate == pytest.approx(spare / (2 * step), abs=TOLERANCE)
-    half, one, two = found.bounds
-    assert one.ci_high == pytest.approx(half.ci_high * math.exp(step), rel=TOLERANCE)
-    assert two.ci_low == pytest.approx(one.ci_low * math.exp(-2 * step), rel=TOLERANCE)
-
-
-@given(st.lists(st.integers(1, 80), min_size=24, max_size=24), st.floats(0.1, 5))
-@settings(max_examples=40, deadline=None)
-def test_interval_at_the_breakdown_value_touches_no_change(counts, multiple):
-    found = bound_drift(counts[:12], counts[12:], np.arange(-6, 6), multiples=[multiple])
-    value = found.breakdown.estimate
-    if math.isnan(value):
-        assert found.bounds[0].note == found.breakdown.note
-        return
-    leaves_out = not found.bounds[0].ci_low <= 1 <= found.bounds[0].ci_high
-    assert leaves_out == (multiple < value)
 
 
 def test_synthetic_weights_agree_with_quadratic_programming():
