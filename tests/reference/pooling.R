@@ -12,7 +12,7 @@ if (!nzchar(system.file("include", package = "BH"))) {
 }
 
 SCALE <- .5
-DRAWS <- list("2" = 1e5, "3" = 1e5, "6" = 1e5) # a chain; tails are heavy with few pairs
+DRAWS <- list("2" = 2e5, "3" = 8e4, "6" = 3e4) # a chain; tails are heavy with few pairs
 P <- c(low = .025, median = .5, high = .975)
 
 share <- function(v, pairs, amount) {
