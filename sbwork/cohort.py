@@ -312,6 +312,7 @@ class Cohort(Spec):
     surveys: tuple[SurveySource, ...] = ()
     weighting: Weighting = Field(default_factory=Weighting)
     confirmatory: tuple[str, ...] = ()
+    confirmatory_counts: tuple[str, ...] = ()
     smallest_meaningful_g: float = Field(default=0.2, gt=0)
     area_shock_sd: float | None = Field(default=None, ge=0)
     reported_figures: tuple[ReportedFigure, ...] = ()
@@ -327,6 +328,7 @@ class Cohort(Spec):
     def _check_references(self) -> Self:
         mistakes = [
             *_find_unknown_sites(self),
+            *_find_unknown_outcomes(self),
             *_find_bad_pairs(self.pairs),
             *_find_shared_areas(self.sites),
             *_find_shared_names(self.sites),
@@ -520,6 +522,19 @@ def _find_unknown_sites(cohort: Cohort) -> Iterator[Mistake]:
             found = f"the site '{quote(site)}' is not among the sites of this cohort"
             yield Mistake(
                 at, found, f"Sites: {list_names(known) or 'none'}", find_nearest(site, known)
+            )
+
+
+def _find_unknown_outcomes(cohort: Cohort) -> Iterator[Mistake]:
+    known = cohort.list_outcomes()
+    for i, outcome in enumerate(cohort.confirmatory_counts):
+        if outcome not in known:
+            found = f"the outcome '{quote(outcome)}' is not among those of this cohort"
+            yield Mistake(
+                ("confirmatory_counts", i),
+                found,
+                f"Outcomes: {list_names(known)}",
+                find_nearest(outcome, known),
             )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from sbwork.adjustment import adjust_counts
 from sbwork.checks import CheckKind
 from sbwork.choice import assess_choice
 from sbwork.cohort import Cohort, read_cohort
@@ -127,7 +128,7 @@ def evaluate_cohort(
             score_coverage(responses.answers, instrument, cohort.weighting),
             scale_reliability(responses.answers, instrument, seed=cohort.seed),
         ]
-    findings = suppress_findings(combine_findings(frames), cohort)
+    findings = suppress_findings(adjust_counts(combine_findings(frames), cohort), cohort)
     findings = combine_findings([findings, compute_requirements(cohort, findings)])
     evidence = grade_evidence(cohort, findings)
     return Evaluation(

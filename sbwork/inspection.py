@@ -281,6 +281,8 @@ def _describe_plan(cohort: Cohort, instrument: Instrument | None) -> Part:
         )
     if cohort.confirmatory:
         rows.append(("Confirmatory scales", _list(list(cohort.confirmatory))))
+    if cohort.confirmatory_counts:
+        rows.append(("Confirmatory outcomes", _list(list(cohort.confirmatory_counts))))
     return Part("The plan", ("", ""), tuple(rows))
 
 

@@ -43,7 +43,17 @@ STEPS: dict[str, tuple[set[str], set[str]]] = {
         {"errors", "specs", "estimates", "results", "surveys read"},
     ),
     "compare": (
-        {"areas", "choice", "controls", "counts", "outlines", "panels", "placebo", "reported"}
+        {
+            "adjustment",
+            "areas",
+            "choice",
+            "controls",
+            "counts",
+            "outlines",
+            "panels",
+            "placebo",
+            "reported",
+        }
         | {"linkage", "simulation", "surveys"},
         {"errors", "specs", "estimates", "results", "places"}
         | {"surveys read", "incidents read", "score"},

@@ -214,6 +214,10 @@ CASES = [
      "'geography.lookup': the file 'lokup.csv' is not there. Did you mean 'lookup.csv'?"),
     ("instrument: residents", "harm_weights: harm.csv", ", line 14, key 'harm_weights': the file"),
     ("instrument: residents", "assignment: random", "Did you mean 'randomised'?"),
+    ("instrument: residents", "confirmatory_counts: [asb, victim_based]",
+     ", line 14, key 'confirmatory_counts': the outcome 'victim_based' is not among those of this "
+     "cohort. Did you mean 'victim_based_crime'? Outcomes: 'victim_based_crime', 'asb'."),
+    ("instrument: residents", "confirmatory_counts: [harm]", "the outcome 'harm' is not among"),
     ("instrument: residents", "data_status: fake", "Allowed: 'real', 'invented', 'reported'."),
     ("instrument: residents", "weighting: {targets: {sex: {f: 0.5, m: 0.4}}}", ", line 14, key "
      "'weighting.targets': the shares of 'sex' add up to 0.900, not to 1."),

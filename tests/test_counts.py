@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from sbwork.cohort import Cohort, list_months
 from sbwork.counts import compare_counts
+from sbwork.estimates import Flag, Reason
 from sbwork.estimates.pairs import PAIR_ESTIMATORS, MonthlyCounts, PairCounts
+from sbwork.estimates.pooling import pool_with_prior
 from sbwork.incidents import Incidents
-from sbwork.results import RESULT_COLUMNS
+from sbwork.results import RESULT_COLUMNS, has_flag
 
 EXACT = 1e-9
 MONTHS = list_months("2015-10", "2017-09")
@@ -388,6 +390,149 @@ def test_pairs_that_share_a_control_are_not_taken_for_independent():
     )
 
 
+POOLED = ("rirr_pooled_bayes", "rirr_pooled", "rirr_pooled_fixed", "rirr_pooled_dl")
+SPREAD = ("heterogeneity_q", "heterogeneity_i2", "heterogeneity_tau2")
+
+
+def test_pairs_are_pooled_with_a_prior_on_their_spread_in_every_window():
+    found = compare_counts(make_incidents(make_four()), make_cohort(TWO))
+    for period in ("change", "6+6"):
+        ratios = [pick(found, "rirr", site, period) for site in ("north", "east")]
+        logs = [math.log(ratio["estimate"]) for ratio in ratios]
+        expected = pool_with_prior(logs, [ratio["se"] ** 2 for ratio in ratios])
+        pooled = pick(found, "rirr_pooled_bayes", "all", period)
+        for name in ("estimate", "ci_low", "ci_high", "se"):
+            assert pooled[name] == pytest.approx(getattr(expected, name), abs=EXACT)
+        assert math.isnan(pooled["p_value"])
+
+
+def test_only_the_pooled_figure_with_a_prior_is_more_than_a_description():
+    found = compare_counts(make_incidents(make_four()), make_cohort(TWO))
+    described = {name: has_flag(pick(found, name, "all"), Flag.DESCRIPTION) for name in POOLED}
+    assert described == dict.fromkeys(POOLED, True) | {"rirr_pooled_bayes": False}
+
+
+def test_one_computed_pair_is_not_pooled():
+    series = make_four()
+    series["west"][:12] = [0] * 12
+    found = compare_counts(make_incidents(series), make_cohort(TWO))
+    for name in (*POOLED, *SPREAD):
+        pooled = pick(found, name, "all")
+        assert math.isnan(pooled["estimate"])
+        assert pooled["reason"] == Reason.TOO_FEW_PAIRS
+        assert "one pair is not pooled" in pooled["note"]
+        assert has_flag(pooled, Flag.PAIRS_LEFT_OUT)
+    assert pick(found, "rirr", "east")["reason"] == Reason.ZERO_COUNT
+
+
+def test_a_shared_control_is_flagged_and_enters_with_its_covariance():
+    series = make_four()
+    shared = [
+        {"intervention": "north", "control": "south"},
+        {"intervention": "east", "control": "south"},
+    ]
+    one = compare_counts(make_incidents(series), make_cohort(shared))
+    two = compare_counts(make_incidents(dict(series, west=series["south"])), make_cohort(TWO))
+    for name in (*POOLED, *SPREAD):
+        assert has_flag(pick(one, name, "all"), Flag.SHARED_CONTROL)
+        assert not has_flag(pick(two, name, "all"), Flag.SHARED_CONTROL)
+    ratios = [pick(one, "rirr", site) for site in ("north", "east")]
+    factors = [max(1, pick(one, "dispersion", site)["estimate"]) for site in ("north", "east")]
+    covariance = np.diag([ratio["se"] ** 2 for ratio in ratios])
+    noise = 1 / sum(series["south"][:12]) + 1 / sum(series["south"][12:])
+    covariance[0, 1] = covariance[1, 0] = math.sqrt(math.prod(factors)) * noise
+    expected = pool_with_prior([math.log(ratio["estimate"]) for ratio in ratios], covariance)
+    pooled = pick(one, "rirr_pooled_bayes", "all")
+    for name in ("estimate", "ci_low", "ci_high", "se"):
+        assert pooled[name] == pytest.approx(getattr(expected, name), abs=EXACT)
+
+
+def test_pairs_on_unequal_months_share_the_noise_of_the_larger_count():
+    """With sites far busier than their control, any larger covariance would be impossible."""
+    series = {"north": [9e4] * 24, "east": [9e4] * 24, "south": SOUTH}
+    series["east"][3] = math.nan
+    shared = [
+        {"intervention": "north", "control": "south"},
+        {"intervention": "east", "control": "south"},
+    ]
+    found = compare_counts(make_incidents(series), make_cohort(shared))
+    fixed = pick(found, "rirr_pooled_fixed", "all")
+    assert fixed["se"] == pytest.approx(pick(found, "rirr")["se"], rel=0.05)
+    assert not math.isnan(pick(found, "rirr_pooled_bayes", "all")["estimate"])
+
+
+def test_fewer_months_are_flagged_wherever_a_number_rests_on_them():
+    south = [math.nan if month == "2017-02" else c for month, c in zip(MONTHS, SOUTH, strict=True)]
+    series = dict(make_four(), south=south)
+    found = compare_counts(make_incidents(series), make_cohort(TWO))
+    main = found[found["period"].isin(["before", "after", "change"]) & found["estimate"].notna()]
+    flagged = main["flags"].str.split().map(lambda flags: Flag.FEWER_MONTHS in flags)
+    concerned = main["site"].isin(["north", "south", "all"])
+    assert concerned.any()
+    assert (flagged == concerned).all()
+    assert not has_flag(pick(found, "rirr"), Flag.FEW_MONTHS)
+
+
+def test_two_months_left_are_flagged_as_few():
+    south = [math.nan] * 24
+    for month in (2, 3, 14, 15):
+        south[month] = SOUTH[month]
+    found = compare_counts(make_incidents({"north": NORTH, "south": south}), make_cohort())
+    rirr = pick(found, "rirr")
+    assert has_flag(rirr, Flag.FEW_MONTHS)
+    assert not has_flag(rirr, Flag.SINGLE_MONTH)
+
+
+def test_single_months_are_flagged_up_to_the_pooled_figures():
+    months = ("2016-07", "2017-07")
+    periods = {
+        name: {"start": month, "end": month}
+        for name, month in zip(("before", "after"), months, strict=True)
+    }
+    series = {"north": [73, 110], "south": [72, 54], "east": [60, 61], "west": [50, 40]}
+    found = compare_counts(make_incidents(series, months), make_cohort(TWO, periods=periods))
+    main = found[found["period"].isin(["before", "after", "change"]) & found["estimate"].notna()]
+    assert {"all", "north", "west"} <= set(main["site"])
+    assert main["flags"].str.contains(Flag.SINGLE_MONTH).all()
+
+
+def test_other_calendar_months_after_are_flagged():
+    periods = {
+        "before": {"start": "2015-10", "end": "2016-09"},
+        "after": {"start": "2016-10", "end": "2017-03"},
+    }
+    cohort = make_cohort(periods={**periods, "unequal_seasons": True})
+    found = compare_counts(make_incidents({"north": NORTH, "south": SOUTH}), cohort)
+    assert has_flag(pick(found, "rirr"), Flag.UNEQUAL_SEASONS)
+    assert not has_flag(pick(found, "rirr"), Flag.FEWER_MONTHS)
+
+
+def test_an_interval_that_is_too_narrow_and_opposite_signs_are_flagged(findings):
+    assert has_flag(pick(findings, "rirr_poisson"), Flag.NARROW_INTERVAL)
+    assert not has_flag(pick(findings, "rirr"), Flag.NARROW_INTERVAL)
+    series = {"north": [10] * 12 + [11] * 12, "south": [100] * 12 + [105] * 12}
+    found = compare_counts(make_incidents(series), make_cohort())
+    assert has_flag(pick(found, "rirr_wdd_agreement"), Flag.OPPOSITE_SIGNS)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"periods": None}, Reason.NO_PERIODS),
+        ({"pairs": [{"intervention": "north"}]}, Reason.NO_CONTROL),
+        ({"series": {"north": NORTH}}, Reason.NO_MONTHS),
+        ({"months": list_months("2012-10", "2014-09")}, Reason.OUTSIDE_FILES),
+    ],
+)
+def test_what_is_missing_has_its_reason_as_data(change, reason):
+    incidents = make_incidents(
+        change.pop("series", {"north": NORTH, "south": SOUTH}), change.pop("months", MONTHS)
+    )
+    found = compare_counts(incidents, make_cohort(change.pop("pairs", None), **change))
+    name = "percentage_change" if reason is Reason.NO_PERIODS else "rirr"
+    assert set(found.loc[found["estimator"] == name, "reason"]) == {reason}
+
+
 def test_one_pair_is_not_pooled(findings):
     assert not (findings["site"] == "all").any()
 
@@ -428,6 +573,8 @@ def test_whatever_the_counts_every_gap_has_its_reason_and_no_word_claims_a_cause
     )
     assert not np.isinf(found[["estimate", "ci_low", "ci_high", "se"]].to_numpy()).any()
     assert (found["note"][found["estimate"].isna()] != "").all()
+    assert (found["reason"][found["estimate"].isna()] != "").all()
+    assert (found["reason"][found["estimate"].notna()] == "").all()
     assert not found["note"].str.contains(FORBIDDEN).any()
     held = found.dropna(subset=["ci_low"])
     assert (held["ci_low"] <= held["estimate"]).all()

@@ -9,8 +9,9 @@ import pytest
 
 from sbwork.cohort import read_cohort
 from sbwork.errors import InputError
+from sbwork.estimates.multiplicity import adjust_benjamini_hochberg
 from sbwork.evaluation import Evaluation, evaluate_cohort
-from sbwork.results import RESULT_COLUMNS, find_row
+from sbwork.results import RESULT_COLUMNS, find_row, select_findings
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "data"
@@ -119,6 +120,19 @@ def test_figures_from_staff_are_the_weakest_evidence(durham_2):
     assert durham_2.evidence.level == 1
     assert durham_2.incidents is None
     assert list(durham_2.findings["estimate"]) == [-74, -97, -40]
+
+
+def test_p_values_of_counts_are_adjusted(durham_1, west_yorkshire):
+    for evaluation in (durham_1, west_yorkshire):
+        found = select_findings(evaluation.findings, section="counts", estimator="rirr")
+        found = found[(found["period"] == "change") & found["p_value"].notna()]
+        assert len(found) >= 4
+        assert found["p_adjusted"].tolist() == pytest.approx(
+            adjust_benjamini_hochberg(found["p_value"]).tolist()
+        )
+    placebo = west_yorkshire.findings[west_yorkshire.findings["estimator"] == "placebo_p"]
+    assert placebo["p_value"].notna().any()
+    assert (placebo["p_adjusted"].notna() == placebo["p_value"].notna()).all()
 
 
 def test_no_effect_is_found_in_noise(west_yorkshire):

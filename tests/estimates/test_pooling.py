@@ -227,9 +227,9 @@ def test_what_is_no_covariance_and_no_scale_is_refused():
 
 
 def test_the_interval_covers_the_mean_although_pairs_differ():
-    """500 draws of two and three pairs with tau .5: at least 92% of intervals hold the truth."""
+    """1,500 draws of two and three pairs with tau .5: at least 92% of intervals hold the truth."""
     rng = np.random.default_rng(20180601)
     for n_pairs in (2, 3):
-        y = rng.normal(0, math.sqrt(0.03 + 0.5**2), (500, n_pairs))
+        y = rng.normal(0, math.sqrt(0.03 + 0.5**2), (1500, n_pairs))
         found = np.array([read_logs(pool_with_prior(row, [0.03] * n_pairs)) for row in y])
         assert np.mean((found[:, 0] <= 0) & (found[:, 2] >= 0)) >= 0.92
