@@ -99,8 +99,9 @@ def assess_choice(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     -----
     Chosen as the highest by the months before: `sbwork.estimates.selection.estimate_from_pool`.
     Chosen by other months, by another outcome or for a rise: areas are chosen again in the
-    archive, in the same months of this and earlier years, the site and its like at the same place
-    of pools of the same size, beside the area whose count before is to theirs as the real
+    archive, in the same months of this and earlier years, from random pools of the same size and
+    at the site's place in its own (where only the size is known, at the place that its place in
+    the archive comes to), beside the area whose count before is to theirs as the real
     control's is to the site's (`select_again`). Where these are worth fewer than 19 areas, as when
     the whole force was the pool, a regression over all areas stands in
     (`estimate_from_regression`). A rise is that from the same months a year before, or as many
@@ -398,9 +399,8 @@ def _select_in_archive(setting: _Setting, chosen: Estimate, size: Estimate) -> S
     if math.isnan(chosen.estimate) or math.isnan(size.estimate) or not (own > 0).all():
         return join_selected([])
     gap = math.log(own[1] / own[0]) if setting.pair.control else None
-    place = int(chosen.estimate)
-    if isinstance(setting.cohort.chosen_from, int):
-        place = _order_among_interventions(setting)
+    wanted = min(size.estimate, chosen.n)
+    place = round(1 + (chosen.estimate - 1) * (wanted - 1) / (chosen.n - 1))
     parts: list[Selected] = []
     shift = 0
     months = setting.archive.months
@@ -413,7 +413,7 @@ def _select_in_archive(setting: _Setting, chosen: Estimate, size: Estimate) -> S
                     free.criterion,
                     free.before,
                     free.after,
-                    int(size.estimate),
+                    int(wanted),
                     place=place,
                     gap=gap,
                 )
@@ -433,21 +433,12 @@ def _place_by_choice(setting: _Setting) -> Estimate:
     return _place_first(values, "observed_rank_chosen", setting)
 
 
-def _order_among_interventions(setting: _Setting) -> int:
-    """Find the place of the site among the sites that were chosen with it."""
-    sites = [pair.intervention for pair in setting.cohort.pairs]
-    frame = setting.archive.take_sites(setting.criterion)
-    sums = [
-        frame.reindex(index=list(on), columns=sites).to_numpy(dtype=float).sum(axis=0)
-        for on in setting.chosen_on
-    ]
-    values = _measure(tuple(sums))
-    return 1 + int((values > values[sites.index(setting.pair.intervention)]).sum())
-
-
 def _place_first(values: Floats, estimator: str, setting: _Setting) -> Estimate:
     """Find the place of the first of these values among all, 1 for the highest."""
     known = values[np.isfinite(values)]
+    if known.size < 2:
+        note = "No other area of the pool has all these months."
+        return Estimate(estimator, unit="count", note=note, reason=Reason.TOO_FEW_AREAS)
     note = (
         f"1 is the highest of {known.size} areas ({setting.cohort.placebo.group_by}), the sites "
         "among them."
@@ -461,6 +452,9 @@ def _place_first(values: Floats, estimator: str, setting: _Setting) -> Estimate:
 def _count_pool(setting: _Setting, pool: pd.DataFrame) -> Estimate:
     stated = setting.cohort.chosen_from
     n = float(stated if isinstance(stated, int) else pool.shape[1])
+    if n < 2:
+        note = "No other area of the pool has all these months."
+        return Estimate("pool_size", unit="count", note=note, reason=Reason.TOO_FEW_AREAS)
     return Estimate("pool_size", n, unit="count")
 
 

@@ -297,6 +297,18 @@ def test_a_zero_and_missing_months(sites, areas) -> None:
     assert set(found["reason"]) == {Reason.NO_MONTHS}
 
 
+def test_a_pool_without_the_months_before(sites, areas) -> None:
+    areas[:, 50] = np.nan
+    alone = {"north": sites["north"]}
+    cohort = make_cohort([{"intervention": "north"}], chosen_because="highest")
+    found = assess_choice(make_incidents(alone, areas), cohort).set_index("estimator")
+    reasons = found["reason"].drop("rirr_less_choice")
+    assert set(reasons) == {Reason.TOO_FEW_AREAS}
+    beside = assess_choice(make_incidents(sites, areas), make_cohort(chosen_because="highest"))
+    assert pick(beside, "observed_rank_before")["n"] == 2
+    assert pick(beside, "expected_ratio_by_choice")["reason"] == Reason.TOO_FEW_AREAS
+
+
 def test_two_pairs_are_averaged_and_left_out_pairs_are_flagged(sites, areas) -> None:
     pairs = [PAIR, {"intervention": "east", "control": "west"}]
     rng = np.random.default_rng(9)

@@ -487,12 +487,12 @@ def rank_among_selected(own: float, selected: Selected) -> Estimate:
     0.025
     """
     name = "placebo_p_chosen"
-    if math.isnan(own):
-        note = "The pair itself has no change that could be placed."
-        return Estimate(name, unit="p", note=note, reason=Reason.ZERO_COUNT)
     n = selected.n
     if n < SMALLEST_POOL - 1e-9:
         return _refuse_few(n, SMALLEST_POOL, name, "p")
+    if math.isnan(own):
+        note = "The pair itself has no change that could be placed."
+        return Estimate(name, unit="p", note=note, reason=Reason.ZERO_COUNT)
     everyone = Selected(
         np.append(selected.changes, own), np.append(selected.weights * n, 1.0) / (n + 1)
     )

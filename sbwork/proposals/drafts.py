@@ -226,6 +226,8 @@ def _draft_pairs(proposal: Proposal, incidents: Mapping[str, IncidentDescription
             yield f"#    control: {control}"
             yield "#    control_reason:"
             yield "#    # Write why after it: without a reason the evidence can't reach level 3."
+    yield "# Why these areas: highest, rising, volunteered, drawn or other (see data/README.md)."
+    yield "#chosen_because: highest"
 
 
 def _match_controls(titles: Mapping[str, str]) -> list[tuple[str, str]]:
