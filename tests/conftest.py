@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,6 +109,24 @@ def toy_notebook(write_notebook: NotebookWriter) -> Path:
         "# A pilot\n\nOne paragraph in plain English.\n\n## Counts",
         'display(HTML("<p>shown</p>")); display(Markdown("**bold**"))',
     )
+
+
+@pytest.fixture
+def unpack_incidents() -> Callable[[Path], Path]:
+    """Return a function that turns the zip of a copy of durham-1 into a folder, to edit a file."""
+
+    def unpack(cohort: Path) -> Path:
+        archive, folder = cohort / "incidents.zip", cohort / "incidents"
+        with zipfile.ZipFile(archive) as held:
+            held.extractall(folder)
+        archive.unlink()
+        written = cohort / "cohort.yml"
+        text = written.read_text("utf-8")
+        assert "path: incidents.zip" in text
+        written.write_text(text.replace("path: incidents.zip", "path: incidents"), "utf-8")
+        return folder
+
+    return unpack
 
 
 @pytest.fixture(scope="session")

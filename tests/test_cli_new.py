@@ -25,7 +25,7 @@ def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProc
 
 def make_pilot(data: Path) -> subprocess.CompletedProcess[str]:
     surveys = [f"--survey={DURHAM / f'survey-{wave}.csv'}" for wave in ("before", "after")]
-    return run("new", "pilot", *surveys, f"--incidents={DURHAM / 'incidents'}", "--data", data)
+    return run("new", "pilot", *surveys, f"--incidents={DURHAM / 'incidents.zip'}", "--data", data)
 
 
 def test_from_files_to_a_graded_evaluation_with_the_readme_only(tmp_path: Path) -> None:

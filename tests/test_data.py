@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ DURHAM = DATA / "cohorts" / "durham-1"
 YORKSHIRE = DATA / "cohorts" / "west-yorkshire"
 LARGEST = 2 * 2**20
 
+HISTORY = [f"2014-{m}" for m in (10, 11, 12)] + [f"2015-0{m}" for m in range(1, 10)]
 BEFORE = [f"2015-{m}" for m in (10, 11, 12)] + [f"2016-0{m}" for m in range(1, 10)]
 AFTER = [f"2016-{m}" for m in (10, 11, 12)] + [f"2017-0{m}" for m in range(1, 10)]
 AREAS = {"Area 1": "X0100000", "Area 1 control": "X0100001", "Area 2": "X0100002",
@@ -38,8 +41,12 @@ NO_ANSWER = ["8", "9", ""]
 
 @pytest.fixture(scope="module")
 def incidents() -> pd.DataFrame:
-    files = sorted(DURHAM.glob("incidents/*/*.csv"))
-    return pd.concat([pd.read_csv(f, dtype=str, keep_default_na=False) for f in files])
+    with zipfile.ZipFile(DURHAM / "incidents.zip") as archive:
+        frames = [
+            pd.read_csv(archive.open(name), dtype=str, keep_default_na=False)
+            for name in archive.namelist()
+        ]
+    return pd.concat(frames, ignore_index=True)
 
 
 @pytest.fixture(scope="module")
@@ -58,16 +65,55 @@ def answers() -> pd.DataFrame:
     return frame[["wave", "Area"]].join(codes)
 
 
-def test_the_builder_gives_the_committed_bytes(tmp_path: Path) -> None:
-    copy = tmp_path / "data" / "cohorts" / "durham-1"
-    copy.mkdir(parents=True)
-    shutil.copy(DURHAM / "build.py", copy)
-    shutil.copytree(DATA / "instruments", tmp_path / "data" / "instruments")
-    subprocess.run([sys.executable, copy / "build.py"], check=True, cwd=tmp_path)
-    made = {path.relative_to(copy): path.read_bytes() for path in copy.rglob("*.csv")}
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return two folders into which the builder wrote."""
+    folders = []
+    for name in ("one", "two"):
+        data = tmp_path_factory.mktemp(name) / "data"
+        folder = data / "cohorts" / "durham-1"
+        folder.mkdir(parents=True)
+        shutil.copy(DURHAM / "build.py", folder)
+        shutil.copytree(DATA / "instruments", data / "instruments")
+        subprocess.run([sys.executable, folder / "build.py"], check=True, cwd=data)
+        folders.append(folder)
+    return folders[0], folders[1]
+
+
+def test_the_builder_gives_the_committed_bytes(built: tuple[Path, Path]) -> None:
+    made = {path.relative_to(built[0]): path.read_bytes() for path in built[0].rglob("*.csv")}
     kept = {path.relative_to(DURHAM): path.read_bytes() for path in DURHAM.rglob("*.csv")}
+    assert len(kept) == 3
     assert sorted(made) == sorted(kept)
     assert [str(name) for name in made if made[name] != kept[name]] == []
+
+
+def test_the_builder_gives_the_committed_street_files(built: tuple[Path, Path]) -> None:
+    """What is in the zip is compared, since versions of zlib pack it differently."""
+    assert read_members(built[0] / "incidents.zip") == read_members(DURHAM / "incidents.zip")
+    one, two = (folder / "incidents.zip" for folder in built)
+    assert one.read_bytes() == two.read_bytes()
+
+
+def read_members(path: Path) -> list[tuple[str, tuple[int, ...], int, int, bytes]]:
+    """Return the name, date, system, mode and content of every member, in order."""
+    with zipfile.ZipFile(path) as archive:
+        return [
+            (m.filename, m.date_time, m.create_system, m.external_attr, archive.read(m))
+            for m in archive.infolist()
+        ]
+
+
+def test_the_zip_is_an_archive_as_data_police_uk_gives_it() -> None:
+    with zipfile.ZipFile(DURHAM / "incidents.zip") as archive:
+        names = archive.namelist()
+        heads = {archive.open(name).readline().decode() for name in names}
+    assert names == [f"{m}/{m}-invented-street.csv" for m in HISTORY + BEFORE + AFTER]
+    assert heads == {
+        "Crime ID,Month,Reported by,Falls within,Longitude,Latitude,Location,LSOA code,LSOA name,"
+        "Crime type,Last outcome category,Context\n"
+    }
+    assert (DURHAM / "incidents.zip").stat().st_size < 1_500_000
 
 
 @pytest.mark.parametrize(
@@ -90,7 +136,7 @@ def test_the_rows_give_the_percentage_changes_of_the_deck(
         incidents["LSOA code"].str.startswith(AREAS[area]) & incidents["Crime type"].isin(types)
     ]
     before, after = (rows["Month"].isin(months).sum() for months in (BEFORE, AFTER))
-    assert before + after == len(rows)
+    assert before + after == len(rows) - rows["Month"].isin(HISTORY).sum()
     assert round(100 * (after - before) / before) == percent
 
 
@@ -162,10 +208,83 @@ def test_no_control_site_moved(answers: pd.DataFrame, scale: str) -> None:
 
 
 def test_the_invented_places_can_not_be_taken_for_real_ones(incidents: pd.DataFrame) -> None:
+    """No ONS code starts with X, and no force, area or district is called Invented."""
     assert incidents["LSOA code"].str.fullmatch(r"(X01\d{6})?").all()
-    assert set(incidents["Falls within"]) == {"Invented Constabulary"}
+    assert incidents["LSOA name"].str.fullmatch(r"(Invented \d{3}[ABC])?").all()
+    for column in ("Falls within", "Reported by"):
+        assert set(incidents[column]) == {"Invented Constabulary"}
     assert (incidents[["Longitude", "Latitude"]] == "").all(axis=None)
-    assert incidents["Crime ID"].str.fullmatch(r"(invented-\d{5})?").all()
+    lookup = pd.read_csv(DURHAM / "lookup.csv", dtype=str)
+    assert lookup["lsoa"].is_unique
+    assert set(incidents["LSOA code"]) - {""} == set(lookup["lsoa"])
+    assert lookup["msoa"].str.fullmatch(r"Invented \d{3}").all()
+    assert lookup["authority"].str.fullmatch(r"X07\d{6}").all()
+    assert lookup["authority_name"].str.fullmatch(r"Invented district \d").all()
+    assert lookup["population"].astype(int).between(1200, 2000).all()
+
+
+def test_no_row_can_be_taken_for_a_copy_of_another(incidents: pd.DataFrame) -> None:
+    crimes = incidents["Crime type"] != "Anti-social behaviour"
+    assert incidents.loc[crimes, "Crime ID"].str.fullmatch(r"invented-\d{6}").all()
+    assert incidents.loc[crimes, "Crime ID"].is_unique
+    assert set(incidents.loc[~crimes, "Crime ID"]) == {""}
+
+
+@pytest.fixture(scope="module")
+def areas(incidents: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return counts of months by areas, the four sites first."""
+    lookup = pd.read_csv(DURHAM / "lookup.csv", dtype=str).set_index("lsoa")["msoa"]
+    area = incidents["LSOA code"].map(lookup)
+    counts = {}
+    for name, types in (("crime", VICTIM_BASED), ("asb", ASB)):
+        rows = incidents["Crime type"].isin(types)
+        counts[name] = pd.crosstab(incidents.loc[rows, "Month"], area[rows])
+    return counts
+
+
+@pytest.mark.parametrize("outcome", ["crime", "asb"])
+@pytest.mark.parametrize(("site", "control"), [(0, 1), (2, 3)])
+def test_most_areas_of_the_force_are_of_the_sites_size(
+    areas: dict[str, pd.DataFrame], outcome: str, site: int, control: int
+) -> None:
+    before = areas[outcome].loc[BEFORE].sum()
+    others = before.iloc[4:]
+    assert len(others) == 76
+    for own in (before.iloc[site], before.iloc[control]):
+        assert others.between(own / 1.5, own * 1.5).sum() >= 45
+
+
+@pytest.mark.parametrize("outcome", ["crime", "asb"])
+def test_the_force_varies_and_drifts_as_the_builder_says(
+    areas: dict[str, pd.DataFrame], outcome: str
+) -> None:
+    counts = areas[outcome]
+    others = counts.iloc[:, 4:]
+    season = counts.sum(axis=1)
+    for year in (HISTORY, BEFORE, AFTER):
+        ratio = season[year[9]] / season[year[3]]
+        assert ratio == pytest.approx({"crime": 1.05 / 0.95, "asb": 1.2 / 0.8}[outcome], abs=0.1)
+    sums, phis = [], []
+    for year in (HISTORY, BEFORE, AFTER):
+        rows = others.loc[year]
+        expected = np.outer(season[year] / season[year].sum(), rows.sum())
+        phis.append(((rows - expected) ** 2 / expected).to_numpy().sum() / (11 * 76))
+        sums.append(rows.sum())
+    assert np.mean(phis) == pytest.approx(1.75, abs=0.25)
+    excess = [
+        np.log(later / earlier).var() - 1.75 * (1 / later + 1 / earlier).mean()
+        for earlier, later in pairwise(sums)
+    ]
+    assert np.sqrt(np.mean(excess)) == pytest.approx(0.10, abs=0.03)
+
+
+def test_the_months_before_the_deck_are_like_those_of_its_first_year(
+    areas: dict[str, pd.DataFrame],
+) -> None:
+    for counts in areas.values():
+        sites = counts.iloc[:, :4]
+        ratio = sites.loc[BEFORE].sum() / sites.loc[HISTORY].sum()
+        assert ratio.between(0.7, 1.4).all()
 
 
 @pytest.mark.parametrize("wave", ["before", "after"])
@@ -186,7 +305,15 @@ def test_personal_columns_hold_only_values_reserved_for_documentation(wave: str)
     ids=lambda path: path.relative_to(DATA).as_posix(),
 )
 def test_no_file_holds_an_address_of_anybody(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
+    check_addresses(path.read_text(encoding="utf-8"))
+
+
+def test_no_street_file_holds_an_address_of_anybody() -> None:
+    for _, _, _, _, content in read_members(DURHAM / "incidents.zip"):
+        check_addresses(content.decode())
+
+
+def check_addresses(text: str) -> None:
     emails = re.findall(r"[\w.+-]+@([\w-]+\.[\w.-]+)", text)
     addresses = re.findall(r"\b\d{1,3}(?:\.\d{1,3}){3}\b", text)
     phones = re.findall(r"(?<![\d.])(?:\+44|0)\d{9,10}(?!\d)", text)
@@ -232,6 +359,8 @@ def test_invented_and_reported_data_say_so() -> None:
     durham = _read_yaml(DURHAM / "cohort.yml")
     assert durham["data_status"] == "invented"
     assert durham["notice"].startswith("Invented data")
+    assert "The other areas and their incidents are invented too" in durham["notice"]
+    assert not any("control_reason" in pair for pair in durham["pairs"])
     second = _read_yaml(DATA / "cohorts" / "durham-2" / "cohort.yml")
     assert second["data_status"] == "reported"
     assert [figure["change_percent"] for figure in second["reported_figures"]] == [-74, -97, -40]

@@ -77,9 +77,9 @@ def drop_last_line(path: Path) -> None:
     path.write_text("".join(lines[:-1]), encoding="utf-8", newline="")
 
 
-def test_one_incident_fewer_changes_the_figure(own_data, durham_1):
-    folder = own_data / "cohorts" / "durham-1" / "incidents" / "2016-12"
-    path = next(folder.glob("*.csv"))
+def test_one_incident_fewer_changes_the_figure(own_data, durham_1, unpack_incidents):
+    folder = unpack_incidents(own_data / "cohorts" / "durham-1")
+    path = next(folder.glob("2016-12/*.csv"))
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     at = next(i for i, line in enumerate(lines) if "X01000001" in line and "Burglary" in line)
     path.write_text("".join(lines[:at] + lines[at + 1 :]), encoding="utf-8", newline="")

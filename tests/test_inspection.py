@@ -64,7 +64,7 @@ def test_what_was_read_is_told(durham: Inspection) -> None:
     assert codes[:2] == ("agreement", "12")
     assert "5 Strongly agree" in codes[2]
     assert "9 Prefer not to say" in codes[3]
-    assert ("Covered", "2015-10 to 2017-09 (24 months)") in find_rows(durham, "Months")
+    assert ("Covered", "2014-10 to 2017-09 (36 months)") in find_rows(durham, "Months")
     (asb,) = [
         row for row in find_rows(durham, "Incidents by site") if row[:2] == ("Area 1", ASB)
     ]  # fmt: skip
@@ -96,12 +96,13 @@ def test_small_groups_are_not_told(data: Path) -> None:
         assert not any(cell.isdigit() and 0 < int(cell) < 10 for cell in row[1:])
 
 
-def test_problems_of_all_files_are_told_at_once(data: Path, edit: Edit) -> None:
-    folder = data / "cohorts" / "durham-1"
+def test_problems_of_all_files_are_told_at_once(
+    data: Path, edit: Edit, unpack_incidents: Callable[[Path], Path]
+) -> None:
+    street = next(unpack_incidents(data / "cohorts" / "durham-1").glob("*/*.csv"))
     edit("confirmatory: [social_capital,", "confirmatory: [social_captial,")
     edit("wave: before, site_column: Area", "wave: before, site_column: Arae")
     edit("stories: [Comment]", "stories: [Coment], not_asked: [trust_9], columns: {x: info_11}")
-    street = next((folder / "incidents").glob("*/*.csv"))
     street.write_text("Month,Reported by,Crime type,LSOA code\n2015-13,x,Burglary,X01000001\n")
     told = inspect_cohort("durham-1", data)
     assert not told.usable

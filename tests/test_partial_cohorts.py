@@ -24,7 +24,7 @@ BOTH = (
     "surveys:\n  - {path: survey-before.csv, wave: before, site: everyone}\n"
     "  - {path: survey-after.csv, wave: after, site: everyone}\n"
 )
-INCIDENTS = "incidents: [{path: incidents}]\n"
+INCIDENTS = "incidents: [{path: incidents.zip}]\n"
 EVERYONE = "sites: {everyone: {title: All answers}}\n"
 
 

@@ -56,7 +56,7 @@ def plant(path: Path) -> None:
 def outputs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("sentinels")
     data = folder / "data"
-    skip = shutil.ignore_patterns(".sbwork-cache", "incidents")
+    skip = shutil.ignore_patterns(".sbwork-cache", "incidents.zip")
     shutil.copytree(
         ROOT / "data" / "cohorts" / "durham-1", data / "cohorts" / "durham-1", ignore=skip
     )
@@ -65,7 +65,7 @@ def outputs(tmp_path_factory) -> Path:
     for export in cohort.glob("survey-*.csv"):
         plant(export)
     text = (cohort / "cohort.yml").read_text(encoding="utf-8")
-    kept = text.replace("incidents:\n  - {path: incidents, format: police-uk}\n", "")
+    kept = text.replace("incidents:\n  - {path: incidents.zip, format: police-uk}\n", "")
     (cohort / "cohort.yml").write_text(kept, encoding="utf-8")
     out = folder / "reports"
     command = [sys.executable, "-m", "sbwork", "report", "--data", str(data), "--out", str(out)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,16 @@ from sbwork.responses import read_responses
 DATA = Path(__file__).parents[2] / "data"
 DURHAM = DATA / "cohorts" / "durham-1"
 SURVEYS = [str(DURHAM / f"survey-{wave}.csv") for wave in ("before", "after")]
-INCIDENTS = [str(DURHAM / "incidents")]
+INCIDENTS = [str(DURHAM / "incidents.zip")]
+
+
+@pytest.fixture(scope="module")
+def street_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the street files of durham-1 in a folder."""
+    folder = tmp_path_factory.mktemp("unpacked") / "incidents"
+    with zipfile.ZipFile(DURHAM / "incidents.zip") as archive:
+        archive.extractall(folder)
+    return folder
 
 
 def list_tree(folder: Path) -> list[str]:
@@ -29,17 +39,19 @@ def list_tree(folder: Path) -> list[str]:
 
 def test_files_from_elsewhere_are_copied_and_the_drafts_can_be_read(tmp_path: Path) -> None:
     told = take_in("pilot", tmp_path, SURVEYS, INCIDENTS)
-    assert told.copied == ("survey-before.csv", "survey-after.csv", "incidents")
+    assert told.copied == ("survey-before.csv", "survey-after.csv", "incidents.zip")
     cohort, instrument = read_cohort("pilot", tmp_path), read_instrument("pilot", tmp_path)
     assert len(read_responses(cohort, instrument).answers) == 1200
-    assert len(read_incidents(cohort).months) == 24
+    assert len(read_incidents(cohort).months) == 36
     assert not [name for name in list_tree(tmp_path) if name.startswith(".")]
 
 
-def test_files_that_lie_in_the_folder_are_used_where_they_are(tmp_path: Path) -> None:
+def test_files_that_lie_in_the_folder_are_used_where_they_are(
+    tmp_path: Path, street_folder: Path
+) -> None:
     folder = tmp_path / "cohorts" / "pilot"
     folder.mkdir(parents=True)
-    for path in [*SURVEYS, *INCIDENTS]:
+    for path in [*SURVEYS, street_folder]:
         source = Path(path)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / source.name)
     (folder / "notes.pdf").write_bytes(b"%PDF-1.4")
@@ -122,9 +134,9 @@ def test_a_survey_without_items_gets_no_questionnaire(tmp_path: Path) -> None:
     assert read_cohort("pilot", tmp_path / "data").instrument == ""
 
 
-def test_files_are_told_apart_by_what_is_in_them(tmp_path: Path) -> None:
-    shutil.copytree(DURHAM / "incidents", tmp_path / "2015")
-    shutil.make_archive(str(tmp_path / "archive"), "zip", DURHAM / "incidents")
+def test_files_are_told_apart_by_what_is_in_them(tmp_path: Path, street_folder: Path) -> None:
+    shutil.copytree(street_folder, tmp_path / "2015")
+    shutil.copy(DURHAM / "incidents.zip", tmp_path / "archive.zip")
     (tmp_path / "extract.csv").write_text("Offence,Date,Beat\nBurglary,2023-01-05,B1\n")
     (tmp_path / "lookup.csv").write_text("LSOA21CD,WD21CD\nE01000001,E05000001\n")
     (tmp_path / "areas.geojson").write_text(
