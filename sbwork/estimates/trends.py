@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -21,10 +23,12 @@ from sbwork.estimates.regression import (
 
 __all__ = [
     "FEWEST_MONTHS",
+    "SeriesErrors",
     "estimate_event_study",
     "estimate_interrupted_series",
     "estimate_level_ratio",
     "estimate_pre_trend",
+    "read_series_errors",
 ]
 
 Vector = NDArray[np.float64]
@@ -32,9 +36,70 @@ Vector = NDArray[np.float64]
 FEWEST_MONTHS = 6
 """Months before the start below which no trend is estimated."""
 
+_ERRORS = "series_errors.csv"
 _FEWEST_EACH_SIDE = 8
 _FEWEST_FOR_SEASONS = 24
 _LEAST_DISPERSION = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesErrors:
+    """How often the interrupted series saw a break in simulated pairs that had none.
+
+    Attributes
+    ----------
+    incidents_a_month : float
+        Expected incidents a month in each site.
+    months_a_side : int
+        Months before the start, and as many after.
+    autocorrelation, log_sd : float
+        How much of a month's deviation lasts into the next, and the SD of what is new in each,
+        on the log scale; 0 where months vary by chance alone.
+    runs : int
+        Simulated pairs.
+    newey_west : float
+        Share that saw a break in level by Newey and West's standard error alone.
+    wider, wider_slope : float
+        Share that saw a break in level, and in slope, as `estimate_interrupted_series` has them.
+    """
+
+    incidents_a_month: float
+    months_a_side: int
+    autocorrelation: float
+    log_sd: float
+    runs: int
+    newey_west: float
+    wider: float
+    wider_slope: float
+
+
+def read_series_errors() -> tuple[SeriesErrors, ...]:
+    """Read how often the interrupted series saw a break in simulated pairs that had none.
+
+    Returns
+    -------
+    tuple of SeriesErrors
+        One a simulated world; ``tests/benchmarks/sim_series.py`` makes the table.
+
+    Examples
+    --------
+    >>> len(read_series_errors())
+    3
+    """
+    text = (files("sbwork.estimates") / _ERRORS).read_text(encoding="utf-8")
+    return tuple(
+        SeriesErrors(
+            float(row["incidents_a_month"]),
+            int(row["months_a_side"]),
+            float(row["autocorrelation"]),
+            float(row["log_sd"]),
+            int(row["runs"]),
+            float(row["newey_west"]),
+            float(row["wider"]),
+            float(row["wider_slope"]),
+        )
+        for row in csv.DictReader(text.splitlines())
+    )
 
 
 def estimate_level_ratio(
@@ -249,8 +314,8 @@ def estimate_interrupted_series(
     a month, 12 months on either side and no break, a nominal 5% interval for the level leaves out
     no difference in 16% of simulated pairs, the larger of the two in 3%. Where months hang
     together (autoregressive .4, log SD .15, 60 incidents a month) it is 18% and 7% with 12 months
-    a side, 16% and 12% with 24: then the interval is still somewhat too narrow. The table is
-    tests/reference/sim_series.csv.
+    a side, 16% and 12% with 24, and the interval for the slope leaves out no difference in 15%:
+    then both are still too narrow. `read_series_errors` has the table.
 
     Examples
     --------

@@ -11,6 +11,7 @@ import pandas as pd
 from sbwork.cohort import Cohort
 from sbwork.estimates import Flag
 from sbwork.estimates.sensitivity import DriftPower, read_drift_power
+from sbwork.estimates.trends import read_series_errors
 from sbwork.formats import (
     MISSING,
     format_change,
@@ -46,13 +47,24 @@ _LEGEND = (
     "Each cell: the estimate, with its 95% interval. Site / control, panel models and break in "
     "level are ratios, where 1 means no difference; drift and break in slope are in percent a "
     "month, where 0 means none.",
-    "Break in level: in simulations without a break, its 95% interval saw one in 3 to 12% of "
-    "pairs, most often where months hang together.",
     "Drift to undo it: how large the steps by which the two would have moved apart anyway, from "
     "each quarter to the next, may be before the 95% interval of the mean change takes in no "
     "change, as a multiple of the largest step before the start (breakdown value under relative "
     "magnitudes). 0: it takes in no change without any drift.",
 )
+
+
+def _describe_errors() -> str:
+    """Say how often the interrupted series sees a break where there is none."""
+    worlds = read_series_errors()
+    level, slope = (
+        f"{format_share(min(shares))} to {format_share(max(shares))}"
+        for shares in ([w.wider for w in worlds], [w.wider_slope for w in worlds])
+    )
+    return (
+        f"Interrupted series: in simulations without a break, the 95% interval saw one in level in "
+        f"{level} of pairs and one in slope in {slope}, most often where months hang together."
+    )
 
 
 def _describe_power() -> str:
@@ -132,7 +144,7 @@ def tabulate_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
         group="Outcome",
         spanners={label: list(columns) for label, columns in _SPANNERS.items()} if rows else None,
         labels=_COLUMNS if rows else None,
-        notes=[*_LEGEND, _describe_power(), *_gather_notes(remarks)],
+        notes=[*_LEGEND, _describe_errors(), _describe_power(), *_gather_notes(remarks)],
     )
 
 

@@ -1,8 +1,8 @@
 """How often the interrupted series sees a break where there is none, by its standard error.
 
 Run as a script: ``python tests/benchmarks/sim_series.py``; under a minute. Writes
-``tests/reference/sim_series.csv``, from which the docstring of `estimate_interrupted_series` and
-its test take their numbers.
+``sbwork/estimates/series_errors.csv``, from which the docstring of `estimate_interrupted_series`,
+its test and the report take their numbers.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from scipy import stats
 from sbwork.estimates.regression import compute_newey_west, fit_shares
 from sbwork.estimates.trends import estimate_interrupted_series
 
-TARGET = Path(__file__).parents[1] / "reference" / "sim_series.csv"
+TARGET = Path(__file__).parents[2] / "sbwork" / "estimates" / "series_errors.csv"
 SEED = 20260101
 RUNS = 2000
 LAG = 2
 COLUMNS = (
     "incidents_a_month", "months_a_side", "autocorrelation", "log_sd", "runs", "newey_west",
-    "wider",
+    "wider", "wider_slope",
 )  # fmt: skip
 WORLDS = ((20, 12, 0.0, 0.0), (60, 12, 0.4, 0.15), (60, 24, 0.4, 0.15))
 
@@ -40,14 +40,17 @@ def main() -> None:
     print(TARGET.read_text(encoding="utf-8"))
 
 
-def simulate(level: float, months: int, rho: float, spread: float) -> tuple[float, float]:
-    """Return the shares for Newey and West's errors alone, and for the larger of the two."""
+def simulate(level: float, months: int, rho: float, spread: float) -> tuple[float, ...]:
+    """Return the shares for Newey and West's errors alone, and for the larger of the two.
+
+    The first two are of a break in level, the last of one in slope.
+    """
     chance = np.random.default_rng(SEED)
     times = np.arange(-months, months, dtype=float)
     after = (times >= 0).astype(float)
     seasons = [np.sin(2 * np.pi * times / 12), np.cos(2 * np.pi * times / 12)]
     design = np.column_stack([np.ones_like(times), times, after, after * times, *seasons])
-    seen = np.zeros(2)
+    seen = np.zeros(3)
     for _ in range(RUNS):
         site, control = (
             chance.poisson(level * np.exp(drift(chance, 2 * months, rho, spread))).astype(float)
@@ -55,9 +58,13 @@ def simulate(level: float, months: int, rho: float, spread: float) -> tuple[floa
         )
         fit = fit_shares(site, site + control, design)
         reach = stats.t.ppf(0.975, fit.df) * np.sqrt(compute_newey_west(fit, LAG)[2, 2])
-        wider = estimate_interrupted_series(site, control, times)[0]
-        seen += [abs(fit.coefficients[2]) > reach, not wider.ci_low <= 1 <= wider.ci_high]
-    return float(seen[0] / RUNS), float(seen[1] / RUNS)
+        wider, slope = estimate_interrupted_series(site, control, times)
+        seen += [
+            abs(fit.coefficients[2]) > reach,
+            not wider.ci_low <= 1 <= wider.ci_high,
+            not slope.ci_low <= 0 <= slope.ci_high,
+        ]
+    return tuple(float(share) for share in seen / RUNS)
 
 
 def drift(chance: np.random.Generator, size: int, rho: float, spread: float) -> np.ndarray:

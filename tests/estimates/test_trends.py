@@ -7,7 +7,6 @@ import math
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from sbwork.estimates.synthetic import fit_synthetic_control
@@ -16,12 +15,12 @@ from sbwork.estimates.trends import (
     estimate_interrupted_series,
     estimate_level_ratio,
     estimate_pre_trend,
+    read_series_errors,
 )
 from sbwork.tables import models
 
 TOLERANCE = 1e-6
 
-SIMULATED = pd.read_csv(Path(__file__).parents[1] / "reference/sim_series.csv")
 R = json.loads((Path(__file__).parents[1] / "reference/panels.json").read_text())
 TIMES = np.array(R["times"], dtype=float)
 A, B, C = (np.array(R["sites"][name], dtype=float) for name in "abc")
@@ -134,10 +133,19 @@ def test_synthetic_weights_agree_with_quadratic_programming():
 def test_what_is_told_of_the_broken_series_is_what_the_simulation_has():
     """Made by tests/benchmarks/sim_series.py."""
     told = " ".join((estimate_interrupted_series.__doc__ or "").split())
-    alone, wider = (
-        [f"{100 * share:.0f}%" for share in SIMULATED[column]] for column in ("newey_west", "wider")
+    alone, level, slope = (
+        [f"{100 * share:.0f}%" for share in column]
+        for column in zip(
+            *((one.newey_west, one.wider, one.wider_slope) for one in read_series_errors()),
+            strict=True,
+        )
     )
-    assert (alone, wider) == (["16%", "18%", "16%"], ["3%", "7%", "12%"])
+    assert (alone, level, slope) == (
+        ["16%", "18%", "16%"], ["3%", "7%", "12%"], ["3%", "15%", "15%"],
+    )  # fmt: skip
     assert "in 16% of simulated pairs, the larger of the two in 3%" in told
     assert "it is 18% and 7% with 12 months a side, 16% and 12% with 24" in told
-    assert any("saw one in 3 to 12% of pairs" in note for note in models._LEGEND)
+    assert "the interval for the slope leaves out no difference in 15%" in told
+    assert "saw one in level in 3% to 12% of pairs and one in slope in 3% to 15%" in (
+        models._describe_errors()
+    )
