@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sbwork.estimates import Flag
 from sbwork.estimates.pairs import (
     PAIR_ESTIMATORS,
     MonthlyCounts,
@@ -78,3 +79,24 @@ def test_a_site_that_varies_has_a_wider_interval():
     assert narrow.estimate == wide.estimate == pytest.approx(-25)
     assert wide.ci_high - wide.ci_low > 2 * (narrow.ci_high - narrow.ci_low)
     assert not math.isnan(wide.p_value)
+
+
+some_months = st.lists(st.integers(0, 3).map(float), min_size=1, max_size=3).map(np.array)
+
+
+@settings(deadline=None)
+@given(
+    cells=st.tuples(*[some_months] * 4),
+    moved=st.booleans(),
+    weighted=st.booleans(),
+)
+def test_what_is_missing_has_its_reason_and_what_is_there_has_none(cells, moved, weighted):
+    t0, t1, c0, c1 = cells
+    before, after = min(t0.size, c0.size), min(t1.size, c1.size)
+    site = MonthlyCounts(t0[:before], t1[:after])
+    control = MonthlyCounts(c0[:before], c1[:after])
+    pair = PairCounts(site, control, control if moved else None, weighted=weighted)
+    for estimate in (*pair.estimate(), estimate_site_change(site, weighted=weighted)):
+        assert math.isnan(estimate.estimate) == bool(estimate.reason), estimate
+        if estimate.estimator == "wdd" and weighted and not estimate.reason:
+            assert Flag.NO_INTERVAL in estimate.flags
