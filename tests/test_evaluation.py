@@ -59,10 +59,25 @@ def test_percentage_changes_are_the_decks(durham_1, place, printed):
     assert round(find_change(durham_1, *place)) == printed
 
 
-@pytest.mark.parametrize("estimator", ["mean_difference", "mean_difference_student"])
+@pytest.mark.parametrize(
+    "estimator", ["mean_difference", "mean_difference_student", "mean_difference_people"]
+)
 @pytest.mark.parametrize(("scale", "printed"), DECK_P.items())
 def test_p_values_are_the_decks(durham_1, scale, printed, estimator):
     assert round(find_p(durham_1, scale, estimator), 3) == printed
+
+
+@pytest.mark.parametrize("outcome", ["victim_based_crime", "asb"])
+def test_every_pair_is_ranked_among_many_areas_and_so_are_all_together(durham_1, outcome):
+    placebo = durham_1.findings.query("section == 'placebo' and outcome == @outcome")
+    areas = placebo[placebo["estimator"] == "placebo_areas"]
+    assert dict(zip(areas["site"], areas["estimate"] >= 45, strict=True)) == {
+        "area-1": True,
+        "area-2": True,
+    }
+    ranks = placebo[placebo["estimator"] == "placebo_p"]
+    assert set(ranks["site"]) == {"area-1", "area-2", "all"}
+    assert ranks["estimate"].between(0, 1, inclusive="right").all()
 
 
 @pytest.fixture

@@ -358,8 +358,9 @@ def contrast(groups: list[tuple[float, list[float]]]) -> float:
     from scipy.stats import t as student
 
     parts = [weight**2 * variance(values) / len(values) for weight, values in groups]
-    statistic = sum(weight * fmean(values) for weight, values in groups) / math.sqrt(sum(parts))
-    df = sum(parts) ** 2 / sum(
+    total = math.fsum(parts)
+    statistic = math.fsum(weight * fmean(values) for weight, values in groups) / math.sqrt(total)
+    df = total**2 / math.fsum(
         part**2 / (len(values) - 1) for part, (_, values) in zip(parts, groups, strict=True)
     )
     return 2 * float(student.sf(statistic, df)) if statistic > 0 else 1.0
@@ -455,7 +456,7 @@ def pick(rng: random.Random, options: list) -> object:
 
 def choose(rng: random.Random, weights: dict[str, float]) -> str:
     """Pick one key in proportion to its weight."""
-    left = rng.random() * sum(weights.values())
+    left = rng.random() * math.fsum(weights.values())
     for name, weight in weights.items():
         left -= weight
         if left < 0:
