@@ -355,14 +355,15 @@ class Cohort(Spec):
         return self.title or self.name
 
     def list_outcomes(self) -> tuple[str, ...]:
-        """List the keys of every outcome that is counted: the cohort's own, then harm.
+        """List the keys of every outcome that is counted: confirmatory ones first, harm last.
 
         Examples
         --------
         >>> Cohort(name="pilot", harm_weights="weights.csv").list_outcomes()
         ('victim_based_crime', 'asb', 'harm')
         """
-        return (*self.outcomes, *([HARM] if self.harm_weights else []))
+        own = sorted(self.outcomes, key=lambda outcome: outcome not in self.confirmatory_counts)
+        return (*own, *([HARM] if self.harm_weights else []))
 
     def resolve_path(self, path: str) -> Path:
         """Return a path named in cohort.yml as a full path, whichever slash it is written with."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from sbwork.accuracy import compare_accuracy
 from sbwork.adjustment import adjust_counts
 from sbwork.checks import CheckKind
 from sbwork.choice import assess_choice
@@ -129,7 +130,8 @@ def evaluate_cohort(
             scale_reliability(responses.answers, instrument, seed=cohort.seed),
         ]
     findings = suppress_findings(adjust_counts(combine_findings(frames), cohort), cohort)
-    findings = combine_findings([findings, compute_requirements(cohort, findings)])
+    derived = (compare_accuracy(findings), compute_requirements(cohort, findings))
+    findings = combine_findings([findings, *derived])
     evidence = grade_evidence(cohort, findings)
     return Evaluation(
         cohort,

@@ -10,6 +10,7 @@ __all__ = [
     "describe_p",
     "format_change",
     "format_count",
+    "format_difference",
     "format_interval",
     "format_list",
     "format_months",
@@ -83,6 +84,18 @@ def format_change(percent: float, digits: int = 0) -> str:
     text = format_number(percent, digits)
     rises = percent > 0 and any(char in "123456789" for char in text)
     return f"+{text}%" if rises else f"{text}%"
+
+
+def format_difference(value: float, digits: int = 2) -> str:
+    """Write a difference with its sign.
+
+    Examples
+    --------
+    >>> format_difference(0.154), format_difference(-0.2), format_difference(0.001)
+    ('+0.15', '−0.20', '0.00')
+    """
+    text = format_number(value, digits)
+    return f"+{text}" if value > 0 and any(char in "123456789" for char in text) else text
 
 
 def format_share(share: float) -> str:

@@ -59,7 +59,7 @@ STEPS: dict[str, tuple[set[str], set[str]]] = {
         | {"surveys read", "incidents read", "score"},
     ),
     "grade": (
-        {"checklists", "comparability", "disclosure", "evidence", "headlines"},
+        {"accuracy", "checklists", "comparability", "disclosure", "evidence", "headlines"},
         {"errors", "specs", "estimates", "results", "written"},
     ),
     "inspect": (

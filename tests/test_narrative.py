@@ -15,12 +15,13 @@ def evaluation(request):
 
 
 def summarise(evaluation) -> str:
-    return narrative.summarise_cohort(
+    points = narrative.summarise_cohort(
         evaluation.cohort, evaluation.findings, evaluation.evidence, evaluation.instrument
     )
+    return " ".join(points)
 
 
-def test_the_summary_is_one_paragraph_that_claims_no_more_than_its_level(evaluation):
+def test_the_summary_claims_no_more_than_its_level(evaluation):
     summary = summarise(evaluation)
     assert "\n" not in summary
     assert f"evidence of level {evaluation.evidence.level}" in summary
@@ -37,7 +38,9 @@ def test_durham_1_says_what_is_invented_and_sets_areas_beside_controls(durham_1)
     assert summary.startswith("The rows behind this report are invented")
     assert "−31% in Area 1 (its control site +5%)" in summary
     assert "−14% in Area 2 (its control site +39%)" in summary
-    assert "p = .010" in summary
+    assert "social capital +0.15 (p = .010)" in summary
+    assert "After adjustment none of the 4 is clear of no difference" in summary
+    assert summary.index("beyond that in the control sites") < summary.index("p = .010")
     assert "changed alongside the work" in summary
 
 
@@ -58,7 +61,6 @@ def test_limits_name_what_is_missing(durham_1, durham_2, west_yorkshire):
     assert "none ran here" in limits(west_yorkshire)
 
 
-GAP = "Compared on 6 of 12 months on each side: 2019-07 and 5 more are missing from the data."
 COHORT = Cohort.model_validate(
     {
         "name": "pilot",
@@ -78,20 +80,24 @@ def change(outcome: str, value: float, note: str, site: str = "a") -> Finding:
     return Finding("counts", outcome, site, estimate, "", "change")
 
 
-def test_the_summary_says_which_months_were_left_out():
+def test_the_summary_says_which_comparisons_rest_on_fewer_months():
     findings = tabulate_findings(
         [
-            change("victim_based_crime", 8.0, GAP),
-            change("victim_based_crime", -9.0, GAP, "b"),
+            change("victim_based_crime", 8.0, ""),
+            change("victim_based_crime", -9.0, "", "b"),
             change("asb", 3.0, ""),
+            *(
+                Finding("counts", outcome, "a", Estimate("window_months", months), "b", "change")
+                for outcome, months in (("victim_based_crime", 6.0), ("asb", 12.0))
+            ),
         ]
     )
-    summary = narrative.summarise_cohort(COHORT, findings, grade_evidence(COHORT, findings))
+    evidence = grade_evidence(COHORT, findings)
+    summary = " ".join(narrative.summarise_cohort(COHORT, findings, evidence))
     assert (
         "Not all of these months could be compared: victim-based crime in Ash on 6 of 12 months "
-        "on each side: 2019-07 and 5 more are missing from the data." in summary
+        "on each side." in summary
     )
-    assert summary.count("missing from the data") == 1
 
 
 def test_no_change_is_told_where_none_was_computed():
@@ -104,7 +110,7 @@ def test_no_change_is_told_where_none_was_computed():
         ]
     )
     evidence = grade_evidence(COHORT, findings)
-    summary = narrative.summarise_cohort(COHORT, findings, evidence)
+    summary = " ".join(narrative.summarise_cohort(COHORT, findings, evidence))
     assert "alongside" not in summary
     limits = narrative.list_limits(
         COHORT,

@@ -8,6 +8,7 @@ from sbwork.narrative.counts import (
     describe_placebo,
     describe_reported,
 )
+from sbwork.narrative.limits import list_limits
 from sbwork.narrative.models import (
     describe_event_study,
     describe_robustness,
@@ -31,7 +32,7 @@ from sbwork.narrative.scales import (
     describe_means,
     describe_spread,
 )
-from sbwork.narrative.summary import list_limits, summarise_cohort
+from sbwork.narrative.summary import summarise_cohort
 from sbwork.narrative.weights import describe_weights
 
 __all__ = [

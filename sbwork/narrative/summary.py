@@ -1,32 +1,36 @@
-"""What was found, in one paragraph, and what can't be concluded."""
+"""What was found, and how sure one can be: what a reader who stops here should know."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
 from sbwork.cohort import Cohort
+from sbwork.estimates import Flag
 from sbwork.evidence import Evidence
 from sbwork.formats import (
+    describe_p,
     format_change,
+    format_count,
+    format_difference,
     format_interval,
     format_list,
     format_months,
     format_number,
     format_p,
+    format_share,
     lower_title,
 )
+from sbwork.headlines import Headline, find_headline
 from sbwork.instrument import Instrument
+from sbwork.narrative.choice import describe_choice
 from sbwork.narrative.counts import describe_reported
-from sbwork.outlines import Contact
-from sbwork.results import find_row, select_findings
-from sbwork.tables import find_pooled
+from sbwork.results import find_row, has_flag, select_findings
 
-__all__ = ["list_limits", "summarise_cohort"]
+__all__ = ["summarise_cohort"]
 
 _ALPHA = 0.05
 
@@ -36,8 +40,8 @@ def summarise_cohort(
     findings: pd.DataFrame,
     evidence: Evidence,
     instrument: Instrument | None = None,
-) -> str:
-    """Say in one paragraph what was found and how sure one can be.
+) -> list[str]:
+    """Say in a few points what was found and how sure one can be.
 
     Parameters
     ----------
@@ -52,112 +56,21 @@ def summarise_cohort(
 
     Returns
     -------
-    str
-        One paragraph of plain English.
-    """
-    sentences = [
-        *_tell_status(cohort),
-        *_tell_reported(cohort),
-        *_tell_counts(cohort, findings),
-        *_tell_placebos(cohort, findings),
-        *_tell_scales(cohort, findings, instrument),
-        *_tell_level(cohort, evidence),
-    ]
-    return " ".join(sentences)
-
-
-def list_limits(
-    cohort: Cohort,
-    findings: pd.DataFrame,
-    evidence: Evidence,
-    contacts: Sequence[Contact] = (),
-    incomparable: Sequence[str] = (),
-) -> list[str]:
-    """List what these results can't show, each with its reason.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        The evaluation.
-    findings : pandas.DataFrame
-        Every finding of the report.
-    evidence : Evidence
-        As `grade_evidence` returns it.
-    contacts : sequence of Contact
-        Controls that touch, from `sbwork.outlines.find_contacts`.
-    incomparable : sequence of str, default ()
-        Which months of the periods the files hold in a way that can't be compared, and why.
-
-    Returns
-    -------
     list of str
-        One sentence a limit.
+        Plain English, a point each: what kind of data this is, each outcome of the counts led by
+        the number that `find_headline` chooses, the confirmatory scales led by the difference in
+        differences, and the level of evidence.
     """
-    limits = []
-    if cohort.data_status == "invented":
-        limits.append(
-            "Nothing about any real place: the rows behind this report are invented, and so are "
-            "the sample sizes, the months and every interval."
-        )
-    if not any(pair.control for pair in cohort.pairs):
-        limits.append(
-            "Whether the change would have come anyway: there is no control site to set it beside."
-        )
-    elif evidence.level < 4:
-        limits.append(
-            "That the work was the reason: the areas were chosen, not drawn by lot, and something "
-            "else may have differed between an area and its control site."
-        )
-    if contacts:
-        names = format_list(
-            list(dict.fromkeys(cohort.title_site(found.control) for found in contacts))
-        )
-        limits.append(
-            "How much of a difference is spill-over: crime or benefit that moved across a border "
-            "counts on both sides of the comparison. Controls that touch an area that it may have "
-            f"come from: {names}."
-        )
-    if cohort.reported_figures and not cohort.incidents:
-        limits.append(
-            "How large the change was: the figures came without counts, dates or a source that can "
-            "be checked, so no interval can be given."
-        )
-    if cohort.incidents and cohort.periods is None:
-        limits.append(
-            "How crime and ASB changed: cohort.yml does not say which months are before and after."
-        )
-    limits += _tell_uncompared(cohort, findings)
-    limits += [f"The whole of the periods. {note}." for note in incomparable]
-    if not cohort.surveys:
-        limits.append("What residents think: no survey was given.")
-    if cohort.rehearsal:
-        limits.append("Anything about a project: none ran here. This is a test of the method.")
-    if cohort.incidents and select_findings(findings, section="placebo").empty:
-        limits.append(
-            "How often places where nothing happened change as much: the files hold no other areas."
-        )
-    return limits
+    return [
+        *_describe_status(cohort),
+        *_describe_reported(cohort),
+        *_describe_counts(cohort, findings),
+        *_describe_scales(cohort, findings, instrument),
+        *_describe_level(cohort, evidence),
+    ]
 
 
-def _tell_uncompared(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
-    """Name the pairs and outcomes of which no change could be computed, by the reason."""
-    if cohort.periods is None:
-        return []
-    alike: dict[str, list[str]] = {}
-    for outcome in cohort.outcomes:
-        for pair in cohort.pairs:
-            row = find_row(
-                findings, section="counts", outcome=outcome, site=pair.intervention,
-                estimator="percentage_change", period="change",
-            )  # fmt: skip
-            if row is not None and math.isnan(row["estimate"]):
-                title = f"{lower_title(cohort.title_outcome(outcome))} changed in "
-                title += cohort.title_site(pair.intervention)
-                alike.setdefault(str(row["note"]), []).append(title)
-    return [f"How {format_list(titles)}. {note}" for note, titles in alike.items()]
-
-
-def _tell_status(cohort: Cohort) -> list[str]:
+def _describe_status(cohort: Cohort) -> list[str]:
     if cohort.data_status == "invented":
         return [
             "The rows behind this report are invented so that they give back published figures: "
@@ -171,53 +84,35 @@ def _tell_status(cohort: Cohort) -> list[str]:
     return []
 
 
-def _tell_reported(cohort: Cohort) -> list[str]:
+def _describe_reported(cohort: Cohort) -> list[str]:
     if not cohort.reported_figures:
         return []
     return [
-        describe_reported(cohort),
-        "They came without counts, dates or a control site, so they can't be checked and no "
-        "interval can be put around them.",
+        f"{describe_reported(cohort)} They came without counts, dates or a control site, so they "
+        "can't be checked and no interval can be put around them."
     ]
 
 
-def _tell_counts(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
-    told = [text for o in cohort.outcomes if (text := _tell_outcome(cohort, findings, o))]
-    if not told:
-        return []
-    when = ""
-    if cohort.periods:
-        before, after = cohort.periods.before, cohort.periods.after
-        when = (
-            f"Comparing {format_months(after.start, after.end)} with "
-            f"{format_months(before.start, before.end)}, "
-        )
-    sentences = [f"{when}{'; '.join(told)}.", *_tell_shorter(cohort, findings)]
-    pooled = [text for o in cohort.outcomes if (text := _tell_pooled(cohort, findings, o))]
-    if pooled:
-        sentences.append(f"Taken together and set against the control sites, {'; '.join(pooled)}.")
-    return sentences
+def _describe_counts(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
+    points = [
+        f"{changes} {_describe_comparison(cohort, findings, outcome)}".strip()
+        for outcome in cohort.list_outcomes()
+        if (changes := _describe_changes(cohort, findings, outcome))
+    ]
+    if not points or cohort.periods is None:
+        return points
+    before, after = cohort.periods.before, cohort.periods.after
+    when = (
+        f"Incidents of {format_months(after.start, after.end)} are compared with those of "
+        f"{format_months(before.start, before.end)}."
+    )
+    shorter = _describe_shorter(cohort, findings)
+    choice = describe_choice(cohort, findings)
+    return [" ".join([when, *shorter]), *points, *choice, *_describe_tests(findings)]
 
 
-def _tell_shorter(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
-    """Say which comparisons rest on fewer months than the periods have."""
-    rows = select_findings(findings, section="counts", estimator="percentage_change")
-    rows = rows[(rows["period"] == "change") & rows["estimate"].notna()]
-    alike: dict[str, list[str]] = {}
-    for pair in cohort.pairs:
-        own = rows[rows["site"] == pair.intervention]
-        for outcome, note in zip(own["outcome"], own["note"], strict=True):
-            found = re.search(r"[Cc]ompared on (.+? missing from the data)", note)
-            if found:
-                title = lower_title(cohort.title_outcome(str(outcome)))
-                alike.setdefault(found[1], []).append(
-                    f"{title} in {cohort.title_site(pair.intervention)}"
-                )
-    told = "; ".join(f"{format_list(titles)} on {months}" for months, titles in alike.items())
-    return [f"Not all of these months could be compared: {told}."] if told else []
-
-
-def _tell_outcome(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
+def _describe_changes(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
+    """Say how much each area and its control site changed."""
     find = partial(
         find_row, findings, section="counts", outcome=outcome, estimator="percentage_change",
         period="change",
@@ -227,91 +122,234 @@ def _tell_outcome(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
         area, control = find(site=pair.intervention), find(site=pair.control or "")
         if area is None or math.isnan(area["estimate"]):
             continue
-        told = f"{format_change(area['estimate'])} in {cohort.title_site(pair.intervention)}"
+        part = f"{format_change(area['estimate'])} in {cohort.title_site(pair.intervention)}"
         if control is not None and not math.isnan(control["estimate"]):
-            told += f" (its control site {format_change(control['estimate'])})"
-        parts.append(told)
-    title = lower_title(cohort.title_outcome(outcome))
-    return f"{title} changed by {format_list(parts)}" if parts else ""
+            part += f" (its control site {format_change(control['estimate'])})"
+        parts.append(part)
+    return f"{cohort.title_outcome(outcome)}: {format_list(parts)}." if parts else ""
 
 
-def _tell_pooled(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
-    row = find_pooled(findings, outcome)
-    if row is None or math.isnan(row["estimate"]) or len(cohort.pairs) < 2:
+def _describe_comparison(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
+    """Say the number that leads, what its interval answers for, and how pairs differ."""
+    headline = find_headline(findings, outcome)
+    if headline is None:
         return ""
-    ends = [100 * (row[end] - 1) for end in ("ci_low", "ci_high")]
-    interval = format_interval(ends[0], ends[1], 0, percent=True)
-    change = format_change(100 * (row["estimate"] - 1))
-    sure = ", which takes in no change" if ends[0] <= 0 <= ends[1] else ""
-    title = lower_title(cohort.title_outcome(outcome))
-    return f"{title} moved by {change} (95% interval {interval}{sure})"
-
-
-def _tell_placebos(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
-    rows = select_findings(findings, section="placebo", estimator="placebo_p").dropna(
-        subset="estimate"
-    )
-    rows = rows[rows["site"] != "all"]
-    if rows.empty:
-        return []
-    unusual = int((rows["estimate"] < _ALPHA).sum())
-    smallest = format_p(float(rows["estimate"].min()))
-    expected = format_number(_ALPHA * len(rows), 1)
-    ratios = select_findings(findings, section="counts", estimator="rirr", period="change")
-    passing = int((ratios["p_value"] < _ALPHA).sum())
     sentences = [
-        f"Taken alone, {passing} of {len(ratios)} comparisons of an area with its control site "
-        "would pass the usual test (p < .05)."
+        f"{_name_comparison(cohort, headline)} {_describe_ratio(headline)}.",
+        _explain_basis(findings, headline),
+        *_describe_heterogeneity(findings, headline),
     ]
-    if unusual == 0:
-        sentences.append(
-            "Set among comparable places where nothing was done, none of them is out of the "
-            f"ordinary (smallest rank p = {smallest})."
-        )
-    else:
-        sentences.append(
-            f"Set among comparable places where nothing was done, {unusual} of {len(rows)} lies in "
-            f"the outermost 5% (smallest rank p = {smallest}); chance alone would put about "
-            f"{expected} there."
-        )
-    return sentences
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _tell_scales(
+def _name_comparison(cohort: Cohort, headline: Headline) -> str:
+    if headline.site == "all":
+        return "The areas together, set against their control sites:"
+    pair = next(pair for pair in cohort.pairs if pair.intervention == headline.site)
+    title = cohort.title_site(pair.intervention)
+    if pair.control is None:
+        return f"{title}, which has no control site:"
+    return f"{title} set against its control site:"
+
+
+def _describe_ratio(headline: Headline) -> str:
+    """Write a ratio as a change with its interval and, where there is one, its rank."""
+    ratio, rank = headline.ratio, headline.rank
+    ends = [100 * (ratio[end] - 1) for end in ("ci_low", "ci_high")]
+    interval = format_interval(*ends, 0, percent=True)
+    sure = "leaves out" if headline.excludes_no_change else "takes in"
+    parts = [f"95% interval {interval}, which {sure} no change"]
+    if rank is not None:
+        parts.append(describe_p(rank["estimate"], "rank p"))
+        if not math.isnan(rank["p_adjusted"]):
+            parts.append(describe_p(rank["p_adjusted"], "adjusted p"))
+    change = format_change(100 * (ratio["estimate"] - 1))
+    return f"{change} ({'; '.join(parts)})"
+
+
+def _explain_basis(findings: pd.DataFrame, headline: Headline) -> str:
+    """Say what the interval answers for, and why no better one is there."""
+    if headline.basis == "placebo":
+        return "The interval is as wide as places where nothing was done change by themselves."
+    why = "the files hold too few comparable areas in which nothing was done"
+    if headline.basis == "random effects":
+        return (
+            "The interval allows for chance among incidents and for pairs that differ, but not "
+            f"for drift of whole areas: {why}."
+        )
+    return (
+        f"The interval allows for chance among incidents, but not for drift of whole areas: {why}."
+    )
+
+
+def _describe_heterogeneity(findings: pd.DataFrame, headline: Headline) -> list[str]:
+    """Say where pairs differ so much that their mean describes none of them."""
+    place = {"section": "counts", "outcome": headline.outcome, "site": "all", "period": "change"}
+    q = find_row(findings, **place, estimator="heterogeneity_q")
+    i2 = find_row(findings, **place, estimator="heterogeneity_i2")
+    if headline.site != "all" or q is None or i2 is None or not q["p_value"] < _ALPHA:
+        return []
+    return [
+        "The pairs differ by more than chance within them explains "
+        f"({describe_p(q['p_value'], 'Q test p')}, I² {format_share(i2['estimate'])}), so their "
+        "mean may describe none of them."
+    ]
+
+
+def _describe_shorter(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
+    """Say which comparisons rest on fewer months than the periods have."""
+    rows = select_findings(findings, section="counts", estimator="window_months", period="change")
+    alike: dict[str, list[str]] = {}
+    assert cohort.periods is not None  # noqa: S101
+    planned = min(len(cohort.periods.before.months), len(cohort.periods.after.months))
+    for _, row in rows[rows["estimate"] < planned].iterrows():
+        title = lower_title(cohort.title_outcome(row["outcome"]))
+        alike.setdefault(format_count(row["estimate"]), []).append(
+            f"{title} in {cohort.title_site(row['site'])}"
+        )
+    parts = "; ".join(
+        f"{format_list(titles)} on {months} of {planned} months on each side"
+        for months, titles in alike.items()
+    )
+    return [f"Not all of these months could be compared: {parts}."] if parts else []
+
+
+def _describe_tests(findings: pd.DataFrame) -> list[str]:
+    """Say how many single comparisons pass a test, and what placebo ranks make of them."""
+    ranks = select_findings(findings, section="placebo", estimator="placebo_p")
+    ranks = ranks[(ranks["site"] != "all") & ranks["estimate"].notna()]
+    ratios = select_findings(findings, section="counts", estimator="rirr", period="change")
+    ratios = ratios[ratios["p_value"].notna()]
+    if ranks.empty or ratios.empty:
+        return []
+    passing = _count_below(ratios["p_value"])
+    unusual = _count_below(ranks["estimate"])
+    expected = format_number(_ALPHA * len(ranks), 1)
+    smallest = describe_p(float(ranks["estimate"].min()), "smallest rank p")
+    adjusted = ranks["p_adjusted"].min()
+    smallest += "" if math.isnan(adjusted) else f", adjusted {format_p(adjusted)}"
+    return [
+        f"Pair by pair, {passing} of {len(ratios)} comparisons of an area with its control site "
+        "pass the usual test (p < .05). Set among comparable places where nothing was done, "
+        f"{unusual} of {len(ranks)} lie in the outermost 5% ({smallest}); chance alone would put "
+        f"about {expected} there."
+    ]
+
+
+def _count_below(p: pd.Series[float]) -> str:
+    return format_count(int((p < _ALPHA).sum())) if (p < _ALPHA).any() else "none"
+
+
+def _describe_scales(
     cohort: Cohort, findings: pd.DataFrame, instrument: Instrument | None
 ) -> list[str]:
-    if instrument is None or select_findings(findings, section="scales").empty:
+    rows = select_findings(findings, section="scales")
+    if instrument is None or rows.empty:
         return []
-    scale = next(iter(cohort.confirmatory or tuple(instrument.scales)))
-    title = lower_title(instrument.title_scale(scale))
-    own = find_row(
-        findings, section="scales", outcome=scale, site="intervention",
-        estimator="mean_difference",
-    )  # fmt: skip
-    did = find_row(
-        findings, section="scales", outcome=scale, site="all",
-        estimator="difference_in_differences",
-    )  # fmt: skip
-    sentences = []
-    if own is not None and not math.isnan(own["estimate"]):
-        way = "rose" if own["estimate"] > 0 else "fell"
-        sentences.append(
-            f"Residents' {title} {way} by {format_number(abs(own['estimate']))} points in the "
-            f"intervention areas (95% interval {format_interval(own['ci_low'], own['ci_high'])}; "
-            f"p = {format_p(own['p_value'])})."
-        )
-    if did is not None and not math.isnan(did["estimate"]):
-        way = "more" if did["estimate"] > 0 else "less"
-        includes_zero = did["ci_low"] <= 0 <= did["ci_high"]
-        sure = ", which takes in no difference" if includes_zero else ""
-        sentences.append(
-            f"That is {format_number(abs(did['estimate']))} points {way} than in the control sites "
-            f"(95% interval {format_interval(did['ci_low'], did['ci_high'])}{sure})."
-        )
-    return sentences
+    scales = list(cohort.confirmatory or instrument.scales)
+    differences = _gather(rows, scales, "all", "difference_in_differences")
+    changes = _gather(rows, scales, "intervention", "mean_difference")
+    points = []
+    if differences:
+        points.append(_compare_scales(cohort, rows, instrument, differences))
+    if changes:
+        points.append(_describe_own_changes(cohort, instrument, changes, bool(differences)))
+    return points or _describe_baseline(cohort, rows, instrument)
 
 
-def _tell_level(cohort: Cohort, evidence: Evidence) -> list[str]:
+def _gather(rows: pd.DataFrame, scales: list[str], site: str, estimator: str) -> dict[str, Any]:
+    """Find one computed number a scale."""
+    found = {
+        scale: find_row(rows, outcome=scale, site=site, estimator=estimator, period="change")
+        for scale in scales
+    }
+    return {
+        scale: row
+        for scale, row in found.items()
+        if row is not None and not math.isnan(row["estimate"])
+    }
+
+
+def _compare_scales(
+    cohort: Cohort, rows: pd.DataFrame, instrument: Instrument, found: dict[str, Any]
+) -> str:
+    """Say every difference in differences, and how many stand after adjustment."""
+    parts = []
+    for scale, row in found.items():
+        adjusted = f", adjusted {format_p(row['p_adjusted'])}" * (len(found) > 1)
+        parts.append(
+            f"{lower_title(instrument.title_scale(scale))} {format_difference(row['estimate'])} "
+            f"(95% interval {format_interval(row['ci_low'], row['ci_high'])}; "
+            f"{describe_p(row['p_value'])}{adjusted})"
+        )
+    clear = [s for s, row in found.items() if row["p_adjusted"] < _ALPHA]
+    which = format_list([lower_title(instrument.title_scale(scale)) for scale in clear])
+    if len(found) == 1:
+        verdict = "That is clear of no difference" if clear else "That takes in no difference"
+    elif not clear:
+        verdict = f"After adjustment none of the {len(found)} is clear of no difference"
+    elif len(clear) == len(found):
+        verdict = f"After adjustment all {len(found)} are clear of no difference"
+    else:
+        verdict = (
+            f"After adjustment {len(clear)} of the {len(found)} are clear of no difference "
+            f"({which})"
+        )
+    linked = any(has_flag(row, Flag.LINKED) for row in found.values())
+    people = "the same people asked twice" if linked else "chance among people"
+    return (
+        "Residents' answers, points of change beyond that in the control sites: "
+        f"{format_list(parts)}. {verdict}, as far as {people} can tell; whole areas also move by "
+        "chance."
+    )
+
+
+def _describe_own_changes(
+    cohort: Cohort, instrument: Instrument, found: dict[str, Any], compared: bool
+) -> str:
+    """Say how answers changed within the areas, which is a description and no comparison."""
+    parts = [
+        f"{lower_title(instrument.title_scale(scale))} "
+        f"{format_difference(row['estimate'])} ({describe_p(row['p_value'])})"
+        for scale, row in found.items()
+    ]
+    end = "a description of the areas, not a comparison"
+    if not compared:
+        end = "there is no control site's change to set this beside"
+    return f"Within the areas by themselves: {format_list(parts)}; {end}."
+
+
+def _describe_baseline(cohort: Cohort, rows: pd.DataFrame, instrument: Instrument) -> list[str]:
+    """Say what a survey shows that has no second wave, or no pairs: a baseline, or each site."""
+    changes = rows[(rows["estimator"] == "mean_difference") & rows["estimate"].notna()]
+    if len(changes):
+        parts = [
+            f"{lower_title(instrument.title_scale(row['outcome']))} in "
+            f"{cohort.title_site(row['site'])} "
+            f"{format_difference(row['estimate'])} (95% interval "
+            f"{format_interval(row['ci_low'], row['ci_high'])}; {describe_p(row['p_value'])})"
+            for _, row in changes[changes["site"].isin(list(cohort.sites))].iterrows()
+        ]
+        return [
+            f"Residents' answers changed by: {format_list(parts)}. There is no control site's "
+            "change to set this beside."
+        ]
+    means = rows[(rows["estimator"] == "mean") & rows["estimate"].notna()]
+    waves = means["period"].unique()
+    if len(waves) != 1:
+        return []
+    parts = [
+        f"{lower_title(instrument.title_scale(row['outcome']))} in "
+        f"{cohort.title_site(row['site'])} {format_number(row['estimate'])}"
+        for _, row in means[means["site"].isin(list(cohort.sites))].iterrows()
+    ]
+    return [
+        f"Residents were asked once ({waves[0]} the start of the work): mean scores "
+        f"{format_list(parts)}. That is a baseline, and no change can be told from it."
+    ]
+
+
+def _describe_level(cohort: Cohort, evidence: Evidence) -> list[str]:
     if evidence.level < 1 or set(evidence.sections) == {"description"}:
         return ["There is no change to grade yet: what is still missing is listed below."]
     level = f"This is evidence of level {evidence.level} on a scale from 1 (weakest) to 5"

@@ -51,14 +51,18 @@ def present_counts(evaluation: Evaluation) -> Section:
         "for counts that jump about more than chance alone would make them."
     ]
     blocks.append(tables.tabulate_count_models(findings, cohort))
+    pooled = tables.tabulate_pooled(findings, cohort)
+    blocks += [pooled] if pooled is not None else []
     if len(evaluation.incidents.months) > 4:
-        blocks += [_picture_months(evaluation, outcome) for outcome in cohort.outcomes]
+        blocks += [_picture_months(evaluation, outcome) for outcome in cohort.list_outcomes()]
     blocks.append(
         "An interval answers one question: could chance among incidents do this? It does not ask "
-        "how much places drift for reasons of their own. In simulations where nothing was done and "
-        "5% of tests should see a change, the RIRR's interval above saw one in up to 16% of cases, "
-        "one that takes no account of over-dispersion in up to 38%; the rank below in 4 to 6%. So "
-        "the same comparison is made in places where nothing was done, and the pair is ranked "
+        "how much places drift for reasons of their own, so it sees changes where nothing was "
+        "done more often than it says."
+    )
+    blocks.append(tables.tabulate_error_rates(findings, cohort))
+    blocks.append(
+        "So the same comparison is made in places where nothing was done, and the pair is ranked "
         "among them."
     )
     blocks.append(tables.tabulate_placebos(findings, cohort))
@@ -77,7 +81,7 @@ def _explain_silence(cohort: Cohort) -> str:
 
 def _picture_changes(evaluation: Evaluation) -> Picture:
     cohort, findings = evaluation.cohort, evaluation.findings
-    outcomes = list(cohort.outcomes)
+    outcomes = list(cohort.list_outcomes())
     lines = sum(2 if pair.control else 1 for pair in cohort.pairs)
 
     def draw(figure: Figure) -> None:
@@ -142,7 +146,7 @@ def _picture_months(evaluation: Evaluation, outcome: str) -> Picture:
 def _picture_placebos(evaluation: Evaluation) -> Iterator[Picture]:
     cohort, findings, placebo = evaluation.cohort, evaluation.findings, evaluation.placebo
     rows = select_findings(findings, section="placebo", estimator="placebo_p")
-    for outcome in cohort.outcomes:
+    for outcome in cohort.list_outcomes():
         ranked = rows["estimate"].notna() & (rows["site"] != "all")
         chosen = rows[(rows["outcome"] == outcome) & ranked]
         if chosen.empty or placebo is None:

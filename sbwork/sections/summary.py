@@ -11,10 +11,11 @@ __all__ = ["present_limits", "present_summary"]
 
 
 def present_summary(evaluation: Evaluation) -> Section:
-    """Open the report: one paragraph in plain English."""
-    return Section([narrative.summarise_cohort(
+    """Open the report: a few points in plain English, what kind of data this is first."""
+    first, *points = narrative.summarise_cohort(
         evaluation.cohort, evaluation.findings, evaluation.evidence, evaluation.instrument
-    )])  # fmt: skip
+    )
+    return Section([first, Bullets(tuple(points))] if points else [first])
 
 
 def present_limits(evaluation: Evaluation) -> Section:

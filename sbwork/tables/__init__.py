@@ -1,11 +1,16 @@
 """Results laid out as tables for reading; numbers come rounded from `sbwork.formats`."""
 
-from sbwork.tables.accuracy import ESTIMATORS, tabulate_accuracy, title_world
+from sbwork.tables.accuracy import (
+    ESTIMATORS,
+    tabulate_accuracy,
+    tabulate_error_rates,
+    title_world,
+)
 from sbwork.tables.counts import (
-    find_pooled,
     tabulate_changes,
     tabulate_count_models,
     tabulate_placebos,
+    tabulate_pooled,
     tabulate_reported_figures,
 )
 from sbwork.tables.evidence import (
@@ -34,7 +39,6 @@ from sbwork.tables.weights import tabulate_shares, tabulate_weights
 
 __all__ = [
     "ESTIMATORS",
-    "find_pooled",
     "lay_out",
     "tabulate_accuracy",
     "tabulate_answers",
@@ -48,6 +52,7 @@ __all__ = [
     "tabulate_differences",
     "tabulate_dropped",
     "tabulate_engagement",
+    "tabulate_error_rates",
     "tabulate_headings",
     "tabulate_kinds",
     "tabulate_models",
@@ -55,6 +60,7 @@ __all__ = [
     "tabulate_nonresponse",
     "tabulate_pairs",
     "tabulate_placebos",
+    "tabulate_pooled",
     "tabulate_reliability",
     "tabulate_reported_figures",
     "tabulate_scales",

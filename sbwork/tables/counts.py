@@ -15,10 +15,13 @@ from sbwork.formats import (
     format_change,
     format_count,
     format_interval,
+    format_list,
     format_number,
     format_p,
     format_share,
+    lower_title,
 )
+from sbwork.headlines import find_headline
 from sbwork.results import find_row, select_findings
 from sbwork.tables.layout import describe_interval, describe_value, lay_out
 
@@ -26,22 +29,26 @@ if TYPE_CHECKING:
     from great_tables import GT
 
 __all__ = [
-    "find_pooled",
     "tabulate_changes",
     "tabulate_count_models",
     "tabulate_placebos",
+    "tabulate_pooled",
     "tabulate_reported_figures",
 ]
 
-_FEWEST_PAIRS = 5
-
+_POOLED = (
+    ("placebo", "rirr_placebo", "Interval from placebo areas"),
+    ("counts", "rirr_pooled_bayes", "Random effects"),
+    ("counts", "rirr_pooled", "REML, Knapp and Hartung"),
+    ("counts", "rirr_pooled_fixed", "Fixed effects (not used)"),
+)
 
 _PLACEBO_NOTE = (
     "Areas: how many of like size, in which nothing was done, stand in for the site or its "
     "control. Rank p: how often a pair drawn from those areas and the real ones changed at least "
-    "as much (two-sided, by randomisation); with few areas even a large change may not reach .05. "
-    "RIRR interval by placebos: how far the ratio could lie from what was found, if places drift "
-    "as those areas did; in simulations of a fall of 30% it held the truth 94 to 96% of the time."
+    "as much (two-sided, by randomisation). Smallest p possible: the rank p of a pair that changed "
+    "more than every other. RIRR interval by placebos: how far the ratio could lie from what was "
+    "found, if places drift as those areas did."
 )
 
 
@@ -56,13 +63,13 @@ def tabulate_changes(findings: pd.DataFrame, cohort: Cohort) -> GT:
             labels[site] = cohort.title_site(site)
     rows: list[dict[str, str]] = []
     noted: list[tuple[str, str]] = []
-    for outcome in cohort.outcomes:
+    for outcome in cohort.list_outcomes():
         row = {"Change in": cohort.title_outcome(outcome)}
         for site, title in labels.items():
             row[site], note = _describe_change(findings, outcome, site)
             noted.append((f"{cohort.title_outcome(outcome)}, {title}", note))
         rows.append(row)
-    notes = _say_whose(noted)
+    notes = _name_rows(noted)
     notes.append("Each cell: percentage change; counts before and after; 95% interval.")
     return lay_out(
         rows,
@@ -75,27 +82,11 @@ def tabulate_changes(findings: pd.DataFrame, cohort: Cohort) -> GT:
     )
 
 
-def find_pooled(findings: pd.DataFrame, outcome: str) -> pd.Series[Any] | None:
-    """Find the pooled ratio to be shown: random effects from five pairs on, else all as one.
-
-    With two to four pairs a random-effects interval is too wide to say anything (Bender et al.
-    2018, Research Synthesis Methods 9, 382-392), so the pairs are taken as one, which speaks for
-    these pairs and no others; both stand in the findings.
-    """
-    place = {"section": "counts", "outcome": outcome, "site": "all", "period": "change"}
-    pairs = select_findings(findings, section="counts", outcome=outcome, estimator="rirr")
-    known = pairs[(pairs["period"] == "change") & pairs["estimate"].notna()]
-    if len(known) >= _FEWEST_PAIRS:
-        return find_row(findings, **place, estimator="rirr_pooled")
-    return find_row(findings, **place, estimator="rirr_pooled_fixed")
-
-
 def tabulate_count_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
     """Lay out the comparison of each pair's counts: raw change, RIRR and WDD, with intervals."""
     rows: list[dict[str, str]] = []
     noted: list[tuple[str, str]] = []
-    together: list[str] = []
-    for outcome in cohort.outcomes:
+    for outcome in cohort.list_outcomes():
         title = cohort.title_outcome(outcome)
         find = partial(find_row, findings, section="counts", outcome=outcome, period="change")
         for pair in cohort.pairs:
@@ -119,31 +110,20 @@ def tabulate_count_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
                     ),
                     "Area": describe_value(area, format_change),
                     "Control": describe_value(control, format_change),
-                    **_describe_ratio(rirr),
+                    "RIRR": format_number(rirr["estimate"]),
+                    "95% interval": describe_interval(rirr),
+                    "p": format_p(rirr["p_value"]),
+                    "p adjusted": format_p(rirr["p_adjusted"]),
                     "WDD": describe_value(wdd, format_count),
                     "WDD interval": describe_interval(wdd, digits=0),
                 }
             )
-        pooled = find_pooled(findings, outcome)
-        if pooled is not None and len(cohort.pairs) > 1:
-            together.append(f"All pairs together: {pooled['note']}" if pooled["note"] else "")
-            rows.append(
-                {
-                    "Outcome": title,
-                    "Pair": "All pairs together",
-                    "Months": "",
-                    "Area": "",
-                    "Control": "",
-                    **_describe_ratio(pooled),
-                    "WDD": "",
-                    "WDD interval": "",
-                }
-            )
-    notes = [*_say_whose(noted), *together]
+    notes = _name_rows(noted)
     notes.append(
         "Months: how many on each side are compared. RIRR: relative incidence rate ratio; 1 means "
         "the area changed just as its control site did, below 1 that it fell more or rose less. "
-        "WDD: weighted displacement difference, in incidents over the window."
+        f"{_describe_adjustment(cohort)} WDD: weighted displacement difference, in incidents over "
+        "the window."
     )
     return lay_out(
         rows,
@@ -157,6 +137,64 @@ def tabulate_count_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
     )
 
 
+def tabulate_pooled(findings: pd.DataFrame, cohort: Cohort) -> GT | None:
+    """Lay out the pairs taken together: each way of pooling, and how much the pairs differ.
+
+    Returns
+    -------
+    great_tables.GT or None
+        None where no outcome has two computed pairs.
+    """
+    rows: list[dict[str, str]] = []
+    notes: list[str] = []
+    for outcome in cohort.list_outcomes():
+        find = partial(find_row, findings, outcome=outcome, site="all", period="change")
+        spread = {
+            name: find(section="counts", estimator=f"heterogeneity_{name}")
+            for name in ("q", "i2", "tau2")
+        }
+        headline = find_headline(findings, outcome)
+        if headline is None or headline.site != "all":
+            continue
+        q = spread["q"]
+        for section, estimator, title in _POOLED:
+            row = find(section=section, estimator=estimator)
+            if row is None or math.isnan(row["estimate"]):
+                continue
+            leads = estimator == headline.ratio["estimator"]
+            notes.append(str(row["note"]) and f"{title}: {row['note']}")
+            rows.append(
+                {
+                    "Outcome": cohort.title_outcome(outcome),
+                    "Taken together": f"{title} (leads)" if leads else title,
+                    "RIRR": format_number(row["estimate"]),
+                    "95% interval": describe_interval(row),
+                    "p": "" if math.isnan(row["p_value"]) else format_p(row["p_value"]),
+                    "Q (df)": _describe_q(q) if leads else "",
+                    "Q test p": format_p(q["p_value"]) if leads and q is not None else "",
+                    "I²": describe_value(spread["i2"], format_share) if leads else "",
+                    "tau": _describe_tau(spread["tau2"]) if leads else "",
+                }
+            )
+    if not rows:
+        return None
+    return lay_out(
+        rows,
+        name="pooled",
+        title="All pairs taken together",
+        subtitle="Each way of pooling, and how much the pairs differ among themselves",
+        stub="Taken together",
+        group="Outcome",
+        spanners={"How much pairs differ": ["Q (df)", "Q test p", "I²", "tau"]},
+        notes=[
+            *notes,
+            "Q: Cochran's test that all pairs share one ratio. I²: share of the variation between "
+            "pairs that chance within them does not explain. tau: standard deviation between "
+            "pairs of the log ratio (REML). With two or three pairs all three are rough.",
+        ],
+    )
+
+
 def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
     """Lay out where each pair stands among comparable areas in which nothing was done."""
     rows: list[dict[str, str]] = []
@@ -164,11 +202,11 @@ def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
     chosen = select_findings(findings, section="placebo", estimator="placebo_p")
     for _, row in chosen.iterrows():
         place = {"section": "placebo", "outcome": row["outcome"], "site": row["site"]}
-        low, high, areas, share, ratio = (
+        low, high, areas, share, ratio, smallest = (
             find_row(findings, **place, estimator=estimator)
             for estimator in (
                 "placebo_low", "placebo_high", "placebo_areas", "placebo_share_as_large",
-                "rirr_placebo",
+                "rirr_placebo", "placebo_smallest_p",
             )
         )  # fmt: skip
         notes.append(row["note"] if math.isnan(row["estimate"]) else _PLACEBO_NOTE)
@@ -184,6 +222,8 @@ def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
                 ),
                 "Changed as much": "" if share is None else format_share(share["estimate"]),
                 "Rank p": format_p(row["estimate"]),
+                "p adjusted": format_p(row["p_adjusted"]),
+                "Smallest p possible": describe_value(smallest, format_p),
                 "RIRR interval by placebos": "" if ratio is None else describe_interval(ratio),
             }
         )
@@ -220,7 +260,7 @@ def tabulate_reported_figures(cohort: Cohort) -> GT:
     )
 
 
-def _say_whose(noted: Sequence[tuple[str, str]]) -> list[str]:
+def _name_rows(noted: Sequence[tuple[str, str]]) -> list[str]:
     """Say of each note which rows it is for, unless it is for all of them."""
     rows: dict[str, list[str]] = {}
     for row, note in noted:
@@ -258,9 +298,23 @@ def _describe_change(findings: pd.DataFrame, outcome: str, site: str) -> tuple[s
     return cell, str(change["note"])
 
 
-def _describe_ratio(row: pd.Series[Any]) -> dict[str, str]:
-    return {
-        "RIRR": format_number(row["estimate"]),
-        "95% interval": describe_interval(row),
-        "p": format_p(row["p_value"]),
-    }
+def _describe_adjustment(cohort: Cohort) -> str:
+    """Say over which family p values are adjusted."""
+    family = "Benjamini and Hochberg over all pairs and outcomes"
+    if cohort.confirmatory_counts:
+        titles = format_list(
+            [lower_title(cohort.title_outcome(each)) for each in cohort.confirmatory_counts]
+        )
+        family = f"Holm over the pairs of the confirmatory outcomes ({titles}), by that of "
+        family += "Benjamini and Hochberg over the rest"
+    return f"p adjusted: by the method of {family}."
+
+
+def _describe_q(row: pd.Series[Any] | None) -> str:
+    if row is None or math.isnan(row["estimate"]):
+        return MISSING
+    return f"{format_number(row['estimate'], 1)} ({format_count(row['df'])})"
+
+
+def _describe_tau(row: pd.Series[Any] | None) -> str:
+    return MISSING if row is None else format_number(math.sqrt(row["estimate"]))

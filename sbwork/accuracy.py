@@ -1,0 +1,181 @@
+"""How often intervals err in made-up areas like those of a cohort."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from io import StringIO
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sbwork.estimates import Estimate
+from sbwork.results import Finding, select_findings, tabulate_findings
+
+__all__ = ["compare_accuracy", "find_nearest_worlds", "read_worlds"]
+
+_SECTION = "accuracy"
+_PAIR = ("rirr", "rirr_poisson")
+_TOGETHER = ("rirr_pooled_fixed", "rirr_pooled_bayes")
+
+
+@cache
+def _read_table() -> str:
+    return (files("sbwork") / "reference" / "sim_counts.csv").read_text(encoding="utf-8")
+
+
+def read_worlds() -> pd.DataFrame:
+    """Read the committed table of `sbwork.simulation.simulate_counts` over many worlds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `sbwork.simulation.SIMULATION_COLUMNS`, one row a world and estimator.
+
+    Examples
+    --------
+    >>> bool((read_worlds()["n"] > 500).all())
+    True
+    """
+    return pd.read_csv(StringIO(_read_table()))
+
+
+def find_nearest_worlds(
+    worlds: pd.DataFrame, *, months: float, mean: float, phi: float, n_pairs: int, shared: bool
+) -> pd.DataFrame:
+    """Find the worlds most like a design, one for each size of drift.
+
+    Parameters
+    ----------
+    worlds : pandas.DataFrame
+        As `read_worlds` gives it.
+    months : float
+        Months compared on a side.
+    mean : float
+        Incidents a month in a site.
+    phi : float
+        Over-dispersion; NaN where a single month leaves it unknown: then the widest of the table.
+    n_pairs : int
+        Pairs compared.
+    shared : bool
+        Whether pairs share a control.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The rows of the nearest world of each drift, with areas drawn and pairs that do not differ
+        in truth. Pairs come first (as many, else the nearest number), then the sum of the
+        absolute log ratios of months, incidents and over-dispersion.
+
+    Examples
+    --------
+    >>> near = find_nearest_worlds(
+    ...     read_worlds(), months=12, mean=25, phi=1.8, n_pairs=1, shared=False)
+    >>> near[["phi", "months", "mean"]].drop_duplicates().to_numpy().tolist()
+    [[2.0, 12.0, 20.0]]
+    """
+    plain = worlds[(worlds["chosen"] == "drawn") & (worlds["tau"] == 0)]
+    control = "shared" if shared and n_pairs > 1 else "random"
+    plain = plain[(plain["control"] == control) & (plain["n_areas"] == plain["n_areas"].max())]
+    numbers = plain["n_pairs"].unique()
+    plain = plain[plain["n_pairs"] == min(numbers, key=lambda each: abs(each - n_pairs))]
+    phi = plain["phi"].max() if math.isnan(phi) else max(phi, 1.0)
+    distance = sum(
+        np.abs(np.log(plain[name] / max(value, 1e-6)))
+        for name, value in (("months", months), ("mean", mean), ("phi", phi))
+    )
+    plain = plain.assign(distance=distance)
+    nearest = plain.groupby("drift")["distance"].transform("min")
+    found = plain[plain["distance"] <= nearest + 1e-9]
+    first = found.groupby("drift")[["months", "mean", "phi"]].transform("first")
+    same = (found[["months", "mean", "phi"]] == first).all(axis=1)
+    return found[same].drop(columns="distance")
+
+
+def compare_accuracy(findings: pd.DataFrame) -> pd.DataFrame:
+    """Say how often each interval errs in the made-up areas most like this cohort's.
+
+    Parameters
+    ----------
+    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+        With the section ``"counts"``: its counts, months and dispersions are the design.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Section ``"accuracy"``, site ``"all"``, one row an outcome, estimator and drift:
+        ``false_positive_rirr`` and ``false_positive_rirr_poisson`` (share of pairs in which
+        nothing was done that the interval says changed), with two pairs or more also
+        ``false_positive_rirr_pooled_fixed``, ``false_positive_rirr_pooled_bayes`` and
+        ``coverage_rirr_pooled_bayes``. `period` is the drift between the periods, ``"drift 0"``
+        or ``"drift 0.1"`` (SD of the log); `n` the draws; the note names the world.
+    """
+    counts = select_findings(findings, section="counts")
+    found: list[Finding] = []
+    for outcome in counts["outcome"].unique():
+        rows = counts[counts["outcome"] == outcome]
+        pairs = rows[(rows["estimator"] == "rirr") & (rows["period"] == "change")]
+        pairs = pairs[pairs["estimate"].notna()]
+        if len(pairs):
+            found += _describe_design(str(outcome), rows, pairs)
+    return tabulate_findings(found)
+
+
+def _describe_design(outcome: str, rows: pd.DataFrame, pairs: pd.DataFrame) -> Iterator[Finding]:
+    months = rows[(rows["estimator"] == "window_months") & (rows["period"] == "change")]["estimate"]
+    length = float(months.median())
+    sites = [*pairs["site"], *pairs["comparison"]]
+    before = rows[(rows["estimator"] == "count") & (rows["period"] == "before")]
+    sizes = before[before["site"].isin(sites)]["estimate"]
+    mean = float(np.exp(np.log(np.maximum(sizes, 0.5)).mean())) / max(length, 1.0)
+    phi = float(
+        rows[(rows["estimator"] == "dispersion") & (rows["period"] == "change")][
+            "estimate"
+        ].median()
+    )
+    if not (length > 0 and mean > 0):
+        return
+    near = find_nearest_worlds(
+        read_worlds(),
+        months=length,
+        mean=mean,
+        phi=phi,
+        n_pairs=len(pairs),
+        shared=pairs["comparison"].duplicated().any(),
+    )
+    wanted = [("false_positive", name) for name in (*_PAIR, *_TOGETHER)]
+    wanted += [("coverage", "rirr_pooled_bayes")]
+    # the intervals of single pairs are simulated with one pair only
+    alone = find_nearest_worlds(
+        read_worlds(), months=length, mean=mean, phi=phi, n_pairs=1, shared=False
+    )
+    for column, name in wanted:
+        table = alone if name in _PAIR else near
+        if name in _TOGETHER and len(pairs) < 2:
+            continue
+        for _, world in table[table["estimator"] == name].iterrows():
+            yield Finding(
+                _SECTION,
+                outcome,
+                "all",
+                Estimate(
+                    f"{column}_{name}",
+                    float(world[column]),
+                    n=float(world["n"]),
+                    unit="share",
+                    note=_name_world(world),
+                ),
+                period=f"drift {world['drift']:g}",
+            )
+
+
+def _name_world(world: pd.Series[Any]) -> str:
+    drift = f"a drift of {world['drift']:g}" if world["drift"] else "no drift"
+    pairs = "1 pair" if world["n_pairs"] == 1 else f"{world['n_pairs']:g} pairs"
+    return (
+        f"Simulated: {pairs}, {world['months']:g} months on each side, {world['mean']:g} incidents "
+        f"a month, over-dispersion {world['phi']:g}, {drift} between the periods."
+    )
