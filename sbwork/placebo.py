@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import stats
 
-from sbwork.cohort import Cohort, Pair
+from sbwork.cohort import HARM, Cohort, Pair
 from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.ranks import (
     AMPLE_POOL,
@@ -53,6 +54,7 @@ SPACE_ESTIMATORS = {
     "placebo_smallest_p": "p",
     "placebo_areas": "count",
     "placebo_pairs": "count",
+    "placebo_interval_share": "share",
     "placebo_share_as_large": "share",
     "placebo_low": "percent",
     "placebo_high": "percent",
@@ -118,6 +120,8 @@ def compare_placebos(incidents: Incidents, cohort: Cohort) -> Placebo:
         - ``placebo_smallest_p``: the smallest that this p could have been, had the site changed
           more than anything else (see `sbwork.estimates.ranks.find_smallest_p`).
         - ``placebo_areas``, ``placebo_pairs``: areas in use, ordered pairs that they make.
+        - ``placebo_interval_share``: share of the placebo changes that the interval of the RIRR
+          (of a lone site: of its percentage change) calls a change; it should be 5%.
         - ``placebo_share_as_large``: share of the placebo changes as far from their middle as
           the pair's own.
         - ``placebo_low``, ``placebo_high``: the range that holds the middle 95% of them.
@@ -287,8 +291,11 @@ def _describe_rank(ranked: _Ranked, place: _Place) -> list[Estimate]:
                 note=reason,
                 reason=Reason.TOO_FEW_AREAS,
             )
-            for name in ("placebo_share_as_large", "placebo_low", "placebo_high", "rirr_placebo")
-        ]
+            for name in (
+                "placebo_interval_share", "placebo_share_as_large", "placebo_low", "placebo_high",
+                "rirr_placebo",
+            )
+        ]  # fmt: skip
     low, high = np.quantile(rank.changes, [0.025, 0.975])
     share = f"Share of {rank.changes.size} placebo changes at least as far from their middle."
     spread = "The middle 95% of the placebo changes lie between low and high."
@@ -298,11 +305,47 @@ def _describe_rank(ranked: _Ranked, place: _Place) -> list[Estimate]:
         spread += " With so few areas this range is rough."
     return [
         *found,
+        _count_rejections(place, ranked),
         Estimate("placebo_share_as_large", rank.share, unit="share", n=n, note=share),
         Estimate("placebo_low", _percent(low), unit="percent", n=n, note=spread, flags=flags),
         Estimate("placebo_high", _percent(high), unit="percent", n=n, note=spread, flags=flags),
         estimate_placebo_ratio(observed, rank, ranked.counts),
     ]
+
+
+def _count_rejections(place: _Place, ranked: _Ranked) -> Estimate:
+    """Count how often the interval of a ratio leaves out no change, over the placebo changes."""
+    rank = ranked.rank
+    sides = [
+        place.areas.reindex(index=list(side)).to_numpy()
+        for side in (ranked.window.before, ranked.window.after)
+    ]
+    parts = [rank.treated, rank.control] if rank.control.size else [rank.treated]
+    inverse = sum(1 / np.maximum(side.sum(axis=0), 1e-9) for side in sides)
+    spread = np.zeros(place.areas.shape[1])
+    df = np.zeros_like(spread)
+    for side in sides:
+        mean = side.mean(axis=0)
+        spread += ((side - mean) ** 2).sum(axis=0) / np.where(mean > 0, mean, 1.0)
+        df += np.where(mean > 0, len(side) - 1, 0)
+    freedom = sum(df[part] for part in parts)
+    excess = sum(spread[part] for part in parts) / np.maximum(freedom, 1)
+    floor = 0.0 if place.outcome == HARM else 1.0
+    factor = np.where(freedom > 0, np.maximum(excess, floor), 1.0)
+    error = np.sqrt(factor * sum(inverse[part] for part in parts))
+    limit = stats.t.ppf(1 - _ALPHA / 2, np.where(freedom > 0, freedom, np.inf))
+    counted = np.all([side.sum(axis=0)[part] > 0 for side in sides for part in parts], axis=0)
+    if not counted.any():
+        note = "In every placebo change one of the counts is 0."
+        return Estimate("placebo_interval_share", unit="share", note=note, reason=Reason.ZERO_COUNT)
+    share = float(np.mean(np.abs(rank.changes[counted]) > (limit * error)[counted]))
+    return Estimate(
+        "placebo_interval_share",
+        share,
+        n=float(counted.sum()),
+        unit="share",
+        note="Share of the placebo changes that the usual interval calls a change; 5% is right.",
+    )
 
 
 def _judge_together(ranked: Sequence[_Ranked], places: Sequence[_Place]) -> list[Estimate]:

@@ -14,6 +14,7 @@ import pytest
 from sbwork.cohort import Cohort, list_months, read_cohort
 from sbwork.counts import compare_counts
 from sbwork.estimates import Flag, Reason
+from sbwork.estimates.pairs import MonthlyCounts, PairCounts
 from sbwork.estimates.ranks import estimate_placebo_mean, rank_mean
 from sbwork.incidents import Incidents, read_incidents
 from sbwork.placebo import DISTRIBUTION_COLUMNS, compare_placebos
@@ -390,3 +391,31 @@ def test_the_rehearsal_on_real_data_finds_nothing_where_a_poisson_interval_would
     assert poisson.min() < 0.01
     assert placed.notna().all()
     assert placed.min() > 0.05
+
+
+@pytest.mark.parametrize("months", [12, 1])
+def test_the_share_of_intervals_that_err_is_that_of_the_rirr_of_each_placebo_pair(sites, months):
+    """Each placebo pair compared by itself, in the long way."""
+    rng = np.random.default_rng(5)
+    areas = rng.poisson(rng.gamma(20, 1, (30, 48))).astype(float)
+    periods = {
+        "before": {"start": "2016-01", "end": f"2016-{months:02d}"},
+        "after": {"start": "2017-01", "end": f"2017-{months:02d}"},
+    }
+    incidents = make_incidents(sites, areas)
+    placebo = compare_placebos(incidents, make_cohort(periods=periods))
+    found = pick(placebo.findings, "placebo_interval_share")
+    pairs = placebo.distribution[placebo.distribution["kind"] == "space"]
+    assert len(pairs) == found["n"]
+    at = [[list(MONTHS).index(f"{year}-{m:02d}") for m in range(1, months + 1)]
+          for year in (2016, 2017)]  # fmt: skip
+    errs = []
+    for one, other in zip(pairs["area"], pairs["comparison"], strict=True):
+        cells = [
+            MonthlyCounts(areas[int(code[1:])][at[0]], areas[int(code[1:])][at[1]])
+            for code in (one, other)
+        ]
+        ratio = PairCounts(*cells).estimate_rirr()
+        errs.append(ratio.ci_low > 1 or ratio.ci_high < 1)
+    assert 0 < found["estimate"] < 0.5
+    assert found["estimate"] == pytest.approx(np.mean(errs), abs=1e-12)
