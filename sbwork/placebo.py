@@ -488,8 +488,8 @@ def _compare_in_time(place: _Place) -> tuple[list[Estimate], pd.DataFrame]:
     values = np.array(changes)
     as_large = float(np.mean(np.abs(values) >= abs(own)))
     note = (
-        f"The same pair with the window moved {-max(shifts)} to {-min(shifts)} months back. The "
-        "windows overlap, so this describes and is no test."
+        f"The same pair with the window moved {_describe_span(-max(shifts), -min(shifts))} back. "
+        "Such windows overlap, so this describes and is no test."
     )
     frame = pd.DataFrame(
         {
@@ -507,6 +507,10 @@ def _compare_in_time(place: _Place) -> tuple[list[Estimate], pd.DataFrame]:
         Estimate(names[1], as_large, unit="share", n=n, note=note),
     ]
     return found, frame
+
+
+def _describe_span(fewest: int, most: int) -> str:
+    return f"{most} months" if fewest == most else f"{fewest} to {most} months"
 
 
 def _change_earlier(place: _Place) -> Iterator[tuple[int, float | None]]:

@@ -6,7 +6,6 @@ import itertools
 import re
 from dataclasses import replace
 from html import unescape
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from sbwork import sections, tables
+from sbwork import sections
 from sbwork.checks import CheckKind
 from sbwork.cohort import Cohort
 from sbwork.estimates import Estimate
@@ -178,27 +177,6 @@ def test_a_control_that_touches_is_told_on_the_map_in_the_quality_and_in_the_lim
     assert border in read(sections.present_quality(touching))
     assert "touch an area that it may have come from" in read(sections.present_limits(touching))
     assert "spill-over" not in read(sections.present_limits(durham_1))
-
-
-def test_the_shares_of_false_alarms_told_are_those_of_the_simulation(durham_1):
-    """The report says in words how far each interval fails; the simulation is the source."""
-    table = pd.read_csv(Path(__file__).parent / "reference" / "sim_counts.csv")
-    single = table[table["n_pairs"] == 1].groupby("estimator")["false_positive"]
-    told = read(sections.present_counts(durham_1))
-    assert f"up to {100 * single.max()['rirr']:.0f}% of cases" in told
-    assert f"up to {100 * single.max()['rirr_poisson']:.0f}%;" in told
-    ranked = table[table["estimator"] == "placebo_p"]["false_positive"]
-    low, high = ranked.min(), ranked.max()
-    assert f"in {100 * low:.0f} to {100 * high:.0f}%" in told
-
-
-def test_the_coverage_told_of_the_placebo_interval_is_that_of_the_simulation(durham_1):
-    table = pd.read_csv(Path(__file__).parent / "reference" / "sim_counts.csv")
-    held = 100 * table[table["estimator"] == "rirr_placebo"]["coverage"]
-    placed = [Finding("placebo", "asb", "area-1", Estimate("placebo_p", 0.4))]
-    shown = tables.tabulate_placebos(tabulate_findings(placed), durham_1.cohort)
-    told = " ".join(unescape(shown.as_raw_html()).split())
-    assert f"held the truth {held.min():.0f} to {held.max():.0f}% of the time" in told
 
 
 def test_an_invented_story_is_labelled(durham_2):
