@@ -92,7 +92,8 @@ def find_nearest_worlds(
     found = plain[plain["distance"] <= nearest + 1e-9]
     first = found.groupby("drift")[["months", "mean", "phi"]].transform("first")
     same = (found[["months", "mean", "phi"]] == first).all(axis=1)
-    return found[same].drop(columns="distance")
+    nearest_rows: pd.DataFrame = found[same].drop(columns="distance")
+    return nearest_rows
 
 
 def compare_accuracy(findings: pd.DataFrame) -> pd.DataFrame:
@@ -144,7 +145,7 @@ def _describe_design(outcome: str, rows: pd.DataFrame, pairs: pd.DataFrame) -> I
         mean=mean,
         phi=phi,
         n_pairs=len(pairs),
-        shared=pairs["comparison"].duplicated().any(),
+        shared=bool(pairs["comparison"].duplicated().any()),
     )
     wanted = [("false_positive", name) for name in (*_PAIR, *_TOGETHER)]
     wanted += [("coverage", "rirr_pooled_bayes")]

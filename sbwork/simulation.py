@@ -280,12 +280,12 @@ class _Force:
 
     def _sort_by_likeness(self, area: int, others: Sequence[int]) -> list[int]:
         distance = np.abs(np.log(self.start[list(others)] / self.start[area]))
-        return [others[at] for at in np.argsort(distance, kind="stable")]
+        return [others[int(at)] for at in np.argsort(distance, kind="stable")]
 
     def _list_like(self, area: int, others: Sequence[int]) -> list[int]:
         """List the areas of about the size of one, in their order."""
         distance = np.abs(np.log(self.start[list(others)] / self.start[area]))
-        return [others[at] for at in np.flatnonzero(distance <= math.log(_SIZE_RATIO))]
+        return [others[int(at)] for at in np.flatnonzero(distance <= math.log(_SIZE_RATIO))]
 
     def judge(self, effect: float, rng: np.random.Generator) -> Iterator[tuple[Estimate, float]]:
         """Give each estimate with the truth, were the sites' levels multiplied by `effect`."""
@@ -422,8 +422,8 @@ def _find_median(values: Sequence[float]) -> float:
     return float(np.median(known)) if known.size else math.nan
 
 
-def _draw(means: npt.ArrayLike, phi: float, rng: np.random.Generator) -> Array:
+def _draw(means: Array, phi: float, rng: np.random.Generator) -> Array:
     """Draw counts with variance phi x mean: Poisson, or negative binomial of the first kind."""
     if phi == 1:
         return rng.poisson(means).astype(float)
-    return rng.poisson(rng.gamma(np.asarray(means) / (phi - 1), phi - 1)).astype(float)
+    return rng.poisson(rng.gamma(means / (phi - 1), phi - 1)).astype(float)

@@ -155,8 +155,8 @@ def _name_comparison(cohort: Cohort, headline: Headline) -> str:
 def _describe_ratio(headline: Headline) -> str:
     """Write a ratio as a change with its interval and, where there is one, its rank."""
     ratio, rank = headline.ratio, headline.rank
-    ends = [100 * (ratio[end] - 1) for end in ("ci_low", "ci_high")]
-    interval = format_interval(*ends, 0, percent=True)
+    low, high = (100 * (ratio[end] - 1) for end in ("ci_low", "ci_high"))
+    interval = format_interval(low, high, 0, percent=True)
     sure = "leaves out" if headline.excludes_no_change else "takes in"
     parts = [f"95% interval {interval}, which {sure} no change"]
     if rank is not None:
