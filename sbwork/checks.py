@@ -19,6 +19,8 @@ class CheckKind(StrEnum):
 
     ROWS_READ = "rows_read"
     READ = "read"
+    USED = "used"
+    LINKED = "linked"
     LEFT_OUT = "left_out"
     UNKNOWN_TYPE = "unknown_type"
     MISSING = "missing"
@@ -34,12 +36,13 @@ class Check:
     Attributes
     ----------
     kind : CheckKind
-        ``"rows_read"`` (how many rows, or incidents, a file holds), ``"read"`` (anything else on
-        what was read and how it was used), ``"left_out"`` (rows or files that are not used),
-        ``"unknown_type"`` (incidents whose crime type is not known), ``"missing"`` (what no file
-        holds), ``"not_comparable"`` (months of the periods that are left out),
-        ``"outside_periods"`` (other months that are left out) or ``"doubt"`` (used all the same,
-        and worth a look).
+        ``"rows_read"`` (how many rows, or incidents, a file holds), ``"used"`` (how many
+        questionnaires enter the evaluation), ``"linked"`` (how many people answered both waves),
+        ``"read"`` (anything else on what was read and how it was used), ``"left_out"`` (rows or
+        files that are not used), ``"unknown_type"`` (incidents whose crime type is not known),
+        ``"missing"`` (what no file holds), ``"not_comparable"`` (months of the periods that are
+        left out), ``"outside_periods"`` (other months that are left out) or ``"doubt"`` (used all
+        the same, and worth a look).
     check : str
         In a few words.
     count : float

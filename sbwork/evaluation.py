@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +14,7 @@ from sbwork.choice import assess_choice
 from sbwork.cohort import Cohort, read_cohort
 from sbwork.comparability import compute_requirements
 from sbwork.counts import compare_counts
-from sbwork.disclosure import suppress_findings
+from sbwork.disclosure import suppress_findings, suppress_questionnaires
 from sbwork.evidence import Evidence, grade_evidence, set_levels
 from sbwork.incidents import Incidents, read_incidents
 from sbwork.instrument import Instrument, read_instrument
@@ -132,6 +132,9 @@ def evaluate_cohort(
     findings = suppress_findings(adjust_counts(combine_findings(frames), cohort), cohort)
     derived = (compare_accuracy(findings), compute_requirements(cohort, findings))
     findings = combine_findings([findings, *derived])
+    if responses is not None:
+        quality = suppress_questionnaires(responses.quality, findings, cohort)
+        responses = replace(responses, quality=quality)
     evidence = grade_evidence(cohort, findings)
     return Evaluation(
         cohort,

@@ -10,7 +10,7 @@ from sbwork.cohort import Cohort
 from sbwork.estimates import Estimate, Flag
 from sbwork.estimates.sensitivity import read_drift_power
 from sbwork.formats import format_share
-from sbwork.results import Finding, tabulate_findings
+from sbwork.results import Finding, combine_findings, tabulate_findings
 
 COHORT = Cohort.model_validate(
     {
@@ -126,7 +126,7 @@ def test_multiple_response_shares_hide_few_people():
         [("after", "a", "Used", option, count, 40) for option, count in (("Bus", 20), ("Tram", 3))],
         columns=["wave", "site", "set", "option", "count", "base"],
     )
-    shown = text_of(tables.tabulate_multiple(multiple, COHORT))
+    shown = text_of(tables.tabulate_multiple(multiple, COHORT, combine_findings([])))
     assert "Bus 50% 40" in shown
     assert "Tram hidden 40" in shown
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.cohort import Cohort
+from sbwork.cohort import Cohort, Pair
+from sbwork.disclosure.bases import coarsen_rows, find_secret_bases, hide_bases
+from sbwork.disclosure.totals import Place, Total, find_determined, find_telling_totals
 from sbwork.disclosure.weights import suppress_weights
 from sbwork.estimates import Reason
 
@@ -19,6 +21,7 @@ __all__ = ["merge_small_cells", "suppress_findings", "suppress_table"]
 _PEOPLE = ("scales", "scores", "reliability")
 _INCIDENTS = ("choice", "counts", "panel", "placebo", "specification")
 _WAVES = ("before", "after")
+_GROUPS = ("intervention", "control")
 _NUMBERS = (
     "estimate",
     "ci_low",
@@ -30,21 +33,18 @@ _NUMBERS = (
     "df",
     "n",
 )
+_COMPLETE = (
+    "mean_complete_cases",
+    "alpha",
+    "omega_total",
+    "item_rest_correlation",
+    "alpha_if_dropped",
+)
 _SCORED = ("n", "mean", "sd", "n_scored", "share_prorated", "floor_share", "ceiling_share")
-_NULL = 1e-9
 _LARGEST_ATTACK = 400
 
-Place = tuple[str, str]
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class _Total:
-    """A figure over several cells: how many people, and which cells."""
-
-    count: float
-    cells: frozenset[Place]
 
 
 def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
@@ -71,7 +71,11 @@ def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
        of all but as many;
     2. where it is a total whose shown parts leave 1 to ``smallest_group`` - 1 people, or let a
        hidden part be worked out;
-    3. where it compares waves or sites and one of the groups compared is hidden.
+    3. where it compares waves or sites and one of the groups compared is hidden;
+    4. where it rests on all people with a score but 1 to ``smallest_group`` - 1 of them.
+
+    Where the number of people without a score is hidden, so is how many were asked, of every scale
+    and wherever else it stands (see `bases`), since the number with a score is shown.
 
     Of the weights (section weights), see `weights.suppress_weights`.
 
@@ -95,14 +99,19 @@ def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
     people = findings["section"].isin(_PEOPLE)
     hidden = pd.Series(False, index=findings.index)
     for numbers in _list_families(findings[people]):
-        places = _find_unsafe_places(_take_largest(findings, numbers), cohort)
+        answered = _list_answered(findings, numbers)
+        places = _find_unsafe_places(_take_largest(findings, numbers), cohort, answered)
         hidden.loc[numbers.index] |= _mark_places(findings.loc[numbers.index], places)
-    hidden |= _hide_complete_cases(findings, hidden)
     hidden |= _hide_comparisons(findings, hidden & people, cohort)
+    hidden |= _hide_left_out(findings, hidden)
+    bases = find_secret_bases(findings, hidden, cohort)
+    hidden |= _mark_unscored(findings, bases)
     few = hidden.copy()
     hidden |= _hide_incidents(findings, cohort)
-    shown = _blank(_hide_response_totals(findings, cohort), few, hidden, cohort)
-    return suppress_weights(shown, cohort.smallest_group)
+    shown = _blank(findings, few, hidden, cohort)
+    shown = coarsen_rows(shown, _find_nearly_all(findings, cohort) & ~hidden)
+    shown = coarsen_rows(shown, _find_linked(findings, hidden, cohort) & ~hidden)
+    return suppress_weights(hide_bases(shown, bases), cohort.smallest_group)
 
 
 def suppress_table(
@@ -217,6 +226,7 @@ def _list_families(rows: pd.DataFrame) -> Iterator[pd.Series]:
     part = part.where(rows["unit"] != "share", (rows["estimate"] * rows["n"]).round())
     base = rows["n"].where(rows["estimator"] != "n_scored", rows["estimate"])
     scored = rows["estimator"].isin(_SCORED)
+    incomplete = _count_left_out(rows)
     for _, family in rows[scored].groupby("outcome", sort=False):
         yield base[family.index].fillna(0)
     for _, family in rows.groupby(["section", "outcome", "estimator"], sort=False):
@@ -224,6 +234,8 @@ def _list_families(rows: pd.DataFrame) -> Iterator[pd.Series]:
         yield rows.loc[family.index, "n"].fillna(0)
         yield part[family.index].fillna(0)
         yield left_out[family.index].fillna(0)
+        if family["estimator"].iloc[0] == "mean_complete_cases":
+            yield incomplete[family.index]
 
 
 def _take_largest(findings: pd.DataFrame, numbers: pd.Series) -> dict[Place, float]:
@@ -238,7 +250,20 @@ def _take_largest(findings: pd.DataFrame, numbers: pd.Series) -> dict[Place, flo
     return counts
 
 
-def _find_unsafe_places(counts: Mapping[Place, float], cohort: Cohort) -> set[Place]:
+def _list_answered(findings: pd.DataFrame, numbers: pd.Series) -> set[Place] | None:
+    """List the sites and waves with two scores or more; None where scales have nothing to do."""
+    outcome = findings.loc[numbers.index[0], "outcome"]
+    rows = findings[(findings["section"] == "scales") & (findings["outcome"] == outcome)]
+    rows = rows[rows["estimator"] == "n"]
+    if rows.empty:
+        return None
+    enough = rows[rows["estimate"] > 1]
+    return set(zip(enough["site"], enough["period"], strict=True))
+
+
+def _find_unsafe_places(
+    counts: Mapping[Place, float], cohort: Cohort, answered: Collection[Place] | None = None
+) -> set[Place]:
     """Find the sites and periods whose numbers are small, or would give a small one back."""
     small = cohort.smallest_group
     unsafe = {place for place, count in counts.items() if 1 <= count < small}
@@ -249,11 +274,11 @@ def _find_unsafe_places(counts: Mapping[Place, float], cohort: Cohort) -> set[Pl
     }
     secret = {place: count for place, count in bases.items() if place in unsafe}
     totals = {
-        place: _Total(count, frozenset(_list_cells(place, bases, cohort)))
+        place: Total(count, frozenset(_list_cells(place, bases, cohort, answered)))
         for place, count in counts.items()
         if place not in bases and place not in unsafe
     }
-    return unsafe | _find_telling_totals(totals, secret, small)
+    return unsafe | find_telling_totals(totals, secret, small)
 
 
 def _mark_places(rows: pd.DataFrame, places: Collection[Place]) -> pd.Series:
@@ -263,114 +288,114 @@ def _mark_places(rows: pd.DataFrame, places: Collection[Place]) -> pd.Series:
     return pd.Series(marked, index=rows.index, dtype=bool) & (rows["comparison"] == "")
 
 
-def _list_cells(place: Place, bases: Mapping[Place, float], cohort: Cohort) -> Iterator[Place]:
+def _list_cells(
+    place: Place,
+    bases: Mapping[Place, float],
+    cohort: Cohort,
+    answered: Collection[Place] | None,
+) -> Iterator[Place]:
     """List the sites and waves that a figure over several of them takes in."""
-    sites = _list_members(place[0], cohort)
+    sites = _list_members(place[0], cohort, answered, place[1])
     for site, period in bases:
         if site in sites and place[1] in ("", "all", period):
             yield site, period
 
 
-def _hide_complete_cases(findings: pd.DataFrame, hidden: pd.Series) -> pd.Series:
-    """Find means of complete answers that would give back, by subtraction, the few others'."""
-    few = findings[hidden & (findings["estimator"] == "share_prorated")]
-    places = set(zip(few["outcome"], few["site"], few["period"], strict=True))
-    marked = [
-        place in places
-        for place in zip(findings["outcome"], findings["site"], findings["period"], strict=True)
-    ]
-    complete = findings["estimator"] == "mean_complete_cases"
-    return complete & pd.Series(marked, index=findings.index, dtype=bool)
+def _find_nearly_all(findings: pd.DataFrame, cohort: Cohort) -> pd.Series:
+    """Find how reliable answers are that leave out few of the people with a score.
+
+    The figures say nothing of those few; how many they rest on would.
+    """
+    nearly = pd.Series(False, index=findings.index)
+    left = _count_left_out(findings)
+    for _, rows in findings[findings["section"] == "reliability"].groupby(["outcome", "estimator"]):
+        numbers = left[rows.index]
+        places = _find_unsafe_places(_take_largest(findings, numbers), cohort)
+        nearly.loc[rows.index] = _mark_places(rows, places)
+    return nearly
 
 
-def _list_members(site: str, cohort: Cohort) -> Collection[str]:
+def _count_left_out(findings: pd.DataFrame) -> pd.Series:
+    """Count the people with a score on whom a figure of complete answers does not rest."""
+    counted = findings[findings["estimator"] == "n_scored"]
+    keys = zip(counted["outcome"], counted["site"], counted["period"], strict=True)
+    scored = dict(zip(keys, counted["estimate"], strict=True))
+    places = zip(
+        findings["outcome"].str.split("/").str[0], findings["site"], findings["period"], strict=True
+    )
+    people = pd.Series([scored.get(place, math.nan) for place in places], index=findings.index)
+    complete = findings["estimator"].isin(_COMPLETE)
+    return (people - findings["n"]).where(complete).clip(lower=0).fillna(0)
+
+
+def _find_linked(findings: pd.DataFrame, hidden: pd.Series, cohort: Cohort) -> pd.Series:
+    """Find comparisons of linked people from whose number few lost ones would follow."""
+    lost = findings[hidden & (findings["estimator"] == "attrition_share")]
+    sites = {member for site in lost["site"] for member in _list_members(site, cohort)}
+    touches = findings["site"].isin(sites) | findings["comparison"].isin(sites)
+    touches |= (findings["site"] == "all") & bool(sites)
+    return (findings["estimator"] == "ancova") & touches
+
+
+def _list_members(
+    site: str,
+    cohort: Cohort,
+    answered: Collection[Place] | None = None,
+    period: str = "",
+) -> Collection[str]:
+    """List the sites of a group; of scales, only those of the pairs that are compared."""
     if site in ("", "all"):
         return cohort.sites
-    if site == "intervention":
-        return {pair.intervention for pair in cohort.pairs}
-    if site == "control":
-        return {pair.control for pair in cohort.pairs if pair.control}
-    return {site}
-
-
-def _find_telling_totals(
-    totals: Mapping[Place, _Total], secret: Mapping[Place, float], small: int
-) -> set[Place]:
-    """Find totals from which hidden cells follow, alone or set against one another."""
-    shown = {key: total for key, total in totals.items() if total.cells & set(secret)}
-    telling: set[Place] = set()
-    while shown:
-        exposed = _find_small_remainders(shown, secret, small) or _find_solved(shown, secret)
-        if not exposed:
-            break
-        worst = min(exposed, key=lambda key: (shown[key].count, key))
-        telling.add(worst)
-        del shown[worst]
-    return telling
-
-
-def _find_small_remainders(
-    shown: Mapping[Place, _Total], secret: Mapping[Place, float], small: int
-) -> set[Place]:
-    left = {key: total.cells & set(secret) for key, total in shown.items()}
-    exposed = set()
-    for key, cells in left.items():
-        others = [frozenset[Place](), *(c for k, c in left.items() if k != key and c < cells)]
-        for inner in others:
-            remainder = sum(secret[cell] for cell in cells - inner)
-            if 1 <= remainder < small:
-                exposed.add(key)
-    return exposed
-
-
-def _find_solved(shown: Mapping[Place, _Total], secret: Mapping[Place, float]) -> set[Place]:
-    cells = list(secret)
-    system = np.array([[float(cell in total.cells) for cell in cells] for total in shown.values()])
-    solved = {cells[i] for i in np.flatnonzero(_find_determined(system))}
-    return {key for key, total in shown.items() if total.cells & solved}
-
-
-def _find_determined(system: Vector) -> Flags:
-    """Say which unknowns of a linear system have one value only."""
-    _, singular, rows = np.linalg.svd(system, full_matrices=True)
-    rank = int((singular > _NULL * max(1.0, singular.max(initial=0))).sum())
-    free: Flags = (np.abs(rows[rank:]) > _NULL).any(axis=0)
-    return ~free
+    if site not in _GROUPS:
+        return {site}
+    pairs: Collection[Pair] = cohort.pairs
+    if answered is not None:
+        pairs = cohort.list_surveyed_pairs(answered, period if period in _WAVES else "")
+    return {name for pair in pairs if (name := getattr(pair, site))}
 
 
 def _hide_comparisons(findings: pd.DataFrame, hidden: pd.Series, cohort: Cohort) -> pd.Series:
     """Find the comparisons of scales that rest on a hidden group."""
     scales = findings["section"] == "scales"
-    secret = set(
-        zip(
-            findings.loc[hidden & scales, "outcome"],
-            findings.loc[hidden & scales, "site"],
-            findings.loc[hidden & scales, "period"],
-            strict=True,
-        )
-    )
     compares = (findings["comparison"] != "") | (findings["site"] == "all")
     change = scales & (compares | (findings["period"] == "change"))
-    rests = [
-        _rests_on(secret, *(str(part) for part in place), cohort=cohort)
-        for place in findings[["outcome", "site", "comparison"]].itertuples(index=False)
+    rests = pd.Series(False, index=findings.index)
+    for outcome, rows in findings[change].groupby("outcome"):
+        periods = ("change",) if outcome == "questionnaire" else _WAVES
+        gone = findings[scales & hidden & (findings["outcome"] == outcome)]
+        secret = set(gone.loc[gone["period"].isin(periods), "site"])
+        if secret:
+            answered = _list_answered(findings, rows["n"])
+            found = [
+                bool(secret & _list_compared(row, cohort, answered)) for _, row in rows.iterrows()
+            ]
+            rests.loc[rows.index] = np.array(found)
+    return change & rests
+
+
+def _hide_left_out(findings: pd.DataFrame, hidden: pd.Series) -> pd.Series:
+    """Find groups of sites that leave out a pair because one person answered: that tells of one."""
+    alone = findings[
+        hidden
+        & (findings["section"] == "scales")
+        & (findings["estimator"] == "n")
+        & (findings["estimate"] == 1)
+        & ~findings["site"].isin(_GROUPS)
     ]
-    return change & pd.Series(rests, index=findings.index, dtype=bool)
+    together = findings["site"].isin([*_GROUPS, "all"]) & (findings["section"] == "scales")
+    return together & findings["outcome"].isin(alone["outcome"])
 
 
-def _rests_on(
-    secret: Collection[tuple[str, str, str]],
-    outcome: str,
-    site: str,
-    comparison: str,
-    *,
-    cohort: Cohort,
-) -> bool:
-    groups = {site, comparison} - {""}
-    if site == "all":
-        groups |= {*_list_members("intervention", cohort), *_list_members("control", cohort)}
-    periods = ("change",) if outcome == "questionnaire" else _WAVES
-    return any((outcome, group, period) in secret for group in groups for period in periods)
+def _list_compared(
+    row: pd.Series[Any], cohort: Cohort, answered: Collection[Place] | None
+) -> set[str]:
+    """List the sites and groups of sites that a comparison rests on."""
+    site, groups = str(row["site"]), {str(row["site"]), str(row["comparison"])}
+    sides = _GROUPS if site == "all" else (site,)
+    # The mean over people and the mean of the sites together would give back two hidden sites.
+    if site == "all" or row["estimator"] == "mean_difference_people":
+        groups |= {member for side in sides for member in _list_members(side, cohort, answered)}
+    return groups
 
 
 def _hide_incidents(findings: pd.DataFrame, cohort: Cohort) -> pd.Series:
@@ -390,11 +415,8 @@ def _hide_incidents(findings: pd.DataFrame, cohort: Cohort) -> pd.Series:
     return found
 
 
-def _hide_response_totals(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
-    """Drop the number of respondents beside a number of scores where few of them have none."""
-    left = findings["n"] - findings["estimate"]
-    telling = (findings["estimator"] == "n_scored") & left.between(1, cohort.smallest_group - 1)
-    return findings.assign(n=findings["n"].mask(telling))
+def _mark_unscored(findings: pd.DataFrame, bases: Collection[Place]) -> pd.Series:
+    return (findings["estimator"] == "n_unscored") & _mark_places(findings, bases)
 
 
 def _blank(
@@ -475,7 +497,7 @@ def _choose_beside(
 def _find_solved_cells(hidden: Flags, lines: Vector) -> Flags:
     solved = np.zeros(len(hidden), dtype=bool)
     unknown = np.flatnonzero(hidden)
-    solved[unknown] = _find_determined(lines[:, unknown])
+    solved[unknown] = find_determined(lines[:, unknown])
     return solved
 
 

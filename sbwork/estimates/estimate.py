@@ -77,6 +77,7 @@ class Flag(StrEnum):
     ABOVE_SEARCHED = "above_searched"
     NO_SEASONS = "no_seasons"
     TOO_NARROW = "too_narrow"
+    N_HIDDEN = "n_hidden"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,11 @@ def describe_weights(findings: pd.DataFrame, cohort: Cohort) -> str:
         ]
     else:
         parts = ["Answers are weighted as the survey's own file has it."]
-    people, worth = format_count(effective["n"].sum()), format_count(effective["estimate"].sum())
+    known = bool(effective["n"].notna().all())
+    people = f"{format_count(effective['n'].sum())} people" if known else "these people"
+    worth = format_count(effective["estimate"].sum())
     parts.append(
-        f"Weighting costs precision: {people} people tell as much as {worth} would who all count "
+        f"Weighting costs precision: {people} tell as much as {worth} would who all count "
         "alike (Kish's effective number). The intervals of weighted figures allow for it."
     )
     if largest["estimate"].notna().all():

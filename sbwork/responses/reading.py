@@ -314,7 +314,7 @@ def _sum_up(source: SurveyFile) -> list[Check]:
     matched, absent = source.columns.items, source.spec.not_asked
     used, note = float(source.rows.sum()), "questionnaires that enter the evaluation"
     lines = [
-        Check(CheckKind.READ, "answers used", used, note),
+        Check(CheckKind.USED, "answers used", used, note),
         Check(CheckKind.READ, "items matched", float(len(matched))),
     ]
     if absent:
@@ -332,7 +332,7 @@ def _count_linked(answers: pd.DataFrame) -> list[Check]:
     both = float((waves > 1).sum())
     moved = float((sites > 1).sum())
     note = "the same id before and after"
-    lines = [Check(CheckKind.READ, "people linked across waves", both, note)]
+    lines = [Check(CheckKind.LINKED, "people linked across waves", both, note)]
     if moved:
         note = "the same id at different sites"
         lines.append(Check(CheckKind.DOUBT, "people at two sites", moved, note))

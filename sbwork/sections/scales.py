@@ -47,7 +47,7 @@ def present_scales(evaluation: Evaluation) -> Section:
     blocks.append(_picture_means(evaluation))
     blocks.append(_picture_distributions(evaluation))
     if len(evaluation.responses.multiple):
-        blocks.append(tables.tabulate_multiple(evaluation.responses.multiple, cohort))
+        blocks.append(tables.tabulate_multiple(evaluation.responses.multiple, cohort, findings))
     if not cohort.pairs:
         blocks.append(
             "cohort.yml does not say which sites are compared ('pairs'), so no change can be set "

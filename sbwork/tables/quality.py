@@ -9,8 +9,10 @@ import pandas as pd
 
 from sbwork.cohort import Cohort
 from sbwork.disclosure import suppress_table
+from sbwork.estimates import Flag
 from sbwork.formats import format_count, format_share
 from sbwork.instrument import Instrument
+from sbwork.results import has_flag, select_findings
 from sbwork.tables.layout import lay_out
 
 if TYPE_CHECKING:
@@ -101,12 +103,15 @@ def tabulate_nonresponse(nonresponse: pd.DataFrame, instrument: Instrument, coho
     )
 
 
-def tabulate_multiple(multiple: pd.DataFrame, cohort: Cohort) -> GT:
+def tabulate_multiple(multiple: pd.DataFrame, cohort: Cohort, findings: pd.DataFrame) -> GT:
     """Lay out the multiple-response sets: columns wave, site, set, option, count, base.
 
-    A share of fewer people than the cohort's smallest group, or of all but as many, is hidden.
+    A share of fewer people than the cohort's smallest group, or of all but as many, is hidden; so
+    is the number of people asked in a wave where findings say that it has to be.
     """
     rows, fewest = [], cohort.smallest_group
+    asked = select_findings(findings, section="scores", estimator="n_scored")
+    secret = {row["period"] for _, row in asked.iterrows() if has_flag(row, Flag.N_HIDDEN)}
     for (wave, name, option), held in multiple.groupby(["wave", "set", "option"], sort=False):
         count, base = float(held["count"].sum()), float(held["base"].sum())
         few = 0 < count < fewest or 0 < base - count < fewest or base < fewest
@@ -115,7 +120,7 @@ def tabulate_multiple(multiple: pd.DataFrame, cohort: Cohort) -> GT:
                 "Set": f"{name}, {wave}",
                 "Option": str(option),
                 "Ticked": _HIDDEN if few else format_share(count / base),
-                "Asked (n)": format_count(base) if base >= fewest else _HIDDEN,
+                "Asked (n)": _HIDDEN if wave in secret or base < fewest else format_count(base),
             }
         )
     return lay_out(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sbwork.cohort import Cohort
-from sbwork.estimates import Reason
+from sbwork.estimates import Flag, Reason
 from sbwork.formats import MISSING, format_count, format_number, format_share
-from sbwork.results import find_row, select_findings
+from sbwork.results import find_row, has_flag, select_findings
 from sbwork.tables.layout import describe_value, lay_out
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def tabulate_weights(findings: pd.DataFrame, cohort: Cohort) -> GT:
             {
                 "Site": cohort.title_site(str(site)),
                 "Wave": _WAVES.get(str(wave), str(wave)),
-                "n": describe_value(effective, format_count, "n"),
+                "n": _write_n(effective),
                 "Effective n (Kish)": describe_value(effective, format_count),
                 "Largest weight": _write(largest, format_number),
             }
@@ -91,6 +91,12 @@ def tabulate_shares(findings: pd.DataFrame, cohort: Cohort) -> GT:
     )
 
 
+def _write_n(row: pd.Series | None) -> str:
+    if row is not None and has_flag(row, Flag.N_HIDDEN):
+        return _HIDDEN
+    return describe_value(row, format_count, "n")
+
+
 def _write(row: pd.Series | None, write: object) -> str:
     if row is not None and row["reason"] == Reason.SMALL_GROUP:
         return _HIDDEN
@@ -102,7 +108,9 @@ def _write_range(values: pd.DataFrame, estimator: str, *, count: bool = False) -
     rows = values[values["estimator"] == estimator]
     shown = rows["n" if count else "estimate"].dropna()
     if shown.empty:
-        return _HIDDEN if (rows["reason"] == Reason.SMALL_GROUP).any() else MISSING
+        hidden = any(has_flag(row, Flag.N_HIDDEN) for _, row in rows.iterrows())
+        hidden |= bool((rows["reason"] == Reason.SMALL_GROUP).any())
+        return _HIDDEN if hidden else MISSING
     write = format_count if count else format_share
     low, high = write(float(shown.min())), write(float(shown.max()))
     return low if low == high else f"{low} to {high}"

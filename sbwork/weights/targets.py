@@ -343,7 +343,7 @@ def _describe_raked(raked: RakedWeights) -> Iterator[tuple[str, Estimate]]:
 def _check_weights(answers: pd.DataFrame, cohort: Cohort) -> Iterator[Check]:
     weights = answers["weight"]
     if len(weights) and (weights != 1).any():
-        yield Check(CheckKind.READ, "answers with a given weight", float(len(weights)))
+        yield Check(CheckKind.USED, "answers with a given weight", float(len(weights)))
         zero = float((weights == 0).sum())
         note = "of the weighted figures"
         yield Check(CheckKind.LEFT_OUT, "left out: weight of 0", zero, note)
@@ -352,7 +352,7 @@ def _check_weights(answers: pd.DataFrame, cohort: Cohort) -> Iterator[Check]:
     used = float((weights > 0).sum())
     columns = list_names(list(cohort.weighting.targets))
     note = f"to population shares of {columns}"
-    yield Check(CheckKind.READ, "answers weighted", used, note)
+    yield Check(CheckKind.USED, "answers weighted", used, note)
     for variable in cohort.weighting.targets:
         blank = float((_fold(answers[variable]) == NO_ANSWER).sum())
         note = "kept; their share of each site and wave is left as it is"
