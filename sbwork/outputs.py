@@ -20,7 +20,7 @@ _SCHEMA = 1
 def write_results(
     out: str | Path, evaluation: Evaluation, sections: Iterable[Section] = ()
 ) -> None:
-    """Write every number shown, unrounded, and every picture.
+    """Write every estimate shown, unrounded, and every picture.
 
     Parameters
     ----------

@@ -38,6 +38,7 @@ from IPython.display import HTML, Markdown, display
 folder = Path(out)
 rows = [
     {"section": "counts", "outcome": "asb", "site": "north", "estimator": "rirr",
+     "comparison": "south", "period": "change",
      "estimate": 0.65, "ci_low": 0.37, "ci_high": 1.17, "evidence_level": 2},
     {"section": "reported", "outcome": "asb", "site": "", "estimator": "percent_change",
      "estimate": -40.0, "ci_low": None, "ci_high": None, "evidence_level": None},

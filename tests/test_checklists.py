@@ -15,7 +15,7 @@ import pytest
 import sbwork
 from sbwork.checklists import NOT_REPORTED, TREND_ITEMS, Heading, list_emmie, trend_checklist
 from sbwork.cohort import Cohort
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Reason
 from sbwork.results import Finding, combine_findings, tabulate_findings
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "cohort_report.ipynb"
@@ -170,7 +170,7 @@ def test_harms_are_looked_for_only_where_displacement_was_computed():
     ("estimate", "said"),
     [
         (Estimate("placebo_p", 0.4), "the same comparison where nothing was done"),
-        (Estimate("placebo_p", note="Too few areas."), ""),
+        (Estimate("placebo_p", note="Too few areas.", reason=Reason.TOO_FEW_AREAS), ""),
         (Estimate("placebo_areas", 3.0), ""),
     ],
 )
@@ -183,7 +183,14 @@ def test_places_where_nothing_was_done_are_named_only_where_a_rank_was_computed(
 
 
 def test_a_comparison_that_was_not_computed_is_none():
-    lost = Finding("counts", "asb", "a", Estimate("rirr", note="A count is 0."), "c", "change")
+    lost = Finding(
+        "counts",
+        "asb",
+        "a",
+        Estimate("rirr", note="A count is 0.", reason=Reason.ZERO_COUNT),
+        "c",
+        "change",
+    )
     changed = Finding("counts", "asb", "a", Estimate("percentage_change", -100.0), "", "change")
     held = dict(list_emmie(PAIR, tabulate_findings([lost, changed])))["Effect"]
     assert held == "Incident counts before and after, without a control site."

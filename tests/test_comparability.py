@@ -13,7 +13,7 @@ import pytest
 from sbwork.cohort import Cohort, Pair, list_months
 from sbwork.comparability import compute_requirements, describe_requirements, list_compared
 from sbwork.counts import compare_counts
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Reason
 from sbwork.estimates.history import compute_months_needed
 from sbwork.estimates.trends import estimate_pre_trend
 from sbwork.evidence import grade_evidence
@@ -124,7 +124,9 @@ def test_beyond_any_realistic_history_the_incidents_are_given():
 
 def test_a_single_month_is_planned_from_its_counts():
     """No trend can be estimated: se = sqrt(1/40 + 1/60) of the log ratio of a month."""
-    short = Estimate("pre_trend", note="Too few months.", unit="percent")
+    short = Estimate(
+        "pre_trend", note="Too few months.", reason=Reason.TOO_FEW_MONTHS, unit="percent"
+    )
     sums = {
         ("a", "before"): 40.0,
         ("a", "after"): 50.0,
@@ -161,7 +163,7 @@ def test_without_a_check_nothing_is_planned_but_the_lack_is_said():
 
 
 def test_only_outcomes_and_pairs_that_were_compared_are_asked_about():
-    lost = Estimate("rirr", note="A count is 0.")
+    lost = Estimate("rirr", note="A count is 0.", reason=Reason.ZERO_COUNT)
     findings = require(ALIKE, FLAT, extra=[Finding("counts", "harm", "a", lost, "c", "change")])
     assert [*list_compared(findings, COHORT, "counts")] == ["asb"]
     assert len(say(findings)) == 1

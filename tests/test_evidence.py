@@ -8,7 +8,7 @@ import pytest
 from sbwork import sections
 from sbwork.checklists import EMMIE_HEADINGS, NOT_REPORTED, TREND_ITEMS, list_emmie, trend_checklist
 from sbwork.cohort import Cohort
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Reason
 from sbwork.evidence import (
     LEVELS,
     Evidence,
@@ -97,7 +97,13 @@ def test_a_control_without_figures_is_no_control():
 
 def test_a_look_before_the_start_is_no_change():
     """Where a force has no month after, its level and trend before say nothing of a change."""
-    lost = Finding("counts", "asb", "a0", Estimate("rirr", note="No month after."), "c0")
+    lost = Finding(
+        "counts",
+        "asb",
+        "a0",
+        Estimate("rirr", note="No month after.", reason=Reason.NO_MONTHS),
+        "c0",
+    )
     pools = Finding("placebo", "asb", "a0", Estimate("placebo_time_contrasts", 0.0), "c0")
     graded = grade(make_cohort(), [lost, pools], make_panel())
     assert graded.level == 1
@@ -189,7 +195,14 @@ def test_pairs_that_share_one_control_count_once(assignment):
 @pytest.mark.parametrize("assignment", ["quasi-random", "randomised"])
 def test_a_pair_that_was_not_computed_does_not_count(assignment):
     cohort = make_cohort(2, assignment=assignment)
-    lost = Finding("counts", "asb", "a1", Estimate("rirr", note="A count is 0."), "c1", "change")
+    lost = Finding(
+        "counts",
+        "asb",
+        "a1",
+        Estimate("rirr", note="A count is 0.", reason=Reason.ZERO_COUNT),
+        "c1",
+        "change",
+    )
     changed = Finding("counts", "asb", "a1", Estimate("percentage_change", -100.0), "", "change")
     evidence = grade(cohort, make_counts(1), [lost, changed])
     assert evidence.level == 2
@@ -216,7 +229,14 @@ def test_harm_reaches_3_once_it_is_checked_like_the_others():
 
 
 def test_an_outcome_that_was_not_compared_is_not_graded():
-    lost = Finding("counts", "harm", "a0", Estimate("rirr", note="A count is 0."), "c0", "change")
+    lost = Finding(
+        "counts",
+        "harm",
+        "a0",
+        Estimate("rirr", note="A count is 0.", reason=Reason.ZERO_COUNT),
+        "c0",
+        "change",
+    )
     wide = [
         replace(f, outcome="harm", estimate=replace(f.estimate, ci_low=-90.0, ci_high=90.0))
         for f in make_panel()
@@ -226,7 +246,14 @@ def test_an_outcome_that_was_not_compared_is_not_graded():
 
 def test_a_difference_without_a_ratio_is_a_comparison_and_no_more():
     """With a count of 0 there is a weighted displacement difference, and no RIRR."""
-    lost = Finding("counts", "asb", "a0", Estimate("rirr", note="A count is 0."), "c0", "change")
+    lost = Finding(
+        "counts",
+        "asb",
+        "a0",
+        Estimate("rirr", note="A count is 0.", reason=Reason.ZERO_COUNT),
+        "c0",
+        "change",
+    )
     wdd = Finding("counts", "asb", "a0", Estimate("wdd", -4.0), "c0", "change")
     evidence = grade(make_cohort(2, assignment="randomised"), [lost, wdd], make_panel(2))
     assert evidence.level == 2
@@ -235,7 +262,7 @@ def test_a_difference_without_a_ratio_is_a_comparison_and_no_more():
 
 def test_scales_without_a_difference_in_differences_are_not_compared():
     mean = Finding("scales", "trust", "a0", Estimate("mean_difference", 0.2), "", "change")
-    gone = Estimate("difference_in_differences", note="Nobody answered.")
+    gone = Estimate("difference_in_differences", note="Nobody answered.", reason=Reason.NO_ANSWERS)
     did = Finding("scales", "trust", "a0", gone, "c0", "change")
     lost = Finding("scales", "questionnaire", "a0", Estimate("attrition_difference", 0.1), "c0")
     assert grade(make_cohort(), [mean, did, lost]).level == 1
@@ -278,7 +305,9 @@ def test_a_rehearsal_says_that_nothing_was_done():
 
 
 def test_numbers_that_are_missing_are_no_evidence():
-    gone = Finding("counts", "asb", "a0", Estimate("rirr", note="No months."), "c0")
+    gone = Finding(
+        "counts", "asb", "a0", Estimate("rirr", note="No months.", reason=Reason.NO_MONTHS), "c0"
+    )
     assert grade(make_cohort(), [gone]).level == 0
 
 
@@ -443,7 +472,7 @@ def test_the_source_of_a_reported_figure_is_no_doer(durham_2):
         sections.present_changes(durham_2)._repr_html_(),
         sections.present_kinds(durham_2)._repr_html_(),
         sections.present_evidence(durham_2)._repr_html_(),
-        draw_forest(pick_rows(durham_2.findings.to_dict("records"), durham_2.cohort)),
+        draw_forest(pick_rows(durham_2.findings, durham_2.cohort)),
     ]
     for text in shown:
         assert not re.search(r"\bby heard\b|said so", text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from matplotlib.figure import Figure
 
 from sbwork import figures
 from sbwork.cohort import Cohort
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Reason
 from sbwork.instrument import Instrument
 from sbwork.results import Finding, tabulate_findings
 
@@ -55,7 +57,8 @@ def ax():
 
 
 def change(site: str, value: float, low: float, high: float, note: str = "") -> Finding:
-    estimate = Estimate("percentage_change", value, low, high, note=note)
+    reason: Any = "" if value == value else Reason.ZERO_COUNT
+    estimate = Estimate("percentage_change", value, low, high, note=note, reason=reason)
     return Finding("counts", "asb", site, estimate, period="change")
 
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import pytest
 
 from sbwork import narrative
@@ -76,7 +79,8 @@ COHORT = Cohort.model_validate(
 
 
 def change(outcome: str, value: float, note: str, site: str = "a") -> Finding:
-    estimate = Estimate("percentage_change", value, unit="percent", note=note)
+    reason: Any = Reason.ZERO_COUNT if math.isnan(value) else ""
+    estimate = Estimate("percentage_change", value, unit="percent", note=note, reason=reason)
     return Finding("counts", outcome, site, estimate, "", "change")
 
 
@@ -131,7 +135,9 @@ def study(months: dict[str, float], site: str = "a") -> list[Finding]:
             "panel",
             "asb",
             site,
-            Estimate("event_study", value, note="Why.", reason=Reason.ZERO_COUNT),
+            Estimate("event_study", value)
+            if value == value
+            else Estimate("event_study", note="Why.", reason=Reason.ZERO_COUNT),
             "b",
             month,
         )

@@ -8,7 +8,7 @@ import warnings
 import pandas as pd
 import pytest
 
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Reason
 from sbwork.results import (
     RESULT_COLUMNS,
     Finding,
@@ -40,7 +40,12 @@ def findings() -> pd.DataFrame:
             Finding(
                 "counts", "asb", "a1", Estimate("rirr", 0.65, 0.37, 1.17, n=200), "c1", "12+12"
             ),
-            Finding("counts", "asb", "a2", Estimate("rirr", note="No incident before.")),
+            Finding(
+                "counts",
+                "asb",
+                "a2",
+                Estimate("rirr", note="No incident before.", reason=Reason.ZERO_COUNT),
+            ),
             Finding("scales", "trust", "a1", Estimate("hedges_g", 0.25, unit="sd"), period="after"),
         ]
     )

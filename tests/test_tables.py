@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
+import pytest
 
 from sbwork import tables
 from sbwork.cohort import Cohort
-from sbwork.estimates import Estimate, Flag
+from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.sensitivity import read_drift_power
 from sbwork.formats import format_share
 from sbwork.results import Finding, combine_findings, tabulate_findings
@@ -30,7 +32,9 @@ def text_of(table) -> str:
 
 
 def counts(site: str, before: float, after: float, change: float, note: str = "") -> list[Finding]:
-    changed = Estimate("percentage_change", change, change - 9, change + 9, note=note)
+    reason: Any = "" if change == change else Reason.ZERO_COUNT
+    ends = (change - 9, change + 9)
+    changed = Estimate("percentage_change", change, *ends, note=note, reason=reason)
     return [
         Finding("counts", "asb", site, Estimate("count", before), period="before"),
         Finding("counts", "asb", site, Estimate("count", after), period="after"),
@@ -183,3 +187,29 @@ def test_drift_to_undo_it_stands_beside_its_power_and_harm_beside_the_rest():
             share = format_share(power.above_0)
             assert f"{power.incidents_a_month:g} incidents a month" in text
             assert f"above 0 in {share}" in text
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        (Flag.EFFECT, "Effect, among these people"),
+        (Flag.NO_MEANINGFUL_EFFECT, "No meaningful effect, among these people"),
+        (Flag.INCONCLUSIVE, "Inconclusive"),
+    ],
+)
+def test_verdicts_and_weighted_numbers_come_from_flags(durham_1, flag, words):
+    cohort = Cohort.model_validate({"name": "pilot", "sites": {"a": {"title": "Ash"}}})
+    difference = Estimate(
+        "difference_in_differences", 0.2, n=80, note="Said.", flags=(Flag.WEIGHTED,)
+    )
+    found = [
+        difference,
+        Estimate("tost", 0.01, note="Verdict: nothing of the kind.", flags=(flag,)),
+    ]
+    rows = tabulate_findings([Finding("scales", "trust", "a", each) for each in found])
+    shown = text_of(tables.tabulate_differences(rows, cohort, durham_1.instrument))
+    assert f" {words} " in shown
+    assert "Ash (n = 80)" in shown
+    plain = text_of(tables.tabulate_differences(rows.assign(flags=""), cohort, durham_1.instrument))
+    assert words not in plain
+    assert "n = 80" not in plain

@@ -89,7 +89,7 @@ class Estimate:
     estimator : str
         What was computed, such as ``"rirr"``, ``"wdd"`` or ``"mean_difference"``.
     estimate : float
-        The number; NaN where it can't be computed, and then `note` says why.
+        The number; NaN where it can't be computed, and then `reason` and `note` say why.
     ci_low, ci_high : float
         The ends of the interval; NaN where there is none.
     ci_level : float
@@ -112,6 +112,11 @@ class Estimate:
         Why the number is missing, as data; empty where it is there.
     flags : tuple of Flag
         What to know of it, as data: sentences are made from these and never from a note.
+
+    Raises
+    ------
+    ValueError
+        A number is missing without a note or without a reason, or is there and has a reason.
     """
 
     estimator: str
@@ -130,5 +135,10 @@ class Estimate:
     flags: tuple[Flag, ...] = ()
 
     def __post_init__(self) -> None:
-        if math.isnan(self.estimate) and not self.note:
+        missing = math.isnan(self.estimate)
+        if missing and not self.note:
             raise ValueError(f"'{self.estimator}' has no value and no note that says why")
+        if missing and not self.reason:
+            raise ValueError(f"'{self.estimator}' has no value and no reason for that")
+        if self.reason and not missing:
+            raise ValueError(f"'{self.estimator}' has a value and a reason for having none")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+
+import pandas as pd
 
 from sbwork.cohort import Cohort
+from sbwork.headlines import Headline, find_headline
+from sbwork.results import select_findings
 
 __all__ = ["ForestRow", "draw_forest", "pick_rows"]
 
@@ -41,9 +44,9 @@ class ForestRow:
         Told by others, and not computed here.
     status : str
         What is said beside the cohort's name, such as "invented data".
-    placebo_low, placebo_high : float
-        The ratio's interval when it is as wide as places in which nothing was done changed; NaN
-        where no such places were compared.
+    drift : bool
+        Whether the interval is as wide as places in which nothing was done changed; else it
+        answers for chance among incidents and, of several pairs, for how much they differ.
     """
 
     cohort: str
@@ -53,21 +56,16 @@ class ForestRow:
     ci_high: float = math.nan
     reported: bool = False
     status: str = ""
-    placebo_low: float = math.nan
-    placebo_high: float = math.nan
+    drift: bool = False
 
 
-def pick_rows(
-    findings: Iterable[Mapping[str, Any]], cohort: Cohort, status: str = ""
-) -> list[ForestRow]:
+def pick_rows(findings: pd.DataFrame, cohort: Cohort, status: str = "") -> list[ForestRow]:
     """Pick from one cohort's results the lines of the cross-cohort picture.
 
     Parameters
     ----------
-    findings : iterable of mapping
-        The rows of ``results.json``: those of section "counts" with estimator "rirr" for the
-        whole change, those of section "placebo" with estimator "rirr_placebo", and those of
-        section "reported".
+    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+        The rows of ``results.json``.
     cohort : Cohort
         Gives the titles.
     status : str
@@ -76,50 +74,67 @@ def pick_rows(
     Returns
     -------
     list of ForestRow
-        A row whose estimate is missing is left out, since it has no place on the scale.
+        Of each outcome first the number that leads (see `sbwork.headlines.find_headline`), then,
+        where that is of all pairs together, the one that leads for each pair; after these the
+        figures as reported. A row whose estimate is missing is left out, since it has no place on
+        the scale.
 
     Examples
     --------
-    >>> told = {"section": "reported", "outcome": "Calls", "site": "", "estimate": -40.0}
-    >>> [(row.label, row.estimate) for row in pick_rows([told], Cohort(name="pilot"))]
-    [('Calls', -40.0)]
+    >>> from sbwork.estimates import Estimate
+    >>> from sbwork.results import Finding, tabulate_findings
+    >>> told = Finding("reported", "Calls", "", Estimate("reported_change_percent", -40.0))
+    >>> rows = pick_rows(tabulate_findings([told]), Cohort(name="pilot"))
+    >>> rows[0].label, rows[0].estimate
+    ('Calls', -40.0)
     """
-    rows = []
-    findings = list(findings)
-    placebos = {
-        (finding.get("outcome"), finding.get("site")): finding
-        for finding in findings
-        if finding.get("section") == "placebo" and finding.get("estimator") == "rirr_placebo"
-    }
-    for finding in findings:
-        estimate = _number(finding.get("estimate"))
-        reported = finding.get("section") == "reported"
-        computed = (
-            finding.get("section") == "counts"
-            and finding.get("estimator") == "rirr"
-            and finding.get("period") in {"", "change", None}
+    rows = [
+        ForestRow(
+            cohort=cohort.display_title,
+            label=f"{cohort.title_outcome(found.outcome)}, {_title_place(cohort, found.site)}",
+            estimate=float(found.ratio["estimate"]),
+            ci_low=float(found.ratio["ci_low"]),
+            ci_high=float(found.ratio["ci_high"]),
+            status=status,
+            drift=found.basis == "placebo",
         )
-        if not math.isfinite(estimate) or not (reported or (computed and estimate > 0)):
-            continue
-        outcome, site = str(finding.get("outcome") or ""), str(finding.get("site") or "")
-        named = [outcome if reported else cohort.title_outcome(outcome)]
-        named += [cohort.title_site(site)] if site else []
-        low, high = (_number(finding.get(key)) for key in ("ci_low", "ci_high"))
-        placebo = {} if reported else placebos.get((outcome, site), {})
-        rows.append(
-            ForestRow(
-                cohort=cohort.display_title,
-                label=", ".join(named),
-                estimate=estimate,
-                ci_low=math.nan if reported else low,
-                ci_high=math.nan if reported else high,
-                reported=reported,
-                status=status,
-                placebo_low=_number(placebo.get("ci_low")),
-                placebo_high=_number(placebo.get("ci_high")),
+        for found in _find_headlines(findings)
+        if found.ratio["estimate"] > 0
+    ]
+    for _, row in select_findings(findings, section="reported").iterrows():
+        if math.isfinite(row["estimate"]):
+            named = [row["outcome"], *([cohort.title_site(row["site"])] if row["site"] else [])]
+            rows.append(
+                ForestRow(
+                    cohort=cohort.display_title,
+                    label=", ".join(named),
+                    estimate=float(row["estimate"]),
+                    reported=True,
+                    status=status,
+                )
             )
-        )
     return rows
+
+
+def _find_headlines(findings: pd.DataFrame) -> Iterator[Headline]:
+    """Find what leads for each outcome, and for each of its pairs."""
+    counted = select_findings(findings, section="counts", estimator="rirr", period="change")
+    for outcome in counted["outcome"].unique():
+        first = find_headline(findings, outcome)
+        if first is not None:
+            yield first
+        pairs = counted.loc[counted["outcome"] == outcome, ["site", "comparison"]]
+        if len(pairs) < 2:
+            continue
+        for site, control in pairs.itertuples(index=False):
+            own = select_findings(findings, site=site, comparison=control)
+            alone = find_headline(own, outcome)
+            if alone is not None:
+                yield alone
+
+
+def _title_place(cohort: Cohort, site: str) -> str:
+    return "all pairs together" if site == "all" else cohort.title_site(site)
 
 
 def draw_forest(rows: list[ForestRow]) -> str:
@@ -151,13 +166,18 @@ def draw_forest(rows: list[ForestRow]) -> str:
         y = _draw_panel(parts, y, title, reported, _scale_changes(reported))
     caption = [
         "Filled squares: the relative incidence rate ratio (RIRR). Left of 1, counts fell more, or "
-        "rose less, than at the control site. Thick lines: its 95% interval, which answers for "
-        "chance among incidents alone."
+        "rose less, than at the control site. Lines: its 95% interval."
     ]
-    if any(math.isfinite(row.placebo_low) for row in computed):
+    if any(row.drift for row in computed):
         caption[0] += (
-            " Thin lines: the same as wide as places in which nothing was done changed; one that "
-            "crosses 1 is nothing out of the ordinary."
+            " Thick lines: as wide as places in which nothing was done changed; one that crosses 1 "
+            "is nothing out of the ordinary."
+        )
+    if not all(row.drift for row in computed):
+        caption[0] += (
+            " Thin lines: no such places could be compared, so the interval answers for chance "
+            "among incidents and, of pairs taken together, for how much they differ, and not for "
+            "what places do for reasons of their own: it sees a change too often."
         )
     if reported:
         caption.append(
@@ -188,7 +208,7 @@ def _scale_ratios(rows: list[ForestRow]) -> _Scale:
     ends = [
         value
         for row in rows
-        for value in (row.estimate, row.ci_low, row.ci_high, row.placebo_low, row.placebo_high)
+        for value in (row.estimate, row.ci_low, row.ci_high)
         if 0 < value < math.inf
     ]
     low = max(min([*ends, 0.5]) / 1.1, 0.02)
@@ -267,11 +287,9 @@ def _draw_row(row: ForestRow, y: float, place: Place) -> Iterator[str]:
         value = _write_change(row.estimate)
     else:
         value = f"{row.estimate:.2f}"
-        if math.isfinite(row.placebo_low) and math.isfinite(row.placebo_high):
-            left, right = place(row.placebo_low), place(row.placebo_high)
-            yield _draw_line("placebo", left, right, middle, middle)
         if math.isfinite(row.ci_low) and math.isfinite(row.ci_high):
-            yield _draw_line("interval", place(row.ci_low), place(row.ci_high), middle, middle)
+            kind = "interval drift" if row.drift else "interval"
+            yield _draw_line(kind, place(row.ci_low), place(row.ci_high), middle, middle)
             value += f" [{row.ci_low:.2f}, {row.ci_high:.2f}]"
         yield f'<rect class="point" x="{x - 5:.1f}" y="{middle - 5}" width="10" height="10"/>'
     yield f'<text class="value" x="{_RIGHT + 16}" y="{y:.0f}">{value}</text>'
@@ -299,17 +317,9 @@ def _title(row: ForestRow) -> str:
 def _say_interval(row: ForestRow) -> str:
     if not (math.isfinite(row.ci_low) and math.isfinite(row.ci_high)):
         return ", no interval"
-    words = f", interval {row.ci_low:.2f} to {row.ci_high:.2f}"
-    if math.isfinite(row.placebo_low) and math.isfinite(row.placebo_high):
-        words += f", among untouched places {row.placebo_low:.2f} to {row.placebo_high:.2f}"
-    return words
+    basis = "as untouched places changed" if row.drift else "for chance alone"
+    return f", interval {row.ci_low:.2f} to {row.ci_high:.2f} ({basis})"
 
 
 def _write_change(change: float) -> str:
     return f"{change:+.0f}%".replace("-", _MINUS).replace("+0%", "0%")
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return math.nan
-    return float(value)

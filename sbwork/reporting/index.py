@@ -9,12 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from sbwork.cohort import Cohort, find_cohorts, read_cohort
 from sbwork.errors import InputError
 from sbwork.reporting.forest import ForestRow, draw_forest, pick_rows
 from sbwork.reporting.manifest import read_manifest
 from sbwork.reporting.page import format_date, render_template
 from sbwork.reporting.producing import FAILED_FOLDER, Outcome
+from sbwork.results import combine_findings
 
 __all__ = ["CohortEntry", "list_entries", "write_index"]
 
@@ -156,15 +159,15 @@ def _read_or_recall(name: str, data: Path, manifest: Mapping[str, Any]) -> Cohor
         return Cohort(name=name, rehearsal=bool(manifest.get("rehearsal")), **known)
 
 
-def _read_results(path: Path) -> tuple[float | None, list[dict[str, Any]]]:
-    """Read from results.json the level of evidence and the rows."""
+def _read_results(path: Path) -> tuple[float | None, pd.DataFrame]:
+    """Read from results.json the level of evidence and the findings."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        rows = [row for row in content["results"] if isinstance(row, dict)]
-    except (OSError, ValueError, TypeError, KeyError):
-        return None, []
+        findings = combine_findings([pd.DataFrame(content["results"])])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None, combine_findings([])
     level = content.get("evidence_level")
-    return (level if isinstance(level, int | float) else None), rows
+    return (level if isinstance(level, int | float) else None), findings
 
 
 def _read_states(out: Path) -> dict[str, dict[str, str]]:

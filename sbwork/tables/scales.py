@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sbwork.cohort import Cohort
+from sbwork.estimates import Flag
 from sbwork.formats import (
     MISSING,
     format_count,
@@ -17,13 +18,19 @@ from sbwork.formats import (
     format_share,
 )
 from sbwork.instrument import Instrument
-from sbwork.results import find_row, select_findings
+from sbwork.results import find_row, has_flag, select_findings
 from sbwork.tables.layout import describe_value, lay_out
 
 if TYPE_CHECKING:
     from great_tables import GT
 
 __all__ = ["tabulate_differences", "tabulate_reliability", "tabulate_scales"]
+
+_VERDICTS = {
+    Flag.EFFECT: "Effect, among these people",
+    Flag.NO_MEANINGFUL_EFFECT: "No meaningful effect, among these people",
+    Flag.INCONCLUSIVE: "Inconclusive",
+}
 
 
 def tabulate_scales(findings: pd.DataFrame, cohort: Cohort, instrument: Instrument) -> GT:
@@ -81,10 +88,7 @@ def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Ins
             for estimator in ("tau_star", "smallest_detectable_difference", "did_hedges_g")
         )
         verdict = find_row(findings, **place, estimator="tost")
-        word, _, meaning = (verdict["note"] if verdict is not None else "").partition(". ")
-        word = word.removeprefix("Verdict: ")
-        notes += [row["note"], tau["note"] if tau is not None else ""]
-        notes.append(f"{word.capitalize()}: {meaning}" if meaning else "")
+        notes += [each["note"] for each in (row, tau, verdict) if each is not None]
         rows.append(
             {
                 "Scale": instrument.title_scale(row["outcome"]),
@@ -96,7 +100,7 @@ def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Ins
                 "In SD": describe_value(g, format_number),
                 "Smallest detectable (SD)": describe_value(smallest, format_number),
                 "Shock that erases it": describe_value(tau, format_number),
-                "Verdict": word.capitalize(),
+                "Verdict": _write_verdict(verdict),
             }
         )
     return lay_out(
@@ -152,8 +156,14 @@ def tabulate_reliability(findings: pd.DataFrame, instrument: Instrument) -> GT:
 def _title_pair(cohort: Cohort, row: pd.Series[Any]) -> str:
     """Name a pair; where its figures are weighted, with the number of people behind them."""
     title = cohort.title_pair(row["site"])
-    weighted = "Weighted" in row["note"] and not math.isnan(row["n"])
+    weighted = has_flag(row, Flag.WEIGHTED) and not math.isnan(row["n"])
     return f"{title} (n = {format_count(row['n'])})" if weighted else title
+
+
+def _write_verdict(verdict: pd.Series[Any] | None) -> str:
+    if verdict is None:
+        return ""
+    return next((words for flag, words in _VERDICTS.items() if has_flag(verdict, flag)), "")
 
 
 def _title_group(cohort: Cohort, site: str) -> str:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Reason
 
 
 def test_a_missing_number_needs_a_note() -> None:
@@ -19,9 +19,17 @@ def test_a_missing_number_needs_a_note() -> None:
 
 
 def test_a_missing_number_with_a_note_is_kept_as_missing() -> None:
-    estimate = Estimate("rirr", note="No incident before.")
+    estimate = Estimate("rirr", note="No incident before.", reason=Reason.ZERO_COUNT)
     assert math.isnan(estimate.estimate)
     assert estimate.note == "No incident before."
+    assert estimate.reason == "zero_count"
+
+
+def test_a_missing_number_needs_a_reason_and_one_that_is_there_has_none() -> None:
+    with pytest.raises(ValueError, match="'rirr' has no value and no reason"):
+        Estimate("rirr", note="No incident before.")
+    with pytest.raises(ValueError, match="'rirr' has a value and a reason"):
+        Estimate("rirr", 0.8, reason=Reason.ZERO_COUNT)
 
 
 @pytest.mark.parametrize("value", [0.0, -3.5, math.inf])

@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from sbwork import figures
-from sbwork.estimates import Estimate
+from sbwork.estimates import Estimate, Reason
 from sbwork.results import Finding, tabulate_findings
 
 NAN = float("nan")
@@ -25,7 +25,9 @@ def frame(section: str, rows: list[tuple[str, str, float, float, float]]):
             section,
             "asb",
             "a",
-            Estimate(name, value, low, high, unit="ratio", note="" if value == value else "None."),
+            Estimate(name, value, low, high, unit="ratio")
+            if value == value
+            else Estimate(name, unit="ratio", note="None.", reason=Reason.ZERO_COUNT),
             "c",
             period,
         )

@@ -7,18 +7,21 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from sbwork.cohort import Cohort
 from sbwork.reporting.forest import ForestRow, draw_forest, pick_rows
 from sbwork.reporting.index import list_entries, write_index
 from sbwork.reporting.producing import Outcome
+from sbwork.results import combine_findings
 
 COHORT = Cohort(name="pilot", title="The pilot", sites={"a1": {"title": "Area 1"}})
 
 
 def count(**values: Any) -> dict[str, Any]:
     row = {"section": "counts", "estimator": "rirr", "outcome": "asb", "site": "a1"}
+    row["comparison"] = "c1"
     return row | {"period": "change", "estimate": 0.8, "ci_low": 0.6, "ci_high": 1.1} | values
 
 
@@ -32,34 +35,66 @@ def put_report(out: Path, name: str, rows: list[dict[str, Any]], **about: Any) -
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 
-def test_only_the_ratio_of_the_whole_change_is_picked() -> None:
-    rows = pick_rows(
-        [
-            count(),
-            count(period="12+12"),
-            count(estimator="wdd"),
-            count(estimate=None),
-            count(estimate=0.0),
-            {"section": "reported", "outcome": "Calls", "site": "a1", "estimate": -40},
-            count(section="placebo", estimator="rirr_placebo", ci_low=0.4, ci_high=2.2),
-            {"section": "scales", "outcome": "trust", "site": "a1", "estimate": 3.1},
-        ],
-        COHORT,
+def pick(*rows: dict[str, Any]) -> list[ForestRow]:
+    return pick_rows(combine_findings([pd.DataFrame(rows)]), COHORT)
+
+
+def placed(**values: Any) -> dict[str, Any]:
+    return count(section="placebo", estimator="rirr_placebo", ci_low=0.4, ci_high=2.2, **values)
+
+
+def pooled(estimator: str, **values: Any) -> dict[str, Any]:
+    return count(site="all", comparison="", estimator=estimator, **values)
+
+
+def test_one_pair_is_led_by_its_own_ratio_with_the_widest_interval_there_is() -> None:
+    told = {"section": "reported", "outcome": "Calls", "site": "a1", "estimate": -40}
+    others = (
+        count(period="12+12", estimate=9.0),
+        count(estimator="wdd", estimate=9.0),
+        count(outcome="harm", estimate=None),
+        {"section": "scales", "outcome": "trust", "site": "a1", "estimate": 3.1},
     )
+    rows = pick(count(), *others, told)
     assert [(row.label, row.estimate, row.reported) for row in rows] == [
         ("Anti-social behaviour (ASB), Area 1", 0.8, False),
         ("Calls, Area 1", -40.0, True),
     ]
-    assert (rows[0].placebo_low, rows[0].placebo_high) == (0.4, 2.2)
+    assert (rows[0].ci_low, rows[0].ci_high, rows[0].drift) == (0.6, 1.1, False)
+    (row,) = pick(count(), placed(), *others)
+    assert (row.ci_low, row.ci_high, row.drift) == (0.4, 2.2, True)
 
 
-def test_how_far_untouched_places_moved_is_drawn_and_told() -> None:
-    row = ForestRow("A", "asb", 2.0, 1.3, 3.2, placebo_low=0.8, placebo_high=5.0)
-    picture = draw_forest([row])
-    assert picture.count('class="placebo"') == 1
-    assert "among untouched places 0.80 to 5.00" in picture
+def test_all_pairs_lead_together_and_fixed_effects_never_do() -> None:
+    pairs = [count(), count(site="a2", comparison="c2", estimate=1.2)]
+    wrong = [pooled(f"rirr_pooled{end}", estimate=9.0) for end in ("", "_fixed", "_dl")]
+    bayes = pooled("rirr_pooled_bayes", estimate=0.9, ci_low=0.3, ci_high=2.0)
+    where = [row.label.partition(", ")[2] for row in pick(*wrong, *pairs)]
+    assert where == ["Area 1", "a2"]
+    rows = pick(*wrong, *pairs, bayes, placed())
+    assert [(row.estimate, row.drift) for row in rows] == [(0.9, False), (0.8, True), (1.2, False)]
+    assert rows[0].label == "Anti-social behaviour (ASB), all pairs together"
+    rows = pick(*wrong, *pairs, bayes, placed(site="all", comparison="", estimate=0.95))
+    assert [(row.estimate, row.drift) for row in rows] == [
+        (0.95, True),
+        (0.8, False),
+        (1.2, False),
+    ]
+
+
+def test_the_picture_says_what_each_interval_answers_for() -> None:
+    drift = ForestRow("A", "asb", 2.0, 0.8, 5.0, drift=True)
+    chance = ForestRow("A", "asb", 2.0, 1.3, 3.2)
+    picture = draw_forest([drift])
+    assert picture.count('class="interval drift"') == 1
+    assert "interval 0.80 to 5.00 (as untouched places changed)" in picture
     assert "nothing out of the ordinary" in picture
-    assert "nothing out of the ordinary" not in draw_forest([ForestRow("A", "asb", 2.0, 1.3, 3.2)])
+    assert "sees a change too often" not in picture
+    picture = draw_forest([chance])
+    assert picture.count('class="interval"') == 1
+    assert "interval 1.30 to 3.20 (for chance alone)" in picture
+    assert "nothing out of the ordinary" not in picture
+    assert "sees a change too often" in picture
 
 
 def test_computed_and_told_figures_are_drawn_apart() -> None:
@@ -77,7 +112,9 @@ def test_computed_and_told_figures_are_drawn_apart() -> None:
     assert "−97%" in told
     words = re.search(r'aria-label="(Rate [^"]+)"', picture)
     assert words is not None
-    assert "A (invented data), asb: ratio 0.50, interval 0.25 to 1.00" in words[1]
+    assert (
+        "A (invented data), asb: ratio 0.50, interval 0.25 to 1.00 (for chance alone)" in words[1]
+    )
     assert "crime: ratio 2.00, no interval" in words[1]
     assert "not checked. B, calls: −97%" in words[1]
 
