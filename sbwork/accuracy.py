@@ -12,13 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sbwork.cohort import Cohort
 from sbwork.estimates import Estimate
 from sbwork.results import Finding, select_findings, tabulate_findings
 
 __all__ = ["compare_accuracy", "find_nearest_worlds", "read_worlds"]
 
 _SECTION = "accuracy"
-_PAIR = ("rirr", "rirr_poisson")
+_CHOSEN = {
+    "drawn": "",
+    "highest": ", the site chosen as the highest of {pool:g} areas",
+    "rising": ", the site chosen for the steepest rise among {pool:g} areas",
+}
+_PAIR = ("rirr", "rirr_poisson", "placebo_p")
 _TOGETHER = ("rirr_pooled_fixed", "rirr_pooled_bayes")
 
 
@@ -37,14 +43,21 @@ def read_worlds() -> pd.DataFrame:
 
     Examples
     --------
-    >>> bool((read_worlds()["n"] > 500).all())
-    True
+    >>> sorted(set(read_worlds()["drift"]))
+    [0.0, 0.1]
     """
     return pd.read_csv(StringIO(_read_table()))
 
 
 def find_nearest_worlds(
-    worlds: pd.DataFrame, *, months: float, mean: float, phi: float, n_pairs: int, shared: bool
+    worlds: pd.DataFrame,
+    *,
+    months: float,
+    mean: float,
+    phi: float,
+    n_pairs: int,
+    shared: bool,
+    chosen: str = "drawn",
 ) -> pd.DataFrame:
     """Find the worlds most like a design, one for each size of drift.
 
@@ -62,13 +75,15 @@ def find_nearest_worlds(
         Pairs compared.
     shared : bool
         Whether pairs share a control.
+    chosen : {"drawn", "highest", "rising"}, default "drawn"
+        How sites came to be sites; the last two with the nearest control.
 
     Returns
     -------
     pandas.DataFrame
-        The rows of the nearest world of each drift, with areas drawn and pairs that do not differ
-        in truth. Pairs come first (as many, else the nearest number), then the sum of the
-        absolute log ratios of months, incidents and over-dispersion.
+        The rows of the nearest world of each drift, with pairs that do not differ in truth. Pairs
+        come first (as many, else the nearest number), then the sum of the absolute log ratios of
+        months, incidents and over-dispersion.
 
     Examples
     --------
@@ -77,8 +92,9 @@ def find_nearest_worlds(
     >>> near[["phi", "months", "mean"]].drop_duplicates().to_numpy().tolist()
     [[2.0, 12.0, 20.0]]
     """
-    plain = worlds[(worlds["chosen"] == "drawn") & (worlds["tau"] == 0)]
+    plain = worlds[(worlds["chosen"] == chosen) & (worlds["tau"] == 0)]
     control = "shared" if shared and n_pairs > 1 else "random"
+    control = control if chosen == "drawn" else "nearest"
     plain = plain[(plain["control"] == control) & (plain["n_areas"] == plain["n_areas"].max())]
     numbers = plain["n_pairs"].unique()
     plain = plain[plain["n_pairs"] == min(numbers, key=lambda each: abs(each - n_pairs))]
@@ -96,20 +112,24 @@ def find_nearest_worlds(
     return nearest_rows
 
 
-def compare_accuracy(findings: pd.DataFrame) -> pd.DataFrame:
+def compare_accuracy(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
     """Say how often each interval errs in the made-up areas most like this cohort's.
 
     Parameters
     ----------
     findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
         With the section ``"counts"``: its counts, months and dispersions are the design.
+    cohort : Cohort
+        Says how the sites came to be chosen.
 
     Returns
     -------
     pandas.DataFrame
         Section ``"accuracy"``, site ``"all"``, one row an outcome, estimator and drift:
-        ``false_positive_rirr`` and ``false_positive_rirr_poisson`` (share of pairs in which
-        nothing was done that the interval says changed), with two pairs or more also
+        ``false_positive_rirr``, ``false_positive_rirr_poisson`` and ``false_positive_placebo_p``
+        (share of pairs in which nothing was done that the interval, or the rank, says changed;
+        of sites chosen in the same way where cohort.yml says that they were chosen because their
+        counts were high or had risen), with two pairs or more also
         ``false_positive_rirr_pooled_fixed``, ``false_positive_rirr_pooled_bayes`` and
         ``coverage_rirr_pooled_bayes``. `period` is the drift between the periods, ``"drift 0"``
         or ``"drift 0.1"`` (SD of the log); `n` the draws; the note names the world.
@@ -121,11 +141,13 @@ def compare_accuracy(findings: pd.DataFrame) -> pd.DataFrame:
         pairs = rows[(rows["estimator"] == "rirr") & (rows["period"] == "change")]
         pairs = pairs[pairs["estimate"].notna()]
         if len(pairs):
-            found += _describe_design(str(outcome), rows, pairs)
+            found += _describe_design(str(outcome), rows, pairs, cohort)
     return tabulate_findings(found)
 
 
-def _describe_design(outcome: str, rows: pd.DataFrame, pairs: pd.DataFrame) -> Iterator[Finding]:
+def _describe_design(
+    outcome: str, rows: pd.DataFrame, pairs: pd.DataFrame, cohort: Cohort
+) -> Iterator[Finding]:
     months = rows[(rows["estimator"] == "window_months") & (rows["period"] == "change")]["estimate"]
     length = float(months.median())
     sites = [*pairs["site"], *pairs["comparison"]]
@@ -150,8 +172,15 @@ def _describe_design(outcome: str, rows: pd.DataFrame, pairs: pd.DataFrame) -> I
     wanted = [("false_positive", name) for name in (*_PAIR, *_TOGETHER)]
     wanted += [("coverage", "rirr_pooled_bayes")]
     # the intervals of single pairs are simulated with one pair only
+    choice = cohort.chosen_because.reason if cohort.chosen_because else ""
     alone = find_nearest_worlds(
-        read_worlds(), months=length, mean=mean, phi=phi, n_pairs=1, shared=False
+        read_worlds(),
+        months=length,
+        mean=mean,
+        phi=phi,
+        n_pairs=1,
+        shared=False,
+        chosen=choice if choice in _CHOSEN else "drawn",
     )
     for column, name in wanted:
         table = alone if name in _PAIR else near
@@ -176,7 +205,8 @@ def _describe_design(outcome: str, rows: pd.DataFrame, pairs: pd.DataFrame) -> I
 def _name_world(world: pd.Series[Any]) -> str:
     drift = f"a drift of {world['drift']:g}" if world["drift"] else "no drift"
     pairs = "1 pair" if world["n_pairs"] == 1 else f"{world['n_pairs']:g} pairs"
+    how = _CHOSEN[world["chosen"]].format(pool=world["pool"])
     return (
-        f"Simulated: {pairs}, {world['months']:g} months on each side, {world['mean']:g} incidents "
-        f"a month, over-dispersion {world['phi']:g}, {drift} between the periods."
+        f"Simulated: {pairs}{how}, {world['months']:g} months on each side, {world['mean']:g} "
+        f"incidents a month, over-dispersion {world['phi']:g}, {drift} between the periods."
     )

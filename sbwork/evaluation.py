@@ -130,7 +130,7 @@ def evaluate_cohort(
             scale_reliability(responses.answers, instrument, seed=cohort.seed),
         ]
     findings = suppress_findings(adjust_counts(combine_findings(frames), cohort), cohort)
-    derived = (compare_accuracy(findings), compute_requirements(cohort, findings))
+    derived = (compare_accuracy(findings, cohort), compute_requirements(cohort, findings))
     findings = combine_findings([findings, *derived])
     if responses is not None:
         quality = suppress_questionnaires(responses.quality, findings, cohort)

@@ -200,8 +200,9 @@ def describe_errors(table: pd.DataFrame) -> list[str]:
     -------
     list of str
         One sentence an estimator, in the order of the table: the range over the worlds of the
-        share of false positives, and whether it holds its level. A share counts as beyond 4 to
-        6% when it is so by more than two standard errors of the simulation.
+        share of false positives, and whether it holds its level. A share counts as too high or
+        too low when it is more than a percentage point off, by more than two standard errors of
+        the simulation.
 
     Examples
     --------
@@ -212,9 +213,13 @@ def describe_errors(table: pd.DataFrame) -> list[str]:
     """
     sentences = []
     for name, rows in table.groupby("estimator", sort=False):
+        rows = rows.dropna(subset="false_positive")
+        if rows.empty:
+            continue
         share = rows["false_positive"]
-        noise = 2 * np.sqrt(0.05 * 0.95 / rows["n"])
-        often, seldom = int((share > 0.06 + noise).sum()), int((share < 0.04 - noise).sum())
+        level = rows.get("level", _ALPHA)
+        noise = 0.01 + 2 * np.sqrt(_ALPHA * (1 - _ALPHA) / rows["n"])
+        often, seldom = int((share > level + noise).sum()), int((share < level - noise).sum())
         verdicts = [
             f"too {word} in {count} of {len(rows)} worlds"
             for word, count in (("often", often), ("seldom", seldom))

@@ -9,6 +9,7 @@ import pytest
 
 from sbwork import tables
 from sbwork.accuracy import compare_accuracy, find_nearest_worlds, read_worlds
+from sbwork.cohort import Choice
 from sbwork.formats import format_share
 from sbwork.results import find_row, select_findings
 
@@ -57,7 +58,8 @@ def test_every_figure_of_a_report_stands_in_the_table(name, request):
     dispersion = select_findings(evaluation.findings, section="counts", estimator="dispersion")
     n_pairs = len(evaluation.cohort.pairs)
     for _, row in rows.iterrows():
-        column, _, estimator = row["estimator"].partition("_rirr")
+        column = "coverage" if row["estimator"].startswith("coverage") else "false_positive"
+        estimator = row["estimator"].removeprefix(f"{column}_")
         drift = float(row["period"].removeprefix("drift "))
         own = dispersion[
             (dispersion["outcome"] == row["outcome"]) & (dispersion["period"] == "change")
@@ -69,7 +71,7 @@ def test_every_figure_of_a_report_stands_in_the_table(name, request):
             phi=float(own["estimate"].median()),
             n_pairs=n_pairs if pooled else 1,
         )
-        world = near[(near["drift"] == drift) & (near["estimator"] == f"rirr{estimator}")]
+        world = near[(near["drift"] == drift) & (near["estimator"] == estimator)]
         assert len(world) == 1
         assert row["estimate"] == world[column].iloc[0]
         assert f"over-dispersion {world['phi'].iloc[0]:g}" in row["note"]
@@ -89,5 +91,19 @@ def test_the_table_shows_each_of_them(name, request):
 
 
 def test_nothing_is_said_where_nothing_was_compared(durham_2):
-    assert compare_accuracy(durham_2.findings).empty
+    assert compare_accuracy(durham_2.findings, durham_2.cohort).empty
     assert find_row(durham_2.findings, section="accuracy") is None
+
+
+@pytest.mark.parametrize("reason", ["highest", "rising"])
+def test_sites_chosen_by_their_counts_are_set_beside_worlds_of_sites_so_chosen(durham_1, reason):
+    cohort = durham_1.cohort.model_copy(
+        update={"chosen_because": Choice.model_validate({"reason": reason})}
+    )
+    rows = compare_accuracy(durham_1.findings, cohort)
+    rank = rows[rows["estimator"] == "false_positive_placebo_p"]
+    near = find_near(chosen=reason, phi=float("nan"))
+    assert set(near["chosen"]) == {reason}
+    assert rank["note"].str.contains("the site chosen").all()
+    shares = WORLDS[(WORLDS["chosen"] == reason) & (WORLDS["estimator"] == "placebo_p")]
+    assert set(rank["estimate"]) <= set(shares["false_positive"])

@@ -48,6 +48,7 @@ _HELD = "Holds a fall of 30%"
 _RATES = {
     "rirr": "RIRR",
     "rirr_poisson": "RIRR, Poisson",
+    "placebo_p": "Placebo rank",
     "rirr_pooled_fixed": "Fixed effects",
     "rirr_pooled_bayes": "Random effects",
 }
