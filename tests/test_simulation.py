@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from sbwork.simulation import SIMULATION_COLUMNS, World, describe_errors, simulate_counts
+from sbwork.accuracy import read_worlds
+from sbwork.simulation import (
+    SIMULATION_COLUMNS,
+    WORLD_COLUMNS,
+    World,
+    describe_errors,
+    simulate_counts,
+)
 
 N = 250
-TABLE = Path(__file__).parent / "reference" / "sim_counts.csv"
 
 
 def read_shares(table: pd.DataFrame, column: str = "false_positive") -> dict[str, float]:
@@ -46,16 +51,45 @@ def test_pure_poisson_counts_keep_every_interval():
     assert all(share < 0.10 for share in shares.values())
 
 
-@pytest.mark.parametrize("n_pairs", [3])
-def test_pooled_pairs(n_pairs):
-    table = simulate_counts(World(phi=2.0, drift=0.1, n_pairs=n_pairs, n_areas=80), n=100)
+@pytest.mark.parametrize("control", ["random", "shared"])
+def test_pooled_pairs(control):
+    world = World(phi=2.0, drift=0.1, n_pairs=3, control=control, n_areas=80)
+    table = simulate_counts(world, n=100)
     assert list(table["estimator"]) == [
         "rirr_pooled_fixed",
-        "rirr_pooled_dl",
         "rirr_pooled",
+        "rirr_pooled_bayes",
         "placebo_p",
+        "rirr_placebo",
     ]
-    assert read_shares(table)["rirr_pooled"] < 0.12
+    assert read_shares(table)["rirr_pooled_bayes"] < 0.12
+    assert read_shares(table, "coverage")["rirr_placebo"] > 0.85
+
+
+def test_a_lone_site_promises_what_its_ranks_can_give():
+    table = simulate_counts(World(control="none", n_areas=60), n=40)
+    assert list(table["estimator"]) == ["placebo_p", "rirr_placebo"]
+    level = read_shares(table, "level")["placebo_p"]
+    assert 1 / 20 / 2 < level <= 0.05
+
+
+def test_where_true_ratios_differ_a_rank_has_no_false_positives():
+    table = simulate_counts(World(n_pairs=2, tau=0.5, n_areas=60), n=30)
+    assert "placebo_p" not in set(table["estimator"])
+    assert math.isnan(read_shares(table)["rirr_placebo"])
+    assert read_shares(table)["rirr_pooled_fixed"] > read_shares(table)["rirr_pooled_bayes"]
+
+
+def test_the_highest_of_many_falls_by_itself():
+    world = World(mean=4.0, chosen="highest", control="random", spread=0.1)
+    table = simulate_counts(world, n=150).set_index("estimator")
+    assert table.loc["rirr", "ratio"] < 0.93
+
+
+def test_a_synthetic_control_is_ranked():
+    table = simulate_counts(World(control="synthetic", n_areas=40), n=3)
+    assert list(table["estimator"]) == ["synthetic_rmspe_ratio"]
+    assert table["coverage"].isna().all()
 
 
 def test_estimators_that_err_are_named():
@@ -74,39 +108,73 @@ def test_estimators_that_err_are_named():
     assert seldom.endswith("too seldom in 1 of 1 worlds.")
 
 
-@pytest.fixture(scope="module")
-def committed() -> pd.DataFrame:
-    return pd.read_csv(TABLE)
+COMMITTED = read_worlds()
+PLACED = COMMITTED[COMMITTED["estimator"] == "placebo_p"]
+POOLED = COMMITTED[COMMITTED["estimator"] == "rirr_pooled_bayes"]
 
 
-def test_the_committed_table_covers_what_was_promised(committed):
-    assert tuple(committed.columns) == SIMULATION_COLUMNS
-    assert set(committed["phi"]) == {1, 2, 4}
-    assert set(committed["drift"]) == {0, 0.1}
-    assert set(committed["n_pairs"]) == {1, 2, 3, 6}
+def measure_noise(rows: pd.DataFrame, share: float = 0.05) -> pd.Series:
+    """Return two standard errors of a share in each world."""
+    return 2 * (share * (1 - share) / rows["n"]) ** 0.5
 
 
-def test_the_placebo_rank_holds_its_level_in_every_world(committed):
-    placed = committed[committed["estimator"] == "placebo_p"]
-    shares = placed["false_positive"]
-    assert ((shares * (1 - shares) / placed["n"]) ** 0.5 < 0.0035).all()
-    assert shares.between(0.04, 0.06).all()
-    assert shares.mean() == pytest.approx(0.05, abs=0.003)
+def test_the_committed_table_covers_what_was_promised():
+    assert tuple(COMMITTED.columns) == SIMULATION_COLUMNS
+    assert set(COMMITTED["phi"]) == {1, 2, 4}
+    assert set(COMMITTED["drift"]) == {0, 0.1}
+    assert set(POOLED["n_pairs"]) == {2, 3, 4, 5, 6}
+    assert set(PLACED["n_pairs"]) == {1, 2, 3, 4, 5, 6}
+    assert set(COMMITTED["chosen"]) == {"drawn", "highest", "rising"}
+    assert set(POOLED["tau"]) == {0, 0.2, 0.5}
+    assert {"none", "random", "nearest", "shared", "synthetic"} == set(COMMITTED["control"])
+    assert not COMMITTED.duplicated([*WORLD_COLUMNS, "estimator"]).any()
 
 
-def test_the_placebo_interval_holds_the_truth_as_often_as_it_says_in_every_world(committed):
-    held = committed[committed["estimator"] == "rirr_placebo"]["coverage"]
-    assert len(held) == 18
-    assert held.round(2).between(0.94, 0.96).all()
+def test_the_placebo_rank_errs_as_often_as_it_says_unless_sites_were_chosen_for_a_rise():
+    """Within a percentage point of its level: 5%, or what the ranks of a lone site can give."""
+    fair = PLACED[PLACED["chosen"] != "rising"]
+    off = (fair["false_positive"] - fair["level"]).abs()
+    beyond = fair[off > 0.01 + measure_noise(fair) / 2]
+    assert beyond.empty, beyond.to_string()
+    precise = fair[fair["n"] > 2500]
+    assert (precise["false_positive"] - precise["level"]).mean() == pytest.approx(0, abs=0.004)
 
 
-def test_the_known_failures_of_the_other_intervals_are_in_the_table(committed):
+def test_sites_chosen_for_a_rise_are_found_unusual_more_often():
+    rising = PLACED[PLACED["chosen"] == "rising"]
+    assert (rising["false_positive"] > 0.05).mean() > 0.7
+    assert rising["false_positive"].max() < 0.16
+
+
+def test_the_placebo_interval_holds_the_truth_as_often_as_it_says():
+    held = COMMITTED[(COMMITTED["estimator"] == "rirr_placebo") & (COMMITTED["chosen"] == "drawn")]
+    assert (held["coverage"] > 0.93 - measure_noise(held) / 2).all(), held.to_string()
+    assert held["coverage"].mean() == pytest.approx(0.955, abs=0.012)
+
+
+def test_the_pooled_headline_holds_the_truth_for_pairs_that_differ():
+    """At least 92% for differences between pairs up to .5; how much more is printed."""
+    assert (POOLED["coverage"] > 0.92 - measure_noise(POOLED, 0.08) / 2).all(), POOLED.to_string()
+    print(POOLED[[*WORLD_COLUMNS, "coverage"]].to_string())
+
+
+def test_fixed_effects_see_changes_that_are_none():
+    """The reason why they never lead."""
+    fixed = COMMITTED[COMMITTED["estimator"] == "rirr_pooled_fixed"]
+    assert fixed["false_positive"].max() > 0.15
+    assert POOLED[POOLED["tau"] == 0]["false_positive"].max() < 0.06
+
+
+def test_the_known_failures_of_the_other_intervals_are_in_the_table():
     """One site against one, 20 a month, phi 2: 16% for Poisson, 27% with drift, 12% corrected."""
-    one = committed[
-        (committed["n_pairs"] == 1)
-        & (committed["phi"] == 2)
-        & (committed["control"] == "random")
-        & (committed["n_areas"] == 120)
+    one = COMMITTED[
+        (COMMITTED["n_pairs"] == 1)
+        & (COMMITTED["phi"] == 2)
+        & (COMMITTED["control"] == "random")
+        & (COMMITTED["n_areas"] == 120)
+        & (COMMITTED["months"] == 12)
+        & (COMMITTED["mean"] == 20)
+        & (COMMITTED["chosen"] == "drawn")
     ]
     shares = one.pivot_table(index="estimator", columns="drift", values="false_positive")
     assert shares.loc["rirr_poisson", 0.0] == pytest.approx(0.16, abs=0.02)
