@@ -268,9 +268,13 @@ def estimate_from_pool(site: float, control: float | None, pool: Pool) -> Estima
     Notes
     -----
     B is the best linear prediction, exact where levels follow a gamma distribution. On made-up
-    areas with normal logs (pools of 40 and 120 areas, 4 and 20 incidents a month, 12 months,
-    spreads of 0 to .5, dispersion 1 and 2, drift 0 and .1) its median is within .03 of the true
-    one but for the worlds named in ``tests/benchmarks/sim_choice.py``, whose table stands in
+    areas whose levels have normal logs (pools of 40 and 120 areas, 4 and 20 incidents a month for
+    12 months, spreads of 0 to .5, dispersion 1 and 2, drift 0 and .1), the median expected ratio
+    is within .03 of the true one in 193 of 204 worlds and within .043 in all: the fall is up to
+    .042 too large where few incidents meet a wide spread of levels with normal logs, the highest
+    of which shrink less, and up to .043 too small where areas hardly differ, since the variance
+    between them is never taken to be below 0. Beside a control nearest in
+    count it is within .03 in all. The range holds 91 to 97% of the ratios. The table is
     ``tests/reference/sim_choice.csv``.
 
     References
@@ -328,6 +332,12 @@ def estimate_from_regression(
         of the count after on what was known, weighted by 1 over the count before plus its mean.
         Picking by what is regressed on does not bend the line, so that it holds whatever was
         picked by those windows, the highest or the steepest.
+
+    Notes
+    -----
+    In ``tests/reference/sim_choice.csv`` (sites picked for a rise or by a year before, among 60
+    and 400 areas) the median is within .03 of the true one in 34 of 36 worlds, and .048 above it
+    at most: 60 areas, 4 incidents a month, dispersion 2. The range holds 89 to 95%.
 
     References
     ----------
@@ -445,6 +455,11 @@ def estimate_from_selected(selected: Selected) -> Estimate:
     Estimate
         ``"expected_ratio_by_choice"``: the median ratio, with the middle 95% of the ratios;
         missing where they are worth fewer than 19 areas.
+
+    Notes
+    -----
+    In ``tests/reference/sim_choice.csv`` the median is within .017 of the true one in all 24
+    worlds, and `rank_among_selected` has p of at most .05 in 3.2 to 5.4% of draws.
 
     Examples
     --------

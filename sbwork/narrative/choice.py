@@ -102,14 +102,15 @@ def _describe_pair(cohort: Cohort, findings: pd.DataFrame, outcome: str, pair: P
             f"How {title} would have changed by the choice alone is not known. {expected['note']}"
         )
     beside = "Beside such a control" if pair.control else "Beside the other areas"
-    told = f"{beside}, areas chosen like that {_describe_change(expected['estimate'], 'areas')}"
+    place = find(estimator="observed_rank_chosen")
+    like = "in such a place" if place is not None and place["estimate"] > 3 else "chosen like that"
+    told = f"{beside}, areas {like} {_describe_change(expected['estimate'], 'areas')}"
     ratio = find(section="counts", estimator="rirr")
     if ratio is not None and not math.isnan(ratio["estimate"]):
         told += f"; {title} {_describe_change(100 * (ratio['estimate'] - 1), 'area')}"
     p_value = find(estimator="placebo_p_chosen")
     if p_value is not None and not math.isnan(p_value["estimate"]):
-        told += f" ({describe_p(p_value['estimate'])} among areas chosen like that)"
-    place = find(estimator="observed_rank_chosen")
+        told += f" ({describe_p(p_value['estimate'])} among areas {like})"
     return " ".join(part for part in (_describe_place(cohort, title, place), f"{told}.") if part)
 
 

@@ -277,3 +277,39 @@ def test_areas_chosen_again_meet_the_truth(sim: ModuleType) -> None:
         assert row["expected_ratio"] == pytest.approx(row["true_ratio"], abs=0.06)
         if row["method"] == "selected":
             assert row["false_positive"] < 0.05 + 2.5 * math.sqrt(0.05 * 0.95 / 400)
+
+
+def test_the_table_says_how_near_the_expectation_is(table: pd.DataFrame) -> None:
+    off = (table["expected_ratio"] - table["true_ratio"]).abs()
+    by_formula = table["method"] == "pool"
+    assert by_formula.sum() == 204
+    assert (off[by_formula] <= WITHIN).sum() == 193
+    assert off[by_formula].max() <= 0.043
+    assert off[by_formula & (table["control"] == "nearest")].max() <= WITHIN
+    assert table.loc[by_formula, "coverage"].between(0.91, 0.97).all()
+    by_line = table["method"] == "regression"
+    assert by_line.sum() == 36
+    assert (off[by_line] <= WITHIN).sum() == 34
+    assert off[by_line].max() <= 0.048
+    assert table.loc[by_line, "coverage"].between(0.89, 0.955).all()
+    again = table["method"] == "selected"
+    assert again.sum() == 24
+    assert off[again].max() <= 0.017
+    assert table.loc[again, "false_positive"].between(0.032, 0.054).all()
+
+
+def test_the_highest_area_falls_where_nothing_was_done(table: pd.DataFrame) -> None:
+    # The site is the highest of 40 areas with 48 incidents each, beside an area drawn at random.
+    chosen = table[(table["chosen"] == "highest") & (table["control"] == "random")]
+    chosen = chosen[(chosen["mean"] == 4) & (chosen["areas"] == 40)].set_index("spread")
+    still = chosen[(chosen["phi"] == 1) & (chosen["drift"] == 0)]["true_ratio"]
+    assert still[0.0] == pytest.approx(0.75, abs=0.02)
+    assert still[0.5] == pytest.approx(0.97, abs=0.02)
+    assert still[0.3] == pytest.approx(0.91, abs=0.02)
+    moving = chosen[(chosen["phi"] == 2) & (chosen["drift"] == 0.1)]["true_ratio"]
+    assert moving[0.3].between(0.80, 0.87).all()
+
+
+def test_the_table_is_of_the_worlds_that_are_listed(sim: ModuleType, table: pd.DataFrame) -> None:
+    worlds = table[list(sim.World.__dataclass_fields__)].drop_duplicates()
+    assert worlds.to_dict("records") == [sim.asdict(world) for world in sim.list_worlds()]
