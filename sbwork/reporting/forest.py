@@ -134,7 +134,7 @@ def _find_headlines(findings: pd.DataFrame) -> Iterator[Headline]:
 
 
 def _title_place(cohort: Cohort, site: str) -> str:
-    return "all pairs together" if site == "all" else cohort.title_site(site)
+    return "all pairs" if site == "all" else cohort.title_site(site)
 
 
 def draw_forest(rows: list[ForestRow]) -> str:

@@ -73,7 +73,7 @@ def test_all_pairs_lead_together_and_fixed_effects_never_do() -> None:
     assert where == ["Area 1", "a2"]
     rows = pick(*wrong, *pairs, bayes, placed())
     assert [(row.estimate, row.drift) for row in rows] == [(0.9, False), (0.8, True), (1.2, False)]
-    assert rows[0].label == "Anti-social behaviour (ASB), all pairs together"
+    assert rows[0].label == "Anti-social behaviour (ASB), all pairs"
     rows = pick(*wrong, *pairs, bayes, placed(site="all", comparison="", estimate=0.95))
     assert [(row.estimate, row.drift) for row in rows] == [
         (0.95, True),
