@@ -27,7 +27,9 @@ from sbwork.narrative.planning import (
 from sbwork.narrative.reasons import describe_missing, describe_reason
 from sbwork.narrative.scales import (
     describe_answers,
+    describe_attrition,
     describe_differences,
+    describe_lead,
     describe_mean_differences,
     describe_means,
     describe_spread,
@@ -37,6 +39,7 @@ from sbwork.narrative.weights import describe_weights
 
 __all__ = [
     "describe_answers",
+    "describe_attrition",
     "describe_balance",
     "describe_candidates",
     "describe_changes",
@@ -46,6 +49,7 @@ __all__ = [
     "describe_detectable",
     "describe_differences",
     "describe_event_study",
+    "describe_lead",
     "describe_map",
     "describe_mean_differences",
     "describe_means",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sbwork.cohort import Cohort
+from sbwork.estimates import Flag, Reason
 from sbwork.formats import (
     describe_p,
     format_count,
@@ -16,11 +19,13 @@ from sbwork.formats import (
     format_share,
 )
 from sbwork.instrument import Instrument
-from sbwork.results import find_row, select_findings
+from sbwork.results import find_row, has_flag, select_findings
 
 __all__ = [
     "describe_answers",
+    "describe_attrition",
     "describe_differences",
+    "describe_lead",
     "describe_mean_differences",
     "describe_means",
     "describe_spread",
@@ -76,6 +81,58 @@ def describe_differences(rows: pd.DataFrame, labels: list[str]) -> str:
         for label, (_, row) in zip(labels, rows.iterrows(), strict=True)
     ]
     return "; ".join(parts) + "."
+
+
+def describe_attrition(cohort: Cohort, findings: pd.DataFrame) -> str:
+    """Say what share of the first wave was lost in each pair; empty where nobody is linked."""
+    parts = []
+    find = partial(find_row, findings, section="scales", outcome="questionnaire")
+    for pair in cohort.pairs:
+        area = find(estimator="attrition_share", site=pair.intervention)
+        control = find(estimator="attrition_share", site=str(pair.control))
+        difference = find(estimator="attrition_difference", site=pair.intervention)
+        if area is None:
+            continue
+        text = f"{_describe_lost(area)} in {cohort.title_site(pair.intervention)}"
+        if control is not None:
+            text += f", {_describe_lost(control)} in {cohort.title_site(str(pair.control))}"
+        if difference is not None and not np.isnan(difference["ci_low"]):
+            points = format_number(100 * difference["estimate"], 0)
+            ends = format_interval(100 * difference["ci_low"], 100 * difference["ci_high"], 0)
+            text += f" ({points} points apart, 95% interval {ends})"
+        parts.append(text)
+    if not parts:
+        return ""
+    return (
+        f"Lost between the waves, of the people who answered the first: {'; '.join(parts)}. Where "
+        "more were lost on one side, a difference between those who stayed may be a difference "
+        "between those who left."
+    )
+
+
+def _describe_lost(row: pd.Series[Any]) -> str:
+    if row["reason"] == Reason.SMALL_GROUP:
+        return "too few to tell"
+    share = format_share(row["estimate"])
+    return share if np.isnan(row["n"]) else f"{share} of {format_count(row['n'])}"
+
+
+def describe_lead(findings: pd.DataFrame) -> str:
+    """Say which comparison of linked people leads, and why; empty where nobody is linked."""
+    rows = select_findings(findings, section="scales", estimator="ancova", period="change")
+    if rows.empty:
+        return ""
+    if any(has_flag(row, Flag.LEADS) for _, row in rows.iterrows()):
+        return (
+            "The sites were drawn by lot, and everybody in the second wave had answered the first: "
+            "so the comparison of people with the same score before leads, and the difference in "
+            "differences stands beside it."
+        )
+    return (
+        "Some people answered both waves. The difference in differences leads; the comparison of "
+        "people with the same score before stands beside it, as it is fair only where sites were "
+        "drawn by lot: elsewhere it takes a gap that was there from the start for a change."
+    )
 
 
 def describe_spread(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument) -> str:

@@ -81,10 +81,13 @@ def _list_methods(evaluation: Evaluation) -> Iterator[str]:
         yield (
             "Scale scores: the mean of the answered items, reversed where the key says so, when at "
             "least half are answered; 'don't know' counts as no answer. Welch's t and Hedges' g "
-            "with its noncentral-t interval describe each site. The difference in differences is "
-            "estimated by weighted least squares with HC2 standard errors; p is adjusted by Holm's "
-            "method over the scales declared confirmatory, by Benjamini and Hochberg's over the "
-            "rest."
+            "with its noncentral-t interval describe each site; sites together are the mean of "
+            "their own figures, each pair with the same say. The difference in differences is "
+            "estimated by weighted least squares with HC2 standard errors, of change scores where "
+            "the same people answered both waves, clustered by person where some did (Bell and "
+            "McCaffrey 2002). Equivalence is tested by two one-sided tests. p is adjusted by "
+            "Holm's method over the scales declared confirmatory, by Benjamini and Hochberg's "
+            "over the rest."
         )
         if len(select_findings(evaluation.findings, section="weights")):
             yield _WEIGHTS + (_RAKING if evaluation.cohort.weighting.targets else "")

@@ -43,25 +43,26 @@ def present_scales(evaluation: Evaluation) -> Section:
             "Answers are weighted: data quality shows to what, and what that costs. Every n counts "
             "people, never weights."
         )
+    if cohort.pairs:
+        blocks.append(
+            "A rise in one place that is not seen in another is not yet a difference between them: "
+            "that has to be estimated itself, as the difference in differences."
+        )
+        blocks += [text for text in [narrative.describe_lead(findings)] if text]
+        blocks.append(tables.tabulate_differences(findings, cohort, instrument))
+        blocks += list(_picture_differences(evaluation))
+        blocks += [text for text in [narrative.describe_attrition(cohort, findings)] if text]
+    else:
+        blocks.append(
+            "cohort.yml does not say which sites are compared ('pairs'), so no change can be set "
+            "beside a control site's."
+        )
     blocks.append(tables.tabulate_scales(findings, cohort, instrument))
     blocks.append(_picture_means(evaluation))
     blocks.append(_picture_distributions(evaluation))
     if len(evaluation.responses.multiple):
         blocks.append(tables.tabulate_multiple(evaluation.responses.multiple, cohort, findings))
-    if not cohort.pairs:
-        blocks.append(
-            "cohort.yml does not say which sites are compared ('pairs'), so no change can be set "
-            "beside a control site's."
-        )
-        return Section([*blocks, *_picture_likert(evaluation)])
-    blocks.append(
-        "A rise in one place that is not seen in another is not yet a difference between them: "
-        "that has to be estimated itself, as the difference in differences."
-    )
-    blocks.append(tables.tabulate_differences(findings, cohort, instrument))
-    blocks += list(_picture_differences(evaluation))
-    blocks += list(_picture_likert(evaluation))
-    return Section(blocks)
+    return Section([*blocks, *_picture_likert(evaluation)])
 
 
 def present_reliability(evaluation: Evaluation) -> Section:
@@ -167,8 +168,8 @@ def _picture_differences(evaluation: Evaluation) -> Iterator[Picture]:
             size=(8.2, 1.3 + 0.45 * len(rows)),
             alt=narrative.describe_differences(rows, labels),
             caption="All pairs together: how much more the areas rose than their control sites, "
-            "with the 95% interval. The shaded band holds differences set beforehand as too small "
-            "to matter.",
+            f"with the 95% interval. The shaded band is {cohort.describe_bound()}: differences "
+            "within it are taken as too small to matter.",
         )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from sbwork.cohort import Cohort
-from sbwork.estimates import Flag
+from sbwork.estimates import Flag, Reason
 from sbwork.formats import (
     MISSING,
     format_count,
@@ -26,9 +27,15 @@ if TYPE_CHECKING:
 
 __all__ = ["tabulate_differences", "tabulate_reliability", "tabulate_scales"]
 
+_RISES = ("mean_difference", "mean_difference_people")
+_COMPARED = {
+    "difference_in_differences": "",
+    "difference_in_differences_with_shock": ", with area shocks of {shock:g} SD",
+    "ancova": ", at the same score before",
+}
 _VERDICTS = {
-    Flag.EFFECT: "Effect, among these people",
-    Flag.NO_MEANINGFUL_EFFECT: "No meaningful effect, among these people",
+    Flag.EFFECT: "Effect, among {reach}",
+    Flag.NO_MEANINGFUL_EFFECT: "No meaningful effect, among {reach}",
     Flag.INCONCLUSIVE: "Inconclusive",
 }
 
@@ -37,22 +44,29 @@ def tabulate_scales(findings: pd.DataFrame, cohort: Cohort, instrument: Instrume
     """Lay out every scale by site: n, means by wave, the difference with its tests."""
     rows: list[dict[str, str]] = []
     notes: list[str] = []
-    chosen = select_findings(findings, section="scales", estimator="mean_difference")
+    chosen = select_findings(findings, section="scales")
+    chosen = chosen[chosen["estimator"].isin(_RISES)]
+    linked = False
     for _, row in chosen.iterrows():
+        people = row["estimator"] == "mean_difference_people"
+        if people and (row["site"] != "intervention" or len(cohort.pairs) < 2):
+            continue
         place = {"section": "scales", "outcome": row["outcome"], "site": row["site"]}
         means = [
             find_row(findings, **place, estimator="mean", period=wave)
             for wave in ("before", "after")
         ]
-        g = find_row(findings, **place, estimator="hedges_g")
+        g = None if people else find_row(findings, **place, estimator="hedges_g")
+        linked |= has_flag(row, Flag.LINKED) or has_flag(row, Flag.PARTLY_LINKED)
         notes.append(row["note"])
+        title = _title_group(cohort, row["site"])
         rows.append(
             {
                 "Scale": instrument.title_scale(row["outcome"]),
-                "Site": _title_group(cohort, row["site"]),
+                "Site": f"{title}, as one sample of people" if people else title,
                 "n": " / ".join(describe_value(mean, format_count, "n") for mean in means),
-                "Before": describe_value(means[0], format_number),
-                "After": describe_value(means[1], format_number),
+                "Before": "" if people else describe_value(means[0], format_number),
+                "After": "" if people else describe_value(means[1], format_number),
                 "Difference": format_number(row["estimate"]),
                 "95% interval": format_interval(row["ci_low"], row["ci_high"]),
                 "Welch t (df)": (
@@ -61,14 +75,15 @@ def tabulate_scales(findings: pd.DataFrame, cohort: Cohort, instrument: Instrume
                     else f"{format_number(row['statistic'])} ({format_number(row['df'], 1)})"
                 ),
                 "p": format_p(row["p_value"]),
-                "Hedges g": describe_value(g, format_number),
+                "Hedges g": "" if people else describe_value(g, format_number),
             }
         )
+    tests = "t-tests, of people's own changes where they are known" if linked else "t-tests"
     return lay_out(
         rows,
         name="scales",
         title="Residents' scales, before and after",
-        subtitle="Independent-samples t-tests: a description of each place, not yet a comparison",
+        subtitle=f"Welch's {tests}: a description of each place, not yet a comparison",
         stub="Site",
         group="Scale",
         spanners={"Mean score": ["Before", "After"]},
@@ -77,32 +92,59 @@ def tabulate_scales(findings: pd.DataFrame, cohort: Cohort, instrument: Instrume
 
 
 def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Instrument) -> GT:
-    """Lay out the difference in differences of every scale, with what it would take to erase it."""
+    """Lay out what compares the pairs on every scale, what leads first, and what it can bear.
+
+    Scales declared in advance come first, and of each scale all pairs together. Beside the row
+    that leads stand the difference in differences or the comparison at the same score before, and
+    the one with a stated shock.
+    """
     rows: list[dict[str, str]] = []
     notes: list[str] = []
-    chosen = select_findings(findings, section="scales", estimator="difference_in_differences")
+    chosen = select_findings(findings, section="scales", period="change")
+    chosen = chosen[chosen["estimator"].isin(_COMPARED)]
+    chosen = chosen.assign(
+        later=~chosen["outcome"].isin(cohort.confirmatory),
+        place=chosen["site"] != "all",
+        beside=[not has_flag(row, Flag.LEADS) for _, row in chosen.iterrows()],
+        scale=chosen["outcome"].map({key: k for k, key in enumerate(instrument.scales)}),
+        pair=chosen["site"].map({pair.intervention: k for k, pair in enumerate(cohort.pairs)}),
+    ).sort_values(["later", "scale", "place", "pair", "beside"], kind="stable")
+    hides = select_findings(findings, estimator="tau_star_equivalence")["estimate"].notna().any()
+    linked = bool(chosen["flags"].str.contains(Flag.LINKED).any())
     for _, row in chosen.iterrows():
-        place = {"section": "scales", "outcome": row["outcome"], "site": row["site"]}
-        tau, smallest, g = (
-            find_row(findings, **place, estimator=estimator)
-            for estimator in ("tau_star", "smallest_detectable_difference", "did_hedges_g")
+        find = partial(
+            find_row, findings, section="scales", outcome=row["outcome"], site=row["site"]
         )
-        verdict = find_row(findings, **place, estimator="tost")
-        notes += [each["note"] for each in (row, tau, verdict) if each is not None]
-        rows.append(
-            {
-                "Scale": instrument.title_scale(row["outcome"]),
-                "Pair": _title_pair(cohort, row),
-                "Difference": format_number(row["estimate"]),
-                "95% interval": format_interval(row["ci_low"], row["ci_high"]),
-                "p": format_p(row["p_value"]),
-                "p adjusted": format_p(row["p_adjusted"]),
-                "In SD": describe_value(g, format_number),
-                "Smallest detectable (SD)": describe_value(smallest, format_number),
-                "Shock that erases it": describe_value(tau, format_number),
-                "Verdict": _write_verdict(verdict),
-            }
+        whole = row["estimator"] == "difference_in_differences"
+        tau, hiding, smallest, g = (
+            find(estimator=estimator) if whole else None
+            for estimator in (
+                "tau_star",
+                "tau_star_equivalence",
+                "smallest_detectable_difference",
+                "did_hedges_g",
+            )
         )
+        shock = "_with_shock" if row["estimator"].endswith("_with_shock") else ""
+        verdict = find(estimator=f"tost{shock}") if whole or shock else None
+        shown = [row, tau, verdict, *([hiding] if hides else [])]
+        notes += [str(each["note"]) for each in shown if each is not None]
+        cells = {
+            "Scale": _title_scale(cohort, instrument, row["outcome"]),
+            "Pair": _title_pair(cohort, row),
+            "Difference": format_number(row["estimate"]),
+            "95% interval": format_interval(row["ci_low"], row["ci_high"]),
+            "p adjusted": format_p(row["p_adjusted"]),
+            "p": format_p(row["p_value"]),
+            "In SD": _write(g, whole),
+            "Smallest detectable (SD)": _write(smallest, whole),
+            "Shock that erases it": _write_shock(tau, "not needed"),
+        }
+        if hides:
+            cells["Shock that would hide one"] = _write_shock(hiding, "does not apply")
+        if linked:
+            cells["People"] = _describe_people(row)
+        rows.append({**cells, "Verdict": _describe_verdict(verdict)})
     return lay_out(
         rows,
         name="differences",
@@ -110,8 +152,8 @@ def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Ins
         subtitle="Difference in differences, in points of the scale",
         stub="Pair",
         group="Scale",
-        text=["Verdict"],
-        notes=notes,
+        text=["Verdict", *(["People"] if linked and rows else [])],
+        notes=[*notes, *_explain_adjusting(cohort, instrument)],
     )
 
 
@@ -134,7 +176,7 @@ def tabulate_reliability(findings: pd.DataFrame, instrument: Instrument) -> GT:
             {
                 "Scale": instrument.title_scale(scale),
                 "Items": str(len(instrument.list_scale_items(scale))),
-                "n": format_count(alpha["n"]),
+                "n": "hidden" if has_flag(alpha, Flag.N_HIDDEN) else format_count(alpha["n"]),
                 "Alpha": format_number(alpha["estimate"]),
                 "95% interval": format_interval(alpha["ci_low"], alpha["ci_high"]),
                 "Omega total": describe_value(omega, format_number),
@@ -153,17 +195,56 @@ def tabulate_reliability(findings: pd.DataFrame, instrument: Instrument) -> GT:
     )
 
 
+def _title_scale(cohort: Cohort, instrument: Instrument, scale: str) -> str:
+    title = instrument.title_scale(scale)
+    if not cohort.confirmatory:
+        return title
+    return f"{title} ({'confirmatory' if scale in cohort.confirmatory else 'exploratory'})"
+
+
 def _title_pair(cohort: Cohort, row: pd.Series[Any]) -> str:
-    """Name a pair; where its figures are weighted, with the number of people behind them."""
+    """Name a pair and what is compared; where weighted, with the number of people behind it."""
     title = cohort.title_pair(row["site"])
+    title += _COMPARED[row["estimator"]].format(shock=cohort.area_shock_sd)
     weighted = has_flag(row, Flag.WEIGHTED) and not math.isnan(row["n"])
     return f"{title} (n = {format_count(row['n'])})" if weighted else title
 
 
-def _write_verdict(verdict: pd.Series[Any] | None) -> str:
-    if verdict is None:
+def _write(row: pd.Series[Any] | None, whole: bool) -> str:
+    return describe_value(row, format_number) if whole else ""
+
+
+def _write_shock(row: pd.Series[Any] | None, idle: str) -> str:
+    if row is not None and row["reason"] == Reason.NOT_APPLICABLE:
+        return idle
+    return _write(row, row is not None)
+
+
+def _describe_people(row: pd.Series[Any]) -> str:
+    if has_flag(row, Flag.LINKED):
+        return "the same"
+    return "partly the same" if has_flag(row, Flag.PARTLY_LINKED) else "different"
+
+
+def _describe_verdict(row: pd.Series[Any] | None) -> str:
+    if row is None:
         return ""
-    return next((words for flag, words in _VERDICTS.items() if has_flag(verdict, flag)), "")
+    reach = "such areas" if row["estimator"].endswith("_with_shock") else "these people"
+    words = [word for flag, word in _VERDICTS.items() if has_flag(row, flag)]
+    return words[0].format(reach=reach) if words else ""
+
+
+def _explain_adjusting(cohort: Cohort, instrument: Instrument) -> list[str]:
+    several = len(instrument.scales) > 1
+    if not several:
+        return []
+    rest = "Benjamini and Hochberg's method"
+    if not cohort.confirmatory:
+        return [f"p adjusted: for the number of scales, by {rest}."]
+    return [
+        "p adjusted: for the number of scales, by Holm's method over the confirmatory ones, which "
+        f"were named in advance, and by {rest} over the others."
+    ]
 
 
 def _title_group(cohort: Cohort, site: str) -> str:
