@@ -100,7 +100,7 @@ def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Ins
     """
     rows: list[dict[str, str]] = []
     notes: list[str] = []
-    chosen = select_findings(findings, section="scales", period="change")
+    chosen = select_findings(findings, section="scales")
     chosen = chosen[chosen["estimator"].isin(_COMPARED)]
     chosen = chosen.assign(
         later=~chosen["outcome"].isin(cohort.confirmatory),
