@@ -206,7 +206,8 @@ def _name_world(world: pd.Series[Any]) -> str:
     drift = f"a drift of {world['drift']:g}" if world["drift"] else "no drift"
     pairs = "1 pair" if world["n_pairs"] == 1 else f"{world['n_pairs']:g} pairs"
     how = _CHOSEN[world["chosen"]].format(pool=world["pool"])
+    months = "1 month" if world["months"] == 1 else f"{world['months']:g} months"
     return (
-        f"Simulated: {pairs}{how}, {world['months']:g} months on each side, {world['mean']:g} "
-        f"incidents a month, over-dispersion {world['phi']:g}, {drift} between the periods."
+        f"Simulated: {pairs}{how}, {months} on each side, {world['mean']:g} incidents a month, "
+        f"over-dispersion {world['phi']:g}, {drift} between the periods."
     )

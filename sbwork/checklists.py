@@ -217,7 +217,7 @@ def _hold_effect(facts: _Facts) -> str:
     if facts.has("placebo_p"):
         parts.append("the same comparison where nothing was done")
     if facts.has(section="reported"):
-        parts.append("figures as reported by others, which can not be checked")
+        parts.append("figures as reported by others, which cannot be checked")
     text = "; ".join(parts)
     return f"{_start_sentence(text)}." if text else ""
 

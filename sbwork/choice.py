@@ -347,8 +347,8 @@ def _explain_no_expectation(cohort: Cohort) -> tuple[str, Reason] | None:
     choice = cohort.chosen_because
     if choice is None and cohort.assignment == "chosen":
         note = (
-            "cohort.yml does not say why these areas were chosen (chosen_because). Areas chosen "
-            "because their counts were high fall by themselves."
+            "cohort.yml does not say why these areas were chosen (chosen_because). Where areas are "
+            "chosen because their counts are high, the counts fall by themselves."
         )
         return note, Reason.NOT_STATED
     if choice is None or choice.reason == "drawn":

@@ -270,7 +270,7 @@ def _require(
     ]
     drifts = slope and row is not None and (row["ci_low"] > 0 or row["ci_high"] < 0)
     if drifts or not low < truth < high:
-        how = "they were moving apart" if slope else "their ratio lies outside the limits"
+        how = "they moved differently before the start" if slope else "their ratio lies outside the limits"
         note = f"Another control site is needed, not more months: {how}."
         return [*known, *_leave_out(_NEEDED, Reason.NOT_ALIKE, note)]
     room = (truth - low, high - truth)
@@ -362,7 +362,7 @@ def _describe_requirement(findings: pd.DataFrame, pair: Pair, outcome: str, chec
     needed, more = (found[name]["estimate"] for name in _NEEDED)
     if found["months_needed"]["reason"] == Reason.NOT_ALIKE:
         row = _find_check(findings, pair, outcome, check)
-        how = "the two were already moving apart, so"
+        how = "the two already moved differently, so"
         if check == "pre_level_ratio" and row is not None:
             how = f"at a ratio of {format_number(row['estimate'])}"
         return f": {how} that takes another control site, not more months"

@@ -182,7 +182,7 @@ _WORDINGS = {
         "changed alongside",
         "rose alongside",
         "fell alongside",
-        "The figures say what changed; they can not say why.",
+        "The figures say what changed; they cannot say why.",
     ),
     "careful": (
         "probably changed with",
@@ -458,7 +458,7 @@ def _grade_section(
         ]
     why = ["There is a before and an after beside control sites."]
     if section == "scales":
-        why.append("The survey has two waves, so it can not show a trend beforehand: level 2.")
+        why.append("The survey has two waves, so it cannot show a trend beforehand: level 2.")
         lacking.append("Survey waves from before the start, to show a trend beforehand.")
         return 2, why, [*lacking, *more]
     lacking += describe_requirements(findings, cohort, compared)

@@ -30,7 +30,7 @@ def tabulate_reported(cohort: Cohort) -> pd.DataFrame:
     --------
     >>> heard = {"title": "Calls", "change_percent": -40, "reported_by": "staff"}
     >>> print(tabulate_reported(Cohort(name="pilot", reported_figures=[heard]))["note"][0])
-    Source: staff. No counts were given, so it can not be checked and has no interval.
+    Source: staff. No counts were given, so it cannot be checked and has no interval.
     """
     findings = tabulate_findings(
         Finding("reported", figure.title, figure.site, _take_figure(figure), period=figure.period)
@@ -45,7 +45,7 @@ def _take_figure(figure: ReportedFigure) -> Estimate:
         figure.change_percent,
         unit="percent",
         note=(
-            f"Source: {figure.reported_by.rstrip('.')}. No counts were given, so it can not be "
+            f"Source: {figure.reported_by.rstrip('.')}. No counts were given, so it cannot be "
             "checked and has no interval."
         ),
         flags=(Flag.UNCHECKED,),

@@ -55,7 +55,7 @@ _UNITS = {
     "smallest_detectable_difference": "sd",
 }
 _TAU_NOTE = (
-    "Whole areas move by chance from one survey to the next, and so few areas can not show by how "
+    "Whole areas move by chance from one survey to the next, and so few areas cannot show by how "
     "much. If chance moves the average of an area by this much (standard deviation per area and "
     "wave), the result could be chance alone."
 )
@@ -85,7 +85,7 @@ _MIX = (
     "people would move even where no site did."
 )
 _DETECTABLE_NOTE = "A true difference of this size would be found four times in five."
-_NO_CONTROL = "There is no control site, so a change here can not be told from a change everywhere."
+_NO_CONTROL = "There is no control site, so a change here cannot be told from a change everywhere."
 _NO_PAIR = "No pair of sites has two waves of scores on both sides."
 _FLAG_NOTES = {
     Flag.WEIGHTED: _WEIGHTED,

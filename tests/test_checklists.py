@@ -49,7 +49,7 @@ HOLDS = {
     "other windows, controls and models": r"months, controls? (sites )?(and|or) models",
     "weighted displacement difference": r"WDD",
     "the level of evidence and why": r"^Level \d of 5",
-    "the list": r"can not show",
+    "the list": r"cannot show",
 }
 """What a reader finds under the heading, by what the checklist says to look for."""
 

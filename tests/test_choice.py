@@ -164,8 +164,8 @@ def test_the_report_says_that_nobody_said_why(sites, areas) -> None:
     cohort = make_cohort()
     told = describe_choice(cohort, assess_choice(make_incidents(sites, areas), cohort))
     assert told[0] == (
-        "cohort.yml does not say why these areas were chosen. Areas chosen because their counts "
-        "were high fall by themselves."
+        "cohort.yml does not say why these areas were chosen. Where areas are chosen because their "
+        "counts are high, the counts fall by themselves."
     )
 
 

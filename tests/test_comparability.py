@@ -101,7 +101,7 @@ def test_sites_that_were_moving_apart_take_another_control():
     apart = replace(FLAT, estimate=3.0, ci_low=0.5, ci_high=5.5)
     findings = require(ALIKE, apart)
     assert read(findings).loc["months_needed", "reason"] == "not_alike"
-    assert "already moving apart" in say(findings)[0]
+    assert "already moved differently" in say(findings)[0]
 
 
 def test_months_enough_for_sites_that_move_alike_are_not_asked_for_again():

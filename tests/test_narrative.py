@@ -214,4 +214,4 @@ def test_drift_to_undo_it_is_said_as_found():
 def test_one_comparison_is_not_called_comparisons():
     trend = Finding("panel", "asb", "a", Estimate("pre_trend", 0.1, p_value=0.9), "b", "before")
     told = narrative.describe_robustness(COHORT, tabulate_findings([trend]))
-    assert "In the one comparison the two were not clearly moving apart" in told
+    assert "In the one comparison the two did not clearly move differently" in told

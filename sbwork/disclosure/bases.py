@@ -97,7 +97,7 @@ def hide_bases(findings: pd.DataFrame, places: Collection[Place]) -> pd.DataFram
 
 
 def coarsen_rows(findings: pd.DataFrame, rows: pd.Series[bool]) -> pd.DataFrame:
-    """Round figures so far that the number of people can not be worked out from them.
+    """Round figures so far that the number of people cannot be worked out from them.
 
     Parameters
     ----------

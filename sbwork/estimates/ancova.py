@@ -14,7 +14,7 @@ from sbwork.estimates.means import complete_estimate
 
 __all__ = ["AncovaFit", "estimate_ancova", "fit_ancova", "pool_ancovas"]
 
-_NO_SPREAD = "The scores fit without any error, so chance can not be gauged."
+_NO_SPREAD = "The scores fit without any error, so chance cannot be gauged."
 _TOO_FEW = "Too few linked people, or all with the same score before, to compare the sites."
 
 

@@ -38,9 +38,9 @@ __all__ = [
 _DID = (1.0, -1.0, -1.0, 1.0)
 _TOO_FEW = "Fewer than two people gave a score in one of the groups."
 _TOO_UNEVEN = "The weights are so uneven that hardly one person counts in each group."
-_NO_SPREAD = "Everybody in the groups gave the same score, so chance can not be gauged."
-_FIXED = "The population shares fix this figure, so chance among people can not be gauged."
-_ALIKE = "Everybody's score moved by the same, so chance among people can not be gauged."
+_NO_SPREAD = "Everybody in the groups gave the same score, so chance cannot be gauged."
+_FIXED = "The population shares fix this figure, so chance among people cannot be gauged."
+_ALIKE = "Everybody's score moved by the same, so chance among people cannot be gauged."
 _ROUNDING = 1e-18
 
 

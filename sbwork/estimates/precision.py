@@ -21,7 +21,7 @@ __all__ = [
     "find_verdict",
 ]
 
-_NO_SPREAD = "Everybody gave the same score, so chance can not be gauged."
+_NO_SPREAD = "Everybody gave the same score, so chance cannot be gauged."
 _Z_TWO_SIDED = 1.96
 _Z_ONE_SIDED = 1.645
 

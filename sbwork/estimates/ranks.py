@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 SMALLEST_POOL = 19
-"""With fewer areas than this a p of .05 can not be reached: 1 / (19 + 1) = .05."""
+"""With fewer areas than this a p of .05 cannot be reached: 1 / (19 + 1) = .05."""
 
 AMPLE_POOL = 38
 """With fewer areas than this beside a control even the largest change may not reach .05: the real
@@ -577,7 +577,7 @@ def _close(
         p_value=rank.p_value,
         n=float(rank.n_areas),
         unit="ratio",
-        note="The interval is as wide as areas in which nothing was done changed.",
+        note="The interval is made from how much areas changed in which nothing was done.",
     )
 
 

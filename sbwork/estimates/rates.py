@@ -335,7 +335,7 @@ def estimate_smallest_detectable_rirr(
 
     name = "smallest_detectable_rirr"
     if min(counts) <= 0:
-        note = "One of the counts is 0, so the precision of a ratio can not be worked out."
+        note = "One of the counts is 0, so the precision of a ratio cannot be worked out."
         return Estimate(name, unit="ratio", note=note, reason=Reason.ZERO_COUNT)
     se = math.sqrt(dispersion * sum(1 / count for count in counts))
     z = float(ndtri(0.5 + ci_level / 2) + ndtri(power))

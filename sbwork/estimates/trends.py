@@ -447,7 +447,7 @@ def _estimate_one_month(
 
 def _word_trend(trend: Estimate) -> str:
     if trend.p_value < 1 - trend.ci_level:
-        return "Before the start the site and its control were already moving apart."
+        return "Before the start the site and its control already moved differently."
     return (
         "No clear difference in trend before the start. That is not proof that the two were "
         f"parallel: anything from {trend.ci_low:+.1f}% to {trend.ci_high:+.1f}% a month fits "

@@ -73,11 +73,14 @@ def _explain(cohort: Cohort) -> str:
     given = f" {choice.sentence}" if choice and choice.sentence else ""
     if choice is None and cohort.assignment == "chosen":
         return (
-            "cohort.yml does not say why these areas were chosen. Areas chosen because their "
-            "counts were high fall by themselves."
+            "cohort.yml does not say why these areas were chosen. Where areas are chosen because "
+            "their counts are high, the counts fall by themselves."
         )
     if choice is None or choice.reason == "drawn":
-        return f"The areas were not chosen by their counts, so nothing follows from that.{given}"
+        return (
+            "The areas were not chosen by their counts, so nothing follows from the choice."
+            f"{given}"
+        )
     if choice.reason == "volunteered":
         return f"The areas volunteered: what follows from that can't be worked out.{given}"
     if choice.reason == "other":

@@ -98,7 +98,7 @@ def describe_placebo(cohort: Cohort, findings: pd.DataFrame, outcome: str, site:
     middle = format_interval(low["estimate"], high["estimate"], 0, percent=True)
     return (
         f"{title}, {cohort.title_outcome(outcome)}: among comparable places where nothing was "
-        f"done, the middle 95% changed by {middle}; rank p = {format_p(p['estimate'])}."
+        f"done, the middle 95% changed by {middle} relative to each other; rank p = {format_p(p['estimate'])}."
     )
 
 

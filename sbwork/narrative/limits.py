@@ -46,19 +46,20 @@ def list_limits(
     limits = []
     if cohort.data_status == "invented":
         limits.append(
-            "Nothing about any real place: the rows behind this report are invented, and so are "
+            "Anything about a real place: the rows behind this report are invented, and so are "
             "the sample sizes, the months and every interval."
         )
     if not any(pair.control for pair in cohort.pairs):
         limits.append(
             "Whether the change would have come anyway: there is no control site to set it beside."
         )
-    elif evidence.level < 4:
+    elif evidence.level < 4 and not cohort.rehearsal:
         how = {
             "chosen": "the areas were chosen, not drawn by lot",
+            "drawn": "the areas were drawn, but their control sites were chosen",
             "quasi-random": "the areas were assigned nearly at random, but they are few",
             "randomised": "the areas were drawn by lot, but they are few",
-        }[cohort.assignment]
+        }[_name_assignment(cohort)]
         limits.append(
             f"That the work was the reason: {how}, and something else may have differed between "
             "an area and its control site."
@@ -94,6 +95,13 @@ def list_limits(
             "comparable areas to tell."
         )
     return limits
+
+
+def _name_assignment(cohort: Cohort) -> str:
+    """Name how areas and control sites came about: areas that were drawn were not chosen."""
+    choice = cohort.chosen_because
+    drawn = cohort.assignment == "chosen" and choice is not None and choice.reason == "drawn"
+    return "drawn" if drawn else cohort.assignment
 
 
 def _list_uncompared(cohort: Cohort, findings: pd.DataFrame) -> list[str]:

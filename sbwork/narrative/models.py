@@ -161,16 +161,16 @@ def _describe_before(rows: pd.DataFrame) -> list[str]:
     if apart:
         which = "the one comparison" if len(known) == 1 else f"{apart} of {len(known)} comparisons"
         said = (
-            f"In {which} the two were already moving apart before the start, so part of what "
-            "followed may be more of the same."
+            f"In {which} the two already moved differently before the start, so there the control "
+            "site is a poor guide to what would have happened anyway."
         )
     else:
-        which = f"In none of the {len(known)} comparisons were the two"
+        which = f"In none of the {len(known)} comparisons did the two"
         if len(known) == 1:
-            which = "In the one comparison the two were not"
+            which = "In the one comparison the two did not"
         said = (
-            f"{which} clearly moving apart before the start; that is not proof that they moved "
-            "alike, because few months tell little."
+            f"{which} clearly move differently before the start; that is not proof that they moved "
+            "alike, because few months show little."
         )
     return [said, *_explain_rest(every, "trend before the start")]
 
@@ -191,7 +191,7 @@ def _describe_models(rows: pd.DataFrame) -> list[str]:
         first = rows[rows["estimator"] == next(iter(estimators))]
         rest += _explain_rest(first, what) if counts or len(first) else []
     if not parts:
-        return ["No panel model gives a number.", *rest]
+        return ["No panel model of a single pair gives a number.", *rest]
     return [
         "The area differs from its control site beyond chance (95% interval clear of no change) "
         f"{'; '.join(parts)}.",

@@ -80,7 +80,7 @@ def describe_differences(rows: pd.DataFrame, labels: list[str]) -> str:
         f"({format_interval(row['ci_low'], row['ci_high'])})"
         for label, (_, row) in zip(labels, rows.iterrows(), strict=True)
     ]
-    return "; ".join(parts) + "."
+    return f"In standard deviations: {'; '.join(parts)}."
 
 
 def describe_attrition(cohort: Cohort, findings: pd.DataFrame) -> str:

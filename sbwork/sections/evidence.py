@@ -21,8 +21,8 @@ __all__ = ["present_evidence"]
 
 _REQUIREMENTS = (
     "Months and rates are those with which the 95% interval of the level or the trend would lie "
-    "within its limits in four cases of five, if the two sites do not drift apart and counts go "
-    "on varying as they do. The limits are a ratio of {ratio} either way, and a drift of {drift} "
+    "within its limits in four cases of five, if the two sites differ as they did but do not drift "
+    "apart, and counts go on varying as they do. The limits are a ratio of {ratio} either way, and a drift of {drift} "
     "a year; an interval that is merely wide enough to hold no difference does not pass."
 )
 

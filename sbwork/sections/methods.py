@@ -97,7 +97,7 @@ def _list_methods(evaluation: Evaluation) -> Iterator[str]:
         )
         yield (
             f"Groups of fewer than {evaluation.cohort.smallest_group} people are hidden, and so is "
-            "any figure that would give them back."
+            "any figure that would give them back; questionnaires that were left out are counted."
         )
     yield (
         "Level of evidence: the Maryland Scientific Methods Scale. Below level 3 the report says "

@@ -200,9 +200,9 @@ def _picture_curve(
         size=(9.2, 0.3 + (_CURVE_INCHES + lines + 0.4) * len(shown)),
         alt=" ".join(described),
         caption=f"{cohort.title_outcome(outcome)}{which}: the same comparison with other months, "
-        "control sites and models, smallest ratio first, each with its 95% interval (1 is no "
+        "control sites or models, smallest ratio first, each with its 95% interval (1 is no "
         "change); below each mark, what was chosen. Filled: the interval is clear of no change. "
-        f"Blue diamond: the one that this report leads with.{beyond if cut else ''}",
+        f"Blue diamond: the pair's own RIRR over the periods as planned.{beyond if cut else ''}",
     )
 
 

@@ -25,4 +25,4 @@ def present_limits(evaluation: Evaluation) -> Section:
     points = narrative.list_limits(
         cohort, evaluation.findings, evaluation.evidence, contacts, evaluation.incomparable
     )
-    return Section(["These results can not show:", Bullets(tuple(points))])
+    return Section(["These results cannot show:", Bullets(tuple(points))])

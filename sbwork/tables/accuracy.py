@@ -116,8 +116,8 @@ def tabulate_error_rates(findings: pd.DataFrame, cohort: Cohort) -> GT:
         group="Outcome",
         spanners={"Sees a change": list(_RATES.values())} if rows else None,
         notes=[
-            "RIRR: corrected for over-dispersion, as above; Poisson: not corrected; fixed and "
-            "random effects: all pairs together. Drift: how far (SD of the log) each area's level "
+            "RIRR: corrected for over-dispersion where there are two months or more on each side; "
+            "Poisson: not corrected; fixed and random effects: all pairs together. Drift: how far (SD of the log) each area's level "
             "moves between the periods by itself.",
             *dict.fromkeys(notes),
         ],
