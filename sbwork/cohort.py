@@ -387,6 +387,13 @@ class Cohort(Spec):
         titles = {pair.intervention: pair.title for pair in self.pairs}
         return titles.get(intervention) or self.title_site(intervention)
 
+    @property
+    def how_assigned(self) -> str:
+        """How the work came to its areas: `assignment`, or ``"drawn"`` where they were drawn."""
+        because = self.chosen_because
+        drawn = because is not None and because.reason == "drawn"
+        return "drawn" if drawn and self.assignment == "chosen" else self.assignment
+
     def describe_bound(self) -> str:
         """Say what difference is too small to matter, and who chose it.
 

@@ -270,7 +270,11 @@ def _require(
     ]
     drifts = slope and row is not None and (row["ci_low"] > 0 or row["ci_high"] < 0)
     if drifts or not low < truth < high:
-        how = "they moved differently before the start" if slope else "their ratio lies outside the limits"
+        how = (
+            "they moved differently before the start"
+            if slope
+            else "their ratio lies outside the limits"
+        )
         note = f"Another control site is needed, not more months: {how}."
         return [*known, *_leave_out(_NEEDED, Reason.NOT_ALIKE, note)]
     room = (truth - low, high - truth)

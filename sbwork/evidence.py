@@ -39,6 +39,7 @@ moves that control by chance moves all of them.
 
 _ASSIGNMENTS = {
     "chosen": "Sites were chosen, not assigned by chance",
+    "drawn": "Areas were drawn, but their control sites were chosen",
     "quasi-random": "Sites were assigned quasi-randomly",
     "randomised": "Sites were assigned at random",
 }
@@ -302,7 +303,7 @@ def grade_evidence(cohort: Cohort, findings: pd.DataFrame) -> Evidence:
         reasons.append("There is no figure to grade.")
         missing.append("Figures from before and after, and from a comparison site.")
     if compared and cohort.pairs:
-        reasons.append(f"{_ASSIGNMENTS[cohort.assignment]}.")
+        reasons.append(f"{_ASSIGNMENTS[cohort.how_assigned]}.")
     if cohort.rehearsal:
         reasons.insert(
             0,

@@ -91,7 +91,7 @@ def describe_status(cohort: Cohort) -> str:
     if cohort.data_status == "invented":
         return "Invented data."
     if cohort.data_status == "reported":
-        return "As reported by staff, not measured."
+        return "As reported, not measured."
     return "Rehearsal: nothing was done in these areas." if cohort.rehearsal else ""
 
 

@@ -35,7 +35,7 @@ def test_real_data_carry_no_stamp():
 @pytest.mark.parametrize(
     ("cohort", "words"),
     [
-        (Cohort(name="a", data_status="reported"), "As reported by staff, not measured."),
+        (Cohort(name="a", data_status="reported"), "As reported, not measured."),
         (Cohort(name="a", rehearsal=True), "Rehearsal: nothing was done in these areas."),
     ],
 )

@@ -190,7 +190,10 @@ def test_an_invented_story_is_labelled(durham_2):
 
 def test_methods_say_which_numbers_stand_in_the_results_and_which_do_not(durham_1):
     told = read(sections.present_methods(durham_1))
-    assert "Every estimate, interval and p value above stands unrounded in results.csv" in told
+    assert (
+        "Every estimate, interval and p value of a site, a pair or a scale stands unrounded in"
+        in told
+    )
     assert "questions left blank, options ticked" in told
     counted = pd.concat([durham_1.incidents.quality, durham_1.responses.quality])
     read_rows = counted.loc[counted["kind"] == CheckKind.ROWS_READ, "count"]

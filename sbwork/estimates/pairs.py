@@ -267,8 +267,8 @@ class PairCounts:
             which = ("ratio (RIRR)", "difference (WDD)")
             yes, no = which if clear[0] else which[::-1]
             note = (
-                f"They disagree: the interval of the {yes} leaves out 'no change', that of the "
-                f"{no} does not. A result that hangs on the choice between them is not settled."
+                f"RIRR and WDD disagree: the interval of the {yes} leaves out 'no change', that of "
+                f"the {no} does not. A result that hangs on the choice between them is not settled."
             )
             return Estimate(name, 0.0, unit="count", note=note)
         told = "a change beyond the interval" if clear[0] else "no change beyond the interval"
@@ -332,10 +332,10 @@ def _lacks_spread(dispersion: Estimate, *, weighted: bool) -> bool:
 def _describe_opposition(ratio: int, difference: int) -> str:
     words = {-1: "fell", 0: "stayed level", 1: "rose"}
     return (
-        f"They disagree: by the ratio (RIRR) the site {words[ratio]} beside its control, by the "
-        f"difference (WDD) it {words[difference]}. The two started from different counts: RIRR "
-        "takes equal percentage changes for no difference, WDD equal changes in number. Neither "
-        "should be shown alone."
+        f"RIRR and WDD disagree: by the ratio (RIRR) the site {words[ratio]} beside its control, "
+        f"by the difference (WDD) it {words[difference]}. The two started from different counts: "
+        "RIRR takes equal percentage changes for no difference, WDD equal changes in number. "
+        "Neither should be shown alone."
     )
 
 

@@ -78,8 +78,7 @@ def _explain(cohort: Cohort) -> str:
         )
     if choice is None or choice.reason == "drawn":
         return (
-            "The areas were not chosen by their counts, so nothing follows from the choice."
-            f"{given}"
+            f"The areas were not chosen by their counts, so nothing follows from the choice.{given}"
         )
     if choice.reason == "volunteered":
         return f"The areas volunteered: what follows from that can't be worked out.{given}"

@@ -9,11 +9,11 @@ import pandas as pd
 
 from sbwork.cohort import Cohort, Pair
 from sbwork.formats import (
+    describe_p,
     format_change,
     format_count,
     format_interval,
     format_list,
-    format_p,
     lower_title,
 )
 from sbwork.results import find_row
@@ -98,7 +98,8 @@ def describe_placebo(cohort: Cohort, findings: pd.DataFrame, outcome: str, site:
     middle = format_interval(low["estimate"], high["estimate"], 0, percent=True)
     return (
         f"{title}, {cohort.title_outcome(outcome)}: among comparable places where nothing was "
-        f"done, the middle 95% changed by {middle} relative to each other; rank p = {format_p(p['estimate'])}."
+        f"done, the middle 95% changed by {middle} relative to each other; "
+        f"{describe_p(p['estimate'], 'rank p')}."
     )
 
 

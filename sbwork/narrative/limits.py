@@ -59,7 +59,7 @@ def list_limits(
             "drawn": "the areas were drawn, but their control sites were chosen",
             "quasi-random": "the areas were assigned nearly at random, but they are few",
             "randomised": "the areas were drawn by lot, but they are few",
-        }[_name_assignment(cohort)]
+        }[cohort.how_assigned]
         limits.append(
             f"That the work was the reason: {how}, and something else may have differed between "
             "an area and its control site."
@@ -95,13 +95,6 @@ def list_limits(
             "comparable areas to tell."
         )
     return limits
-
-
-def _name_assignment(cohort: Cohort) -> str:
-    """Name how areas and control sites came about: areas that were drawn were not chosen."""
-    choice = cohort.chosen_because
-    drawn = cohort.assignment == "chosen" and choice is not None and choice.reason == "drawn"
-    return "drawn" if drawn else cohort.assignment
 
 
 def _list_uncompared(cohort: Cohort, findings: pd.DataFrame) -> list[str]:

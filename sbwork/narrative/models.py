@@ -259,9 +259,18 @@ def _describe_curve(findings: pd.DataFrame) -> list[str]:
     counts = sorted({int(n) for n in rows.loc[rows["estimate"].notna(), "n"]})
     ways = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     return [
-        f"When months, controls and models are varied ({ways} ways a comparison), "
-        f"{format_list(parts)}."
+        f"When {_name_varied(findings)} varied ({ways} ways a comparison), {format_list(parts)}."
     ]
+
+
+def _name_varied(findings: pd.DataFrame) -> str:
+    """Name what differs between the specifications of any one comparison."""
+    rows = select_findings(findings, section="specification")
+    rows = rows[rows["estimate"].notna() & (rows["period"] != "summary")]
+    columns = {"period": "months", "comparison": "control sites", "estimator": "models"}
+    counts = rows.groupby(["outcome", "site"])[list(columns)].nunique()
+    named = [name for column, name in columns.items() if (counts[column] > 1).any()]
+    return f"{format_list(named)} are" if named else "nothing is"
 
 
 def _span(shares: Sequence[float]) -> str:

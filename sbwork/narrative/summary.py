@@ -170,7 +170,9 @@ def _describe_ratio(headline: Headline) -> str:
 def _explain_basis(findings: pd.DataFrame, headline: Headline) -> str:
     """Say what the interval answers for, and why no better one is there."""
     if headline.basis == "placebo":
-        return "The interval is made from how much places change by themselves where nothing is done."
+        return (
+            "The interval is made from how much places change by themselves where nothing is done."
+        )
     why = "the files hold too few comparable areas in which nothing was done"
     if headline.basis == "random effects":
         return (

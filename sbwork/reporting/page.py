@@ -65,8 +65,10 @@ def choose_notice(cohort: Cohort) -> Notice | None:
             "No person or place is described by them."
         )
     elif cohort.data_status == "reported":
-        label = "As reported by staff, not measured"
-        usual = "The figures in this report were told by others. Nothing here could be checked."
+        label = "As reported, not measured"
+        usual = (
+            "The figures in this report are as others reported them. None of them could be checked."
+        )
     elif cohort.rehearsal:
         label = "Rehearsal: nothing was done in these areas"
         usual = "The records are real; they test the method, not any work."

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from sbwork import figures, narrative, tables
 from sbwork.cohort import Cohort
+from sbwork.estimates import Flag
 from sbwork.evaluation import Evaluation
 from sbwork.formats import format_change
 from sbwork.pictures import Picture, compose_picture
-from sbwork.results import find_row, select_findings
+from sbwork.results import find_row, has_flag, select_findings
 from sbwork.sections.blocks import Section
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 __all__ = ["present_changes", "present_counts"]
@@ -47,8 +49,8 @@ def present_counts(evaluation: Evaluation) -> Section:
         return Section([missing])
     blocks: list[Any] = [
         "A raw change says nothing about what would have happened anyway. The relative incidence "
-        "rate ratio (RIRR) sets the area's change against its control site's; its interval allows "
-        "for counts that jump about more than chance alone would make them."
+        "rate ratio (RIRR) sets the area's change against its control site's. "
+        f"{_describe_interval(findings)}"
     ]
     blocks.append(tables.tabulate_count_models(findings, cohort))
     pooled = tables.tabulate_pooled(findings, cohort)
@@ -56,18 +58,39 @@ def present_counts(evaluation: Evaluation) -> Section:
     if len(evaluation.incidents.months) > 4:
         blocks += [_picture_months(evaluation, outcome) for outcome in cohort.list_outcomes()]
     blocks.append(
-        "An interval answers one question: could chance among incidents do this? It does not ask "
-        "how much places drift for reasons of their own, so it sees changes where nothing was "
-        "done more often than it says."
+        "An interval made from the counts of the sites themselves answers one question: could "
+        "chance among incidents do this? It does not ask how much places drift for reasons of "
+        "their own. Where they drift, it can see changes where nothing was done more often than "
+        "it says."
     )
     blocks.append(tables.tabulate_error_rates(findings, cohort))
+    ranks = select_findings(findings, section="placebo", estimator="placebo_p")
     blocks.append(
         "So the same comparison is made in places where nothing was done, and the pair is ranked "
         "among them."
+        if ranks["estimate"].notna().any()
+        else "The same comparison in places where nothing was done would show it, but the files "
+        "hold too few of them."
     )
     blocks.append(tables.tabulate_placebos(findings, cohort))
     blocks += list(_picture_placebos(evaluation))
     return Section(blocks)
+
+
+def _describe_interval(findings: pd.DataFrame) -> str:
+    """Say what the intervals of the ratios allow for."""
+    ratios = select_findings(findings, section="counts", estimator="rirr", period="change")
+    known = ratios[ratios["ci_low"].notna()]
+    single = [has_flag(row, Flag.SINGLE_MONTH) for _, row in known.iterrows()]
+    if single and all(single):
+        return (
+            "Its interval takes counts to vary by chance alone, because a single month on each "
+            "side can't show how much more they vary."
+        )
+    allowed = (
+        "Its interval allows for counts that jump about more than chance alone would make them"
+    )
+    return f"{allowed}{', except where a single month is compared' if any(single) else ''}."
 
 
 def _explain_silence(cohort: Cohort) -> str:

@@ -22,8 +22,9 @@ __all__ = ["present_evidence"]
 _REQUIREMENTS = (
     "Months and rates are those with which the 95% interval of the level or the trend would lie "
     "within its limits in four cases of five, if the two sites differ as they did but do not drift "
-    "apart, and counts go on varying as they do. The limits are a ratio of {ratio} either way, and a drift of {drift} "
-    "a year; an interval that is merely wide enough to hold no difference does not pass."
+    "apart, and counts go on varying as they do. The limits are a ratio of {ratio} either way, "
+    "and a drift of {drift} a year; an interval that is merely wide enough to hold no difference "
+    "does not pass."
 )
 
 
@@ -63,12 +64,13 @@ def _describe_design(cohort: Cohort, instrument: Instrument | None) -> Iterator[
             f"The periods: before is {format_months(before.start, before.end)}, after is "
             f"{format_months(after.start, after.end)}."
         )
-    if cohort.confirmatory and instrument is not None:
-        named = format_list(
-            [lower_title(instrument.title_scale(scale)) for scale in cohort.confirmatory]
-        )
+    titles = [cohort.title_outcome(outcome) for outcome in cohort.confirmatory_counts]
+    if instrument is not None:
+        titles += [instrument.title_scale(scale) for scale in cohort.confirmatory]
+    if titles:
         yield (
-            f"Declared confirmatory in cohort.yml: {named}. Every other comparison is exploratory."
+            f"Declared confirmatory in cohort.yml: {format_list(list(map(lower_title, titles)))}. "
+            "Every other comparison is exploratory."
         )
 
 

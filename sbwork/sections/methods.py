@@ -8,6 +8,8 @@ from typing import Any
 from sbwork import tables
 from sbwork.checklists import trend_checklist
 from sbwork.evaluation import Evaluation
+from sbwork.formats import format_list, lower_title
+from sbwork.instrument import Instrument
 from sbwork.results import select_findings
 from sbwork.sections.blocks import Bullets, Section
 
@@ -35,10 +37,11 @@ def present_methods(evaluation: Evaluation) -> Section:
     if sources:
         blocks += ["Sources and references:", Bullets(tuple(sources))]
     blocks.append(
-        "Every estimate, interval and p value above stands unrounded in results.csv and "
-        "results.json beside this page. What was merely read or counted (files, rows, "
-        "questionnaires, questions left blank, options ticked, the engagement log, distances on "
-        "the map) stands only on this page, most of it under data quality. manifest.json holds "
+        "Every estimate, interval and p value of a site, a pair or a scale stands unrounded in "
+        "results.csv and results.json beside this page. What was merely read or counted (files, "
+        "rows, questionnaires, single months, single answers, questions left blank, options "
+        "ticked, the engagement log, distances on the map), and the medians that show how scores "
+        "spread, stand only on this page. manifest.json holds "
         "the fingerprints of the files that were read, the versions of the software and the seed "
         f"({cohort.seed})."
     )
@@ -53,6 +56,18 @@ def _cite_instrument(evaluation: Evaluation) -> Iterator[str]:
         told += [instrument.source] if instrument.source else []
         told += [f"Licence: {instrument.licence}"] if instrument.licence else []
         yield ". ".join(part.rstrip(".") for part in told) + "."
+
+
+def _except_scales(instrument: Instrument | None) -> str:
+    """Name the scales whose questionnaire says how many items must be answered."""
+    if instrument is None:
+        return ""
+    own = [
+        f"{spec.minimum_answered} for {lower_title(instrument.title_scale(scale))}"
+        for scale, spec in instrument.scales.items()
+        if spec.minimum_answered is not None
+    ]
+    return f" ({format_list(own)})" if own else ""
 
 
 def _list_methods(evaluation: Evaluation) -> Iterator[str]:
@@ -80,14 +95,15 @@ def _list_methods(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.responses is not None:
         yield (
             "Scale scores: the mean of the answered items, reversed where the key says so, when at "
-            "least half are answered; 'don't know' counts as no answer. Welch's t and Hedges' g "
-            "with its noncentral-t interval describe each site; sites together are the mean of "
-            "their own figures, each pair with the same say. The difference in differences is "
-            "estimated by weighted least squares with HC2 standard errors, of change scores where "
-            "the same people answered both waves, clustered by person where some did (Bell and "
-            "McCaffrey 2002). Equivalence is tested by two one-sided tests. p is adjusted by "
-            "Holm's method over the scales declared confirmatory, by Benjamini and Hochberg's "
-            "over the rest."
+            f"least half are answered{_except_scales(evaluation.instrument)}; 'don't know' counts "
+            "as no answer. Welch's t and Hedges' g with its noncentral-t interval describe each "
+            "site; sites together are the mean of their own figures, each pair with the same say. "
+            "The difference in differences is estimated by weighted least squares with HC2 "
+            "standard errors, of change scores where the same people answered both waves, "
+            "clustered by person where some did (Bell and McCaffrey 2002). Equivalence is tested "
+            "by two one-sided tests. p is adjusted by Holm's method over the scales declared "
+            "confirmatory, by Benjamini and Hochberg's over the rest, for all pairs together and "
+            "for single pairs apart."
         )
         if len(select_findings(evaluation.findings, section="weights")):
             yield _WEIGHTS + (_RAKING if evaluation.cohort.weighting.targets else "")

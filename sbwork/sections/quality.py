@@ -32,7 +32,9 @@ def present_quality(evaluation: Evaluation) -> Section:
         blocks += list(_present_nonresponse(evaluation))
         blocks += list(_present_weights(evaluation))
         blocks.append(tables.tabulate_dropped(evaluation.responses.dropped))
-    return Section(blocks or ["No file was read: every figure in this report is one that people reported."])
+    return Section(
+        blocks or ["No file was read: every figure in this report is one that people reported."]
+    )
 
 
 def _tell_contacts(evaluation: Evaluation) -> list[str]:

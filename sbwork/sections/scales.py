@@ -168,8 +168,8 @@ def _picture_differences(evaluation: Evaluation) -> Iterator[Picture]:
             size=(8.2, 1.3 + 0.45 * len(rows)),
             alt=narrative.describe_differences(rows, labels),
             caption="All pairs together: how much more the areas rose than their control sites, "
-            f"with the 95% interval. The shaded band is {cohort.describe_bound()}: differences "
-            "within it are taken as too small to matter.",
+            f"with the 95% interval. The shaded band ends at {cohort.describe_bound()}: smaller "
+            "differences count as too small to matter.",
         )
 
 

@@ -42,8 +42,8 @@ def present_stories(evaluation: Evaluation) -> Section:
         counted = told.groupby(["question", "text"], sort=False).size().reset_index(name="times")
         counted = counted.sort_values("times", ascending=False, kind="stable")
         blocks.append(
-            f"Residents gave {len(told)} answers in their own words. E-mail addresses, phone numbers, "
-            "postcodes and links are masked as the file is read."
+            f"Residents gave {len(told)} answers in their own words. E-mail addresses, phone "
+            "numbers, postcodes and links are masked as the file is read."
         )
         blocks.append(tables.tabulate_answers(counted.head(20), cohort))
     return Section(blocks or ["No stories were given."])

@@ -117,8 +117,8 @@ def tabulate_error_rates(findings: pd.DataFrame, cohort: Cohort) -> GT:
         spanners={"Sees a change": list(_RATES.values())} if rows else None,
         notes=[
             "RIRR: corrected for over-dispersion where there are two months or more on each side; "
-            "Poisson: not corrected; fixed and random effects: all pairs together. Drift: how far (SD of the log) each area's level "
-            "moves between the periods by itself.",
+            "Poisson: not corrected; fixed and random effects: all pairs together. Drift: how far "
+            "(SD of the log) each area's level moves between the periods by itself.",
             *dict.fromkeys(notes),
         ],
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sbwork.cohort import Cohort
+from sbwork.cohort import HARM, Cohort
 from sbwork.formats import (
     MISSING,
     format_change,
@@ -86,7 +86,8 @@ def tabulate_count_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
     """Lay out the comparison of each pair's counts: raw change, RIRR and WDD, with intervals."""
     rows: list[dict[str, str]] = []
     noted: list[tuple[str, str]] = []
-    for outcome in cohort.list_outcomes():
+    outcomes = list(cohort.list_outcomes())
+    for outcome in outcomes:
         title = cohort.title_outcome(outcome)
         find = partial(find_row, findings, section="counts", outcome=outcome, period="change")
         for pair in cohort.pairs:
@@ -100,7 +101,11 @@ def tabulate_count_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
                 find(site=site or "", estimator="percentage_change")
                 for site in (pair.intervention, pair.control)
             )
-            noted.append((f"{title}, {cohort.title_pair(pair.intervention)}", rirr["note"]))
+            row = f"{title}, {cohort.title_pair(pair.intervention)}"
+            noted.append((row, rirr["note"]))
+            agreement = find(site=pair.intervention, estimator="rirr_wdd_agreement")
+            if agreement is not None and agreement["estimate"] == 0:
+                noted.append((row, agreement["note"]))
             rows.append(
                 {
                     "Outcome": title,
@@ -123,7 +128,7 @@ def tabulate_count_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
         "Months: how many on each side are compared. RIRR: relative incidence rate ratio; 1 means "
         "the area changed just as its control site did, below 1 that it fell more or rose less. "
         f"{_describe_adjustment(cohort)} WDD: weighted displacement difference, in incidents over "
-        "the window."
+        f"the window{' (of crime harm, in its points)' if HARM in outcomes else ''}."
     )
     return lay_out(
         rows,

@@ -189,7 +189,7 @@ def test_a_great_table_takes_the_look_of_the_page() -> None:
             "Invented data",
             "Invented data",
         ),
-        ({"data_status": "reported"}, "As reported by staff, not measured", None),
+        ({"data_status": "reported"}, "As reported, not measured", None),
         ({"rehearsal": True}, "Rehearsal: nothing was done in these areas", None),
         ({"notice": "Draft: not final."}, "Note", "Draft"),
     ],
