@@ -140,7 +140,7 @@ def test_confirmatory_scales_and_all_pairs_come_first(chosen: Evaluation) -> Non
         assert [row["Pair"] for row in rows] == [
             f"{pair}{what}"
             for pair in ("All pairs together", "North", "South")
-            for what in ("", ", with area shocks of 0.05 SD", ", at the same score before")
+            for what in ("", ", with shocks of 0.05 SD", ", same score before")
         ]
         did = find(chosen, "difference_in_differences", "all", scale)
         assert has_flag(did, Flag.LEADS)
@@ -152,7 +152,11 @@ def test_confirmatory_scales_and_all_pairs_come_first(chosen: Evaluation) -> Non
         assert rows[1]["95% interval"] == format_interval(shocked["ci_low"], shocked["ci_high"])
         ancova = find(chosen, "ancova", "all", scale)
         assert rows[2]["Difference"] == format_number(ancova["estimate"])
-        assert [row["People"] for row in rows[:3]] == ["partly the same"] * 2 + ["the same"]
+        shock = find(chosen, "tau_star", "all", scale)["estimate"]
+        assert rows[0]["Shock that undoes it"] == format_number(shock)
+    assert chosen.instrument is not None
+    html = tables.tabulate_differences(chosen.findings, chosen.cohort, chosen.instrument)
+    assert "of partly the same people in the two waves" in html.as_raw_html()
 
 
 def test_the_verdict_is_read_from_flags_and_never_from_a_note(chosen: Evaluation) -> None:
@@ -181,7 +185,7 @@ def test_the_lead_changes_only_where_sites_were_drawn_by_lot(
     assert "difference in differences leads" in describe_lead(chosen.findings)
     assert "drawn by lot, and everybody" in describe_lead(drawn.findings)
     rows = read_differences(drawn)["Trust (exploratory)"]
-    assert rows[0]["Pair"] == "All pairs together, at the same score before"
+    assert rows[0]["Pair"] == "All pairs together, same score before"
     assert has_flag(find(drawn, "ancova", "all"), Flag.LEADS)
     assert not has_flag(find(drawn, "difference_in_differences", "all"), Flag.LEADS)
     both = [find(evaluation, "ancova", "all", "vision") for evaluation in (chosen, drawn)]

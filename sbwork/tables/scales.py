@@ -14,6 +14,7 @@ from sbwork.formats import (
     MISSING,
     format_count,
     format_interval,
+    format_list,
     format_number,
     format_p,
     format_share,
@@ -30,8 +31,8 @@ __all__ = ["tabulate_differences", "tabulate_reliability", "tabulate_scales"]
 _RISES = ("mean_difference", "mean_difference_people")
 _COMPARED = {
     "difference_in_differences": "",
-    "difference_in_differences_with_shock": ", with area shocks of {shock:g} SD",
-    "ancova": ", at the same score before",
+    "difference_in_differences_with_shock": ", with shocks of {shock:g} SD",
+    "ancova": ", same score before",
 }
 _VERDICTS = {
     Flag.EFFECT: "Effect, among {reach}",
@@ -109,50 +110,46 @@ def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Ins
         scale=chosen["outcome"].map({key: k for k, key in enumerate(instrument.scales)}),
         pair=chosen["site"].map({pair.intervention: k for k, pair in enumerate(cohort.pairs)}),
     ).sort_values(["later", "scale", "place", "pair", "beside"], kind="stable")
-    hides = select_findings(findings, estimator="tau_star_equivalence")["estimate"].notna().any()
-    linked = bool(chosen["flags"].str.contains(Flag.LINKED).any())
+    people: dict[str, None] = {}
     for _, row in chosen.iterrows():
         find = partial(
             find_row, findings, section="scales", outcome=row["outcome"], site=row["site"]
         )
         whole = row["estimator"] == "difference_in_differences"
-        tau, hiding, smallest, g = (
+        smallest, g = (
             find(estimator=estimator) if whole else None
-            for estimator in (
-                "tau_star",
-                "tau_star_equivalence",
-                "smallest_detectable_difference",
-                "did_hedges_g",
-            )
+            for estimator in ("smallest_detectable_difference", "did_hedges_g")
         )
-        shock = "_with_shock" if row["estimator"].endswith("_with_shock") else ""
-        verdict = find(estimator=f"tost{shock}") if whole or shock else None
-        shown = [row, tau, verdict, *([hiding] if hides else [])]
-        notes += [str(each["note"]) for each in shown if each is not None]
-        cells = {
-            "Scale": _title_scale(cohort, instrument, row["outcome"]),
-            "Pair": _title_pair(cohort, row),
-            "Difference": format_number(row["estimate"]),
-            "95% interval": format_interval(row["ci_low"], row["ci_high"]),
-            "p adjusted": format_p(row["p_adjusted"]),
-            "p": format_p(row["p_value"]),
-            "In SD": _write(g, whole),
-            "Smallest detectable (SD)": _write(smallest, whole),
-            "Shock that erases it": _write_shock(tau, "not needed"),
-        }
-        if hides:
-            cells["Shock that would hide one"] = _write_shock(hiding, "does not apply")
-        if linked:
-            cells["People"] = _describe_people(row)
-        rows.append({**cells, "Verdict": _describe_verdict(verdict)})
+        stated = "_with_shock" if row["estimator"].endswith("_with_shock") else ""
+        verdict = find(estimator=f"tost{stated}") if whole or stated else None
+        within = verdict is not None and has_flag(verdict, Flag.NO_MEANINGFUL_EFFECT)
+        shock = find(estimator="tau_star_equivalence" if within else "tau_star") if whole else None
+        notes += [str(each["note"]) for each in (row, shock, verdict) if each is not None]
+        if whole:
+            people[_describe_people(row)] = None
+        rows.append(
+            {
+                "Scale": _title_scale(cohort, instrument, row["outcome"]),
+                "Pair": _title_pair(cohort, row),
+                "Difference": format_number(row["estimate"]),
+                "95% interval": format_interval(row["ci_low"], row["ci_high"]),
+                "p adjusted": format_p(row["p_adjusted"]),
+                "p": format_p(row["p_value"]),
+                "In SD": _write(g, whole),
+                "Smallest detectable (SD)": _write(smallest, whole),
+                "Shock that undoes it": _write_shock(shock),
+                "Verdict": _describe_verdict(verdict),
+            }
+        )
     return lay_out(
         rows,
         name="differences",
         title="Did the areas change more than their control sites?",
-        subtitle="Difference in differences, in points of the scale",
+        subtitle="Difference in differences, in points of the scale, of "
+        f"{format_list(list(people)) or 'people'} in the two waves",
         stub="Pair",
         group="Scale",
-        text=["Verdict", *(["People"] if linked and rows else [])],
+        text=["Verdict"],
         notes=[*notes, *_explain_adjusting(cohort, instrument)],
     )
 
@@ -214,16 +211,16 @@ def _write(row: pd.Series[Any] | None, whole: bool) -> str:
     return describe_value(row, format_number) if whole else ""
 
 
-def _write_shock(row: pd.Series[Any] | None, idle: str) -> str:
+def _write_shock(row: pd.Series[Any] | None) -> str:
     if row is not None and row["reason"] == Reason.NOT_APPLICABLE:
-        return idle
+        return "none needed"
     return _write(row, row is not None)
 
 
 def _describe_people(row: pd.Series[Any]) -> str:
     if has_flag(row, Flag.LINKED):
-        return "the same"
-    return "partly the same" if has_flag(row, Flag.PARTLY_LINKED) else "different"
+        return "the same people"
+    return "partly the same people" if has_flag(row, Flag.PARTLY_LINKED) else "different people"
 
 
 def _describe_verdict(row: pd.Series[Any] | None) -> str:
