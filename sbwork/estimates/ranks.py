@@ -299,13 +299,15 @@ def rank_mean(
     had any other's part. A control that serves several pairs moves all of them at once: were
     these drawn as independent pairs, the mean would be called unusual in 9% of cases with two
     and in 15% with three pairs that share a control. And sets drawn from the untouched areas
-    alone know the spread only as well as these few areas show it. ``tests/benchmarks/sim_ranks.py``
-    measures how often this rank and its interval err.
+    alone know the spread only as well as these few areas show it. In simulations of 45 and of 120
+    areas this rank saw a change where there was none in 4 to 6% of cases, whatever the sharing
+    (``tests/benchmarks/sim_ranks.py``; 2,000 draws a world).
 
     The sides are counted apart, and the smaller share doubled, because a real site that fell
     makes the sets rise in which it is the common control: counted by distance, these alone can
     keep p above .05. Both ways hold the level; among 45 areas, six pairs with one control whose
-    sites fell by 30% were found in 53% of cases by side and in 29% by distance.
+    sites fell by 30% (over-dispersion 2, drift .1) were found in 53% of 500 cases by side and in
+    29% by distance.
 
     References
     ----------
@@ -504,6 +506,9 @@ def estimate_placebo_mean(
     areas bring the placebo means nearer to the middle of the areas than the real mean is: with w
     the weights and n areas, the distance is multiplied by the root of
     (sum w^2 + (sum w)^2 / n) / (sum w^2 - (sum w)^2 / n), the ratio of the variances.
+
+    In simulations a true fall of 30% was held in 93 to 96% of cases with two, three and six
+    pairs, with controls of their own, a common one or none, among 45 and among 120 areas.
 
     The true common ratio, where pairs differ in truth, is their geometric mean: these pairs'
     own, and not that of pairs elsewhere.

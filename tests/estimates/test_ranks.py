@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +25,7 @@ from sbwork.estimates.ranks import (
     rank_mean,
 )
 
+TABLE = Path(__file__).parents[1] / "reference" / "sim_ranks.csv"
 REPLICATIONS = 4000
 LEVEL = (0.04, 0.06)
 
@@ -297,6 +300,23 @@ def test_the_interval_of_the_mean_holds_the_truth_as_often_as_it_says(sharing):
     ]
     noise = 2.5 * math.sqrt(0.05 * 0.95 / len(held))
     assert 0.94 - noise < np.mean(held) < 0.97 + noise
+
+
+def test_the_committed_simulation_holds_what_the_docstrings_claim():
+    table = pd.read_csv(TABLE)
+    assert set(table["phi"]) == {1, 2, 4}
+    assert set(table["drift"]) == {0, 0.1}
+    assert set(table["n_pairs"]) == {2, 3, 6}
+    assert set(table["n_areas"]) == {45, 120}
+    assert set(table["sharing"]) == {"own", "shared", "mixed", "none"}
+    noise = 2 * np.sqrt(0.05 * 0.95 / table["n"])
+    assert (noise < 0.011).all()
+    assert table["false_positive"].between(0.04 - noise, 0.06 + noise).all()
+    assert table["coverage"].between(0.94 - noise, 0.97 + noise).all()
+    assert table["coverage_null"].between(0.94 - noise, 0.97 + noise).all()
+    for _, alike in table.groupby(["sharing", "n_areas"]):
+        assert 0.045 < alike["false_positive"].mean() < 0.055
+        assert 0.94 < alike["coverage"].mean() < 0.96
 
 
 @pytest.mark.parametrize("n_areas", [19, 25, 38, 39, 45, 120])
