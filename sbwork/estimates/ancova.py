@@ -141,12 +141,12 @@ def pool_ancovas(fits: Sequence[AncovaFit], level: float = 0.95) -> Estimate:
         return Estimate("ancova", n=n, unit="points", note=_TOO_FEW, reason=Reason.TOO_FEW_PEOPLE)
     lead = float(np.mean([fit.lead for fit in fits]))
     together = np.mean([fit.influence for fit in fits], axis=0)
-    variance = float(together @ together)
+    variance = float(np.square(together).sum())
     freedom = np.array([float(fit.used.sum()) - 3 for fit in fits])
     if variance <= 0 or not (freedom > 0).all():
         return Estimate(
             "ancova", lead, n=n, unit="points", note=_NO_SPREAD, flags=(Flag.NO_INTERVAL,)
         )
-    own = np.array([float(fit.influence @ fit.influence) for fit in fits]) / len(fits) ** 2
+    own = np.array([float(np.square(fit.influence).sum()) for fit in fits]) / len(fits) ** 2
     df = float(own.sum() ** 2 / np.sum(own**2 / freedom))
     return complete_estimate("ancova", lead, math.sqrt(variance), min(df, n - 3), level, n)

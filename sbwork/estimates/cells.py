@@ -149,7 +149,8 @@ def summarise_cell(
     pull = weight[used] * left[used] / weight[scored].sum()
     influence = still.copy()
     influence[used] = (pull - pull.mean()) * math.sqrt(len(pull) / (len(pull) - 1))
-    mean_variance = float(influence @ influence)
+    # A plain sum: BLAS would start its threads for a few thousand numbers.
+    mean_variance = float(np.square(influence).sum())
     if mean_variance < _ROUNDING * variance / n:
         return Cell(n, n_effective, mean, variance, 0.0, still, scored)
     return Cell(n, n_effective, mean, variance, mean_variance, influence, scored)

@@ -445,7 +445,7 @@ def compute_overlap(
     for link in links:
         one, other = (cells[link.first], cells[link.second])
         if one.variance > 0 and other.variance > 0:
-            shared = float(one.influence[link.rows[0]] @ other.influence[link.rows[1]])
+            shared = float(np.sum(one.influence[link.rows[0]] * other.influence[link.rows[1]]))
             spread = math.sqrt(one.variance * other.variance)
             total += 2 * coefficients[link.first] * coefficients[link.second] * shared / spread
     return total
@@ -535,9 +535,9 @@ def _split_variance(
             together += c * own
             share = link.n / cell.n
             shares.append((cell.n_effective - 1) * share)
-            parts.append(c**2 * max(cell.mean_variance - float(own @ own), 0.0))
+            parts.append(c**2 * max(cell.mean_variance - float(np.square(own).sum()), 0.0))
             freedom.append((cell.n_effective - 1) * (1 - share))
-        parts.append(float(together @ together))
+        parts.append(float(np.square(together).sum()))
         freedom.append(min(shares))
     # People without a score matter where weights are raked, and have no freedom of their own.
     floor = min((df for df in freedom if df > 0), default=1.0)
