@@ -113,8 +113,8 @@ def compare_linked(
             flags.append(Flag.LEADS)
         notes = (estimate.note, _ANCOVA, _WEIGHTED if weighted else "")
         note = " ".join(text for text in notes if text)
-        told = replace(estimate, note=note, flags=tuple(flags))
-        yield Finding(_SECTION, scale, site, told, comparison=comparison, period="change")
+        found = replace(estimate, note=note, flags=tuple(flags))
+        yield Finding(_SECTION, scale, site, found, comparison=comparison, period="change")
 
 
 def describe_attrition(

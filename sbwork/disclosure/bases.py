@@ -152,14 +152,14 @@ def suppress_questionnaires(
         if has_flag(row, Flag.N_HIDDEN) and row["site"] in cohort.sites and row["period"] != "all"
     }
     lost = findings[findings["estimator"] == "attrition_share"]["estimate"]
-    told = [
+    telling = [
         (
             (kind in (CheckKind.ROWS_READ, CheckKind.USED) and _holds_any(source, places, cohort))
             or (kind == CheckKind.LINKED and bool(lost.isna().any()))
         )
         for source, kind in zip(quality["source"], quality["kind"], strict=True)
     ]
-    hidden = pd.Series(told, index=quality.index, dtype=bool)
+    hidden = pd.Series(telling, index=quality.index, dtype=bool)
     return quality.assign(
         count=quality["count"].mask(hidden), note=quality["note"].mask(hidden, _COUNT_NOTE)
     )

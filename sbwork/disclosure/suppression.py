@@ -202,13 +202,13 @@ def merge_small_cells(counts: ArrayLike, fewest: int) -> Vector:
         return np.zeros_like(merged)
     middle = (len(merged) - 1) / 2
     while True:
-        held = [at for at, count in enumerate(merged) if count > 0]
-        small = [at for at in held if merged[at] < fewest]
+        filled = [at for at, count in enumerate(merged) if count > 0]
+        small = [at for at in filled if merged[at] < fewest]
         if not small:
             return merged
         at = max(small, key=lambda index: abs(index - middle))
-        place = held.index(at)
-        beside = [held[i] for i in (place - 1, place + 1) if 0 <= i < len(held)]
+        place = filled.index(at)
+        beside = [filled[i] for i in (place - 1, place + 1) if 0 <= i < len(filled)]
         inward = [other for other in beside if abs(other - middle) < abs(at - middle)]
         into = max(inward or beside, key=lambda index: merged[index])
         merged[into] += merged[at]
@@ -218,7 +218,7 @@ def merge_small_cells(counts: ArrayLike, fewest: int) -> Vector:
 def _list_families(rows: pd.DataFrame) -> Iterator[pd.Series]:
     """Yield numbers of people, by row, that may be set against one another.
 
-    Everything told of the same people is one family, whichever section tells it: how many have a
+    All that is said of the same people is one family, whichever section says it: how many have a
     score on a scale. Every other estimator is a family by itself, and so is the part of the people
     that a share or a count takes in, and the part that it leaves out.
     """

@@ -11,7 +11,7 @@ __all__ = ["adjust_benjamini_hochberg", "adjust_holm"]
 
 
 def adjust_holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Adjust p-values so that the chance of even one false alarm is held (Holm 1979).
+    """Adjust p-values to control the chance of even one false alarm (Holm 1979).
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def adjust_holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
 
 def adjust_benjamini_hochberg(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Adjust p-values so that the share of false alarms is held (Benjamini & Hochberg 1995).
+    """Adjust p-values to control the share of false alarms (Benjamini & Hochberg 1995).
 
     Parameters
     ----------

@@ -63,13 +63,13 @@ def describe_means(
     rows = select_findings(findings, section="scales", outcome=scale, estimator="mean")
     for site in sites:
         means = {wave: find_row(rows, site=site, period=wave) for wave in waves}
-        told = ", ".join(
+        values = ", ".join(
             f"{format_number(row['estimate'])} {wave}"
             for wave, row in means.items()
             if row is not None
         )
-        if told:
-            parts.append(f"{cohort.title_site(site)} {told}")
+        if values:
+            parts.append(f"{cohort.title_site(site)} {values}")
     return f"{instrument.title_scale(scale)}: {'; '.join(parts)}."
 
 
@@ -139,11 +139,12 @@ def describe_spread(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument
     """Say the median score of each scale by site and wave; small groups are left out."""
     parts = []
     for scale in instrument.scales:
-        told = []
-        for (site, wave), held in scores.groupby(["site", "wave"], sort=True)[scale]:
-            if held.count() >= cohort.smallest_group:
-                told.append(f"{cohort.title_site(str(site))} {wave} {format_number(held.median())}")
-        parts.append(f"{instrument.title_scale(scale)}: {', '.join(told) or 'too few to show'}")
+        medians = []
+        for (site, wave), group in scores.groupby(["site", "wave"], sort=True)[scale]:
+            if group.count() >= cohort.smallest_group:
+                median = format_number(group.median())
+                medians.append(f"{cohort.title_site(str(site))} {wave} {median}")
+        parts.append(f"{instrument.title_scale(scale)}: {', '.join(medians) or 'too few to show'}")
     return f"Median scores. {'; '.join(parts)}."
 
 
@@ -153,7 +154,7 @@ def describe_answers(
     """Say what share gave an answer above the middle to each item, and how many answered.
 
     Shares are weighted where `answers` has a column ``weight``; the numbers of people are not. A
-    share of 1 to `fewest` - 1 people, or of all but as many, is not told.
+    share of 1 to `fewest` - 1 people, or of all but as many, is left out.
     """
     parts = []
     for item in items:

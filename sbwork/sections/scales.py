@@ -90,7 +90,7 @@ def _picture_means(evaluation: Evaluation) -> Picture:
         figures.draw_means(ax, findings, cohort, scale, sites)
         ax.set_xlabel(f"Mean, on a scale from {low:g} to {high:g}", fontsize=9)
 
-    told = [
+    means = [
         narrative.describe_means(cohort, findings, instrument, scale, sites)
         for scale in instrument.scales
     ]
@@ -99,7 +99,7 @@ def _picture_means(evaluation: Evaluation) -> Picture:
         "means",
         lambda figure: _draw_scales(figure, instrument, draw_scale),
         size=_fit_scales(instrument, len(sites)),
-        alt=" ".join(told),
+        alt=" ".join(means),
         caption="Mean scores with their 95% intervals, before (grey squares) and after (blue "
         "circles).",
     )
@@ -185,7 +185,7 @@ def _picture_likert(evaluation: Evaluation) -> Iterator[Picture]:
     if len(chosen) < cohort.smallest_group:
         return
     fewest, weights = cohort.smallest_group, chosen["weight"].to_numpy()
-    told = "Percentages are weighted; n counts people. " if (weights != 1).any() else ""
+    weighted = "Percentages are weighted; n counts people. " if (weights != 1).any() else ""
     for scale, spec in instrument.scales.items():
         items = spec.items
         if not items or len({instrument.list_answers(item) for item in items}) > 1:
@@ -203,7 +203,8 @@ def _picture_likert(evaluation: Evaluation) -> Iterator[Picture]:
             size=(8.8, 1.5 + 0.62 * len(items)),
             alt=narrative.describe_answers(chosen, instrument, items, fewest),
             caption=f"{instrument.title_scale(scale)}, {place}, {wave}: answers in per "
-            f"cent of those who gave one. {told}Half of the middle answer lies on each side of the "
-            f"line; an answer that fewer than {fewest} people gave is drawn with the next; 'don't "
+            f"cent of those who gave one. {weighted}Half of the middle answer lies on each side "
+            f"of the line; an answer that fewer than {fewest} people gave is drawn with the next; "
+            "'don't "
             "know' and blanks are counted under data quality.",
         )
