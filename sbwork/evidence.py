@@ -46,6 +46,7 @@ _ASSIGNMENTS = {
 _COMPARED = ("counts", "scales")
 _DESCRIPTIVE = ("choice", "evidence", "reliability", "scores")
 _COMPARING = ("panel", "placebo", "specification")
+_ONE_SIDE = ("before", "after")
 _NO_CHANGE = (
     "event_study",
     "placebo_areas",
@@ -278,7 +279,7 @@ def grade_evidence(cohort: Cohort, findings: pd.DataFrame) -> Evidence:
     reasons: list[str] = []
     missing: list[str] = []
     sections: dict[str, int] = {}
-    changes = known[~known["estimator"].isin(_NO_CHANGE)]
+    changes = known[~known["estimator"].isin(_NO_CHANGE) & ~known["period"].isin(_ONE_SIDE)]
     compared = [name for name in _COMPARED if (changes["section"] == name).any()]
     if not compared and changes["section"].isin(_COMPARING).any():
         compared = ["counts"]

@@ -181,8 +181,8 @@ def test_a_rise_uses_the_regression_where_the_force_was_the_pool(sites, areas) -
     fall = round(-100 * (row["estimate"] - 1))
     assert told[0].startswith(
         "ASB: North Town had the steepest rise of 60 areas in January 2016 to December 2016. "
-        f"Beside such a control, areas chosen like that fall by about {fall}% by themselves; "
-        "North Town fell by "
+        f"Beside such a control, counts in areas chosen like that fall by about {fall}% by "
+        "themselves; beside its own, those in North Town fell by "
     )
 
 

@@ -53,7 +53,7 @@ def describe_choice(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
     >>> for sentence in describe_choice(cohort, tabulate_findings(rows))[0].split(". "):
     ...     print(sentence)
     ASB: Area 1 had the highest count of 60 areas in January 2016 to December 2016
-    Beside such a control, areas chosen like that fall by about 9% by themselves; Area 1 fell by...
+    Beside such a control, counts in areas chosen like that fall by about 9% by themselves;...
     """
     rows = select_findings(findings, section="choice")
     if rows.empty:
@@ -106,10 +106,11 @@ def _describe_pair(cohort: Cohort, findings: pd.DataFrame, outcome: str, pair: P
     beside = "Beside such a control" if pair.control else "Beside the other areas"
     place = find(estimator="observed_rank_chosen")
     like = "in such a place" if place is not None and place["estimate"] > 3 else "chosen like that"
-    told = f"{beside}, areas {like} {_describe_change(expected['estimate'], 'areas')}"
+    told = f"{beside}, counts in areas {like} {_describe_change(expected['estimate'], 'areas')}"
     ratio = find(section="counts", estimator="rirr")
     if ratio is not None and not math.isnan(ratio["estimate"]):
-        told += f"; {title} {_describe_change(100 * (ratio['estimate'] - 1), 'area')}"
+        own = "beside its own, " if pair.control else ""
+        told += f"; {own}those in {title} {_describe_change(100 * (ratio['estimate'] - 1), 'area')}"
     p_value = find(estimator="placebo_p_chosen")
     if p_value is not None and not math.isnan(p_value["estimate"]):
         told += f" ({describe_p(p_value['estimate'])} among areas {like})"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 
 from sbwork.cohort import Cohort, Pair
+from sbwork.estimates import Flag
 from sbwork.formats import (
     describe_p,
     format_change,
@@ -16,9 +18,10 @@ from sbwork.formats import (
     format_list,
     lower_title,
 )
-from sbwork.results import find_row
+from sbwork.results import find_row, has_flag
 
 __all__ = [
+    "describe_change",
     "describe_changes",
     "describe_counts",
     "describe_monthly_counts",
@@ -32,6 +35,23 @@ def describe_changes(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> st
     parts = [_compare_pair(cohort, findings, outcome, pair) for pair in cohort.pairs]
     told = "; ".join(part for part in parts if part)
     return f"{cohort.title_outcome(outcome)}: {told}." if told else ""
+
+
+def describe_change(
+    cohort: Cohort, findings: pd.DataFrame, outcome: str, pair: Pair, site: str | None
+) -> str:
+    """Write how much a site of a pair changed, and over which months where the pair has fewer.
+
+    Empty where its change is not known.
+    """
+    find = partial(find_row, findings, section="counts", outcome=outcome, period="change")
+    change = find(site=site or "", estimator="percentage_change")
+    months = find(site=pair.intervention, estimator="window_months")
+    if change is None or math.isnan(change["estimate"]):
+        return ""
+    text = format_change(change["estimate"])
+    fewer = months is not None and has_flag(months, Flag.FEWER_MONTHS)
+    return f"{text} over all months" if fewer and not has_flag(change, Flag.FEWER_MONTHS) else text
 
 
 def describe_counts(
@@ -75,7 +95,7 @@ def describe_monthly_counts(
 ) -> str:
     """Say what range the monthly counts of each site lie in."""
     parts = []
-    for site in sites:
+    for site in dict.fromkeys(sites):
         chosen = counts[(counts["site"] == site) & (counts["outcome"] == outcome)]["count"]
         if chosen.notna().any():
             parts.append(
@@ -104,17 +124,11 @@ def describe_placebo(cohort: Cohort, findings: pd.DataFrame, outcome: str, site:
 
 
 def _compare_pair(cohort: Cohort, findings: pd.DataFrame, outcome: str, pair: Pair) -> str:
-    changes = [
-        find_row(
-            findings, section="counts", outcome=outcome, site=site,
-            estimator="percentage_change", period="change",
-        )
+    area, control = (
+        describe_change(cohort, findings, outcome, pair, site)
         for site in (pair.intervention, pair.control)
-        if site
-    ]  # fmt: skip
-    if not changes or changes[0] is None:
+    )
+    if not area:
         return ""
-    told = f"{cohort.title_site(pair.intervention)} {format_change(changes[0]['estimate'])}"
-    if len(changes) > 1 and changes[1] is not None:
-        told += f" beside {format_change(changes[1]['estimate'])} in its control site"
-    return told
+    beside = f" beside {control} in its control site" if control else ""
+    return f"{cohort.title_site(pair.intervention)} {area}{beside}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -27,12 +26,14 @@ from sbwork.formats import (
 from sbwork.headlines import Headline, find_headline
 from sbwork.instrument import Instrument
 from sbwork.narrative.choice import describe_choice
-from sbwork.narrative.counts import describe_reported
+from sbwork.narrative.counts import describe_change, describe_reported
 from sbwork.results import find_row, has_flag, select_findings
 
 __all__ = ["summarise_cohort"]
 
 _ALPHA = 0.05
+_HALF = 0.5
+"""Percent below which the end of an interval is written as 0, as if it took in no change."""
 
 
 def summarise_cohort(
@@ -113,19 +114,15 @@ def _describe_counts(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
 
 def _describe_changes(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
     """Say how much each area and its control site changed."""
-    find = partial(
-        find_row, findings, section="counts", outcome=outcome, estimator="percentage_change",
-        period="change",
-    )  # fmt: skip
     parts = []
     for pair in cohort.pairs:
-        area, control = find(site=pair.intervention), find(site=pair.control or "")
-        if area is None or math.isnan(area["estimate"]):
-            continue
-        part = f"{format_change(area['estimate'])} in {cohort.title_site(pair.intervention)}"
-        if control is not None and not math.isnan(control["estimate"]):
-            part += f" (its control site {format_change(control['estimate'])})"
-        parts.append(part)
+        area, control = (
+            describe_change(cohort, findings, outcome, pair, site)
+            for site in (pair.intervention, pair.control)
+        )
+        if area:
+            beside = f" (its control site {control})" if control else ""
+            parts.append(f"{area} in {cohort.title_site(pair.intervention)}{beside}")
     return f"{cohort.title_outcome(outcome)}: {format_list(parts)}." if parts else ""
 
 
@@ -156,8 +153,9 @@ def _describe_ratio(headline: Headline) -> str:
     """Write a ratio as a change with its interval and, where there is one, its rank."""
     ratio, rank = headline.ratio, headline.rank
     low, high = (100 * (ratio[end] - 1) for end in ("ci_low", "ci_high"))
-    interval = format_interval(low, high, 0, percent=True)
     sure = "leaves out" if headline.excludes_no_change else "takes in"
+    digits = 1 if headline.excludes_no_change and min(abs(low), abs(high)) < _HALF else 0
+    interval = format_interval(low, high, digits, percent=True)
     parts = [f"95% interval {interval}, which {sure} no change"]
     if rank is not None:
         parts.append(describe_p(rank["estimate"], "rank p"))
@@ -294,8 +292,8 @@ def _compare_scales(
         verdict = f"After adjustment all {len(found)} are clear of no difference"
     else:
         verdict = (
-            f"After adjustment {len(clear)} of the {len(found)} are clear of no difference "
-            f"({which})"
+            f"After adjustment {len(clear)} of the {len(found)} "
+            f"{'is' if len(clear) == 1 else 'are'} clear of no difference ({which})"
         )
     linked = any(has_flag(row, Flag.LINKED) for row in found.values())
     people = "the same people asked twice" if linked else "chance among people"

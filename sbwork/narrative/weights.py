@@ -22,7 +22,7 @@ def describe_weights(findings: pd.DataFrame, cohort: Cohort) -> str:
     if cohort.weighting.targets:
         columns = format_list([name.replace("_", " ") for name in cohort.weighting.targets])
         parts = [
-            f"The people who answered are not a small copy of the population, so each site's "
+            f"The people who answered need not be a small copy of the population, so each site's "
             f"answers in each wave are weighted until their mix of {columns} is the population's."
         ]
     else:

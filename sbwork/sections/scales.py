@@ -73,8 +73,8 @@ def present_reliability(evaluation: Evaluation) -> Section:
         return Section([_NO_SCALES])
     return Section(
         [
-            "A scale is worth comparing only if its questions hang together. Alpha and omega run "
-            "from 0 to 1; .70 is a usual minimum for comparing groups.",
+            "A scale is worth comparing only if its questions hang together. Alpha and omega are 1 "
+            "at most; .70 is a usual minimum for comparing groups.",
             tables.tabulate_reliability(evaluation.findings, evaluation.instrument),
         ]
     )

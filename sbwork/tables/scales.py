@@ -236,11 +236,12 @@ def _explain_adjusting(cohort: Cohort, instrument: Instrument) -> list[str]:
     if not several:
         return []
     rest = "Benjamini and Hochberg's method"
+    counted = "the number of scales (of single pairs, for that of scales and pairs)"
     if not cohort.confirmatory:
-        return [f"p adjusted: for the number of scales, by {rest}."]
+        return [f"p adjusted: for {counted}, by {rest}."]
     return [
-        "p adjusted: for the number of scales, by Holm's method over the confirmatory ones, which "
-        f"were named in advance, and by {rest} over the others."
+        f"p adjusted: for {counted}, by Holm's method over the confirmatory scales, which were "
+        f"named in advance, and by {rest} over the others."
     ]
 
 

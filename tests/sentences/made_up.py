@@ -1,0 +1,156 @@
+"""Small made-up cohorts whose reports say what those of the committed ones do not."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sbwork.evaluation import Evaluation, evaluate_cohort
+from sbwork.periods import list_months
+
+_PERIODS = """\
+periods:
+  before: {start: 2021-01, end: 2021-12}
+  after: {start: 2022-01, end: 2022-12}
+"""
+_INSTRUMENT = """\
+name: short
+options:
+  agree: [{code: 1, label: No}, {code: 2, label: Rather not}, {code: 3, label: Neither},
+    {code: 4, label: Rather}, {code: 5, label: Yes}]
+items:
+  t1: {text: One, options: agree}
+  t2: {text: Two, options: agree}
+  s1: {text: Three, options: agree}
+  s2: {text: Four, options: agree}
+scales:
+  trust: {title: Trust, items: [t1, t2]}
+  safety: {title: Safety, items: [s1, s2], minimum_answered: 2}
+"""
+COHORTS = {
+    "alone": """\
+name: alone
+sites: {ash: {title: Ash}, birch: {title: Birch}}
+pairs: [{intervention: ash, control: birch, control_reason: Alike in size.}]
+incidents: [{path: counts.csv}]
+confirmatory_counts: [asb]
+chosen_because: volunteered
+"""
+    + _PERIODS,
+    "shared": """\
+name: shared
+sites: {ash: {title: Ash}, birch: {title: Birch}, cedar: {title: Cedar}, oak: {title: Oak}}
+pairs:
+  - {intervention: ash, control: oak}
+  - {intervention: birch, control: oak}
+  - {intervention: cedar, control: oak}
+incidents: [{path: counts.csv}, {path: birch.csv}]
+engagement:
+  - {date: 2022-02-03, event: A meeting, site: ash, attendance: 40}
+"""
+    + _PERIODS,
+    "baseline": """\
+name: baseline
+instrument: short
+sites: {north: {title: North}, south: {title: South}}
+pairs: [{intervention: north, control: south}]
+surveys:
+  - {path: survey.csv, format: csv, wave_column: round, waves: {"1": before}, site_column: area}
+""",
+    "ranked": """\
+name: ranked
+sites: {site-0: {title: Ash, lsoas: [X000]}, site-1: {title: Birch, lsoas: [X001]}}
+pairs: [{intervention: site-0, control: site-1}]
+incidents: [{path: counts.csv}]
+geography: {lookup: lookup.csv, lookup_columns: {lsoa: lsoa, authority: authority}}
+placebo: {group_by: lsoa}
+chosen_because: highest
+"""
+    + _PERIODS,
+    "answers": """\
+name: answers
+instrument: short
+sites: {north: {title: North}, south: {title: South}}
+pairs: [{intervention: north, control: south}]
+surveys:
+  - path: survey.csv
+    format: csv
+    wave_column: round
+    waves: {"1": before, "2": after}
+    site_column: area
+    keep: [age_group]
+weighting: {targets: {age_group: {young: 0.4, old: 0.6}}}
+confirmatory: [trust, safety]
+smallest_meaningful_g: 0.25
+""",
+}
+
+
+def evaluate_made_up(name: str, folder: Path) -> Evaluation:
+    """Write the files of one of `COHORTS` into a folder, and evaluate it."""
+    own = folder / "cohorts" / name
+    own.mkdir(parents=True)
+    (folder / "instruments").mkdir()
+    (folder / "instruments" / "short.yml").write_text(_INSTRUMENT, "utf-8")
+    (own / "cohort.yml").write_text(COHORTS[name], "utf-8")
+    if "survey.csv" in COHORTS[name]:
+        _write_survey(own, waves=(1,) if name == "baseline" else (1, 2))
+    elif name == "ranked":
+        _write_areas(own)
+    elif name == "alone":
+        _draw_counts("site", ("ash", "birch")).to_csv(own / "counts.csv", index=False)
+    else:
+        counts = _draw_counts("site", ("ash", "birch", "cedar", "oak"))
+        apart = counts["site"] == "birch"
+        counts[~apart].to_csv(own / "counts.csv", index=False)
+        early = counts[apart & (counts["month"] <= "2022-09")]
+        early.to_csv(own / "birch.csv", index=False)
+    return evaluate_cohort(name, folder)
+
+
+def _draw_counts(
+    place: str, places: tuple[str, ...], first: float = 1.0, fall: float = 0.55, seed: int = 5
+) -> pd.DataFrame:
+    """Draw two years of counts; the first place has `first` times as many, and its ASB falls."""
+    draws = np.random.default_rng(seed)
+    rows = []
+    for (at, name), (when, month), kind in product(
+        enumerate(places),
+        enumerate(list_months("2021-01", "2022-12")),
+        ("Burglary", "Anti-social behaviour"),
+    ):
+        mean = 30 * (first if at == 0 else 1.0)
+        mean *= fall if at == 0 and when >= 12 and kind != "Burglary" else 1.0
+        rows.append((month, kind, name, draws.poisson(mean * draws.gamma(25, 1 / 25))))
+    return pd.DataFrame(rows, columns=["month", "crime_type", place, "count"])
+
+
+def _write_areas(folder: Path) -> None:
+    areas = tuple(f"X{at:03}" for at in range(40))
+    counts = _draw_counts("lsoa", areas, first=1.25, fall=0.75, seed=9)
+    counts.to_csv(folder / "counts.csv", index=False)
+    lookup = pd.DataFrame({"lsoa": areas, "authority": "The one", "population": 1500})
+    lookup.to_csv(folder / "lookup.csv", index=False)
+
+
+def _write_survey(folder: Path, waves: tuple[int, ...]) -> None:
+    draws = np.random.default_rng(11)
+    frames = []
+    for wave, area in product(waves, ("North", "South")):
+        people = 120
+        gain = 0.6 * (wave == 2 and area == "North")
+        shared = {"t": draws.normal(3 + gain, 0.8, people), "s": draws.normal(3, 0.8, people)}
+        items = {
+            f"{scale}{at}": np.clip(np.round(shared[scale] + draws.normal(0, 0.5, people)), 1, 5)
+            for scale, at in product("ts", (1, 2))
+        }
+        ages = draws.choice(["young", "old"], people)
+        frames.append(
+            pd.DataFrame({"round": wave, "area": area, "age_group": ages, **items}).astype(
+                dict.fromkeys(items, int)
+            )
+        )
+    pd.concat(frames).to_csv(folder / "survey.csv", index=False)

@@ -1,0 +1,97 @@
+"""Every paragraph of a cohort's report, and the sentences that it is made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sbwork
+from sbwork.evaluation import Evaluation
+from sbwork.pictures import Picture
+from sbwork.sections import Bullets
+
+SECTIONS = (
+    "summary", "changes", "counts", "robustness", "scales", "reliability", "kinds", "stories",
+    "evidence", "limits", "quality", "methods",
+)  # fmt: skip
+"""In the order of notebooks/cohort_report.ipynb."""
+
+_WORDED = ("headings",)
+"""Tables whose cells are sentences."""
+
+_NUMBERS = "one|two|three|four|five|six|seven|eight|nine|ten|once|twice|half|quarter|percent"
+_QUANTIFIERS = (
+    "none|no|nobody|nothing|never|not any|all|every|everything|everybody|any|each|both|neither|"
+    "nor|either|most|many|few|several|some|only|alone|always|often|rest"
+)
+_CLAIM = re.compile(rf"\d|\b(?:{_NUMBERS}|{_QUANTIFIERS})\b", re.IGNORECASE)
+_ENDS = re.compile(r"(?<=[.?!])\s+")
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A run of sentences that stand together.
+
+    Attributes
+    ----------
+    section : str
+        One of `SECTIONS`.
+    place : {"text", "point", "alt", "caption", "title", "note", "cell"}
+        What kind of block it is of.
+    name : str
+        The id of its table or picture; empty for text.
+    text : str
+        All of it.
+    """
+
+    section: str
+    place: str
+    name: str
+    text: str
+
+
+def read_report(evaluation: Evaluation) -> list[Paragraph]:
+    """Read all paragraphs of a report, as notebooks/cohort_report.ipynb shows them."""
+    return [
+        Paragraph(section, place, name, text)
+        for section in SECTIONS
+        for block in getattr(sbwork, f"present_{section}")(evaluation).blocks
+        for place, name, text in _read_block(block)
+        if text
+    ]
+
+
+def split_sentences(text: str) -> list[str]:
+    """Split a paragraph after each full stop, question mark or exclamation mark before a space.
+
+    A decimal point has no space behind it, and the reports use no abbreviation with a point.
+    """
+    return [sentence for sentence in _ENDS.split(text.strip()) if sentence]
+
+
+def makes_claim(sentence: str) -> bool:
+    """Say whether a sentence holds a number or a word such as "none" or "all"."""
+    return bool(_CLAIM.search(sentence))
+
+
+def _read_block(block: Any) -> Iterator[tuple[str, str, str]]:
+    if isinstance(block, str):
+        yield "text", "", block
+    elif isinstance(block, Bullets):
+        for point in block.points:
+            yield "point", "", point
+    elif isinstance(block, Picture):
+        yield "alt", block.name, block.alt
+        yield "caption", block.name, block.caption
+    else:
+        name = block._options.table_id.value.removeprefix("table-")
+        for title in (block._heading.title, block._heading.subtitle):
+            yield "title", name, title or ""
+        if name in _WORDED:
+            for column in block._tbl_data.columns[1:]:
+                for cell in block._tbl_data[column]:
+                    yield "cell", name, cell
+        for note in block._source_notes:
+            yield "note", name, note
