@@ -247,7 +247,7 @@ def _describe_scales(
     if instrument is None or rows.empty:
         return []
     scales = list(cohort.confirmatory or instrument.scales)
-    differences = _gather(rows, scales, "all", "difference_in_differences")
+    differences = _find_leading(rows, scales)
     changes = _gather(rows, scales, "intervention", "mean_difference")
     points = []
     if differences:
@@ -255,6 +255,14 @@ def _describe_scales(
     if changes:
         points.append(_describe_own_changes(cohort, instrument, changes, bool(differences)))
     return points or _describe_baseline(cohort, rows, instrument)
+
+
+def _find_leading(rows: pd.DataFrame, scales: list[str]) -> dict[str, Any]:
+    """Find the comparison of all pairs that leads for each scale: see `Flag.LEADS`."""
+    leads = rows["flags"].str.split().map(lambda flags: Flag.LEADS in flags)
+    chosen = rows[leads & (rows["site"] == "all") & rows["estimate"].notna()]
+    found = {scale: find_row(chosen, outcome=scale, period="change") for scale in scales}
+    return {scale: row for scale, row in found.items() if row is not None}
 
 
 def _gather(rows: pd.DataFrame, scales: list[str], site: str, estimator: str) -> dict[str, Any]:
