@@ -173,9 +173,14 @@ def _explain_basis(findings: pd.DataFrame, headline: Headline) -> str:
         )
     why = "the files hold too few comparable areas in which nothing was done"
     if headline.basis == "random effects":
+        shared = (
+            " They share a control site, whose own drift would move all of them at once."
+            if has_flag(headline.ratio, Flag.SHARED_CONTROL)
+            else ""
+        )
         return (
             "The interval allows for chance among incidents and for pairs that differ, but not "
-            f"for drift of whole areas: {why}."
+            f"for drift of whole areas: {why}.{shared}"
         )
     return (
         f"The interval allows for chance among incidents, but not for drift of whole areas: {why}."
