@@ -534,7 +534,7 @@ def _find_unknown_sites(cohort: Cohort) -> Iterator[Mistake]:
 
 
 def _find_unknown_outcomes(cohort: Cohort) -> Iterator[Mistake]:
-    known = cohort.list_outcomes()
+    known = [*cohort.outcomes, *([HARM] if cohort.harm_weights else [])]
     for i, outcome in enumerate(cohort.confirmatory_counts):
         if outcome not in known:
             found = f"the outcome '{quote(outcome)}' is not among those of this cohort"

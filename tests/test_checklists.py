@@ -26,7 +26,7 @@ NOTHING = re.compile(
 )
 HOLDS = {
     "what was found, and the level of evidence": r"level|graded?",
-    "how sites were assigned": r"Sites were (chosen|assigned)",
+    "how sites were assigned": r"Sites were (chosen|assigned)|Areas were drawn",
     "the sites": r"The sites Site Role",
     "what was done": r"What was done, in the words of cohort\.yml: \w",
     "engagement log": r"Engagement log",
