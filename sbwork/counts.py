@@ -48,8 +48,8 @@ _FEW_MONTHS = 3
 
 _FEW_PAIRS = 4
 _FEW_PAIRS_SAID = (
-    "With so few pairs it is known only roughly how much they differ, so this interval is very "
-    "wide: judge the pairs together by their rank among placebo pairs."
+    "With so few pairs it is known only roughly how much they differ, so this interval may be much "
+    "too wide or too narrow."
 )
 
 _PRIOR_SAID = (

@@ -116,11 +116,16 @@ def describe_placebo(cohort: Cohort, findings: pd.DataFrame, outcome: str, site:
         note = f" {p['note']}" if p is not None else ""
         return f"{title}, {cohort.title_outcome(outcome)}: no placebo rank is available.{note}"
     middle = format_interval(low["estimate"], high["estimate"], 0, percent=True)
+    to_each = " relative to each other" if _has_control(cohort, site) else ""
     return (
         f"{title}, {cohort.title_outcome(outcome)}: among comparable places where nothing was "
-        f"done, the middle 95% changed by {middle} relative to each other; "
+        f"done, the middle 95% changed by {middle}{to_each}; "
         f"{describe_p(p['estimate'], 'rank p')}."
     )
+
+
+def _has_control(cohort: Cohort, site: str) -> bool:
+    return any(pair.control for pair in cohort.pairs if pair.intervention == site)
 
 
 def _compare_pair(cohort: Cohort, findings: pd.DataFrame, outcome: str, pair: Pair) -> str:

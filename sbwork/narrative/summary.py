@@ -173,18 +173,26 @@ def _explain_basis(findings: pd.DataFrame, headline: Headline) -> str:
         )
     why = "the files hold too few comparable areas in which nothing was done"
     if headline.basis == "random effects":
-        shared = (
-            " They share a control site, whose own drift would move all of them at once."
-            if has_flag(headline.ratio, Flag.SHARED_CONTROL)
-            else ""
-        )
         return (
             "The interval allows for chance among incidents and for pairs that differ, but not "
-            f"for drift of whole areas: {why}.{shared}"
+            f"for drift of whole areas: {why}.{_describe_sharing(findings, headline)}"
         )
     return (
         f"The interval allows for chance among incidents, but not for drift of whole areas: {why}."
     )
+
+
+def _describe_sharing(findings: pd.DataFrame, headline: Headline) -> str:
+    """Say what follows where pairs share a control site."""
+    if not has_flag(headline.ratio, Flag.SHARED_CONTROL):
+        return ""
+    pairs = select_findings(
+        findings, section="counts", outcome=headline.outcome, estimator="rirr", period="change"
+    )
+    controls = pairs[(pairs["site"] != "all") & pairs["estimate"].notna()]["comparison"]
+    if len(set(controls)) == 1:
+        return " They share a control site, whose own drift would move all of them at once."
+    return " Some share a control site, whose own drift would move those at once."
 
 
 def _describe_heterogeneity(findings: pd.DataFrame, headline: Headline) -> list[str]:

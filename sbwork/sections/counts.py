@@ -47,34 +47,57 @@ def present_counts(evaluation: Evaluation) -> Section:
     missing = _explain_silence(cohort)
     if missing:
         return Section([missing])
-    blocks: list[Any] = [
-        "A raw change says nothing about what would have happened anyway. The relative incidence "
-        "rate ratio (RIRR) sets the area's change against its control site's. "
-        f"{_describe_interval(findings)}"
-    ]
-    blocks.append(tables.tabulate_count_models(findings, cohort))
-    pooled = tables.tabulate_pooled(findings, cohort)
-    blocks += [pooled] if pooled is not None else []
+    controls = any(pair.control for pair in cohort.pairs)
+    blocks: list[Any] = []
+    if controls:
+        blocks.append(
+            "A raw change says nothing about what would have happened anyway. The relative "
+            "incidence rate ratio (RIRR) sets the area's change against its control site's. "
+            f"{_describe_interval(findings)}"
+        )
+        blocks.append(tables.tabulate_count_models(findings, cohort))
+        pooled = tables.tabulate_pooled(findings, cohort)
+        blocks += [pooled] if pooled is not None else []
+    else:
+        blocks.append(
+            "A raw change says nothing about what would have happened anyway, and there is no "
+            "control site to set it beside."
+        )
     if len(evaluation.incidents.months) > 4:
         blocks += [_picture_months(evaluation, outcome) for outcome in cohort.list_outcomes()]
-    blocks.append(
-        "An interval made from the counts of the sites themselves answers one question: could "
-        "chance among incidents do this? It does not ask how much places drift for reasons of "
-        "their own. Where they drift, it can see changes where nothing was done more often than "
-        "it says."
-    )
-    blocks.append(tables.tabulate_error_rates(findings, cohort))
-    ranks = select_findings(findings, section="placebo", estimator="placebo_p")
-    blocks.append(
-        "So the same comparison is made in places where nothing was done, and the pair is ranked "
-        "among them."
-        if ranks["estimate"].notna().any()
-        else "The same comparison in places where nothing was done would show it, but the files "
-        "hold too few of them."
-    )
+    if controls:
+        blocks += _show_errors(evaluation)
+    blocks.append(_introduce_ranks(findings, controls))
     blocks.append(tables.tabulate_placebos(findings, cohort))
     blocks += list(_picture_placebos(evaluation))
     return Section(blocks)
+
+
+def _show_errors(evaluation: Evaluation) -> list[Any]:
+    """Say what intervals do not ask, and show how often they err."""
+    return [
+        "An interval made from the counts of the sites themselves answers one question: could "
+        "chance among incidents do this? It does not ask how much places drift for reasons of "
+        "their own. Where they drift, it can see changes where nothing was done more often than "
+        "it says.",
+        tables.tabulate_error_rates(evaluation.findings, evaluation.cohort),
+    ]
+
+
+def _introduce_ranks(findings: pd.DataFrame, controls: bool) -> str:
+    """Say what is ranked among what, or that the files hold too little for a rank."""
+    ranks = select_findings(findings, section="placebo", estimator="placebo_p")
+    if ranks["estimate"].isna().all():
+        return (
+            "The same comparison in places where nothing was done would show it, but the files "
+            "hold too few of them."
+        )
+    if controls:
+        return (
+            "So the same comparison is made in places where nothing was done, and the pair is "
+            "ranked among them."
+        )
+    return "So the area is ranked among places where nothing was done."
 
 
 def _describe_interval(findings: pd.DataFrame) -> str:
@@ -169,6 +192,7 @@ def _picture_months(evaluation: Evaluation, outcome: str) -> Picture:
 def _picture_placebos(evaluation: Evaluation) -> Iterator[Picture]:
     cohort, findings, placebo = evaluation.cohort, evaluation.findings, evaluation.placebo
     rows = select_findings(findings, section="placebo", estimator="placebo_p")
+    to_each = " relative to each other" if any(pair.control for pair in cohort.pairs) else ""
     for outcome in cohort.list_outcomes():
         ranked = rows["estimate"].notna() & (rows["site"] != "all")
         chosen = rows[(rows["outcome"] == outcome) & ranked]
@@ -188,9 +212,9 @@ def _picture_placebos(evaluation: Evaluation) -> Iterator[Picture]:
             draw,
             size=(8.2, 0.8 + 1.55 * len(sites)),
             alt=" ".join(told),
-            caption=f"{cohort.title_outcome(outcome)}: how much comparable places changed relative "
-            "to each other where nothing was done (grey), the range that holds the middle 95% of "
-            "them (dotted), and the pair itself (blue).",
+            caption=f"{cohort.title_outcome(outcome)}: how much comparable places changed{to_each} "
+            "where nothing was done (grey), the range that holds the middle 95% of them (dotted), "
+            f"and the {'pair' if to_each else 'area'} itself (blue).",
         )
 
 

@@ -44,12 +44,21 @@ _POOLED = (
 )
 
 _PLACEBO_NOTE = (
-    "Areas: how many of like size, in which nothing was done, stand in for the site or its "
-    "control. Rank p: how often a pair drawn from those areas and the real ones changed at least "
-    "as much (two-sided, by randomisation). Smallest p possible: the rank p of a pair that changed "
-    "more than every other. RIRR interval by placebos: how far the ratio could lie from what was "
-    "found, if places drift as those areas did."
+    "Areas: how many of like size, in which nothing was done, stand in for the site{or_control}. "
+    "Rank p: how often {drawn} changed at least as much (two-sided, by randomisation). Smallest p "
+    "possible: the rank p of {kind} that changed more than every other. RIRR interval by placebos: "
+    "how far the ratio could lie from what was found, if places drift as those areas did."
 )
+_OF_PAIRS = {
+    "or_control": " or its control",
+    "drawn": "a pair drawn from those areas and the real ones",
+    "kind": "a pair",
+}
+_OF_SITES = {
+    "or_control": "",
+    "drawn": "those areas, and the site among them,",
+    "kind": "a site",
+}
 
 
 def tabulate_changes(findings: pd.DataFrame, cohort: Cohort) -> GT:
@@ -74,7 +83,9 @@ def tabulate_changes(findings: pd.DataFrame, cohort: Cohort) -> GT:
     return lay_out(
         rows,
         name="changes",
-        title="Each area beside its control site",
+        title="Each area beside its control site"
+        if any(pair.control for pair in cohort.pairs)
+        else "Each area, before and after",
         stub="Change in",
         spanners={key: value for key, value in spanners.items() if len(value) > 1},
         labels=labels,
@@ -204,6 +215,8 @@ def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
     """Lay out where each pair stands among comparable areas in which nothing was done."""
     rows: list[dict[str, str]] = []
     notes: list[str] = []
+    controls = any(pair.control for pair in cohort.pairs)
+    explained = _PLACEBO_NOTE.format(**(_OF_PAIRS if controls else _OF_SITES))
     chosen = select_findings(findings, section="placebo", estimator="placebo_p")
     for _, row in chosen.iterrows():
         place = {"section": "placebo", "outcome": row["outcome"], "site": row["site"]}
@@ -214,7 +227,7 @@ def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
                 "rirr_placebo", "placebo_smallest_p",
             )
         )  # fmt: skip
-        notes.append(row["note"] if math.isnan(row["estimate"]) else _PLACEBO_NOTE)
+        notes.append(row["note"] if math.isnan(row["estimate"]) else explained)
         rows.append(
             {
                 "Outcome": cohort.title_outcome(row["outcome"]),

@@ -70,6 +70,16 @@ placebo: {group_by: lsoa}
 chosen_because: highest
 """
     + _PERIODS,
+    "lone": """\
+name: lone
+sites: {site-0: {title: Ash, lsoas: [X000]}}
+pairs: [{intervention: site-0}]
+incidents: [{path: counts.csv}]
+geography: {lookup: lookup.csv, lookup_columns: {lsoa: lsoa, authority: authority}}
+placebo: {group_by: lsoa}
+chosen_because: {reason: rising, outcome: asb}
+"""
+    + _PERIODS,
     "answers": """\
 name: answers
 instrument: short
@@ -98,7 +108,7 @@ def evaluate_made_up(name: str, folder: Path) -> Evaluation:
     (own / "cohort.yml").write_text(COHORTS[name], "utf-8")
     if "survey.csv" in COHORTS[name]:
         _write_survey(own, waves=(1,) if name == "baseline" else (1, 2))
-    elif name == "ranked":
+    elif "lookup.csv" in COHORTS[name]:
         _write_areas(own)
     elif name == "alone":
         _draw_counts("site", ("ash", "birch")).to_csv(own / "counts.csv", index=False)

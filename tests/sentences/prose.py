@@ -18,8 +18,12 @@ SECTIONS = (
 )  # fmt: skip
 """In the order of notebooks/cohort_report.ipynb."""
 
-_WORDED = ("headings",)
-"""Tables whose cells are sentences."""
+_WORDED = {
+    "headings": "What this report holds",
+    "kinds": "What there is",
+    "pairs": "Why it was chosen",
+}
+"""Tables with a column of sentences."""
 
 _NUMBERS = "one|two|three|four|five|six|seven|eight|nine|ten|once|twice|half|quarter|percent"
 _QUANTIFIERS = (
@@ -44,18 +48,21 @@ class Paragraph:
         The id of its table or picture; empty for text.
     text : str
         All of it.
+    picture : Picture or None
+        The picture whose words they are.
     """
 
     section: str
     place: str
     name: str
     text: str
+    picture: Picture | None = None
 
 
 def read_report(evaluation: Evaluation) -> list[Paragraph]:
     """Read all paragraphs of a report, as notebooks/cohort_report.ipynb shows them."""
     return [
-        Paragraph(section, place, name, text)
+        Paragraph(section, place, name, text, block if isinstance(block, Picture) else None)
         for section in SECTIONS
         for block in getattr(sbwork, f"present_{section}")(evaluation).blocks
         for place, name, text in _read_block(block)
@@ -90,8 +97,7 @@ def _read_block(block: Any) -> Iterator[tuple[str, str, str]]:
         for title in (block._heading.title, block._heading.subtitle):
             yield "title", name, title or ""
         if name in _WORDED:
-            for column in block._tbl_data.columns[1:]:
-                for cell in block._tbl_data[column]:
-                    yield "cell", name, cell
+            for cell in block._tbl_data[_WORDED[name]]:
+                yield "cell", name, cell
         for note in block._source_notes:
             yield "note", name, note

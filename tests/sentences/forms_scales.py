@@ -1,0 +1,382 @@
+"""What the report says of residents' answers, of how well scales measure, and of weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from forms import ALPHA, ENDS, NUMBER, P, fix, form
+from reader import Reader, confirm, confirm_interval, confirm_names, parse_list, require
+
+fix(
+    (
+        "A rise in one place that is not seen in another is not yet a difference between them: "
+        "that has to be estimated itself, as the difference in differences.",
+        "Every n counts people, never weights.",
+        "Sites together: the mean of their own figures, each pair with the same say.",
+        "Everybody of these sites as one sample, in which a larger site has a larger say.",
+        "Welch's t-tests: a description of each place, not yet a comparison",
+        "Whole areas move by chance from one survey to the next, and so few areas cannot show by "
+        "how much.",
+        "If chance moves the average of an area by this much (standard deviation per area and "
+        "wave), the result could be chance alone.",
+        "Mean scores with their 95% intervals, before (grey squares) and after (blue circles).",
+        "How people's scores spread, before (grey) and after (blue): the box holds the middle half "
+        "of them, the whiskers the middle 80%, the white line is the median.",
+        "All pairs together: how much more the areas rose than their control sites, with the 95% "
+        "interval.",
+        "A scale is worth comparing only if its questions hang together.",
+        "Alpha and omega are 1 at most; .70 is a usual minimum for comparing groups.",
+        "How reliably each scale measures",
+        "n: people who answered; a weight of 1 is the average",
+        "n: people in the category; never weighted.",
+        "Such answers are never scored.",
+    )
+)
+
+_DIFFERENCE = (
+    rf"(?P<scale>.+?) (?P<change>{NUMBER}) \(95% interval (?P<ends>{ENDS}); p (?:= )?(?P<p>{P})"
+    rf"(?:, adjusted (?P<adjusted>{P}))?\)"
+)
+
+
+def find_leading(reader: Reader) -> pd.DataFrame:
+    """Find the comparison of all pairs that leads for each scale that the summary is about."""
+    cohort = reader.cohort
+    scales = list(cohort.confirmatory or reader.instrument.scales)
+    rows = pd.concat(
+        [
+            reader.known("scales", estimator, site="all", period="change")
+            for estimator in ("difference_in_differences", "ancova")
+        ]
+    )
+    rows = rows[rows["flags"].str.split().map(lambda flags: "leads" in flags)]
+    return rows[rows["outcome"].isin(scales)].set_index("outcome")
+
+
+def confirm_scale(reader: Reader, part: re.Match[str], row: pd.Series) -> None:
+    """Check a difference, its interval and its p values."""
+    confirm(part["change"], row["estimate"])
+    confirm_interval(part["ends"], row["ci_low"], row["ci_high"])
+    confirm(part["p"], row["p_value"])
+    if part["adjusted"]:
+        confirm(part["adjusted"], row["p_adjusted"])
+
+
+@form(r"Residents' answers, points of change beyond that in the control sites: (?P<parts>.+\))\.")
+def check_differences(reader: Reader, match: re.Match[str]) -> None:
+    leading = find_leading(reader)
+    parts = parse_list(match["parts"], _DIFFERENCE)
+    require({reader.find_scale(part["scale"]) for part in parts} == set(leading.index))
+    for part in parts:
+        require((part["adjusted"] is None) == (len(parts) == 1))
+        confirm_scale(reader, part, leading.loc[reader.find_scale(part["scale"])])
+
+
+@form(
+    r"(?:That (?P<lone>is clear of|takes in) no difference|After adjustment (?:(?P<clear>none|\d+) "
+    r"of the|all) (?P<all>\d+) (?:is|are) clear of no difference(?: \((?P<which>.+?)\))?), as far "
+    r"as (?P<people>the same people asked twice|chance among people) can tell; whole areas also "
+    r"move by chance\."
+)
+def check_verdicts(reader: Reader, match: re.Match[str]) -> None:
+    leading = find_leading(reader)
+    clear = leading.index[leading["p_adjusted"] < ALPHA]
+    if match["lone"]:
+        require(len(leading) == 1)
+        require((match["lone"] == "is clear of") == (len(clear) == 1))
+    else:
+        require(int(match["all"]) == len(leading) > 1)
+        said = match["clear"] or match["all"]
+        require((0 if said == "none" else int(said)) == len(clear))
+    if match["which"]:
+        confirm_names(match["which"], [reader.instrument.title_scale(scale) for scale in clear])
+    linked = leading["flags"].str.split().map(lambda flags: "linked" in flags).any()
+    require((match["people"] == "the same people asked twice") == linked)
+
+
+@form(
+    r"Within the areas by themselves: (?P<parts>.+\)); (?P<end>a description of the areas, not a "
+    r"comparison|there is no control site's change to set this beside)\."
+)
+def check_own_changes(reader: Reader, match: re.Match[str]) -> None:
+    scales = reader.cohort.confirmatory or tuple(reader.instrument.scales)
+    rows = reader.known("scales", "mean_difference", site="intervention", period="change")
+    rows = rows[rows["outcome"].isin(scales)].set_index("outcome")
+    item = rf"(?P<scale>.+?) (?P<change>{NUMBER}) \(p (?:= )?(?P<p>{P})\)"
+    parts = parse_list(match["parts"], item)
+    require({reader.find_scale(part["scale"]) for part in parts} == set(rows.index))
+    for part in parts:
+        row = rows.loc[reader.find_scale(part["scale"])]
+        confirm(part["change"], row["estimate"])
+        confirm(part["p"], row["p_value"])
+    require(find_leading(reader).empty == match["end"].startswith("there"))
+
+
+@form(
+    r"Residents were asked once \((?P<wave>before|after) the start of the work\): mean scores "
+    r"(?P<parts>.+)\."
+)
+def check_baseline(reader: Reader, match: re.Match[str]) -> None:
+    rows = reader.known("scales", "mean")
+    rows = rows[rows["site"].isin(list(reader.cohort.sites))]
+    require(set(rows["period"]) == {match["wave"]})
+    parts = parse_list(
+        match["parts"], rf"(?P<scale>.+?) in (?P<site>.+?) (?P<mean>{NUMBER})(?=, | and |$)"
+    )
+    require(len(parts) == len(rows))
+    for part in parts:
+        place = {
+            "outcome": reader.find_scale(part["scale"]),
+            "site": reader.find_site(part["site"]),
+        }
+        confirm(
+            part["mean"], reader.row("scales", "mean", period=match["wave"], **place)["estimate"]
+        )
+
+
+@form(r"No survey was given, so (?:nothing can be said of what residents think|there is no scale whose reliability to report)\.")  # fmt: skip  # noqa: E501
+def check_no_survey(reader: Reader, match: re.Match[str]) -> None:
+    require(not reader.cohort.surveys and reader.evaluation.responses is None)
+
+
+@form(
+    r"Difference in differences, in points of the scale, of (?P<people>(?:the same|partly the same|"
+    r"different) people|people) in the two waves"
+)
+def check_subtitle(reader: Reader, match: re.Match[str]) -> None:
+    rows = reader.rows("scales", "difference_in_differences")
+    words = {"linked": "the same people", "partly_linked": "partly the same people"}
+    said = {
+        next((words[f] for f in flags.split() if f in words), "different people")
+        for flags in rows["flags"]
+    }
+    require({match["people"]} == said)
+
+
+@form(r"No pair of sites has two waves of scores on both sides\.")
+def check_no_pair(reader: Reader, match: re.Match[str]) -> None:
+    require(reader.known("scales", "difference_in_differences").empty)
+
+
+@form(r"Nobody in (?P<site>.+) has a score in the wave (?P<wave>before|after)\.")
+def check_nobody(reader: Reader, match: re.Match[str]) -> None:
+    site = reader.find_site(match["site"])
+    require(reader.known("scales", "mean", site=site, period=match["wave"]).empty)
+
+
+@form(
+    r"Verdict: (?P<word>inconclusive|effect|no meaningful effect)(?:, among these people)?\.|"
+    r"(?P<neither>Neither) a difference nor its absence is shown; more answers would be needed\."
+)
+def check_verdict(reader: Reader, match: re.Match[str]) -> None:
+    word = "inconclusive" if match["neither"] else match["word"].replace(" ", "_")
+    rows = reader.known("scales", "tost")
+    alpha_level = rows["flags"].str.split().map(lambda flags: word in flags)
+    require(bool(alpha_level.any()))
+    for _, row in rows[alpha_level].iterrows():
+        place = {"outcome": row["outcome"], "site": row["site"]}
+        did = reader.row("scales", "difference_in_differences", **place)
+        if word != "no_meaningful_effect":
+            require((did["p_adjusted"] < ALPHA) == (word == "effect"))
+
+
+@form(
+    r"Chance among the people who answered can already account for this result, so there is nothing"
+    r" left for a chance shock to an area to erase\."
+)
+def check_no_shock(reader: Reader, match: re.Match[str]) -> None:
+    rows = reader.rows("scales", "tau_star")
+    for _, row in rows[rows["estimate"].isna()].iterrows():
+        place = {"outcome": row["outcome"], "site": row["site"]}
+        found = reader.rows("scales", "difference_in_differences", **place)
+        require(found["estimate"].isna().item() or found["p_value"].item() >= ALPHA)
+    require(bool(rows["estimate"].isna().any()))
+
+
+@form(
+    r"p adjusted: for the number of scales \(of single pairs, for that of scales and pairs\), by "
+    r"(?:(?P<holm>Holm)'s method over the confirmatory scales, which were named in advance, and by "
+    r"Benjamini and Hochberg's method over the others|Benjamini and Hochberg's method)\."
+)
+def check_scales_adjusted(reader: Reader, match: re.Match[str]) -> None:
+    require((match["holm"] is not None) == bool(reader.cohort.confirmatory))
+
+
+@form(rf"In standard deviations: (?P<parts>.+ \({ENDS}\))\.")
+def check_standardised(reader: Reader, match: re.Match[str]) -> None:
+    rows = reader.rows("scales", "did_hedges_g", site="all").set_index("outcome")
+    parts = parse_list(
+        match["parts"], rf"(?P<scale>.+?) (?P<g>{NUMBER}|not available) \((?P<ends>{ENDS})\)", "; "
+    )
+    require([reader.find_scale(part["scale"]) for part in parts] == list(rows.index))
+    for part in parts:
+        row = rows.loc[reader.find_scale(part["scale"])]
+        confirm(part["g"], row["estimate"])
+        confirm_interval(part["ends"], row["ci_low"], row["ci_high"])
+
+
+@form(
+    rf"The shaded band ends at (?:the bound of (?P<set>{NUMBER}) SD set beforehand|a bound of "
+    rf"(?P<default>{NUMBER}) SD, this tool's default): smaller differences count as too small to "
+    r"matter\."
+)
+def check_bound(reader: Reader, match: re.Match[str]) -> None:
+    require(("smallest_meaningful_g" in reader.cohort.model_fields_set) == bool(match["set"]))
+    confirm(match["set"] or match["default"], reader.cohort.smallest_meaningful_g)
+
+
+_MEAN = rf"(?:{NUMBER}|not available)"
+
+
+@form(
+    rf"(?P<scale>[^:]+): (?P<parts>.+? {_MEAN} before, {_MEAN} after"
+    rf"(?:; .+? {_MEAN} before, {_MEAN} after)*)\."
+)
+def check_means(reader: Reader, match: re.Match[str]) -> None:
+    scale = reader.find_scale(match["scale"])
+    item = rf"(?P<site>.+?) (?P<before>{_MEAN}) before, (?P<after>{_MEAN}) after"
+    parts = parse_list(match["parts"], item, "; ")
+    sites = reader.cohort.compared_sites or tuple(reader.cohort.sites)
+    require([reader.find_site(part["site"]) for part in parts] == list(sites))
+    for part in parts:
+        for wave in ("before", "after"):
+            site = reader.find_site(part["site"])
+            row = reader.row("scales", "mean", outcome=scale, site=site, period=wave)
+            confirm(part[wave], row["estimate"])
+
+
+_MEDIAN = rf"(?P<site>.+?) (?P<wave>before|after) (?P<median>{NUMBER})"
+
+
+@form(r"(?P<parts>[^:;]+: (?:too few to show|.+ (?:before|after) \d.+))\.", name="distributions")
+def check_medians(reader: Reader, match: re.Match[str]) -> None:
+    scores = reader.evaluation.scores
+    assert scores is not None
+    parts = [part.partition(": ") for part in match["parts"].split("; ")]
+    require([reader.find_scale(part[0]) for part in parts] == list(reader.instrument.scales))
+    for title, _, said in parts:
+        scale = reader.find_scale(title)
+        groups = scores.groupby(["site", "wave"])[scale]
+        shown = {k: g.median() for k, g in groups if g.count() >= reader.cohort.smallest_group}
+        items = parse_list(said, _MEDIAN, ", ") if shown else []
+        require([(reader.find_site(i["site"]), i["wave"]) for i in items] == sorted(shown))
+        for item in items:
+            confirm(item["median"], shown[reader.find_site(item["site"]), item["wave"]])
+
+
+@form(
+    r"Groups of fewer than (?P<fewest>\d+) people are (?:left out|hidden, and so is any figure "
+    r"that would give them back; questionnaires that were left out are counted)\.|Hidden: fewer "
+    r"than (?P<hidden>\d+) people(?:, or a number that would give such a one back)?\."
+)
+def check_hidden(reader: Reader, match: re.Match[str]) -> None:
+    require(int(match["fewest"] or match["hidden"]) == reader.cohort.smallest_group)
+
+
+_ANSWER = r"'(?P<text>.+?)' (?P<share>\d+%|too few to tell) above the middle \(n = (?P<n>[\d,]+)\)"
+
+
+@form(r"(?P<parts>'.+' (?:\d+%|too few to tell) above the middle \(n = [\d,]+\))\.")
+def check_answers(reader: Reader, match: re.Match[str]) -> None:
+    answers = _find_answers(reader)
+    scale = reader.paragraph.name.removeprefix("answers-")
+    items = reader.instrument.scales[scale].items
+    parts = parse_list(match["parts"], _ANSWER, "; ")
+    require([part["text"] for part in parts] == [reader.instrument.items[i].text for i in items])
+    for part, item in zip(parts, items, strict=True):
+        options = [option.code for option in reader.instrument.list_answers(item)]
+        given = answers[answers[item].notna() & (answers["weight"] > 0)]
+        above = given[item] > np.mean([min(options), max(options)])
+        confirm(part["n"], len(given))
+        few = [n for n in (above.sum(), (~above).sum()) if 0 < n < reader.cohort.smallest_group]
+        require((part["share"] == "too few to tell") == bool(few))
+        if not few:
+            confirm(part["share"], np.average(above, weights=given["weight"]), scale=100)
+
+
+def _find_answers(reader: Reader) -> pd.DataFrame:
+    """Find the latest answers of the intervention areas, or of all sites without pairs."""
+    assert reader.evaluation.responses is not None
+    answers = reader.evaluation.responses.answers
+    wave = "after" if "after" in set(answers["wave"]) else "before"
+    sites: Sequence[str] = [pair.intervention for pair in reader.cohort.pairs]
+    return answers[(answers["wave"] == wave) & answers["site"].isin(sites or reader.cohort.sites)]
+
+
+@form(
+    r"(?P<scale>[^,]+), (?P<where>intervention areas|all sites), (?P<wave>before|after): answers "
+    r"in per cent of those who gave one\."
+)
+def check_answers_caption(reader: Reader, match: re.Match[str]) -> None:
+    require(reader.paragraph.name == f"answers-{reader.find_scale(match['scale'])}")
+    require((match["where"] == "all sites") == (not reader.cohort.pairs))
+    require(set(_find_answers(reader)["wave"]) == {match["wave"]})
+
+
+@form(
+    r"Half of the middle answer lies on each side of the line; an answer that fewer than "
+    r"(?P<fewest>\d+) people gave is drawn with the next; 'don't know' and blanks are counted "
+    r"under data quality\."
+)
+def check_likert_caption(reader: Reader, match: re.Match[str]) -> None:
+    require(int(match["fewest"]) == reader.cohort.smallest_group)
+
+
+@form(r"A one-factor model needs at least (?P<least>three) items\.")
+def check_factor(reader: Reader, match: re.Match[str]) -> None:
+    counts = {
+        scale: len(reader.instrument.list_scale_items(scale)) for scale in reader.instrument.scales
+    }
+    rows = reader.rows("reliability", "omega_total", site="all", period="all")
+    missing = rows.loc[rows["estimate"].isna(), "outcome"]
+    require(len(missing) > 0 and all(counts[scale] < 3 for scale in missing))
+
+
+@form(r"Residents gave (?P<n>\d+) answers in their own words\.")
+def check_stories(reader: Reader, match: re.Match[str]) -> None:
+    assert reader.evaluation.responses is not None
+    require(int(match["n"]) == len(reader.evaluation.responses.stories))
+
+
+@form(r"No stories were given\.")
+def check_no_stories(reader: Reader, match: re.Match[str]) -> None:
+    responses = reader.evaluation.responses
+    require(not reader.cohort.stories and (responses is None or responses.stories.empty))
+
+
+@form(
+    r"The people who answered need not be a small copy of the population, so each site's answers in"
+    r" each wave are weighted until their mix of (?P<columns>.+) is the population's\."
+)
+def check_targets(reader: Reader, match: re.Match[str]) -> None:
+    targets = reader.cohort.weighting.targets
+    confirm_names(match["columns"], [name.replace("_", " ") for name in targets])
+    place = ["site", "period", "outcome"]
+    reached, wanted = (
+        reader.rows("weights", estimator).set_index(place)["estimate"]
+        for estimator in ("share_after", "target_share")
+    )
+    require(len(reached) > 0)
+    apart = (reached - wanted).abs().dropna()
+    limited = reader.rows("weights", "n_eff")["flags"].str.contains("targets_missed").any()
+    require(bool(limited) or bool((apart < 0.005).all()))
+
+
+@form(
+    r"Weighting costs precision: (?P<people>[\d,]+) people tell as much as (?P<worth>[\d,]+) would "
+    r"who all count alike \(Kish's effective number\)\."
+)
+def check_effective(reader: Reader, match: re.Match[str]) -> None:
+    rows = reader.known("weights", "n_eff", outcome="weight")
+    confirm(match["people"], rows["n"].sum())
+    confirm(match["worth"], rows["estimate"].sum())
+
+
+@form(rf"Nobody counts for more than (?P<most>{NUMBER}) times the average person\.")
+def check_largest(reader: Reader, match: re.Match[str]) -> None:
+    rows = reader.rows("weights", "largest_weight", outcome="weight")
+    require(bool(rows["estimate"].notna().all()))
+    confirm(match["most"], rows["estimate"].max())
