@@ -352,7 +352,7 @@ def _judge_together(ranked: Sequence[_Ranked], places: Sequence[_Place]) -> list
     """Place the mean change of all pairs among means of sets of areas laid out like them."""
     missing = len(places) - len(ranked)
     if missing:
-        note = f"{missing} of {len(places)} pairs can't be placed, so neither can all."
+        note = f"{missing} of {len(places)} pairs can't be placed, so their mean can't be either."
         return _leave_out_all(_Unplaced(Reason.PAIR_MISSING, note))
     fewest = min(pair.rank.n_areas for pair in ranked)
     if fewest < SMALLEST_POOL:

@@ -71,10 +71,10 @@ _TAU_EQUIVALENCE_GAP = (
     "The difference is not shown to be too small to matter, so nothing is hidden."
 )
 _WEIGHTED = "Weighted; n counts people before weighting."
-_LINKED = "The same people answered both waves, so their own changes are compared."
+_LINKED = "Where the same people answered both waves, their own changes are compared."
 _PARTLY_LINKED = (
-    "Some people answered both waves: everybody counts, and the interval allows for what the two "
-    "answers of one person share."
+    "Where only some answered both waves, everybody counts, and the interval allows for what the "
+    "two answers of one person share."
 )
 _UNLINKED = "Some people answered both waves; this figure treats the waves as different people."
 _STUDENT_NOTE = "Takes the spread of scores as equal in both waves."

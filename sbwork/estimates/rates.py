@@ -142,7 +142,7 @@ def estimate_percentage_change(
         note = f"A percentage change is undefined: {found}."
         return Estimate(name, unit=unit, n=total, note=note, reason=Reason.ZERO_COUNT)
     if after == 0:
-        note = "None after: the change is -100%, and no interval can be given."
+        note = "None after: the change is −100%, and no interval can be given."
         return Estimate(name, -100.0, unit=unit, n=total, note=note, flags=(Flag.NO_INTERVAL,))
     log_ratio = math.log(after / months[1]) - math.log(before / months[0])
     se = math.sqrt(dispersion * (1 / before + 1 / after))

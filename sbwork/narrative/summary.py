@@ -299,7 +299,8 @@ def _compare_scales(
     for scale, row in found.items():
         adjusted = f", adjusted {format_p(row['p_adjusted'])}" * (len(found) > 1)
         parts.append(
-            f"{lower_title(instrument.title_scale(scale))} {format_difference(row['estimate'])} "
+            f"{lower_title(instrument.title_scale(scale))} {format_difference(row['estimate'])}"
+            f"{' at the same score before' if row['estimator'] == 'ancova' else ''} "
             f"(95% interval {format_interval(row['ci_low'], row['ci_high'])}; "
             f"{describe_p(row['p_value'])}{adjusted})"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pandas as pd
@@ -28,6 +29,7 @@ fix(
         "Months: how many on each side are compared.",
         "RIRR: relative incidence rate ratio; 1 means the area changed just as its control site "
         "did, below 1 that it fell more or rose less.",
+        "The WDD is defined all the same.",
         "The two started from different counts: RIRR takes equal percentage changes for no "
         "difference, WDD equal changes in number.",
         "Neither should be shown alone.",
@@ -157,6 +159,38 @@ def check_one_month(reader: Reader, match: re.Match[str]) -> None:
         own = [p.intervention for p in reader.cohort.pairs if site in (p.intervention, p.control)]
         found = months[(months["outcome"] == outcome) & months["site"].isin(own)]
         require(len(found) > 0 and bool((found["estimate"] == 1).all()))
+
+
+@form(
+    rf"{_ROWS}(?:None after: the change is (?P<all>−100%), and no interval can be given|No "
+    r"incident after in the site: a ratio that rests on a count of 0 is undefined)\."
+)
+def check_none_after(reader: Reader, match: re.Match[str]) -> None:
+    require(match["rows"] is not None)
+    for outcome, site in _find_rows(reader, match["rows"]):
+        place = {"outcome": outcome, "site": site}
+        require(reader.row("counts", "count", period="after", **place)["estimate"] == 0)
+        change = reader.row("counts", "percentage_change", period="change", **place)
+        require(change["estimate"] == -100 and math.isnan(change["ci_low"]))
+        ratio = reader.row("counts", "rirr", period="change", **place)
+        require(ratio["reason"] == "zero_count")
+
+
+@form(
+    r"One of the counts of the pair is 0, so it has no ratio that could be placed\.|(?P<n>\d+) of "
+    r"(?P<all>\d+) pairs can't be placed, so their mean can't be either\."
+)
+def check_unplaced(reader: Reader, match: re.Match[str]) -> None:
+    ranks = reader.rows("placebo", "placebo_p")
+    ratios = reader.rows("counts", "rirr", period="change")
+    zero = ratios[(ratios["site"] != "all") & (ratios["reason"] == "zero_count")]
+    require(len(zero) > 0)
+    if match["n"]:
+        require(int(match["all"]) == len(reader.cohort.pairs))
+        missing = zero.groupby("outcome").size()
+        require(int(match["n"]) in set(missing))
+        together = ranks[(ranks["site"] == "all") & ranks["outcome"].isin(missing.index)]
+        require(bool((together["reason"] == "pair_missing").all()))
 
 
 _MONTH = r"\d{4}-\d{2}"

@@ -12,6 +12,7 @@ from reader import Reader, confirm, confirm_names, require, write_months
 
 from sbwork.comparability import LARGEST_DRIFT
 from sbwork.estimates.history import POWER
+from sbwork.evidence import FEWEST_PAIRS
 
 fix(
     (
@@ -149,11 +150,11 @@ def check_no_reason(reader: Reader, match: re.Match[str]) -> None:
 
 
 _NOW = (
-    rf"with (?P<rate>{NUMBER}) incidents a month in both sites together, as now, (?:(?P<never>no "
-    r"realistic number of months would be enough)|it takes (?P<about>at least|about) (?P<needed>"
-    r"[\d,]+) months? (?P<where>of counts before the start|in the period before) \((?:there are "
-    r"(?P<known>[\d,]+)|there is (?P<one>1))\))(?:; with (?P<as_now>[\d,]+) months?, (?:at least|"
-    rf"about) (?P<more>{NUMBER}) a month)?"
+    rf"with (?P<rate>{NUMBER}) (?P<what>incidents|points of harm) a month in both sites together, "
+    r"as now, (?:(?P<never>no realistic number of months would be enough)|it takes (?P<about>at "
+    r"least|about) (?P<needed>[\d,]+) months? (?P<where>of counts before the start|in the period "
+    r"before) \((?:there are (?P<known>[\d,]+)|there is (?P<one>1))\))(?:; with (?P<as_now>[\d,]+) "
+    rf"months?, (?:at least|about) (?P<more>{NUMBER}) a month)?"
 )
 _NEED = re.compile(
     r"the two already (?P<apart>moved differently), so that takes another control site, not more "
@@ -193,6 +194,7 @@ def check_requirement(reader: Reader, match: re.Match[str]) -> None:
     if need["enough"]:
         require(numbers["months_needed"]["estimate"] <= months)
         return
+    require((need["what"] == "points of harm") == (outcome == "harm"))
     confirm(need["rate"], numbers["incidents_known"]["estimate"])
     require((need["never"] is not None) == math.isnan(numbers["months_needed"]["estimate"]))
     confirm(need["needed"], numbers["months_needed"]["estimate"])
@@ -202,6 +204,20 @@ def check_requirement(reader: Reader, match: re.Match[str]) -> None:
         single = "single_month" in numbers["months_needed"]["flags"].split()
         require((need["about"] == "at least") == single)
         require(need["where"].startswith("of counts") == (match["check"] == "trend"))
+
+
+@form(
+    r"At least (?P<least>\d+) pairs that can be compared in every outcome, each with a control "
+    r"site of its own; there (?:is|are) (?P<there>none|\d+)\."
+)
+def check_fewest_pairs(reader: Reader, match: re.Match[str]) -> None:
+    require(int(match["least"]) == FEWEST_PAIRS)
+    rows = reader.rows("evidence", "pairs_with_own_control")
+    instrument = reader.evaluation.instrument
+    scales = instrument.scales if instrument else {}
+    there = 0 if match["there"] == "none" else int(match["there"])
+    least = rows.groupby(rows["outcome"].isin(list(scales)))["estimate"].min()
+    require(there in set(least) and there < FEWEST_PAIRS)
 
 
 @form(
@@ -342,13 +358,17 @@ def check_no_place(reader: Reader, match: re.Match[str]) -> None:
 
 @form(
     r"That the work was the reason: the areas were (?P<how>chosen, not drawn by lot|drawn, but "
-    r"their control sites were chosen), and something else may have differed between an area and "
-    r"its control site\."
+    r"their control sites were chosen|drawn by lot, but they are few), and something else may have "
+    r"differed between an area and its control site\."
 )
 def check_reason(reader: Reader, match: re.Match[str]) -> None:
     because = reader.cohort.chosen_because
     drawn = because is not None and because.reason == "drawn"
-    require(not reader.cohort.rehearsal and drawn == match["how"].startswith("drawn"))
+    lot = reader.cohort.assignment == "randomised"
+    require(lot == match["how"].startswith("drawn by lot"))
+    require(not reader.cohort.rehearsal)
+    require(lot or drawn == match["how"].startswith("drawn, but"))
+    require(not lot or find_level(reader) < 5)
 
 
 @form(r"Whether the change would have come anyway: there is no control site to set it beside\.")

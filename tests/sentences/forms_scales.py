@@ -15,9 +15,14 @@ fix(
         "A rise in one place that is not seen in another is not yet a difference between them: "
         "that has to be estimated itself, as the difference in differences.",
         "Every n counts people, never weights.",
+        "Where the same people answered both waves, their own changes are compared.",
+        "Where only some answered both waves, everybody counts, and the interval allows for what "
+        "the two answers of one person share.",
+        "People who answered both waves: the difference afterwards at the same score before.",
+        "Where more were lost on one side, a difference between those who stayed may be a "
+        "difference between those who left.",
         "Sites together: the mean of their own figures, each pair with the same say.",
         "Everybody of these sites as one sample, in which a larger site has a larger say.",
-        "Welch's t-tests: a description of each place, not yet a comparison",
         "Whole areas move by chance from one survey to the next, and so few areas cannot show by "
         "how much.",
         "If chance moves the average of an area by this much (standard deviation per area and "
@@ -37,7 +42,8 @@ fix(
 )
 
 _DIFFERENCE = (
-    rf"(?P<scale>.+?) (?P<change>{NUMBER}) \(95% interval (?P<ends>{ENDS}); p (?:= )?(?P<p>{P})"
+    rf"(?P<scale>.+?) (?P<change>{NUMBER})(?P<ancova> at the same score before)? \(95% interval "
+    rf"(?P<ends>{ENDS}); p (?:= )?(?P<p>{P})"
     rf"(?:, adjusted (?P<adjusted>{P}))?\)"
 )
 
@@ -56,7 +62,7 @@ def find_leading(reader: Reader) -> pd.DataFrame:
     return rows[rows["outcome"].isin(scales)].set_index("outcome")
 
 
-def confirm_scale(reader: Reader, part: re.Match[str], row: pd.Series) -> None:
+def confirm_scale(part: re.Match[str], row: pd.Series) -> None:
     """Check a difference, its interval and its p values."""
     confirm(part["change"], row["estimate"])
     confirm_interval(part["ends"], row["ci_low"], row["ci_high"])
@@ -71,8 +77,10 @@ def check_differences(reader: Reader, match: re.Match[str]) -> None:
     parts = parse_list(match["parts"], _DIFFERENCE)
     require({reader.find_scale(part["scale"]) for part in parts} == set(leading.index))
     for part in parts:
+        row = leading.loc[reader.find_scale(part["scale"])]
         require((part["adjusted"] is None) == (len(parts) == 1))
-        confirm_scale(reader, part, leading.loc[reader.find_scale(part["scale"])])
+        require((part["ancova"] is None) == (row["estimator"] != "ancova"))
+        confirm_scale(part, row)
 
 
 @form(
@@ -154,6 +162,57 @@ def check_subtitle(reader: Reader, match: re.Match[str]) -> None:
         for flags in rows["flags"]
     }
     require({match["people"]} == said)
+
+
+@form(
+    r"Welch's t-tests(?P<linked>, of people's own changes where they are known)?: a description of "
+    r"each place, not yet a comparison"
+)
+def check_tests(reader: Reader, match: re.Match[str]) -> None:
+    flags = reader.rows("scales", "mean_difference")["flags"].str
+    require((match["linked"] is not None) == flags.contains(r"\b(?:partly_)?linked\b").any())
+
+
+@form(
+    r"Some people answered both waves\.|(?P<difference>The difference in differences leads; the "
+    r"comparison of people with the same score before stands beside it, as it is fair only where "
+    r"sites were drawn by lot: elsewhere it takes a gap that was there from the start for a change)"
+    r"\.|(?P<lot>The sites were drawn by lot, and everybody in the second wave had answered the "
+    r"first: so the comparison of people with the same score before leads, and the difference in "
+    r"differences stands beside it)\."
+)
+def check_lead(reader: Reader, match: re.Match[str]) -> None:
+    assert reader.evaluation.responses is not None
+    people = reader.evaluation.responses.answers[["wave", "site", "person"]].dropna()
+    waves = [set(people.loc[people["wave"] == wave, "person"]) for wave in ("before", "after")]
+    require(bool(waves[0] & waves[1]))
+    ancova = reader.known("scales", "ancova", site="all")
+    leads = ancova["flags"].str.split().map(lambda flags: "leads" in flags)
+    require(len(ancova) > 0)
+    require(match["lot"] is None or (bool(leads.all()) and waves[1] <= waves[0]))
+    require(match["lot"] is None or reader.cohort.assignment == "randomised")
+    require(match["difference"] is None or not leads.any())
+
+
+_LOST = r"(?P<{0}>\d+%) of (?P<{0}_n>[\d,]+) in (?P<{0}_site>.+?)"
+
+
+@form(r"Lost between the waves, of the people who answered the first: (?P<parts>.+)\.")
+def check_lost(reader: Reader, match: re.Match[str]) -> None:
+    item = (
+        rf"{_LOST.format('area')}, {_LOST.format('control')} \((?P<points>{NUMBER}) points apart, "
+        rf"95% interval (?P<ends>{ENDS})\)"
+    )
+    for part in parse_list(match["parts"], item, "; "):
+        for side in ("area", "control"):
+            site = reader.find_site(part[f"{side}_site"])
+            row = reader.row("scales", "attrition_share", site=site)
+            confirm(part[side], row["estimate"], scale=100)
+            confirm(part[f"{side}_n"], row["n"])
+        site = reader.find_site(part["area_site"])
+        row = reader.row("scales", "attrition_difference", site=site)
+        confirm(part["points"], row["estimate"], scale=100)
+        confirm_interval(part["ends"], row["ci_low"], row["ci_high"], scale=100)
 
 
 @form(r"No pair of sites has two waves of scores on both sides\.")

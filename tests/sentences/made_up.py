@@ -30,6 +30,21 @@ scales:
   trust: {title: Trust, items: [t1, t2]}
   safety: {title: Safety, items: [s1, s2], minimum_answered: 2}
 """
+_LINKED = """\
+name: {name}
+instrument: short
+assignment: {assignment}
+sites: {{north: {{title: North}}, south: {{title: South}}}}
+pairs: [{{intervention: north, control: south, control_reason: Near.}}]
+surveys:
+  - path: survey.csv
+    format: csv
+    wave_column: round
+    waves: {{"1": before, "2": after}}
+    site_column: area
+    person_column: person
+confirmatory: [trust]
+"""
 COHORTS = {
     "alone": """\
 name: alone
@@ -80,6 +95,21 @@ placebo: {group_by: lsoa}
 chosen_because: {reason: rising, outcome: asb}
 """
     + _PERIODS,
+    "linked": _LINKED.format(name="linked", assignment="chosen"),
+    "lot": _LINKED.format(name="lot", assignment="randomised"),
+    "harm": """\
+name: harm
+assignment: randomised
+sites: {ash: {title: Ash}, birch: {title: Birch}, cedar: {title: Cedar}, oak: {title: Oak}}
+pairs:
+  - {intervention: ash, control: birch, control_reason: Alike.}
+  - {intervention: cedar, control: oak, control_reason: Alike.}
+incidents: [{path: counts.csv}]
+harm_weights: weights.csv
+chosen_because: {reason: other, sentence: The council asked for them.}
+reported_figures: [{title: Calls, change_percent: -12, reported_by: the council}]
+"""
+    + _PERIODS,
     "answers": """\
 name: answers
 instrument: short
@@ -107,9 +137,19 @@ def evaluate_made_up(name: str, folder: Path) -> Evaluation:
     (folder / "instruments" / "short.yml").write_text(_INSTRUMENT, "utf-8")
     (own / "cohort.yml").write_text(COHORTS[name], "utf-8")
     if "survey.csv" in COHORTS[name]:
-        _write_survey(own, waves=(1,) if name == "baseline" else (1, 2))
+        waves = (1,) if name == "baseline" else (1, 2)
+        _draw_survey(waves, linked=name in ("linked", "lot")).to_csv(
+            own / "survey.csv", index=False
+        )
     elif "lookup.csv" in COHORTS[name]:
         _write_areas(own)
+    elif name == "harm":
+        counts = _draw_counts("site", ("ash", "birch", "cedar", "oak"))
+        late = (counts["month"] >= "2022-01") & (counts["crime_type"] != "Burglary")
+        counts.loc[late & (counts["site"] == "cedar"), "count"] = 0
+        counts.to_csv(own / "counts.csv", index=False)
+        weights = "crime_type,weight\nBurglary,20\nAnti-social behaviour,1\n"
+        (own / "weights.csv").write_text(weights, "utf-8")
     elif name == "alone":
         _draw_counts("site", ("ash", "birch")).to_csv(own / "counts.csv", index=False)
     else:
@@ -146,21 +186,28 @@ def _write_areas(folder: Path) -> None:
     lookup.to_csv(folder / "lookup.csv", index=False)
 
 
-def _write_survey(folder: Path, waves: tuple[int, ...]) -> None:
+def _draw_survey(waves: tuple[int, ...], *, linked: bool) -> pd.DataFrame:
+    """Draw the answers of 120 people a site and wave; trust rises in the north.
+
+    Linked people answer both waves, but for some of the south.
+    """
     draws = np.random.default_rng(11)
     frames = []
-    for wave, area in product(waves, ("North", "South")):
-        people = 120
+    people = 120
+    lasting = draws.normal(0, 0.6, (2, people)) if linked else np.zeros((2, people))
+    for wave, (at, area) in product(waves, enumerate(("North", "South"))):
         gain = 0.6 * (wave == 2 and area == "North")
         shared = {"t": draws.normal(3 + gain, 0.8, people), "s": draws.normal(3, 0.8, people)}
         items = {
-            f"{scale}{at}": np.clip(np.round(shared[scale] + draws.normal(0, 0.5, people)), 1, 5)
-            for scale, at in product("ts", (1, 2))
+            f"{scale}{item}": np.clip(
+                np.round(lasting[at] + shared[scale] + draws.normal(0, 0.5, people)), 1, 5
+            )
+            for scale, item in product("ts", (1, 2))
         }
         ages = draws.choice(["young", "old"], people)
-        frames.append(
-            pd.DataFrame({"round": wave, "area": area, "age_group": ages, **items}).astype(
-                dict.fromkeys(items, int)
-            )
-        )
-    pd.concat(frames).to_csv(folder / "survey.csv", index=False)
+        names = [f"{area} {person}" for person in range(people)]
+        frame = pd.DataFrame(
+            {"round": wave, "area": area, "person": names, "age_group": ages, **items}
+        ).astype(dict.fromkeys(items, int))
+        frames.append(frame[:80] if linked and wave == 2 and area == "South" else frame)
+    return pd.concat(frames).drop(columns=[] if linked else ["person"])

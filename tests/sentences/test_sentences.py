@@ -171,7 +171,7 @@ def test_no_finding_that_prose_rests_on_can_be_changed_unseen(name, find_audit):
 
 
 def _falsify(findings: pd.DataFrame, rows: pd.Index) -> Iterator[pd.DataFrame]:
-    """Give rows other numbers, also where they have none; then numbers of 1 without flags."""
+    """Give rows other numbers, also where they have none; then 1 without flags; then no number."""
     other = findings.copy()
     for column in ("estimate", "ci_low", "ci_high", "n", "evidence_level"):
         other.loc[rows, column] = 1.7 * other.loc[rows, column].fillna(1.0).abs() + 3.3
@@ -182,6 +182,9 @@ def _falsify(findings: pd.DataFrame, rows: pd.Index) -> Iterator[pd.DataFrame]:
     other = findings.copy()
     other.loc[rows, "estimate"] = 1.0
     other.loc[rows, "flags"] = ""
+    yield other
+    other = findings.copy()
+    other.loc[rows, ["estimate", "ci_low", "ci_high", "p_value", "p_adjusted"]] = np.nan
     yield other
 
 
