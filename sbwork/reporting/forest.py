@@ -39,13 +39,13 @@ class ForestRow:
         Outcome and site.
     estimate, ci_low, ci_high : float
         The relative incidence rate ratio and its interval; for a reported figure the percentage
-        change as told, without an interval (NaN).
+        change as reported, without an interval (NaN).
     reported : bool
-        Told by others, and not computed here.
+        Reported by others, and not computed here.
     status : str
         What is said beside the cohort's name, such as "invented data".
     drift : bool
-        Whether the interval is as wide as places in which nothing was done changed; else it
+        Whether the interval is made from how much places changed without any work; else it
         answers for chance among incidents and, of several pairs, for how much they differ.
     """
 
@@ -162,7 +162,7 @@ def draw_forest(rows: list[ForestRow]) -> str:
         title = "Computed from the cohorts' files: the site beside its control"
         y = _draw_panel(parts, y, title, computed, _scale_ratios(computed))
     if reported:
-        title = "Told by others: no control site, no interval, not checked"
+        title = "Reported by others: no control site, no interval, not checked"
         y = _draw_panel(parts, y, title, reported, _scale_changes(reported))
     caption = [
         "Filled squares: the relative incidence rate ratio (RIRR). Left of 1, counts fell more, or "
@@ -170,8 +170,8 @@ def draw_forest(rows: list[ForestRow]) -> str:
     ]
     if any(row.drift for row in computed):
         caption[0] += (
-            " Thick lines: as wide as places in which nothing was done changed; one that crosses 1 "
-            "is nothing out of the ordinary."
+            " Thick lines: made from how much places changed in which nothing was done; one that "
+            "crosses 1 is nothing out of the ordinary."
         )
     if not all(row.drift for row in computed):
         caption[0] += (
@@ -181,7 +181,7 @@ def draw_forest(rows: list[ForestRow]) -> str:
         )
     if reported:
         caption.append(
-            "Hollow diamonds: percentage changes as people told them, on a scale of their own. "
+            "Hollow diamonds: percentage changes as people reported them, on a scale of their own. "
             "The two kinds can't be compared."
         )
     if not computed:
@@ -305,7 +305,7 @@ def _describe(computed: list[ForestRow], reported: list[ForestRow]) -> str:
     parts = [f"{_title(row)}: ratio {row.estimate:.2f}{_say_interval(row)}" for row in computed]
     told = [f"{_title(row)}: {_write_change(row.estimate)}" for row in reported]
     text = f"Rate ratios computed from files. {'; '.join(parts)}. " if parts else ""
-    text += f"Told by others and not checked. {'; '.join(told)}." if told else ""
+    text += f"Reported by others and not checked. {'; '.join(told)}." if told else ""
     return text.strip()
 
 

@@ -104,7 +104,7 @@ def test_computed_and_told_figures_are_drawn_apart() -> None:
         ForestRow("B", "calls", -97.0, reported=True),
     ]
     picture = draw_forest(rows)
-    computed, told = picture.split("Told by others: no control site")
+    computed, told = picture.split("Reported by others: no control site")
     assert computed.count('class="point"') == 2
     assert told.count('class="told"') == 1
     assert computed.count('class="interval"') == 1
