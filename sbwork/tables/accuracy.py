@@ -111,7 +111,7 @@ def tabulate_error_rates(findings: pd.DataFrame, cohort: Cohort) -> GT:
         rows,
         name="error-rates",
         title="How often such intervals see a change where nothing was done",
-        subtitle="It should be 5%",
+        subtitle="It should be 5%; in the last column, 95%",
         stub="Where nothing was done",
         group="Outcome",
         spanners={"Sees a change": list(_RATES.values())} if rows else None,

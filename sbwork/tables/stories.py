@@ -21,7 +21,7 @@ __all__ = ["tabulate_answers", "tabulate_engagement", "tabulate_stories"]
 def tabulate_stories(stories: pd.DataFrame) -> GT:
     """Lay out what people said: columns theme, text, told_by and kind."""
     rows = [
-        {"Theme": row["theme"], "What was said": row["text"], "Told by": row["told_by"]}
+        {"Theme": row["theme"], "What was said": row["text"], "Said by": row["told_by"]}
         for _, row in stories.iterrows()
     ]
     return lay_out(
@@ -29,7 +29,7 @@ def tabulate_stories(stories: pd.DataFrame) -> GT:
         name="stories",
         title="What residents and staff said",
         stub="Theme",
-        text=["What was said", "Told by"],
+        text=["What was said", "Said by"],
     )
 
 

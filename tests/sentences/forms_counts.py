@@ -42,7 +42,7 @@ fix(
         "chance among incidents do this?",
         "Where they drift, it can see changes where nothing was done more often than it says.",
         "How often such intervals see a change where nothing was done",
-        "It should be 5%",
+        "It should be 5%; in the last column, 95%",
         "RIRR: corrected for over-dispersion where there are two months or more on each side; "
         "Poisson: not corrected; fixed and random effects: all pairs together.",
         "Drift: how far (SD of the log) each area's level moves between the periods by itself.",
