@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 import sbwork
 from sbwork.reporting.kernels import THREAD_VARIABLES
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 # Small matrices on several threads wait for each other more than they compute; reports run so too.
 for variable in THREAD_VARIABLES:
     os.environ.setdefault(variable, "1")
+
+# A busy machine is slow now and then; what is too slow is a matter for the benchmarks.
+settings.register_profile("sbwork", deadline=None)
+settings.load_profile("sbwork")
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -559,7 +559,7 @@ cells = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(north=cells, south=cells, east=cells)
 def test_whatever_the_counts_every_gap_has_its_reason_and_no_word_claims_a_cause(
     north, south, east

@@ -98,7 +98,7 @@ def one_factor_models(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return free * np.array(scales), matrix * np.outer(scales, scales)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(one_factor_models())
 def test_recovers_the_model_that_made_the_matrix(model: tuple[np.ndarray, np.ndarray]) -> None:
     loadings, matrix = model
@@ -109,7 +109,7 @@ def test_recovers_the_model_that_made_the_matrix(model: tuple[np.ndarray, np.nda
     assert fit.chi_square == pytest.approx(0, abs=1e-6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(one_factor_models(), st.integers(0, 2**32 - 1))
 def test_fits_noise_at_a_point_where_nothing_near_is_better(
     model: tuple[np.ndarray, np.ndarray], seed: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sbwork.cohort import Periods, list_months
@@ -79,7 +79,6 @@ def test_what_is_missing_is_named():
     assert "and 5 more" in describe_gaps(window, few)
 
 
-@settings(deadline=None)
 @given(lost=st.sets(st.sampled_from(list_months("2015-10", "2017-09"))))
 def test_whatever_is_missing_the_seasons_stay_equal(lost):
     window = list_windows(YEARS)[0]
@@ -89,7 +88,6 @@ def test_whatever_is_missing_the_seasons_stay_equal(lost):
     assert matched.before == tuple(sorted(matched.before))
 
 
-@settings(deadline=None)
 @given(by=st.integers(-60, 60))
 def test_shifting_there_and_back_changes_nothing(by):
     window = Window("change", list_months("2016-01", "2016-12"), list_months("2017-01", "2017-12"))

@@ -45,9 +45,10 @@ _POOLED = (
 
 _PLACEBO_NOTE = (
     "Areas: how many of like size, in which nothing was done, stand in for the site{or_control}. "
-    "Rank p: how often {drawn} changed at least as much (two-sided, by randomisation). Smallest p "
-    "possible: the rank p of {kind} that changed more than every other. RIRR interval by placebos: "
-    "how far the ratio could lie from what was found, if places drift as those areas did."
+    "Rank p: how often {drawn} changed at least as much (two-sided, by randomisation). Smallest "
+    "possible: the rank p of {kind} that changed more than every other, and the same adjusted. "
+    "RIRR interval by placebos: how far the ratio could lie from what was found, if places drift "
+    "as those areas did."
 )
 _OF_PAIRS = {
     "or_control": " or its control",
@@ -220,11 +221,11 @@ def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
     chosen = select_findings(findings, section="placebo", estimator="placebo_p")
     for _, row in chosen.iterrows():
         place = {"section": "placebo", "outcome": row["outcome"], "site": row["site"]}
-        low, high, areas, share, ratio, smallest = (
+        low, high, areas, share, ratio, smallest, smallest_adjusted = (
             find_row(findings, **place, estimator=estimator)
             for estimator in (
                 "placebo_low", "placebo_high", "placebo_areas", "placebo_share_as_large",
-                "rirr_placebo", "placebo_smallest_p",
+                "rirr_placebo", "placebo_smallest_p", "placebo_smallest_p_adjusted",
             )
         )  # fmt: skip
         notes.append(row["note"] if math.isnan(row["estimate"]) else explained)
@@ -241,7 +242,8 @@ def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
                 "Changed as much": "" if share is None else format_share(share["estimate"]),
                 "Rank p": format_p(row["estimate"]),
                 "p adjusted": format_p(row["p_adjusted"]),
-                "Smallest p possible": describe_value(smallest, format_p),
+                "Smallest possible": describe_value(smallest, format_p),
+                "Smallest adjusted": describe_value(smallest_adjusted, format_p),
                 "RIRR interval by placebos": "" if ratio is None else describe_interval(ratio),
             }
         )
@@ -251,6 +253,10 @@ def tabulate_placebos(findings: pd.DataFrame, cohort: Cohort) -> GT:
         title="How often places where nothing happened changed as much",
         stub="Pair",
         group="Outcome",
+        spanners={"p": ["Rank p", "p adjusted", "Smallest possible", "Smallest adjusted"]}
+        if rows
+        else None,
+        labels={"Rank p": "Rank", "p adjusted": "Adjusted"} if rows else None,
         notes=notes,
     )
 

@@ -196,7 +196,7 @@ WEIGHTED = make_cohort(weighting={"targets": {"sex": {"f": 0.5, "m": 0.5}}})
         max_size=6,
     )
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_few_people_without_a_score_do_not_follow_from_what_is_shown(blanks: Blanks) -> None:
     solved = attack(blanks, WEIGHTED)
     assert not list_small(blanks) & set(solved)

@@ -179,7 +179,7 @@ def number_groups(sizes, cohort):
 
 
 @given(st.dictionaries(places, st.integers(0, 14), max_size=8))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_hidden_number_follows_from_the_totals(sizes):
     cohort = make_cohort()
     findings = tabulate_findings(
@@ -368,7 +368,7 @@ tables = st.integers(1, 4).flatmap(
 
 
 @given(tables)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_hidden_cell_of_a_table_can_be_solved(cells):
     counts = pd.DataFrame(cells).rename(columns=str)
     shown = suppress_table(counts)
@@ -386,7 +386,7 @@ def test_no_hidden_cell_of_a_table_can_be_solved(cells):
 
 
 @given(tables)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_line_of_a_table_leaves_a_small_remainder(cells):
     counts = pd.DataFrame(cells).rename(columns=str)
     shown = suppress_table(counts).to_numpy()

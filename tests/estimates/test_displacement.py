@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sbwork.estimates.displacement import (
@@ -56,7 +56,6 @@ def test_nothing_anywhere_is_said():
     assert "No incident" in wdd.note
 
 
-@settings(deadline=None)
 @given(t0=counts, t1=counts, c0=counts, c1=counts, dispersion=st.floats(1, 9))
 def test_dispersion_widens_by_its_root(t0, t1, c0, c1, dispersion):
     plain = estimate_wdd((t0, t1), (c0, c1))

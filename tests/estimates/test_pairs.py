@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sbwork.estimates import Flag
@@ -29,7 +29,6 @@ def read(pair: PairCounts) -> dict[str, object]:
     return {estimate.estimator: estimate for estimate in pair.estimate()}
 
 
-@settings(deadline=None)
 @given(t0=year, t1=year, c0=year, c1=year)
 def test_every_estimator_is_there_with_its_unit(t0, t1, c0, c1):
     found = make_pair(t0, t1, c0, c1).estimate()
@@ -37,7 +36,6 @@ def test_every_estimator_is_there_with_its_unit(t0, t1, c0, c1):
     assert [e.estimator for e in found] == list(PAIR_ESTIMATORS)
 
 
-@settings(deadline=None)
 @given(t0=year, t1=year, c0=year, c1=year, scale=st.floats(0.01, 400))
 def test_the_unit_of_a_weight_does_not_matter(t0, t1, c0, c1, scale):
     one = read(make_pair(t0, t1, c0, c1, weighted=True))
@@ -53,7 +51,6 @@ def test_weighted_sums_without_spread_have_no_precision():
     assert "no spread" in found["rirr"].note
 
 
-@settings(deadline=None)
 @given(t0=year, t1=year, c0=year, c1=year)
 def test_correction_never_narrows_an_interval(t0, t1, c0, c1):
     found = read(make_pair(t0, t1, c0, c1))
@@ -84,7 +81,6 @@ def test_a_site_that_varies_has_a_wider_interval():
 some_months = st.lists(st.integers(0, 3).map(float), min_size=1, max_size=3).map(np.array)
 
 
-@settings(deadline=None)
 @given(
     cells=st.tuples(*[some_months] * 4),
     moved=st.booleans(),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
@@ -127,7 +127,6 @@ def test_wrong_shapes_are_refused():
         pool_log_ratios([0.1, math.nan], [0.1, 0.1])
 
 
-@settings(deadline=None)
 @given(
     y=st.lists(st.floats(-2, 2), min_size=2, max_size=8),
     variance=st.floats(0.001, 1),
@@ -178,7 +177,6 @@ def test_the_integral_over_tau_is_that_of_gauss_and_legendre(n, size, scale):
     assert found == pytest.approx(integrate_by_panels(y, v, scale), abs=INTEGRATED)
 
 
-@settings(deadline=None)
 @given(
     y=st.lists(st.floats(-2, 2), min_size=2, max_size=8),
     variance=st.floats(0.001, 1),
@@ -194,7 +192,6 @@ def test_with_equal_variances_the_posterior_is_even_around_the_mean(y, variance,
     assert moved == pytest.approx([low + shift, median + shift, high + shift], abs=1e-8)
 
 
-@settings(deadline=None)
 @given(
     y=st.lists(st.floats(-2, 2), min_size=2, max_size=6),
     scales=st.tuples(st.floats(0.01, 2), st.floats(0.01, 2)).map(sorted),

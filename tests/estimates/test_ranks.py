@@ -331,7 +331,7 @@ def test_the_rank_of_a_lone_site_has_the_size_that_its_areas_allow(n_areas):
     assert np.mean(np.array(p_values) <= 0.05 + 1e-12) == pytest.approx(size)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     changes=st.lists(st.floats(-1, 1), min_size=5, max_size=12),
     own=st.tuples(st.floats(-2, 2), st.floats(-1, 1)),
@@ -501,7 +501,6 @@ def test_from_ample_areas_on_a_large_change_always_reaches_five_percent():
         assert (rank.p_value <= 0.05) is reached
 
 
-@settings(deadline=None)
 @given(
     changes=st.lists(st.floats(-2, 2), min_size=3, max_size=12),
     own=st.tuples(st.floats(-2, 2), st.floats(-2, 2)),

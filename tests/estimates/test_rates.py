@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sbwork.estimates import Estimate
@@ -174,7 +174,6 @@ def test_smallest_detectable_change_is_found_four_times_in_five():
     assert np.mean(z < -1.959964) == pytest.approx(0.8, abs=0.04)
 
 
-@settings(deadline=None)
 @given(t0=counts, t1=counts, c0=counts, c1=counts)
 def test_turning_the_sites_round_turns_the_ratio_over(t0, t1, c0, c1):
     one, other = estimate_rirr((t0, t1), (c0, c1)), estimate_rirr((c0, c1), (t0, t1))
@@ -183,7 +182,6 @@ def test_turning_the_sites_round_turns_the_ratio_over(t0, t1, c0, c1):
     assert estimate_relative_effect_size(one).ci_low == pytest.approx(1 / one.ci_high)
 
 
-@settings(deadline=None)
 @given(t0=counts, t1=counts, c0=counts, c1=counts, scale=st.floats(1, 12))
 def test_the_length_of_the_periods_cancels(t0, t1, c0, c1, scale):
     same = estimate_rirr((t0, t1), (c0, c1))
@@ -192,7 +190,6 @@ def test_the_length_of_the_periods_cancels(t0, t1, c0, c1, scale):
     )
 
 
-@settings(deadline=None)
 @given(cells=st.lists(months, min_size=1, max_size=4))
 def test_dispersion_scales_with_the_counts(cells):
     plain = estimate_dispersion(*cells)
@@ -203,7 +200,6 @@ def test_dispersion_scales_with_the_counts(cells):
         assert tripled.estimate == pytest.approx(3 * plain.estimate)
 
 
-@settings(deadline=None)
 @given(before=counts, after=counts, dispersion=st.floats(1, 9), df=st.floats(2, 60))
 def test_the_interval_holds_the_estimate(before, after, dispersion, df):
     change: Estimate = estimate_percentage_change(before, after, dispersion=dispersion, df=df)

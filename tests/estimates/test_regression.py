@@ -110,7 +110,7 @@ def test_saturated_model_has_no_interval_to_give():
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=8, max_size=24))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_pair_gives_a_finite_ratio_or_a_reason(counts):
     y = np.array(counts, dtype=float)
     times = np.arange(len(y)) - len(y) // 2
@@ -125,7 +125,7 @@ def test_a_pair_gives_a_finite_ratio_or_a_reason(counts):
 @given(
     st.lists(st.tuples(st.integers(1, 60), st.integers(1, 60)), min_size=8, max_size=24),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_panel_of_two_sites_is_the_ratio_of_ratios(counts):
     y = np.array(counts, dtype=float)
     times = np.arange(len(y)) - len(y) // 2

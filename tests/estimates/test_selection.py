@@ -93,7 +93,7 @@ def test_a_site_like_its_control_is_expected_to_stay_beside_it() -> None:
 
 
 @given(site=st.floats(1, 500), more=st.floats(1, 500), between=st.floats(0, 5000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_higher_a_site_the_more_it_is_expected_to_fall(site, more, between) -> None:
     pool = Pool(40, 48.0, between)
     lower, higher = (estimate_from_pool(n, 48, pool).estimate for n in (site, site + more))
@@ -161,7 +161,7 @@ def test_the_slope_of_the_later_count_on_the_earlier_is_the_shrinkage() -> None:
 
 
 @given(areas=AREAS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_shrinkage_is_a_share(areas) -> None:
     months = np.array(areas, dtype=float)
     pool = describe_pool(months, months[:, 0], months[:, 1])

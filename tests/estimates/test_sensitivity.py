@@ -99,7 +99,7 @@ def test_without_drift_it_is_students_interval():
     st.lists(st.integers(3, 80), min_size=24, max_size=24),
     st.floats(0.1, 4.9),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_interval_below_the_breakdown_value_leaves_out_no_change(y, c, multiple):
     found = bound_drift(y, c, TIMES, multiples=[multiple])
     value = found.breakdown.estimate
@@ -110,7 +110,7 @@ def test_the_interval_below_the_breakdown_value_leaves_out_no_change(y, c, multi
 
 
 @given(st.floats(0.01, 300))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_sums_of_weights_do_not_depend_on_the_unit_of_the_weights(unit):
     y, c = series(30, 0.5)
     plain, scaled = (bound_drift(part * y, part * c, TIMES, weighted=True) for part in (1.0, unit))

@@ -198,7 +198,7 @@ def test_cohort_without_incidents_gives_empty_frames() -> None:
         max_size=60,
     )
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_no_row_is_lost(rows: list[tuple[str, str, str]]) -> None:
     base = [(f"E0100000{n}", "Anti-social behaviour", "2017-01") for n in (1, 2)]
     with TemporaryDirectory() as name:

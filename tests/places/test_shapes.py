@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
@@ -89,7 +89,6 @@ corners = st.lists(
 areas = st.lists(corners, min_size=1, max_size=3)
 
 
-@settings(deadline=None)
 @example([[(0, 0), (0, 1), (1, 0)]], [[(0, 0), (1, 1), (2, 2)]])
 @given(areas, areas)
 def test_the_shared_surface_is_that_of_the_slabs(one: list, other: list) -> None:

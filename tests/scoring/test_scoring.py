@@ -138,7 +138,7 @@ def test_scores_stay_within_the_range_of_the_items(rows: list[list[float]]) -> N
     assert ((known >= 1) & (known <= 5)).all()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(ANSWERS, st.permutations(["t1", "t2", "t3", "t4"]))
 def test_order_of_items_changes_nothing(rows: list[list[float]], order: list[str]) -> None:
     answers = pd.DataFrame(rows, columns=list(make_instrument().items))

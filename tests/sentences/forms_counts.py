@@ -69,8 +69,8 @@ def check_controls(reader: Reader, match: re.Match[str]) -> None:
     r"Areas: how many of like size, in which nothing was done, stand in for the site(?P<control> or"
     r" its control)?\.|Rank p: how often (?:(?P<pair>a pair drawn from those areas and the real "
     r"ones)|those areas, and the site among them,) changed at least as much \(two-sided, by "
-    r"randomisation\)\.|Smallest p possible: the rank p of a (?P<kind>pair|site) that changed more"
-    r" than every other\."
+    r"randomisation\)\.|Smallest possible: the rank p of a (?P<kind>pair|site) that changed more"
+    r" than every other, and the same adjusted\."
 )
 def check_rank_legend(reader: Reader, match: re.Match[str]) -> None:
     pairs = bool(match["control"] or match["pair"] or match["kind"] == "pair")
