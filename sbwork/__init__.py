@@ -38,14 +38,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Cohort": "cohort",
+    "Cohort": "specs.cohort",
     "CohortExplorer": "explorers",
     "ControlSearch": "controls",
     "Estimate": "estimates",
     "Evaluation": "evaluation",
     "Incidents": "incidents",
-    "InputError": "errors",
-    "Instrument": "instrument",
+    "InputError": "specs.errors",
+    "Instrument": "specs.instrument",
     "Placebo": "placebo",
     "Responses": "responses",
     "World": "simulation",
@@ -57,7 +57,7 @@ _HOMES = {
     "compare_synthetic": "controls",
     "evaluate_cohort": "evaluation",
     "explore_cohort": "explorers",
-    "find_cohorts": "cohort",
+    "find_cohorts": "specs.cohort",
     "find_controls": "controls",
     "grade_evidence": "evidence",
     "plan_counts": "controls",
@@ -78,9 +78,9 @@ _HOMES = {
     "present_stories": "sections",
     "present_summary": "sections",
     "rake": "weights",
-    "read_cohort": "cohort",
+    "read_cohort": "specs.cohort",
     "read_incidents": "incidents",
-    "read_instrument": "instrument",
+    "read_instrument": "specs.instrument",
     "read_responses": "responses",
     "scale_reliability": "scoring",
     "score_coverage": "scoring",
@@ -153,17 +153,14 @@ __all__ = [
 
 if TYPE_CHECKING:
     from sbwork.areas import trace_mixture
-    from sbwork.cohort import Cohort, find_cohorts, read_cohort
     from sbwork.controls import ControlSearch, compare_synthetic, find_controls, plan_counts
     from sbwork.counts import compare_counts
     from sbwork.disclosure import suppress_findings
-    from sbwork.errors import InputError
     from sbwork.estimates import Estimate
     from sbwork.evaluation import Evaluation, evaluate_cohort
     from sbwork.evidence import grade_evidence
     from sbwork.explorers import CohortExplorer, explore_cohort
     from sbwork.incidents import Incidents, read_incidents
-    from sbwork.instrument import Instrument, read_instrument
     from sbwork.outputs import write_results
     from sbwork.panels import assess_comparability
     from sbwork.placebo import Placebo, compare_placebos
@@ -189,6 +186,9 @@ if TYPE_CHECKING:
         present_summary,
     )
     from sbwork.simulation import World, simulate_counts
+    from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
+    from sbwork.specs.errors import InputError
+    from sbwork.specs.instrument import Instrument, read_instrument
     from sbwork.surveys import compare_scales
     from sbwork.weights import rake, weigh_responses, weighted_mean
 

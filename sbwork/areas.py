@@ -9,8 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.cohort import Cohort, list_months
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.incidents import Incidents
 from sbwork.places.boundaries import find_neighbours
 from sbwork.places.geography import (
@@ -20,6 +18,8 @@ from sbwork.places.geography import (
     read_lookup,
 )
 from sbwork.results import select_findings
+from sbwork.specs.cohort import Cohort, list_months
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.windows import shift_month
 
 __all__ = [

@@ -8,9 +8,9 @@ from enum import StrEnum
 
 import pandas as pd
 
-from sbwork.cohort import Cohort
 from sbwork.comparability import list_compared
 from sbwork.results import select_findings
+from sbwork.specs.cohort import Cohort
 
 __all__ = [
     "EMMIE_HEADINGS",

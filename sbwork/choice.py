@@ -13,8 +13,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from sbwork.areas import group_lsoas
-from sbwork.cohort import Cohort, Pair
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.ranks import SMALLEST_POOL
 from sbwork.estimates.selection import (
@@ -31,6 +29,8 @@ from sbwork.estimates.selection import (
 from sbwork.incidents import Incidents
 from sbwork.places.geography import read_lookup
 from sbwork.results import Finding, combine_findings, tabulate_findings
+from sbwork.specs.cohort import Cohort, Pair
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.windows import MAIN, Window, list_windows, match_months, shift_month, shift_window
 
 __all__ = ["assess_choice"]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sbwork.errors import InputError, Problem, find_nearest, quote
+from sbwork.specs.errors import InputError, Problem, find_nearest, quote
 
 __all__ = ["app", "main"]
 
@@ -110,9 +110,9 @@ def check(
 
     Exit code 0: reports can be made. 2: something can't be used.
     """
-    from sbwork.cohort import find_cohorts
     from sbwork.inspection import inspect_cohort
     from sbwork.printing import print_inspection
+    from sbwork.specs.cohort import find_cohorts
 
     place = _find_folder(data, "data")
     names = list(dict.fromkeys(cohorts or find_cohorts(place)))

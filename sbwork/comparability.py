@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from sbwork.cohort import HARM, Cohort, Pair
 from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.history import (
     MOST_MONTHS,
@@ -19,6 +18,7 @@ from sbwork.estimates.history import (
 )
 from sbwork.formats import format_count, format_number
 from sbwork.results import Finding, find_row, has_flag, select_findings, tabulate_findings
+from sbwork.specs.cohort import HARM, Cohort, Pair
 
 __all__ = [
     "LARGEST_DRIFT",

@@ -20,7 +20,6 @@ from sbwork.areas import (
     sum_populations,
     take_series,
 )
-from sbwork.cohort import Cohort
 from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.likeness import describe_series, measure_distance
 from sbwork.estimates.rates import (
@@ -32,6 +31,7 @@ from sbwork.estimates.synthetic import SyntheticControl, choose_donors, fit_synt
 from sbwork.incidents import Incidents
 from sbwork.places.geography import site_populations
 from sbwork.results import Finding, tabulate_findings
+from sbwork.specs.cohort import Cohort
 from sbwork.windows import LENGTHS, list_windows
 
 __all__ = [
@@ -145,7 +145,7 @@ def find_controls(
 
     Examples
     --------
-    >>> from sbwork.cohort import list_months
+    >>> from sbwork.specs.cohort import list_months
     >>> months = list_months("2016-01", "2016-12")
     >>> rows = [(area, area, "", "asb", month, level + k % 3)
     ...         for area, level in (("a", 10.0), ("b", 11.0), ("c", 60.0), ("d", 30.0))
@@ -303,7 +303,7 @@ def plan_counts(
 
     Examples
     --------
-    >>> from sbwork.cohort import list_months
+    >>> from sbwork.specs.cohort import list_months
     >>> months = list_months("2016-01", "2016-12")
     >>> areas = pd.DataFrame(
     ...     [("a", "a", "", "asb", month, 20.0) for month in months],

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sbwork.cohort import HARM, Cohort, Pair
 from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.pairs import (
     PAIR_ESTIMATORS,
@@ -27,6 +26,7 @@ from sbwork.estimates.pooling import (
 from sbwork.estimates.rates import Change
 from sbwork.incidents import Incidents
 from sbwork.results import Finding, combine_findings, tabulate_findings
+from sbwork.specs.cohort import HARM, Cohort, Pair
 from sbwork.windows import (
     MAIN,
     Window,

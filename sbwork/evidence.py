@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sbwork.cohort import Cohort
 from sbwork.comparability import (
     LARGEST_DRIFT,
     count_own_controls,
     describe_requirements,
     list_compared,
 )
+from sbwork.specs.cohort import Cohort
 
 __all__ = [
     "FEWEST_PAIRS",

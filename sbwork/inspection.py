@@ -10,13 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 from sbwork.checks import CHECK_COLUMNS, CheckKind
-from sbwork.cohort import Cohort, find_cohorts, read_cohort
 from sbwork.disclosure import suppress_table
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.incidents import Incidents, read_incidents
-from sbwork.instrument import Instrument, read_instrument
 from sbwork.responses import Responses, read_responses
-from sbwork.specs import load_spec
+from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
+from sbwork.specs.documents import load_spec
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.instrument import Instrument, read_instrument
 
 __all__ = ["Inspection", "Part", "inspect_cohort"]
 

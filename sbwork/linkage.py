@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from sbwork.cohort import Cohort, Pair
 from sbwork.estimates import Estimate, Flag
 from sbwork.estimates.ancova import AncovaFit, fit_ancova, pool_ancovas
 from sbwork.estimates.shares import estimate_share, estimate_share_difference
 from sbwork.results import Finding
+from sbwork.specs.cohort import Cohort, Pair
 
 __all__ = ["LinkedPeople", "compare_linked", "describe_attrition", "link_people"]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sbwork.cohort import Cohort
 from sbwork.places.geography import place_sites, read_area_boundaries, read_site_polygons
 from sbwork.places.shapes import form_shape, measure_border
+from sbwork.specs.cohort import Cohort
 
 __all__ = ["Contact", "SiteOutlines", "find_contacts", "outline_sites"]
 

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.cohort import HARM, Cohort, Pair, list_months
 from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.history import MOST_MONTHS
 from sbwork.estimates.pairs import MonthlyCounts, PairCounts
@@ -26,9 +25,10 @@ from sbwork.estimates.trends import (
     estimate_pre_trend,
 )
 from sbwork.incidents import Incidents
-from sbwork.periods import number_month
 from sbwork.places.geography import site_populations
 from sbwork.results import Finding, tabulate_findings
+from sbwork.specs.cohort import HARM, Cohort, Pair, list_months
+from sbwork.specs.periods import number_month
 from sbwork.windows import (
     MAIN,
     Window,

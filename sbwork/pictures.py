@@ -10,8 +10,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbwork.cohort import Cohort
 from sbwork.figures import STYLE
+from sbwork.specs.cohort import Cohort
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from sbwork.cohort import HARM, Cohort, Pair
 from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.ranks import (
     AMPLE_POOL,
@@ -27,6 +26,7 @@ from sbwork.estimates.ranks import (
 )
 from sbwork.incidents import Incidents
 from sbwork.results import Finding, combine_findings, tabulate_findings
+from sbwork.specs.cohort import HARM, Cohort, Pair
 from sbwork.windows import MAIN, Window, list_windows, match_months, shift_month, shift_window
 
 __all__ = ["DISTRIBUTION_COLUMNS", "Placebo", "compare_placebos"]

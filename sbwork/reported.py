@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from sbwork.cohort import Cohort, ReportedFigure
 from sbwork.estimates import Estimate, Flag
 from sbwork.results import Finding, tabulate_findings
+from sbwork.specs.cohort import Cohort, ReportedFigure
 
 __all__ = ["tabulate_reported"]
 

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.cohort import Cohort, Pair
 from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.cells import Cell, Link, link_cells, match_people, summarise_cell
 from sbwork.estimates.margins import Margins
@@ -33,9 +32,10 @@ from sbwork.estimates.precision import (
     estimate_equivalence,
     find_verdict,
 )
-from sbwork.instrument import Instrument
 from sbwork.linkage import compare_linked, describe_attrition, link_people
 from sbwork.results import Finding, combine_findings, find_row, tabulate_findings
+from sbwork.specs.cohort import Cohort, Pair
+from sbwork.specs.instrument import Instrument
 from sbwork.weights.targets import find_margins
 
 __all__ = ["compare_scales"]
@@ -288,7 +288,7 @@ def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument)
 
     Examples
     --------
-    >>> from sbwork.instrument import Instrument
+    >>> from sbwork.specs.instrument import Instrument
     >>> cohort = Cohort(
     ...     name="pilot", sites={"a": {}, "c": {}}, pairs=[{"intervention": "a", "control": "c"}]
     ... )

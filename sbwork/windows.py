@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from sbwork.cohort import Periods, list_months
-from sbwork.periods import name_month, number_month
+from sbwork.specs.cohort import Periods, list_months
+from sbwork.specs.periods import name_month, number_month
 
 __all__ = [
     "LENGTHS",

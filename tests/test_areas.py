@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from sbwork.areas import AreaPool, keep_peopled, mix_series, sum_populations
-from sbwork.cohort import Cohort, list_months
 from sbwork.incidents import Incidents
+from sbwork.specs.cohort import Cohort, list_months
 
 
 def test_a_mixture_has_the_sites_level_and_the_areas_course():

@@ -72,7 +72,7 @@ def test_bad_input_met_in_the_notebook_is_told_plainly(
 ) -> None:
     strict = write_notebook(
         "from sbwork import InputError\n"
-        "from sbwork.errors import Problem\n"
+        "from sbwork.specs.errors import Problem\n"
         'raise InputError(Problem(f"{data}/cohorts/x.csv", "row 3", "there is no column \'site\'"))'
     )
     out = toy_data.parent / "reports"

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sbwork.cohort import (
+from sbwork.specs.cohort import (
     Cohort,
     Period,
     find_cohorts,
     list_months,
     read_cohort,
 )
-from sbwork.errors import InputError
+from sbwork.specs.errors import InputError
 
 ROOT = Path(__file__).parents[1]
 

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sbwork.cohort import Cohort, Pair, list_months
 from sbwork.comparability import compute_requirements, describe_requirements, list_compared
 from sbwork.counts import compare_counts
 from sbwork.estimates import Estimate, Reason
@@ -21,6 +20,7 @@ from sbwork.formats import format_count, format_number
 from sbwork.incidents import Incidents
 from sbwork.panels import assess_comparability
 from sbwork.results import Finding, combine_findings, select_findings, tabulate_findings
+from sbwork.specs.cohort import Cohort, Pair, list_months
 
 COHORT = Cohort.model_validate(
     {

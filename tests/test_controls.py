@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from sbwork.areas import find_adjacent_areas, sum_populations
-from sbwork.cohort import Cohort, list_months
 from sbwork.controls import (
     BALANCE_COLUMNS,
     RANKING_COLUMNS,
@@ -18,10 +17,11 @@ from sbwork.controls import (
     find_controls,
     plan_counts,
 )
-from sbwork.errors import InputError
 from sbwork.estimates import Flag, Reason
 from sbwork.incidents import Incidents
 from sbwork.results import has_flag
+from sbwork.specs.cohort import Cohort, list_months
+from sbwork.specs.errors import InputError
 
 MONTHS = list_months("2016-01", "2017-12")
 SEASON = 1 + 0.4 * np.sin(2 * np.pi * np.arange(24) / 12)

@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from sbwork.cli import app
-from sbwork.cohort import (
+from sbwork.specs.cohort import (
     Choice,
     Cohort,
     Engagement,
@@ -31,8 +31,8 @@ from sbwork.cohort import (
     SurveySource,
     Weighting,
 )
-from sbwork.instrument import Instrument, Item, Option, Scale
-from sbwork.specs import Spec
+from sbwork.specs.documents import Spec
+from sbwork.specs.instrument import Instrument, Item, Option, Scale
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 
 
 def test_a_problem_names_file_place_finding_nearest_and_allowed() -> None:

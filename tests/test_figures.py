@@ -10,10 +10,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from sbwork import figures
-from sbwork.cohort import Cohort
 from sbwork.estimates import Estimate, Reason
-from sbwork.instrument import Instrument
 from sbwork.results import Finding, tabulate_findings
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.instrument import Instrument
 
 COHORT = Cohort.model_validate(
     {

@@ -7,10 +7,10 @@ import math
 import pandas as pd
 import pytest
 
-from sbwork.cohort import Cohort
 from sbwork.estimates import Estimate, Reason
 from sbwork.headlines import find_headline
 from sbwork.results import Finding, tabulate_findings
+from sbwork.specs.cohort import Cohort
 
 
 def ratio(

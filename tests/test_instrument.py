@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.errors import InputError
-from sbwork.instrument import Instrument, Item, Option, read_instrument
+from sbwork.specs.errors import InputError
+from sbwork.specs.instrument import Instrument, Item, Option, read_instrument
 
 ROOT = Path(__file__).parents[1]
 

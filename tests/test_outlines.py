@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from sbwork import narrative
-from sbwork.cohort import Cohort
 from sbwork.evidence import Evidence, find_forbidden_words
 from sbwork.outlines import Contact, find_contacts, outline_sites
 from sbwork.results import combine_findings
+from sbwork.specs.cohort import Cohort
 
 
 def write_squares(path: Path, squares: dict[str, tuple[float, float]]) -> None:

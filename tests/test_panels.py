@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sbwork.cohort import Cohort, Periods, list_months
 from sbwork.incidents import Incidents
 from sbwork.panels import analyse_panel, assess_comparability, vary_specifications
 from sbwork.results import RESULT_COLUMNS
+from sbwork.specs.cohort import Cohort, Periods, list_months
 
 TOLERANCE = 1e-6
 CAUSAL = re.compile(r"reduc|caus|led to|impact|effect of", re.IGNORECASE)

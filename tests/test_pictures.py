@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from sbwork.cohort import Cohort
 from sbwork.pictures import compose_picture, describe_status
+from sbwork.specs.cohort import Cohort
 
 INVENTED = Cohort(name="made-up", data_status="invented")
 REAL = Cohort(name="pilot")

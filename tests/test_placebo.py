@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sbwork.cohort import Cohort, list_months, read_cohort
 from sbwork.counts import compare_counts
 from sbwork.estimates import Flag, Reason
 from sbwork.estimates.pairs import MonthlyCounts, PairCounts
@@ -19,6 +18,7 @@ from sbwork.estimates.ranks import estimate_placebo_mean, rank_mean
 from sbwork.incidents import Incidents, read_incidents
 from sbwork.placebo import DISTRIBUTION_COLUMNS, compare_placebos
 from sbwork.results import RESULT_COLUMNS, has_flag
+from sbwork.specs.cohort import Cohort, list_months, read_cohort
 
 DATA = Path(__file__).parents[1] / "data"
 MONTHS = list_months("2014-01", "2017-12")

@@ -15,7 +15,6 @@ from matplotlib.text import Text
 
 from sbwork import sections
 from sbwork.checks import CheckKind
-from sbwork.cohort import Cohort
 from sbwork.estimates import Estimate
 from sbwork.evaluation import Evaluation
 from sbwork.evidence import Evidence, find_forbidden_words
@@ -23,6 +22,7 @@ from sbwork.incidents import Incidents
 from sbwork.outlines import SiteOutlines
 from sbwork.pictures import Picture
 from sbwork.results import Finding, tabulate_findings
+from sbwork.specs.cohort import Cohort
 
 
 def read(section: sections.Section) -> str:

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
-from sbwork.errors import InputError
-from sbwork.specs import Mistake, MistakesError, Spec, load_spec
+from sbwork.specs.documents import Mistake, MistakesError, Spec, load_spec
+from sbwork.specs.errors import InputError
 
 SLOWEST = 10.0
 

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sbwork.cohort import Cohort
 from sbwork.estimates import Flag, Reason
 from sbwork.estimates.cells import summarise_cell
 from sbwork.estimates.means import (
@@ -13,8 +12,9 @@ from sbwork.estimates.means import (
 )
 from sbwork.estimates.multiplicity import adjust_benjamini_hochberg, adjust_holm
 from sbwork.evidence import find_forbidden_words
-from sbwork.instrument import Instrument
 from sbwork.results import RESULT_COLUMNS, has_flag
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.instrument import Instrument
 from sbwork.surveys import compare_scales
 
 EXACT = 1e-9

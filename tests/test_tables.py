@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from sbwork import tables
-from sbwork.cohort import Cohort
 from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.sensitivity import read_drift_power
 from sbwork.formats import format_share
 from sbwork.results import Finding, combine_findings, tabulate_findings
+from sbwork.specs.cohort import Cohort
 
 COHORT = Cohort.model_validate(
     {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.cohort import Periods, list_months
+from sbwork.specs.cohort import Periods, list_months
 from sbwork.windows import Window, describe_gaps, list_windows, match_months, shift_window
 
 

@@ -9,10 +9,10 @@ from pathlib import PurePath
 import pandas as pd
 
 from sbwork.checks import CheckKind
-from sbwork.cohort import Cohort
 from sbwork.disclosure.totals import Place, Total, find_telling_totals
 from sbwork.estimates import Flag
 from sbwork.results import has_flag
+from sbwork.specs.cohort import Cohort
 
 __all__ = ["coarsen_rows", "find_secret_bases", "hide_bases", "suppress_questionnaires"]
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.cohort import Cohort, Pair
 from sbwork.disclosure.bases import coarsen_rows, find_secret_bases, hide_bases
 from sbwork.disclosure.totals import Place, Total, find_determined, find_telling_totals
 from sbwork.disclosure.weights import suppress_weights
 from sbwork.estimates import Reason
+from sbwork.specs.cohort import Cohort, Pair
 
 __all__ = ["merge_small_cells", "suppress_findings", "suppress_table"]
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sbwork.cohort import Cohort
 from sbwork.figures.style import CONTROL, INK, INTERVENTION
 from sbwork.formats import (
     format_change,
 )
 from sbwork.results import find_row, select_findings
+from sbwork.specs.cohort import Cohort
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from sbwork.cohort import Cohort
 from sbwork.disclosure import merge_small_cells
 from sbwork.figures.style import AFTER, BEFORE, INK, INTERVENTION
 from sbwork.formats import (
     format_count,
 )
-from sbwork.instrument import Instrument
 from sbwork.results import find_row, select_findings
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.instrument import Instrument
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from sbwork.checks import Check, CheckKind
-from sbwork.errors import list_names
 from sbwork.incidents.partial_months import find_partial_months
-from sbwork.periods import number_month
-from sbwork.specs import fold_name
+from sbwork.specs.documents import fold_name
+from sbwork.specs.errors import list_names
+from sbwork.specs.periods import number_month
 
 __all__ = [
     "Continuity",

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sbwork.cohort import HARM, Cohort, list_months
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.incidents.covering import cover_places
-from sbwork.periods import name_month, number_month
 from sbwork.places.placing import Places
 from sbwork.readers.police_uk import CRIME_TYPES
 from sbwork.readers.tally import Reading
-from sbwork.specs import fold_name
+from sbwork.specs.cohort import HARM, Cohort, list_months
+from sbwork.specs.documents import fold_name
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.periods import name_month, number_month
 
 __all__ = [
     "SHARE_OF_A_MAIN_FEED",
@@ -93,7 +93,7 @@ class Coverage:
 
     @property
     def origin(self) -> int:
-        """The number of the first month; see `sbwork.periods.number_month`."""
+        """The number of the first month; see `sbwork.specs.periods.number_month`."""
         return number_month(self.span[0]) if self.span else 0
 
 

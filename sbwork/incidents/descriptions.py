@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sbwork.checks import CheckKind
-from sbwork.cohort import Cohort
-from sbwork.errors import InputError, Problem
 from sbwork.incidents.reading import read_incidents
 from sbwork.places.geography import name_msoa
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.errors import InputError, Problem
 
 __all__ = ["IncidentDescription", "describe_incidents"]
 

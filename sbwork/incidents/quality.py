@@ -9,13 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from sbwork.checks import Check, CheckKind, tabulate_lines
-from sbwork.cohort import Cohort
-from sbwork.errors import find_nearest, list_names
 from sbwork.incidents.continuity import Continuity
 from sbwork.incidents.counting import SHARE_OF_A_MAIN_FEED, Coverage, OutcomeKinds
 from sbwork.places.placing import Places
 from sbwork.readers.police_uk import CRIME_TYPES
 from sbwork.readers.tally import Reading
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.errors import find_nearest, list_names
 
 __all__ = ["tabulate_quality"]
 

@@ -9,8 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sbwork.cohort import Cohort, IncidentSource
-from sbwork.errors import InputError, Problem
 from sbwork.incidents.cache import find_entry, load_entry, save_entry
 from sbwork.incidents.counting import (
     count_areas,
@@ -28,6 +26,8 @@ from sbwork.readers.incident_tables import choose_format, read_tables
 from sbwork.readers.police_uk import read_street_files
 from sbwork.readers.street_counting import PointNeed
 from sbwork.readers.tally import Reading, join_tallies
+from sbwork.specs.cohort import Cohort, IncidentSource
+from sbwork.specs.errors import InputError, Problem
 
 __all__ = ["Incidents", "read_incidents"]
 

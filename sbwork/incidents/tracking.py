@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from sbwork.cohort import Cohort
 from sbwork.incidents.continuity import Continuity, check_continuity
 from sbwork.incidents.counting import Coverage, OutcomeKinds
 from sbwork.readers.tally import Reading
-from sbwork.specs import fold_name
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.documents import fold_name
 
 __all__ = ["track_series"]
 

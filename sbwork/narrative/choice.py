@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.cohort import Cohort, Pair
 from sbwork.formats import describe_p, format_count, format_months, format_number, lower_title
 from sbwork.results import find_row, select_findings
+from sbwork.specs.cohort import Cohort, Pair
 
 __all__ = ["describe_choice"]
 

@@ -8,7 +8,6 @@ from functools import partial
 
 import pandas as pd
 
-from sbwork.cohort import Cohort, Pair
 from sbwork.estimates import Flag
 from sbwork.formats import (
     describe_p,
@@ -19,6 +18,7 @@ from sbwork.formats import (
     lower_title,
 )
 from sbwork.results import find_row, has_flag
+from sbwork.specs.cohort import Cohort, Pair
 
 __all__ = [
     "describe_change",

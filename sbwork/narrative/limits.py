@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from sbwork.cohort import Cohort
 from sbwork.evidence import Evidence
 from sbwork.formats import format_list, lower_title
 from sbwork.outlines import Contact
 from sbwork.results import find_row, select_findings
+from sbwork.specs.cohort import Cohort
 
 __all__ = ["list_limits"]
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.cohort import Cohort
 from sbwork.estimates import Flag
 from sbwork.formats import (
     format_count,
@@ -19,6 +18,7 @@ from sbwork.formats import (
 )
 from sbwork.narrative.reasons import describe_missing, describe_reason
 from sbwork.results import find_row, has_flag, select_findings
+from sbwork.specs.cohort import Cohort
 
 __all__ = [
     "describe_event_study",

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from sbwork.cohort import Cohort
 from sbwork.controls import LARGEST_DIFFERENCE, ControlSearch
 from sbwork.estimates import Flag, Reason
 from sbwork.formats import (
@@ -20,6 +19,7 @@ from sbwork.formats import (
     format_share,
 )
 from sbwork.results import find_row, has_flag, select_findings
+from sbwork.specs.cohort import Cohort
 
 __all__ = [
     "describe_balance",

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sbwork.cohort import Cohort
 from sbwork.estimates import Flag, Reason
 from sbwork.formats import (
     describe_p,
@@ -18,8 +17,9 @@ from sbwork.formats import (
     format_number,
     format_share,
 )
-from sbwork.instrument import Instrument
 from sbwork.results import find_row, has_flag, select_findings
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.instrument import Instrument
 
 __all__ = [
     "describe_answers",

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.cohort import Cohort
 from sbwork.estimates import Flag
 from sbwork.evidence import Evidence
 from sbwork.formats import (
@@ -24,10 +23,11 @@ from sbwork.formats import (
     lower_title,
 )
 from sbwork.headlines import Headline, find_headline
-from sbwork.instrument import Instrument
 from sbwork.narrative.choice import describe_choice
 from sbwork.narrative.counts import describe_change, describe_reported
 from sbwork.results import find_row, has_flag, select_findings
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.instrument import Instrument
 
 __all__ = ["summarise_cohort"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from sbwork.cohort import Cohort
 from sbwork.estimates import Flag
 from sbwork.formats import format_count, format_list, format_number
 from sbwork.results import has_flag, select_findings
+from sbwork.specs.cohort import Cohort
 
 __all__ = ["describe_weights"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sbwork.errors import InputError, Problem, list_names, quote
+from sbwork.specs.errors import InputError, Problem, list_names, quote
 
 __all__ = [
     "Boundaries",

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from sbwork.cohort import Cohort
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.places.boundaries import Boundaries, read_boundaries
 from sbwork.places.shapes import refuse_overlaps
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 
 __all__ = [
     "AreaChange",

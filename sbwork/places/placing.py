@@ -13,9 +13,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from sbwork.checks import Check, CheckKind
-from sbwork.cohort import Cohort
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.periods import number_month
 from sbwork.places.boundaries import Boundaries, convert_grid, locate_points
 from sbwork.places.geography import (
     AreaChange,
@@ -26,6 +23,9 @@ from sbwork.places.geography import (
     read_lookup,
     read_site_polygons,
 )
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.periods import number_month
 
 __all__ = ["Places", "place_rows", "read_places"]
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sbwork.errors import InputError, Problem
 from sbwork.places.boundaries import Boundaries, locate_points
+from sbwork.specs.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from shapely import Geometry

@@ -13,16 +13,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sbwork.cohort import Cohort
-from sbwork.errors import InputError, Problem, find_nearest, quote
 from sbwork.incidents.descriptions import IncidentDescription, describe_incidents
-from sbwork.instrument import Instrument
 from sbwork.proposals.drafts import draft_cohort, draft_instrument
 from sbwork.proposals.surveys import Proposal, propose_surveys
 from sbwork.readers import read_table
 from sbwork.readers.archives import find_parts, read_ends
 from sbwork.readers.police_uk import is_street_header
-from sbwork.specs import load_spec
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.documents import load_spec
+from sbwork.specs.errors import InputError, Problem, find_nearest, quote
+from sbwork.specs.instrument import Instrument
 
 __all__ = ["Intake", "Sorted", "check_name", "clean_path", "sort_files", "take_in"]
 

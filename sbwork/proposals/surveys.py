@@ -8,9 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sbwork.cohort import SurveySource
-from sbwork.errors import InputError, Problem, list_names
-from sbwork.instrument import Instrument, Item
 from sbwork.proposals.answer_sets import OptionSet
 from sbwork.proposals.directions import find_reversed
 from sbwork.proposals.exploration import (
@@ -32,6 +29,9 @@ from sbwork.proposals.roles import guess_wave, read_waves
 from sbwork.responses.answers import fold_answer
 from sbwork.responses.columns import assign_columns
 from sbwork.responses.personal import hash_ids, mask_text
+from sbwork.specs.cohort import SurveySource
+from sbwork.specs.errors import InputError, Problem, list_names
+from sbwork.specs.instrument import Instrument, Item
 
 __all__ = ["Proposal", "ProposedItem", "ProposedScale", "ProposedSurvey", "propose_surveys"]
 

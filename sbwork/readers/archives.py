@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from sbwork.errors import InputError, Problem, list_names
 from sbwork.readers.members import MemberStream, list_stream_errors
+from sbwork.specs.errors import InputError, Problem, list_names
 
 __all__ = ["Part", "find_parts", "open_part", "read_ends", "report_broken", "use_on_disk"]
 

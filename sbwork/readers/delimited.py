@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sbwork.errors import InputError, Problem
 from sbwork.readers.tables import MOST_CELLS, Grid, refuse_size
+from sbwork.specs.errors import InputError, Problem
 
 __all__ = ["decode_text", "find_separator", "read_delimited"]
 

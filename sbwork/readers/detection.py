@@ -6,13 +6,13 @@ import re
 import zipfile
 from pathlib import Path
 
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.readers.delimited import read_delimited
 from sbwork.readers.forms import is_forms, read_forms
 from sbwork.readers.limesurvey import is_limesurvey, read_limesurvey
 from sbwork.readers.plain import read_plain
 from sbwork.readers.qualtrics import is_qualtrics, read_qualtrics
 from sbwork.readers.tables import Grid, RawTable
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 
 __all__ = ["FORMATS", "read_table"]
 

@@ -15,14 +15,14 @@ from typing import Any
 import pandas as pd
 
 from sbwork.checks import Check, CheckKind
-from sbwork.cohort import IncidentSource
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.readers.archives import Part, read_ends, use_on_disk
 from sbwork.readers.dates import read_month
 from sbwork.readers.police_uk import is_street_header
 from sbwork.readers.stores import open_store
 from sbwork.readers.street_counting import PointNeed
 from sbwork.readers.tally import Batch, Reading, join_tallies, make_tally
+from sbwork.specs.cohort import IncidentSource
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 
 __all__ = ["choose_format", "read_tables"]
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sbwork.errors import InputError, Problem
 from sbwork.readers.qualtrics import is_qualtrics, mark_responses
 from sbwork.readers.tables import MOST_COLUMNS, Grid, RawTable, build_table, refuse_size
+from sbwork.specs.errors import InputError, Problem
 
 __all__ = ["read_labelled"]
 

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from sbwork.checks import Check, CheckKind
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.readers.archives import Part, read_ends
 from sbwork.readers.street_counting import PointNeed, count_any_files, count_regular_files
 from sbwork.readers.street_lines import LineLayout
 from sbwork.readers.tally import Batch, Reading, join_tallies
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 
 __all__ = ["CRIME_TYPES", "PointNeed", "is_street_header", "read_street_files"]
 

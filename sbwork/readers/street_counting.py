@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sbwork.errors import InputError, Problem
 from sbwork.readers.archives import Part, open_part, report_broken, use_on_disk
 from sbwork.readers.members import list_stream_errors
 from sbwork.readers.stores import open_store
 from sbwork.readers.street_lines import LineCount, LineCounter, LineLayout
 from sbwork.readers.tally import label_codes, make_tally
+from sbwork.specs.errors import InputError, Problem
 
 __all__ = ["PointNeed", "count_any_files", "count_regular_files"]
 

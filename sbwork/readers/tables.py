@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sbwork.errors import InputError, Problem
+from sbwork.specs.errors import InputError, Problem
 
 __all__ = ["MOST_CELLS", "MOST_COLUMNS", "Grid", "RawTable", "fold_name", "refuse_size"]
 

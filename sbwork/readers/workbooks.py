@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.errors import InputError, Problem
 from sbwork.readers.tables import Grid, refuse_size
+from sbwork.specs.errors import InputError, Problem
 
 __all__ = ["read_workbook"]
 

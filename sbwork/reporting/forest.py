@@ -9,9 +9,9 @@ from html import escape
 
 import pandas as pd
 
-from sbwork.cohort import Cohort
 from sbwork.headlines import Headline, find_headline
 from sbwork.results import select_findings
+from sbwork.specs.cohort import Cohort
 
 __all__ = ["ForestRow", "draw_forest", "pick_rows"]
 

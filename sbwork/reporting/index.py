@@ -11,13 +11,13 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.cohort import Cohort, find_cohorts, read_cohort
-from sbwork.errors import InputError
 from sbwork.reporting.forest import ForestRow, draw_forest, pick_rows
 from sbwork.reporting.manifest import read_manifest
 from sbwork.reporting.page import format_date, render_template
 from sbwork.reporting.producing import FAILED_FOLDER, Outcome
 from sbwork.results import combine_findings
+from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
+from sbwork.specs.errors import InputError
 
 __all__ = ["CohortEntry", "list_entries", "write_index"]
 

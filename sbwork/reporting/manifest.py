@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from sbwork.cohort import Cohort
+from sbwork.specs.cohort import Cohort
 
 __all__ = [
     "describe_sources",

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from sbwork.cohort import Cohort
 from sbwork.reporting.markup import Element, clean_tree, parse_fragment
+from sbwork.specs.cohort import Cohort
 
 __all__ = ["Notice", "choose_notice", "format_date", "render_page", "render_template"]
 

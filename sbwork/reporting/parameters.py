@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 
 __all__ = ["OWN_PARAMETERS", "Parameter", "check_parameters", "read_cells", "read_parameters"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sbwork.cohort import find_cohorts, read_cohort
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.instrument import read_instrument
 from sbwork.reporting.parameters import check_parameters, read_parameters
 from sbwork.reporting.producing import ReportJob
 from sbwork.reporting.staging import check_folder
+from sbwork.specs.cohort import find_cohorts, read_cohort
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.instrument import read_instrument
 
 __all__ = ["plan_jobs"]
 

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from sbwork.cohort import Cohort, read_cohort
-from sbwork.errors import InputError
 from sbwork.reporting.manifest import describe_sources, is_current, write_manifest
 from sbwork.reporting.staging import StagedFolder
+from sbwork.specs.cohort import Cohort, read_cohort
+from sbwork.specs.errors import InputError
 
 __all__ = ["FAILED_FOLDER", "Outcome", "ReportJob", "State", "produce_report"]
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from sbwork.errors import InputError, Problem
+from sbwork.specs.errors import InputError, Problem
 
 __all__ = ["StagedFolder", "check_folder", "clear_leftovers", "remove_empty"]
 

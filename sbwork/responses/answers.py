@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 
-from sbwork.instrument import Option
+from sbwork.specs.instrument import Option
 
 __all__ = ["ANSWERED", "KINDS", "Match", "fold_answer", "match_answers", "parse_number"]
 

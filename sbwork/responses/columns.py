@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sbwork.cohort import SurveySource
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.instrument import Instrument
 from sbwork.readers import RawTable
 from sbwork.readers.tables import fold_name
 from sbwork.responses.answers import fold_answer
 from sbwork.responses.personal import mask_text
+from sbwork.specs.cohort import SurveySource
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.instrument import Instrument
 
 __all__ = ["Assignment", "assign_columns", "find_column", "find_set_columns"]
 

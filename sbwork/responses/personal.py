@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sbwork.errors import InputError, Problem
+from sbwork.specs.errors import InputError, Problem
 
 __all__ = [
     "FREE_TEXT",

@@ -10,9 +10,6 @@ import numpy as np
 import pandas as pd
 
 from sbwork.checks import Check, CheckKind, tabulate_lines
-from sbwork.cohort import Cohort
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.instrument import Instrument
 from sbwork.readers import RawTable
 from sbwork.readers.tables import Mask, Texts
 from sbwork.responses.answers import ANSWERED, KINDS, fold_answer, match_answers, parse_number
@@ -24,6 +21,9 @@ from sbwork.responses.personal import (
     mask_text,
 )
 from sbwork.responses.sources import SurveyFile, leave_out_duplicates, name_cell, open_survey
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.instrument import Instrument
 
 __all__ = ["Responses", "read_responses"]
 

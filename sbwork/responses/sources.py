@@ -12,9 +12,6 @@ import numpy as np
 import pandas as pd
 
 from sbwork.checks import Check, CheckKind
-from sbwork.cohort import Cohort, SurveySource
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.instrument import Instrument
 from sbwork.readers import RawTable, read_table
 from sbwork.readers.tables import Mask, Texts
 from sbwork.responses.answers import fold_answer
@@ -27,6 +24,9 @@ from sbwork.responses.personal import (
     hash_ids,
     mask_text,
 )
+from sbwork.specs.cohort import Cohort, SurveySource
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.instrument import Instrument
 
 __all__ = ["SurveyFile", "leave_out_duplicates", "name_cell", "open_survey"]
 

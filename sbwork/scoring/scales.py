@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.instrument import Instrument
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.instrument import Instrument
 
 __all__ = ["Part", "ScaleScore", "average_scales"]
 

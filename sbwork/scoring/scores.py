@@ -10,8 +10,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.cohort import Weighting
-from sbwork.errors import InputError, Problem, list_names
 from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.estimates.cells import summarise_cell
 from sbwork.estimates.means import estimate_mean
@@ -21,10 +19,12 @@ from sbwork.estimates.reliability import (
     estimate_item_rest,
     find_opposed_items,
 )
-from sbwork.instrument import Instrument
 from sbwork.results import Finding, tabulate_findings
 from sbwork.scoring.omega import estimate_omega, resample_covariances
 from sbwork.scoring.scales import Part, ScaleScore, average_scales
+from sbwork.specs.cohort import Weighting
+from sbwork.specs.errors import InputError, Problem, list_names
+from sbwork.specs.instrument import Instrument
 from sbwork.weights.targets import find_margins
 
 __all__ = ["scale_reliability", "score_coverage", "score_scales"]

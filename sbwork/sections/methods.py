@@ -9,9 +9,9 @@ from sbwork import tables
 from sbwork.checklists import trend_checklist
 from sbwork.evaluation import Evaluation
 from sbwork.formats import format_list, lower_title
-from sbwork.instrument import Instrument
 from sbwork.results import select_findings
 from sbwork.sections.blocks import Bullets, Section
+from sbwork.specs.instrument import Instrument
 
 __all__ = ["present_methods"]
 

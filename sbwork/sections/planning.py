@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sbwork import figures, narrative, tables
-from sbwork.cohort import Cohort
 from sbwork.controls import ControlSearch
 from sbwork.pictures import Picture, compose_picture
 from sbwork.sections.blocks import Bullets, Section
+from sbwork.specs.cohort import Cohort
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

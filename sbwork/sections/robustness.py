@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sbwork import figures, narrative, tables
-from sbwork.cohort import Cohort
 from sbwork.evaluation import Evaluation
 from sbwork.pictures import Picture, compose_picture
 from sbwork.results import select_findings
 from sbwork.sections.blocks import Bullets, Section
+from sbwork.specs.cohort import Cohort
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

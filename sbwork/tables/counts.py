@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sbwork.cohort import HARM, Cohort
 from sbwork.formats import (
     MISSING,
     format_change,
@@ -23,6 +22,7 @@ from sbwork.formats import (
 )
 from sbwork.headlines import find_headline
 from sbwork.results import find_row, select_findings
+from sbwork.specs.cohort import HARM, Cohort
 from sbwork.tables.layout import describe_interval, describe_value, lay_out
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sbwork.cohort import Cohort
 from sbwork.estimates import Flag
 from sbwork.estimates.sensitivity import DriftPower, read_drift_power
 from sbwork.estimates.trends import read_series_errors
@@ -21,6 +20,7 @@ from sbwork.formats import (
     format_share,
 )
 from sbwork.results import find_row, has_flag, select_findings
+from sbwork.specs.cohort import Cohort
 from sbwork.tables.layout import lay_out
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sbwork.cohort import Cohort
 from sbwork.estimates import Flag, Reason
 from sbwork.formats import (
     MISSING,
@@ -19,8 +18,9 @@ from sbwork.formats import (
     format_p,
     format_share,
 )
-from sbwork.instrument import Instrument
 from sbwork.results import find_row, has_flag, select_findings
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.instrument import Instrument
 from sbwork.tables.layout import describe_value, lay_out
 
 if TYPE_CHECKING:

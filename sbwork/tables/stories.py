@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sbwork.cohort import Cohort
 from sbwork.formats import (
     format_count,
 )
+from sbwork.specs.cohort import Cohort
 from sbwork.tables.layout import lay_out
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ import pandas, numpy, duckdb, zipfile
 import sbwork.incidents, sbwork.readers.police_uk
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from sbwork.cohort import Cohort
+from sbwork.specs.cohort import Cohort
 
 folder, archive, cache = sys.argv[2:5]
 files = sorted(str(path) for path in Path(folder).rglob("*-street.csv"))

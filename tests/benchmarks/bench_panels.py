@@ -11,11 +11,11 @@ import time
 import numpy as np
 import pandas as pd
 
-from sbwork.cohort import Cohort, list_months
 from sbwork.controls import compare_synthetic, find_controls
 from sbwork.estimates.panel import estimate_panel
 from sbwork.incidents import Incidents
 from sbwork.panels import analyse_panel, vary_specifications
+from sbwork.specs.cohort import Cohort, list_months
 
 REPEATS = 7
 

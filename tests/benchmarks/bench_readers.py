@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sbwork.cohort import Cohort, SurveySource
-from sbwork.instrument import Instrument, Item, Option
 from sbwork.responses import read_responses
+from sbwork.specs.cohort import Cohort, SurveySource
+from sbwork.specs.instrument import Instrument, Item, Option
 
 TARGET = 3.0
 ROWS = 100_000

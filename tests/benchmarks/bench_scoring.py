@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 import pingouin
 
-from sbwork.instrument import Instrument
 from sbwork.scoring import scale_reliability, score_scales
+from sbwork.specs.instrument import Instrument
 
 REPEATS = 7
 SCALES = {f"s{scale}": [f"s{scale}i{item}" for item in range(8)] for scale in range(5)}

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pingouin
 
-from sbwork.cohort import Cohort
-from sbwork.instrument import Instrument
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.instrument import Instrument
 from sbwork.surveys import compare_scales
 
 SITES = ("a1", "c1", "a2", "c2")

@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sbwork.cohort import Cohort
-from sbwork.errors import InputError
-from sbwork.instrument import Instrument
 from sbwork.responses import Responses, read_responses
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.errors import InputError
+from sbwork.specs.instrument import Instrument
 
 ROWS = 24
 ITEMS = [f"trust_{number}" for number in range(1, 7)]

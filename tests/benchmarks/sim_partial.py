@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sbwork.cohort import list_months
 from sbwork.incidents.continuity import check_continuity
 from sbwork.incidents.partial_months import find_partial_months
+from sbwork.specs.cohort import list_months
 
 MONTHS = list_months("2010-12", "2024-12")
 LEVELS = (5, 20, 100, 1_000, 20_000)

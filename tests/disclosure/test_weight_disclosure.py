@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.cohort import Cohort, Weighting
 from sbwork.disclosure import suppress_findings
 from sbwork.disclosure.weights import suppress_weights
+from sbwork.specs.cohort import Cohort, Weighting
 from sbwork.weights.targets import weight_answers
 
 SMALL = 10

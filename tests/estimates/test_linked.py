@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.cohort import Cohort
 from sbwork.estimates import Estimate, Flag
 from sbwork.estimates.cells import Cell, link_cells, match_people, summarise_cell
 from sbwork.estimates.means import (
@@ -29,7 +28,8 @@ from sbwork.estimates.precision import (
     estimate_equivalence,
     find_verdict,
 )
-from sbwork.instrument import Instrument
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.instrument import Instrument
 from sbwork.surveys import compare_scales
 from sbwork.weights.targets import weight_answers
 

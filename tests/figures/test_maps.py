@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 
 from sbwork import figures, narrative
-from sbwork.cohort import Cohort
 from sbwork.figures.maps import KILOMETRES, ROLES
 from sbwork.outlines import SiteOutlines
+from sbwork.specs.cohort import Cohort
 
 COHORT = Cohort.model_validate(
     {

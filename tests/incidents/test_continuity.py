@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from sbwork.checks import CheckKind
-from sbwork.cohort import ASB, VICTIM_BASED_CRIME, list_months
 from sbwork.incidents.continuity import Continuity, check_continuity
 from sbwork.incidents.covering import cover_places, mark_published
 from sbwork.incidents.partial_months import find_partial_months
+from sbwork.specs.cohort import ASB, VICTIM_BASED_CRIME, list_months
 
 SEED = 20180601
 MONTHS = list_months("2010-12", "2015-12")

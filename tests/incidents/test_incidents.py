@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbwork.cohort import Cohort
-from sbwork.errors import InputError
 from sbwork.incidents import Incidents, read_incidents
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.errors import InputError
 
 HEADER = (
     "Crime ID,Month,Reported by,Falls within,Longitude,Latitude,Location,LSOA code,LSOA name,"

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from sbwork.checks import CheckKind
-from sbwork.cohort import Cohort, list_months
 from sbwork.counts import compare_counts
 from sbwork.incidents import Incidents, read_incidents
+from sbwork.specs.cohort import Cohort, list_months
 
 HEADER = "Month,Reported by,LSOA code,LSOA name,Crime type"
 SITES = {"one": ["E01000001"], "two": ["E01000002"]}

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import sbwork.incidents.reading
-from sbwork.cohort import Cohort
 from sbwork.incidents import Incidents, read_incidents
+from sbwork.specs.cohort import Cohort
 
 TEXT = "Month,Reported by,LSOA code,Crime type\n" + "2017-01,Durham,E01000001,Burglary\n" * 3
 
@@ -73,7 +73,7 @@ def test_folder_that_can_not_be_written_is_no_fault(archive: Path, tmp_path: Pat
 
 
 def test_cache_lies_beside_the_cohort(tmp_path: Path) -> None:
-    from sbwork.cohort import read_cohort
+    from sbwork.specs.cohort import read_cohort
 
     folder = tmp_path / "cohorts" / "pilot"
     (folder / "f").mkdir(parents=True)

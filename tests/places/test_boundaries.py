@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.errors import InputError
 from sbwork.places.boundaries import (
     Boundaries,
     convert_grid,
@@ -18,6 +17,7 @@ from sbwork.places.boundaries import (
     locate_points,
     read_boundaries,
 )
+from sbwork.specs.errors import InputError
 
 # Points inside four LSOAs (2011) as ONS publishes them with the boundaries, both ways: BNG_E,
 # BNG_N, LONG, LAT.

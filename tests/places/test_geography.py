@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.cohort import Cohort
-from sbwork.errors import InputError
 from sbwork.places.geography import place_sites, read_change, read_lookup, site_populations
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.errors import InputError
 
 LOOKUP = """\ufeffLSOA11CD,LSOA11NM,WD21CD,WD21NM,LAD21CD,LAD21NM,Residents
 E01000001,Leeds 001A,E05000001,Abbey,E08000001,Leeds,"1,500"

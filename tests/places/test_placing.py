@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.cohort import Cohort
-from sbwork.errors import InputError
 from sbwork.incidents import Incidents, read_incidents
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.errors import InputError
 
 HEADER = "Month,Reported by,Longitude,Latitude,LSOA code,LSOA name,Crime type"
 GRID_HEADER = "Month,Reported by,Easting,Northing,Location,Crime type"

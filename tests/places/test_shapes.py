@@ -14,12 +14,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from sbwork.cohort import Cohort
-from sbwork.errors import InputError
 from sbwork.places.boundaries import convert_grid
 from sbwork.places.geography import read_site_polygons
 from sbwork.places.placing import read_places
 from sbwork.places.shapes import form_shape, measure_border, measure_overlap
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.errors import InputError
 
 METRES_NORTH = 111_309.0
 """A degree of latitude around 54.9 degrees north."""

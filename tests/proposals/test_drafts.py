@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.cohort import Cohort
-from sbwork.errors import Problem
 from sbwork.incidents.descriptions import IncidentDescription
-from sbwork.instrument import Instrument, Option
 from sbwork.proposals import Proposal, ProposedItem, ProposedScale, ProposedSurvey
 from sbwork.proposals.answer_sets import OptionSet
 from sbwork.proposals.drafts import draft_cohort, draft_instrument, write_text
-from sbwork.specs import Spec, load_spec
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.documents import Spec, load_spec
+from sbwork.specs.errors import Problem
+from sbwork.specs.instrument import Instrument, Option
 
 MONTHS = tuple(f"{year}-{month:02d}" for year in (2016, 2017, 2018) for month in range(1, 13))
 COUNTED = IncidentDescription(
@@ -121,7 +121,7 @@ def test_the_example_periods_hold_the_same_months_where_there_are_two_years(tmp_
 def test_text_is_read_back_as_it_is(text: str) -> None:
     import yaml
 
-    from sbwork.specs import _Loader
+    from sbwork.specs.documents import _Loader
 
     shown = "".join(c if c.isprintable() else " " for c in text)
     read = yaml.load(f"a: {write_text(text)}  # comment", Loader=_Loader)  # noqa: S506

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sbwork.cohort import read_cohort
-from sbwork.errors import InputError
 from sbwork.incidents import read_incidents
-from sbwork.instrument import read_instrument
 from sbwork.proposals import intake
 from sbwork.proposals.intake import clean_path, sort_files, take_in
 from sbwork.responses import read_responses
+from sbwork.specs.cohort import read_cohort
+from sbwork.specs.errors import InputError
+from sbwork.specs.instrument import read_instrument
 
 DATA = Path(__file__).parents[2] / "data"
 DURHAM = DATA / "cohorts" / "durham-1"

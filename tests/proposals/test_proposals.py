@@ -12,8 +12,8 @@ import pandas as pd
 import pyreadstat
 import pytest
 
-from sbwork.errors import InputError
 from sbwork.proposals import Proposal, ProposedItem, propose_surveys
+from sbwork.specs.errors import InputError
 
 DATA = Path(__file__).parents[2] / "data"
 AGREE = ("Strongly disagree", "Disagree", "Neither agree nor disagree", "Agree", "Strongly agree")

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.errors import InputError
 from sbwork.readers import read_table
 from sbwork.readers.delimited import decode_text, find_separator, read_delimited
+from sbwork.specs.errors import InputError
 
 PLAIN = "site,q1,told\nA,1,café\nB,2,\n"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from sbwork.cohort import Cohort
-from sbwork.errors import InputError
 from sbwork.incidents import Incidents, read_incidents
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.errors import InputError
 
 SITES = {"one": {"title": "Area 1"}, "two": {"names": ["Area 2", "The second"]}}
 COUNTS = "month,crime_type,site,count\n"

@@ -4,8 +4,8 @@ import pandas as pd
 import pyreadstat
 import pytest
 
-from sbwork.errors import InputError
 from sbwork.readers import read_table
+from sbwork.specs.errors import InputError
 
 LABELS = {1.0: "Agree", 2.0: "Disagree", 9.0: "Don't know"}
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.errors import InputError
 from sbwork.readers.archives import find_parts
 from sbwork.readers.police_uk import read_street_files
 from sbwork.readers.street_counting import PointNeed
 from sbwork.readers.tally import Reading
+from sbwork.specs.errors import InputError
 
 HEADER = "Crime ID,Month,Reported by,Longitude,Latitude,LSOA code,LSOA name,Crime type,Context"
 LINE = 'ab,2017-01,Durham Constabulary,-1.57,54.77,E01000001,"Durham, 001A",Burglary,'

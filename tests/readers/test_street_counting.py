@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sbwork.errors import InputError
 from sbwork.readers.archives import Part, find_parts
 from sbwork.readers.street_counting import PointNeed, count_any_files, count_regular_files
 from sbwork.readers.street_lines import LineLayout
 from sbwork.readers.tally import join_tallies
+from sbwork.specs.errors import InputError
 
 HEADER = "Month,Longitude,Latitude,LSOA code,LSOA name,Crime type,Context"
 LAYOUT = LineLayout(width=7, month=0, lsoa=3, kind=5, name=4, x=1, y=2, keep_points=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from sbwork.errors import InputError
 from sbwork.readers import read_table
+from sbwork.specs.errors import InputError
 
 
 def write(path: Path, rows: list[list[object]], others: dict[str, list[list[object]]]) -> Path:

@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sbwork.cohort import Cohort
 from sbwork.reporting.forest import ForestRow, draw_forest, pick_rows
 from sbwork.reporting.index import list_entries, write_index
 from sbwork.reporting.producing import Outcome
 from sbwork.results import combine_findings
+from sbwork.specs.cohort import Cohort
 
 COHORT = Cohort(name="pilot", title="The pilot", sites={"a1": {"title": "Area 1"}})
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from sbwork.cohort import Cohort
 from sbwork.reporting.forest import ForestRow, draw_forest
 from sbwork.reporting.page import render_page, render_template
+from sbwork.specs.cohort import Cohort
 
 CHROMIUM = os.environ.get("SBWORK_CHROMIUM") or shutil.which("chromium") or ""
 NO_BROWSER = not CHROMIUM and not os.environ.get("CI")

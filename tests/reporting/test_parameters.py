@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sbwork.errors import InputError
 from sbwork.reporting.parameters import check_parameters, read_parameters
+from sbwork.specs.errors import InputError
 
 CELL = """\
 cohort_name = "pilot"  # which

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.errors import InputError
 from sbwork.reporting.running import find_heading, run_notebook
+from sbwork.specs.errors import InputError
 
 NotebookWriter = Callable[..., Path]
 OWN = {"cohort_name": "pilot", "data": "data", "out": "."}

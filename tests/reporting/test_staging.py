@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.cohort import read_cohort
-from sbwork.errors import InputError
 from sbwork.reporting.manifest import (
     describe_sources,
     is_current,
@@ -20,6 +18,8 @@ from sbwork.reporting.manifest import (
     write_manifest,
 )
 from sbwork.reporting.staging import StagedFolder, check_folder, clear_leftovers
+from sbwork.specs.cohort import read_cohort
+from sbwork.specs.errors import InputError
 
 
 def test_nothing_appears_unless_published(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.instrument import Option
 from sbwork.responses.answers import Match, fold_answer, match_answers, parse_number
+from sbwork.specs.instrument import Option
 
 AGREE = [
     Option(code=1, label="Strongly disagree"),

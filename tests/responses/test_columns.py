@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.cohort import SurveySource
-from sbwork.errors import InputError
-from sbwork.instrument import Instrument
 from sbwork.readers import RawTable, read_table
 from sbwork.responses.columns import Assignment, assign_columns, find_set_columns
+from sbwork.specs.cohort import SurveySource
+from sbwork.specs.errors import InputError
+from sbwork.specs.instrument import Instrument
 
 INSTRUMENT = Instrument.model_validate(
     {

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.errors import InputError
 from sbwork.responses.personal import (
     KEY_FILE,
     find_personal_content,
@@ -13,6 +12,7 @@ from sbwork.responses.personal import (
     make_key,
     mask_text,
 )
+from sbwork.specs.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import pandas as pd
 import pyreadstat
 import pytest
 
-from sbwork.cohort import Cohort
-from sbwork.errors import InputError
-from sbwork.instrument import Instrument
 from sbwork.responses import Responses, read_responses
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.errors import InputError
+from sbwork.specs.instrument import Instrument
 
 INSTRUMENT = Instrument.model_validate(
     {

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sbwork.evaluation import Evaluation, evaluate_cohort
-from sbwork.periods import list_months
+from sbwork.specs.periods import list_months
 
 _PERIODS = """\
 periods:

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 from prose import Paragraph, split_sentences
 
-from sbwork.cohort import Cohort
 from sbwork.evaluation import Evaluation
-from sbwork.instrument import Instrument
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.instrument import Instrument
 
 REASONS = {
     "no month can be compared": "no_months",

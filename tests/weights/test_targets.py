@@ -12,8 +12,6 @@ import pandas as pd
 import pytest
 
 from sbwork.checks import Check, CheckKind, tabulate_lines
-from sbwork.cohort import Cohort, Weighting
-from sbwork.errors import InputError
 from sbwork.estimates import Flag
 from sbwork.estimates.cells import summarise_cell
 from sbwork.estimates.margins import Margins, take_out_margins
@@ -21,8 +19,10 @@ from sbwork.estimates.means import (
     estimate_contrast,
     estimate_mean,
 )
-from sbwork.instrument import Instrument
 from sbwork.responses import Responses
+from sbwork.specs.cohort import Cohort, Weighting
+from sbwork.specs.errors import InputError
+from sbwork.specs.instrument import Instrument
 from sbwork.surveys import compare_scales
 from sbwork.weights import compute_kish_n, rake, weighted_mean
 from sbwork.weights.targets import find_margins, weigh_responses, weight_answers

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sbwork.errors import InputError
+from sbwork.specs.errors import InputError
 from sbwork.weights import compute_kish_n, rake, weighted_mean
 
 SURVEY = 1e-8

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from sbwork.errors import find_nearest, list_names, quote
-from sbwork.specs import KeyPath, Mistake, MistakesError, Spec, load_spec
+from sbwork.specs.documents import KeyPath, Mistake, MistakesError, Spec, load_spec
+from sbwork.specs.errors import find_nearest, list_names, quote
 
 __all__ = ["Instrument", "Item", "Option", "Scale", "read_instrument"]
 

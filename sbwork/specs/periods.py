@@ -8,8 +8,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, model_validator
 
-from sbwork.errors import quote
-from sbwork.specs import Mistake, MistakesError, Spec
+from sbwork.specs.documents import Mistake, MistakesError, Spec
+from sbwork.specs.errors import quote
 
 __all__ = ["Day", "Month", "Period", "Periods", "list_months", "name_month", "number_month"]
 

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.periods import Day, Period, Periods, list_months
-from sbwork.specs import KeyPath, Mistake, MistakesError, Name, Spec, fold_name, load_spec
+from sbwork.specs.documents import KeyPath, Mistake, MistakesError, Name, Spec, fold_name, load_spec
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.periods import Day, Period, Periods, list_months
 
 __all__ = [
     "ASB",

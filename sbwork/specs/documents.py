@@ -13,7 +13,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from sbwork.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 
 __all__ = ["KeyPath", "Mistake", "MistakesError", "Name", "Spec", "fold_name", "load_spec"]
 
@@ -38,7 +38,7 @@ class Mistake:
     at : tuple of str or int
         The keys that lead to it, and the positions in lists, counted from 0.
     found, allowed, nearest : str
-        As in `sbwork.errors.Problem`.
+        As in `sbwork.specs.errors.Problem`.
     """
 
     at: KeyPath
