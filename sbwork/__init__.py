@@ -41,7 +41,7 @@ _HOMES = {
     "Cohort": "specs.cohort",
     "CohortExplorer": "explorers",
     "ControlSearch": "controls",
-    "Estimate": "estimates",
+    "Estimate": "stats",
     "Evaluation": "evaluation",
     "Incidents": "incidents",
     "InputError": "specs.errors",
@@ -50,7 +50,7 @@ _HOMES = {
     "Responses": "responses",
     "World": "simulation",
     "assess_comparability": "panels",
-    "combine_findings": "results",
+    "combine_findings": "stats.findings",
     "compare_counts": "counts",
     "compare_placebos": "placebo",
     "compare_scales": "surveys",
@@ -85,7 +85,7 @@ _HOMES = {
     "scale_reliability": "scoring",
     "score_coverage": "scoring",
     "score_scales": "scoring",
-    "select_findings": "results",
+    "select_findings": "stats.findings",
     "simulate_counts": "simulation",
     "suppress_findings": "disclosure",
     "trace_mixture": "areas",
@@ -156,7 +156,6 @@ if TYPE_CHECKING:
     from sbwork.controls import ControlSearch, compare_synthetic, find_controls, plan_counts
     from sbwork.counts import compare_counts
     from sbwork.disclosure import suppress_findings
-    from sbwork.estimates import Estimate
     from sbwork.evaluation import Evaluation, evaluate_cohort
     from sbwork.evidence import grade_evidence
     from sbwork.explorers import CohortExplorer, explore_cohort
@@ -165,7 +164,6 @@ if TYPE_CHECKING:
     from sbwork.panels import assess_comparability
     from sbwork.placebo import Placebo, compare_placebos
     from sbwork.responses import Responses, read_responses
-    from sbwork.results import combine_findings, select_findings
     from sbwork.scoring import scale_reliability, score_coverage, score_scales
     from sbwork.sections import (
         present_accuracy,
@@ -189,6 +187,8 @@ if TYPE_CHECKING:
     from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
     from sbwork.specs.errors import InputError
     from sbwork.specs.instrument import Instrument, read_instrument
+    from sbwork.stats import Estimate
+    from sbwork.stats.findings import combine_findings, select_findings
     from sbwork.surveys import compare_scales
     from sbwork.weights import rake, weigh_responses, weighted_mean
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sbwork.estimates import Estimate
-from sbwork.results import Finding, select_findings, tabulate_findings
 from sbwork.specs.cohort import Cohort
+from sbwork.stats import Estimate
+from sbwork.stats.findings import Finding, select_findings, tabulate_findings
 
 __all__ = ["compare_accuracy", "find_nearest_worlds", "read_worlds"]
 

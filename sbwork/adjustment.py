@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.estimates import Estimate, Flag, Reason
-from sbwork.estimates.multiplicity import adjust_benjamini_hochberg, adjust_holm
-from sbwork.results import Finding, combine_findings, tabulate_findings
 from sbwork.specs.cohort import Cohort
+from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
+from sbwork.stats.multiplicity import adjust_benjamini_hochberg, adjust_holm
 from sbwork.windows import MAIN
 
 __all__ = ["adjust_counts"]

@@ -17,9 +17,9 @@ from sbwork.places.geography import (
     read_area_boundaries,
     read_lookup,
 )
-from sbwork.results import select_findings
 from sbwork.specs.cohort import Cohort, list_months
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.stats.findings import select_findings
 from sbwork.windows import shift_month
 
 __all__ = [

@@ -9,8 +9,8 @@ from enum import StrEnum
 import pandas as pd
 
 from sbwork.comparability import list_compared
-from sbwork.results import select_findings
 from sbwork.specs.cohort import Cohort
+from sbwork.stats.findings import select_findings
 
 __all__ = [
     "EMMIE_HEADINGS",
@@ -122,7 +122,7 @@ def list_emmie(cohort: Cohort, findings: pd.DataFrame) -> list[tuple[str, str]]:
 
     Examples
     --------
-    >>> from sbwork.results import combine_findings
+    >>> from sbwork.stats.findings import combine_findings
     >>> list_emmie(Cohort(name="pilot"), combine_findings([]))[0]
     ('Effect', 'Not reported')
     """
@@ -154,7 +154,7 @@ def trend_checklist(cohort: Cohort, findings: pd.DataFrame) -> list[tuple[str, s
 
     Examples
     --------
-    >>> from sbwork.results import combine_findings
+    >>> from sbwork.stats.findings import combine_findings
     >>> trend_checklist(Cohort(name="pilot", summary="A pilot."), combine_findings([]))[3][1]
     'How strong the evidence is (what was done)'
     """

@@ -13,9 +13,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from sbwork.areas import group_lsoas
-from sbwork.estimates import Estimate, Flag, Reason
-from sbwork.estimates.ranks import SMALLEST_POOL
-from sbwork.estimates.selection import (
+from sbwork.incidents import Incidents
+from sbwork.places.geography import read_lookup
+from sbwork.specs.cohort import Cohort, Pair
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
+from sbwork.stats.ranks import SMALLEST_POOL
+from sbwork.stats.selection import (
     Selected,
     describe_pool,
     estimate_from_pool,
@@ -26,11 +31,6 @@ from sbwork.estimates.selection import (
     rank_among_selected,
     select_again,
 )
-from sbwork.incidents import Incidents
-from sbwork.places.geography import read_lookup
-from sbwork.results import Finding, combine_findings, tabulate_findings
-from sbwork.specs.cohort import Cohort, Pair
-from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.windows import MAIN, Window, list_windows, match_months, shift_month, shift_window
 
 __all__ = ["assess_choice"]
@@ -97,7 +97,7 @@ def assess_choice(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
 
     Notes
     -----
-    Chosen as the highest by the months before: `sbwork.estimates.selection.estimate_from_pool`.
+    Chosen as the highest by the months before: `sbwork.stats.selection.estimate_from_pool`.
     Chosen by other months, by another outcome or for a rise: areas are chosen again in the
     archive, in the same months of this and earlier years, from random pools of the same size and
     at the site's place in its own (where only the size is known, at the place that its place in

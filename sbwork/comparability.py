@@ -9,16 +9,16 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from sbwork.estimates import Estimate, Flag, Reason
-from sbwork.estimates.history import (
+from sbwork.specs.cohort import HARM, Cohort, Pair
+from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.findings import Finding, find_row, has_flag, select_findings, tabulate_findings
+from sbwork.stats.formats import format_count, format_number
+from sbwork.stats.history import (
     MOST_MONTHS,
     compute_incident_factor,
     compute_months_needed,
     sum_information,
 )
-from sbwork.formats import format_count, format_number
-from sbwork.results import Finding, find_row, has_flag, select_findings, tabulate_findings
-from sbwork.specs.cohort import HARM, Cohort, Pair
 
 __all__ = [
     "LARGEST_DRIFT",

@@ -20,18 +20,18 @@ from sbwork.areas import (
     sum_populations,
     take_series,
 )
-from sbwork.estimates import Estimate, Flag, Reason
-from sbwork.estimates.likeness import describe_series, measure_distance
-from sbwork.estimates.rates import (
+from sbwork.incidents import Incidents
+from sbwork.places.geography import site_populations
+from sbwork.specs.cohort import Cohort
+from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.findings import Finding, tabulate_findings
+from sbwork.stats.likeness import describe_series, measure_distance
+from sbwork.stats.rates import (
     correct_dispersion,
     estimate_dispersion,
     estimate_smallest_detectable_rirr,
 )
-from sbwork.estimates.synthetic import SyntheticControl, choose_donors, fit_synthetic_controls
-from sbwork.incidents import Incidents
-from sbwork.places.geography import site_populations
-from sbwork.results import Finding, tabulate_findings
-from sbwork.specs.cohort import Cohort
+from sbwork.stats.synthetic import SyntheticControl, choose_donors, fit_synthetic_controls
 from sbwork.windows import LENGTHS, list_windows
 
 __all__ = [

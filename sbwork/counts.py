@@ -10,23 +10,23 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sbwork.estimates import Estimate, Flag, Reason
-from sbwork.estimates.pairs import (
+from sbwork.incidents import Incidents
+from sbwork.specs.cohort import HARM, Cohort, Pair
+from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
+from sbwork.stats.pairs import (
     PAIR_ESTIMATORS,
     MonthlyCounts,
     PairCounts,
     add_note,
     estimate_site_change,
 )
-from sbwork.estimates.pooling import (
+from sbwork.stats.pooling import (
     estimate_heterogeneity,
     pool_log_ratios,
     pool_with_prior,
 )
-from sbwork.estimates.rates import Change
-from sbwork.incidents import Incidents
-from sbwork.results import Finding, combine_findings, tabulate_findings
-from sbwork.specs.cohort import HARM, Cohort, Pair
+from sbwork.stats.rates import Change
 from sbwork.windows import (
     MAIN,
     Window,

@@ -21,10 +21,10 @@ from sbwork.panels import analyse_panel, assess_comparability, vary_specificatio
 from sbwork.placebo import Placebo, compare_placebos
 from sbwork.reported import tabulate_reported
 from sbwork.responses import Responses, read_responses
-from sbwork.results import combine_findings
 from sbwork.scoring import scale_reliability, score_coverage, score_scales
 from sbwork.specs.cohort import Cohort, read_cohort
 from sbwork.specs.instrument import Instrument, read_instrument
+from sbwork.stats.findings import combine_findings
 from sbwork.surveys import compare_scales
 from sbwork.weights.targets import weigh_responses
 

@@ -269,7 +269,7 @@ def grade_evidence(cohort: Cohort, findings: pd.DataFrame) -> Evidence:
 
     Examples
     --------
-    >>> from sbwork.results import combine_findings
+    >>> from sbwork.stats.findings import combine_findings
     >>> heard = {"title": "Incidents", "change_percent": -40, "reported_by": "staff"}
     >>> cohort = Cohort(name="pilot", reported_figures=[heard])
     >>> grade_evidence(cohort, combine_findings([])).level
@@ -334,8 +334,8 @@ def set_levels(findings: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from sbwork.results import Finding, tabulate_findings
-    >>> from sbwork.estimates import Estimate
+    >>> from sbwork.stats.findings import Finding, tabulate_findings
+    >>> from sbwork.stats import Estimate
     >>> rows = tabulate_findings([Finding("reported", "asb", "", Estimate("percent", -40.0))])
     >>> set_levels(rows, Evidence(1, (), ()))["evidence_level"].tolist()
     [1.0]

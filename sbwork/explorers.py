@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sbwork import figures, narrative
 from sbwork.evaluation import Evaluation, evaluate_cohort
 from sbwork.pictures import Picture, compose_picture, describe_status
-from sbwork.results import select_findings
 from sbwork.specs.cohort import find_cohorts
+from sbwork.stats.findings import select_findings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from sbwork.results import find_row, select_findings
+from sbwork.stats.findings import find_row, select_findings
 
 __all__ = ["Headline", "find_headline"]
 
@@ -68,8 +68,8 @@ def find_headline(findings: pd.DataFrame, outcome: str) -> Headline | None:
 
     Examples
     --------
-    >>> from sbwork.estimates import Estimate
-    >>> from sbwork.results import Finding, tabulate_findings
+    >>> from sbwork.stats import Estimate
+    >>> from sbwork.stats.findings import Finding, tabulate_findings
     >>> ratio = Estimate("rirr", 0.8, 0.6, 1.1, unit="ratio")
     >>> rows = tabulate_findings([Finding("counts", "asb", "a", ratio, "b", "change")])
     >>> find_headline(rows, "asb").basis

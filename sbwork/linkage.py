@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from sbwork.estimates import Estimate, Flag
-from sbwork.estimates.ancova import AncovaFit, fit_ancova, pool_ancovas
-from sbwork.estimates.shares import estimate_share, estimate_share_difference
-from sbwork.results import Finding
 from sbwork.specs.cohort import Cohort, Pair
+from sbwork.stats import Estimate, Flag
+from sbwork.stats.ancova import AncovaFit, fit_ancova, pool_ancovas
+from sbwork.stats.findings import Finding
+from sbwork.stats.shares import estimate_share, estimate_share_difference
 
 __all__ = ["LinkedPeople", "compare_linked", "describe_attrition", "link_people"]
 
@@ -98,7 +98,7 @@ def compare_linked(
     Yields
     ------
     Finding
-        In points; see `sbwork.estimates.ancova`.
+        In points; see `sbwork.stats.ancova`.
     """
     weighted = bool((linked.rows[["weight_before", "weight_after"]] != 1).any(axis=None))
     fits = {pair: _fit_pair(scale, linked.rows, pair) for pair in cohort.pairs if pair.control}

@@ -11,24 +11,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.estimates import Estimate, Flag, Reason
-from sbwork.estimates.history import MOST_MONTHS
-from sbwork.estimates.pairs import MonthlyCounts, PairCounts
-from sbwork.estimates.panel import estimate_panel
-from sbwork.estimates.regression import Refusal
-from sbwork.estimates.sensitivity import bound_drift
-from sbwork.estimates.trends import (
+from sbwork.incidents import Incidents
+from sbwork.places.geography import site_populations
+from sbwork.specs.cohort import HARM, Cohort, Pair, list_months
+from sbwork.specs.periods import number_month
+from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.findings import Finding, tabulate_findings
+from sbwork.stats.history import MOST_MONTHS
+from sbwork.stats.pairs import MonthlyCounts, PairCounts
+from sbwork.stats.panel import estimate_panel
+from sbwork.stats.regression import Refusal
+from sbwork.stats.sensitivity import bound_drift
+from sbwork.stats.trends import (
     FEWEST_MONTHS,
     estimate_event_study,
     estimate_interrupted_series,
     estimate_level_ratio,
     estimate_pre_trend,
 )
-from sbwork.incidents import Incidents
-from sbwork.places.geography import site_populations
-from sbwork.results import Finding, tabulate_findings
-from sbwork.specs.cohort import HARM, Cohort, Pair, list_months
-from sbwork.specs.periods import number_month
 from sbwork.windows import (
     MAIN,
     Window,
@@ -155,8 +155,8 @@ def analyse_panel(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
 
     See Also
     --------
-    sbwork.estimates.panel.estimate_panel, sbwork.estimates.trends.estimate_event_study,
-    sbwork.estimates.trends.estimate_interrupted_series, sbwork.estimates.sensitivity.bound_drift
+    sbwork.stats.panel.estimate_panel, sbwork.stats.trends.estimate_event_study,
+    sbwork.stats.trends.estimate_interrupted_series, sbwork.stats.sensitivity.bound_drift
 
     Examples
     --------

@@ -11,8 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from sbwork.estimates import Estimate, Flag, Reason
-from sbwork.estimates.ranks import (
+from sbwork.incidents import Incidents
+from sbwork.specs.cohort import HARM, Cohort, Pair
+from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
+from sbwork.stats.ranks import (
     AMPLE_POOL,
     SMALLEST_POOL,
     MeanRank,
@@ -24,9 +27,6 @@ from sbwork.estimates.ranks import (
     rank_difference,
     rank_mean,
 )
-from sbwork.incidents import Incidents
-from sbwork.results import Finding, combine_findings, tabulate_findings
-from sbwork.specs.cohort import HARM, Cohort, Pair
 from sbwork.windows import MAIN, Window, list_windows, match_months, shift_month, shift_window
 
 __all__ = ["DISTRIBUTION_COLUMNS", "Placebo", "compare_placebos"]
@@ -115,10 +115,10 @@ def compare_placebos(incidents: Incidents, cohort: Cohort) -> Placebo:
         Its findings, for each pair and outcome:
 
         - ``placebo_observed``: the pair's own relative change, 100 (RIRR - 1), in percent.
-        - ``placebo_p``: two-sided randomisation p (see `sbwork.estimates.ranks`); missing with
+        - ``placebo_p``: two-sided randomisation p (see `sbwork.stats.ranks`); missing with
           fewer than 19 areas.
         - ``placebo_smallest_p``: the smallest that this p could have been, had the site changed
-          more than anything else (see `sbwork.estimates.ranks.find_smallest_p`).
+          more than anything else (see `sbwork.stats.ranks.find_smallest_p`).
         - ``placebo_areas``, ``placebo_pairs``: areas in use, ordered pairs that they make.
         - ``placebo_interval_share``: share of the placebo changes that the interval of the RIRR
           (of a lone site: of its percentage change) calls a change; it should be 5%.
@@ -133,7 +133,7 @@ def compare_placebos(incidents: Incidents, cohort: Cohort) -> Placebo:
         two pairs and more, site ``"all"`` has ``placebo_observed`` (the geometric mean of the
         ratios, less 1), ``placebo_p``, ``placebo_smallest_p``, ``placebo_low``, ``placebo_high``
         and ``rirr_placebo`` of their mean among means of sets of areas laid out like the pairs: a
-        shared control stays shared (see `sbwork.estimates.ranks.rank_mean`). For this p alone,
+        shared control stays shared (see `sbwork.stats.ranks.rank_mean`). For this p alone,
         the sites of all pairs are among the areas. All six are missing where a pair could not be
         placed or has fewer than 19 areas.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from sbwork.estimates import Estimate, Flag
-from sbwork.results import Finding, tabulate_findings
 from sbwork.specs.cohort import Cohort, ReportedFigure
+from sbwork.stats import Estimate, Flag
+from sbwork.stats.findings import Finding, tabulate_findings
 
 __all__ = ["tabulate_reported"]
 

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sbwork.estimates import Estimate, Reason
-from sbwork.estimates.pairs import MonthlyCounts, PairCounts
-from sbwork.estimates.pooling import PoolingModel, pool_log_ratios, pool_with_prior
-from sbwork.estimates.ranks import (
+from sbwork.stats import Estimate, Reason
+from sbwork.stats.pairs import MonthlyCounts, PairCounts
+from sbwork.stats.pooling import PoolingModel, pool_log_ratios, pool_with_prior
+from sbwork.stats.ranks import (
     SMALLEST_POOL,
     estimate_placebo_mean,
     estimate_placebo_ratio,
@@ -22,7 +22,7 @@ from sbwork.estimates.ranks import (
     rank_difference,
     rank_mean,
 )
-from sbwork.estimates.synthetic import choose_donors, fit_synthetic_controls
+from sbwork.stats.synthetic import choose_donors, fit_synthetic_controls
 
 __all__ = ["SIMULATION_COLUMNS", "WORLD_COLUMNS", "World", "describe_errors", "simulate_counts"]
 

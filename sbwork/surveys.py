@@ -12,10 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.estimates import Estimate, Flag, Reason
-from sbwork.estimates.cells import Cell, Link, link_cells, match_people, summarise_cell
-from sbwork.estimates.margins import Margins
-from sbwork.estimates.means import (
+from sbwork.linkage import compare_linked, describe_attrition, link_people
+from sbwork.specs.cohort import Cohort, Pair
+from sbwork.specs.instrument import Instrument
+from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.cells import Cell, Link, link_cells, match_people, summarise_cell
+from sbwork.stats.findings import Finding, combine_findings, find_row, tabulate_findings
+from sbwork.stats.margins import Margins
+from sbwork.stats.means import (
     compute_overlap,
     compute_pooled_spread,
     estimate_contrast,
@@ -23,8 +27,8 @@ from sbwork.estimates.means import (
     estimate_standardised_contrast,
     estimate_student_contrast,
 )
-from sbwork.estimates.multiplicity import adjust_benjamini_hochberg, adjust_holm
-from sbwork.estimates.precision import (
+from sbwork.stats.multiplicity import adjust_benjamini_hochberg, adjust_holm
+from sbwork.stats.precision import (
     add_shocks,
     compute_smallest_detectable_difference,
     compute_tau_star,
@@ -32,10 +36,6 @@ from sbwork.estimates.precision import (
     estimate_equivalence,
     find_verdict,
 )
-from sbwork.linkage import compare_linked, describe_attrition, link_people
-from sbwork.results import Finding, combine_findings, find_row, tabulate_findings
-from sbwork.specs.cohort import Cohort, Pair
-from sbwork.specs.instrument import Instrument
 from sbwork.weights.targets import find_margins
 
 __all__ = ["compare_scales"]

@@ -9,9 +9,9 @@ import pytest
 
 from sbwork import tables
 from sbwork.accuracy import compare_accuracy, find_nearest_worlds, read_worlds
-from sbwork.formats import format_share
-from sbwork.results import find_row, select_findings
 from sbwork.specs.cohort import Choice
+from sbwork.stats.findings import find_row, select_findings
+from sbwork.stats.formats import format_share
 
 WORLDS = read_worlds()
 

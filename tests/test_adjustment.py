@@ -10,10 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sbwork.adjustment import adjust_counts
-from sbwork.estimates import Estimate, Flag, Reason
-from sbwork.estimates.multiplicity import adjust_benjamini_hochberg, adjust_holm
-from sbwork.results import RESULT_COLUMNS, Finding, has_flag, select_findings, tabulate_findings
 from sbwork.specs.cohort import Cohort
+from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.findings import (
+    RESULT_COLUMNS,
+    Finding,
+    has_flag,
+    select_findings,
+    tabulate_findings,
+)
+from sbwork.stats.multiplicity import adjust_benjamini_hochberg, adjust_holm
 
 EXACT = 1e-12
 OUTCOMES = ("asb", "burglary", "robbery")

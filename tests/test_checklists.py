@@ -14,9 +14,9 @@ import pytest
 
 import sbwork
 from sbwork.checklists import NOT_REPORTED, TREND_ITEMS, Heading, list_emmie, trend_checklist
-from sbwork.estimates import Estimate, Reason
-from sbwork.results import Finding, combine_findings, tabulate_findings
 from sbwork.specs.cohort import Cohort
+from sbwork.stats import Estimate, Reason
+from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
 
 NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "cohort_report.ipynb"
 COHORTS = ("durham_1", "durham_2", "west_yorkshire")

@@ -13,14 +13,14 @@ import pytest
 
 from sbwork.choice import CHOICE_ESTIMATORS, assess_choice
 from sbwork.counts import compare_counts
-from sbwork.estimates import Flag, Reason
-from sbwork.estimates.selection import describe_pool, estimate_from_pool
 from sbwork.evaluation import Evaluation
 from sbwork.incidents import Incidents
 from sbwork.narrative import describe_choice
-from sbwork.results import RESULT_COLUMNS, combine_findings, has_flag
 from sbwork.specs.cohort import Cohort, list_months
 from sbwork.specs.errors import InputError
+from sbwork.stats import Flag, Reason
+from sbwork.stats.findings import RESULT_COLUMNS, combine_findings, has_flag
+from sbwork.stats.selection import describe_pool, estimate_from_pool
 
 MONTHS = list_months("2012-01", "2017-12")
 BEFORE, AFTER = slice(48, 60), slice(60, 72)

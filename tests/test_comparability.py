@@ -12,15 +12,15 @@ import pytest
 
 from sbwork.comparability import compute_requirements, describe_requirements, list_compared
 from sbwork.counts import compare_counts
-from sbwork.estimates import Estimate, Reason
-from sbwork.estimates.history import compute_months_needed
-from sbwork.estimates.trends import estimate_pre_trend
 from sbwork.evidence import grade_evidence
-from sbwork.formats import format_count, format_number
 from sbwork.incidents import Incidents
 from sbwork.panels import assess_comparability
-from sbwork.results import Finding, combine_findings, select_findings, tabulate_findings
 from sbwork.specs.cohort import Cohort, Pair, list_months
+from sbwork.stats import Estimate, Reason
+from sbwork.stats.findings import Finding, combine_findings, select_findings, tabulate_findings
+from sbwork.stats.formats import format_count, format_number
+from sbwork.stats.history import compute_months_needed
+from sbwork.stats.trends import estimate_pre_trend
 
 COHORT = Cohort.model_validate(
     {

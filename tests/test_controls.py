@@ -17,11 +17,11 @@ from sbwork.controls import (
     find_controls,
     plan_counts,
 )
-from sbwork.estimates import Flag, Reason
 from sbwork.incidents import Incidents
-from sbwork.results import has_flag
 from sbwork.specs.cohort import Cohort, list_months
 from sbwork.specs.errors import InputError
+from sbwork.stats import Flag, Reason
+from sbwork.stats.findings import has_flag
 
 MONTHS = list_months("2016-01", "2017-12")
 SEASON = 1 + 0.4 * np.sin(2 * np.pi * np.arange(24) / 12)

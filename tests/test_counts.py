@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbwork.counts import compare_counts
-from sbwork.estimates import Flag, Reason
-from sbwork.estimates.pairs import PAIR_ESTIMATORS, MonthlyCounts, PairCounts
-from sbwork.estimates.pooling import pool_with_prior
 from sbwork.incidents import Incidents
-from sbwork.results import RESULT_COLUMNS, has_flag
 from sbwork.specs.cohort import Cohort, list_months
+from sbwork.stats import Flag, Reason
+from sbwork.stats.findings import RESULT_COLUMNS, has_flag
+from sbwork.stats.pairs import PAIR_ESTIMATORS, MonthlyCounts, PairCounts
+from sbwork.stats.pooling import pool_with_prior
 
 EXACT = 1e-9
 MONTHS = list_months("2015-10", "2017-09")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.estimates.multiplicity import adjust_benjamini_hochberg
 from sbwork.evaluation import Evaluation, evaluate_cohort
-from sbwork.results import RESULT_COLUMNS, find_row, select_findings
 from sbwork.specs.cohort import read_cohort
 from sbwork.specs.errors import InputError
+from sbwork.stats.findings import RESULT_COLUMNS, find_row, select_findings
+from sbwork.stats.multiplicity import adjust_benjamini_hochberg
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "data"

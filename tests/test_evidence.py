@@ -7,7 +7,6 @@ import pytest
 
 from sbwork import sections
 from sbwork.checklists import EMMIE_HEADINGS, NOT_REPORTED, TREND_ITEMS, list_emmie, trend_checklist
-from sbwork.estimates import Estimate, Reason
 from sbwork.evidence import (
     LEVELS,
     Evidence,
@@ -18,8 +17,9 @@ from sbwork.evidence import (
 )
 from sbwork.reported import tabulate_reported
 from sbwork.reporting.forest import draw_forest, pick_rows
-from sbwork.results import Finding, combine_findings, tabulate_findings
 from sbwork.specs.cohort import Cohort
+from sbwork.stats import Estimate, Reason
+from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
 
 HEARD = {"title": "Calls to police", "change_percent": -40, "reported_by": "staff"}
 REASON = "The nearest town of the same size, with the same kind of housing."

@@ -10,10 +10,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from sbwork import figures
-from sbwork.estimates import Estimate, Reason
-from sbwork.results import Finding, tabulate_findings
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
+from sbwork.stats import Estimate, Reason
+from sbwork.stats.findings import Finding, tabulate_findings
 
 COHORT = Cohort.model_validate(
     {

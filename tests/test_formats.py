@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.formats import (
+from sbwork.stats.formats import (
     MISSING,
     describe_p,
     format_change,

@@ -7,10 +7,10 @@ import math
 import pandas as pd
 import pytest
 
-from sbwork.estimates import Estimate, Reason
 from sbwork.headlines import find_headline
-from sbwork.results import Finding, tabulate_findings
 from sbwork.specs.cohort import Cohort
+from sbwork.stats import Estimate, Reason
+from sbwork.stats.findings import Finding, tabulate_findings
 
 
 def ratio(

@@ -15,13 +15,13 @@ import pandas as pd
 import pytest
 
 from sbwork import tables
-from sbwork.estimates import Flag
 from sbwork.evaluation import Evaluation, evaluate_cohort
 from sbwork.evidence import find_forbidden_words
-from sbwork.formats import format_interval, format_number, format_p, format_share
 from sbwork.narrative import describe_attrition, describe_lead
-from sbwork.results import find_row, has_flag
 from sbwork.sections import present_scales
+from sbwork.stats import Flag
+from sbwork.stats.findings import find_row, has_flag
+from sbwork.stats.formats import format_interval, format_number, format_p, format_share
 
 mpl.use("Agg")
 

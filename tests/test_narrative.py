@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from sbwork import narrative
-from sbwork.estimates import Estimate, Flag, Reason
 from sbwork.evidence import find_forbidden_words, grade_evidence
-from sbwork.results import Finding, tabulate_findings
 from sbwork.specs.cohort import Cohort
+from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.findings import Finding, tabulate_findings
 
 
 @pytest.fixture(params=["durham_1", "durham_2", "west_yorkshire"])

@@ -10,8 +10,8 @@ import pytest
 from sbwork import narrative
 from sbwork.evidence import Evidence, find_forbidden_words
 from sbwork.outlines import Contact, find_contacts, outline_sites
-from sbwork.results import combine_findings
 from sbwork.specs.cohort import Cohort
+from sbwork.stats.findings import combine_findings
 
 
 def write_squares(path: Path, squares: dict[str, tuple[float, float]]) -> None:

@@ -14,8 +14,8 @@ import pytest
 
 from sbwork.incidents import Incidents
 from sbwork.panels import analyse_panel, assess_comparability, vary_specifications
-from sbwork.results import RESULT_COLUMNS
 from sbwork.specs.cohort import Cohort, Periods, list_months
+from sbwork.stats.findings import RESULT_COLUMNS
 
 TOLERANCE = 1e-6
 CAUSAL = re.compile(r"reduc|caus|led to|impact|effect of", re.IGNORECASE)

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 from sbwork.counts import compare_counts
-from sbwork.estimates import Flag, Reason
-from sbwork.estimates.pairs import MonthlyCounts, PairCounts
-from sbwork.estimates.ranks import estimate_placebo_mean, rank_mean
 from sbwork.incidents import Incidents, read_incidents
 from sbwork.placebo import DISTRIBUTION_COLUMNS, compare_placebos
-from sbwork.results import RESULT_COLUMNS, has_flag
 from sbwork.specs.cohort import Cohort, list_months, read_cohort
+from sbwork.stats import Flag, Reason
+from sbwork.stats.findings import RESULT_COLUMNS, has_flag
+from sbwork.stats.pairs import MonthlyCounts, PairCounts
+from sbwork.stats.ranks import estimate_placebo_mean, rank_mean
 
 DATA = Path(__file__).parents[1] / "data"
 MONTHS = list_months("2014-01", "2017-12")

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from sbwork import figures, narrative, sections, tables
 from sbwork.areas import trace_mixture
 from sbwork.controls import compare_synthetic, find_controls, plan_counts
-from sbwork.estimates import Reason
 from sbwork.incidents import Incidents
 from sbwork.simulation import World, simulate_counts
 from sbwork.specs.cohort import Cohort, list_months
+from sbwork.stats import Reason
 
 MONTHS = list_months("2015-01", "2016-12")
 COHORT = Cohort.model_validate(

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from sbwork.estimates import Flag, Reason
 from sbwork.evaluation import evaluate_cohort
+from sbwork.stats import Flag, Reason
 
 DATA = Path(__file__).parents[1] / "data"
 REASONS = {str(reason) for reason in Reason}

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from sbwork.evidence import find_forbidden_words
-from sbwork.results import RESULT_COLUMNS
+from sbwork.stats.findings import RESULT_COLUMNS
 
 pytestmark = pytest.mark.notebook
 

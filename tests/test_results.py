@@ -8,8 +8,8 @@ import warnings
 import pandas as pd
 import pytest
 
-from sbwork.estimates import Estimate, Reason
-from sbwork.results import (
+from sbwork.stats import Estimate, Reason
+from sbwork.stats.findings import (
     RESULT_COLUMNS,
     Finding,
     combine_findings,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.estimates import Flag, Reason
 from sbwork.evaluation import Evaluation
-from sbwork.results import RESULT_COLUMNS, tabulate_findings
+from sbwork.stats import Flag, Reason
+from sbwork.stats.findings import RESULT_COLUMNS, tabulate_findings
 
 PAGE = (Path(__file__).parents[1] / "docs" / "results.md").read_text("utf-8")
 

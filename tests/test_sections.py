@@ -15,14 +15,14 @@ from matplotlib.text import Text
 
 from sbwork import sections
 from sbwork.checks import CheckKind
-from sbwork.estimates import Estimate
 from sbwork.evaluation import Evaluation
 from sbwork.evidence import Evidence, find_forbidden_words
 from sbwork.incidents import Incidents
 from sbwork.outlines import SiteOutlines
 from sbwork.pictures import Picture
-from sbwork.results import Finding, tabulate_findings
 from sbwork.specs.cohort import Cohort
+from sbwork.stats import Estimate
+from sbwork.stats.findings import Finding, tabulate_findings
 
 
 def read(section: sections.Section) -> str:

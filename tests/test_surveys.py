@@ -4,17 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sbwork.estimates import Flag, Reason
-from sbwork.estimates.cells import summarise_cell
-from sbwork.estimates.means import (
+from sbwork.evidence import find_forbidden_words
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.instrument import Instrument
+from sbwork.stats import Flag, Reason
+from sbwork.stats.cells import summarise_cell
+from sbwork.stats.findings import RESULT_COLUMNS, has_flag
+from sbwork.stats.means import (
     estimate_difference_in_differences,
     estimate_mean_difference,
 )
-from sbwork.estimates.multiplicity import adjust_benjamini_hochberg, adjust_holm
-from sbwork.evidence import find_forbidden_words
-from sbwork.results import RESULT_COLUMNS, has_flag
-from sbwork.specs.cohort import Cohort
-from sbwork.specs.instrument import Instrument
+from sbwork.stats.multiplicity import adjust_benjamini_hochberg, adjust_holm
 from sbwork.surveys import compare_scales
 
 EXACT = 1e-9

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from sbwork import tables
-from sbwork.estimates import Estimate, Flag, Reason
-from sbwork.estimates.sensitivity import read_drift_power
-from sbwork.formats import format_share
-from sbwork.results import Finding, combine_findings, tabulate_findings
 from sbwork.specs.cohort import Cohort
+from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
+from sbwork.stats.formats import format_share
+from sbwork.stats.sensitivity import read_drift_power
 
 COHORT = Cohort.model_validate(
     {

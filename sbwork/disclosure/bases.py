@@ -10,9 +10,9 @@ import pandas as pd
 
 from sbwork.checks import CheckKind
 from sbwork.disclosure.totals import Place, Total, find_telling_totals
-from sbwork.estimates import Flag
-from sbwork.results import has_flag
 from sbwork.specs.cohort import Cohort
+from sbwork.stats import Flag
+from sbwork.stats.findings import has_flag
 
 __all__ = ["coarsen_rows", "find_secret_bases", "hide_bases", "suppress_questionnaires"]
 

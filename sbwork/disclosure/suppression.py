@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from sbwork.disclosure.bases import coarsen_rows, find_secret_bases, hide_bases
 from sbwork.disclosure.totals import Place, Total, find_determined, find_telling_totals
 from sbwork.disclosure.weights import suppress_weights
-from sbwork.estimates import Reason
 from sbwork.specs.cohort import Cohort, Pair
+from sbwork.stats import Reason
 
 __all__ = ["merge_small_cells", "suppress_findings", "suppress_table"]
 
@@ -89,8 +89,8 @@ def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from sbwork.estimates import Estimate
-    >>> from sbwork.results import Finding, tabulate_findings
+    >>> from sbwork.stats import Estimate
+    >>> from sbwork.stats.findings import Finding, tabulate_findings
     >>> few = Estimate("mean", 3.5, n=4, unit="points")
     >>> rows = tabulate_findings([Finding("scales", "trust", "a", few, period="before")])
     >>> suppress_findings(rows, Cohort(name="pilot"))["note"].tolist()

@@ -38,8 +38,8 @@ def suppress_weights(findings: pd.DataFrame, smallest_group: int) -> pd.DataFram
 
     Examples
     --------
-    >>> from sbwork.estimates import Estimate
-    >>> from sbwork.results import Finding, tabulate_findings
+    >>> from sbwork.stats import Estimate
+    >>> from sbwork.stats.findings import Finding, tabulate_findings
     >>> rows = tabulate_findings(
     ...     Finding("weights", f"sex/{name}", "a", Estimate("share_before", n / 43, n=n))
     ...     for name, n in (("f", 40), ("m", 3))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sbwork.figures.style import CONTROL, INK, INTERVENTION
-from sbwork.formats import format_share
+from sbwork.stats.formats import format_share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from sbwork.figures.style import CONTROL, INK, INTERVENTION
-from sbwork.formats import (
+from sbwork.specs.cohort import Cohort
+from sbwork.stats.findings import find_row, select_findings
+from sbwork.stats.formats import (
     format_change,
 )
-from sbwork.results import find_row, select_findings
-from sbwork.specs.cohort import Cohort
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

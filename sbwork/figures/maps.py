@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sbwork.figures.style import CONTROL, INK, INTERVENTION
-from sbwork.formats import format_number
 from sbwork.outlines import SiteOutlines
 from sbwork.specs.cohort import Cohort
+from sbwork.stats.formats import format_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sbwork.figures.style import BEFORE, INK, INTERVENTION, SMALLEST_TEXT
-from sbwork.formats import format_number
+from sbwork.stats.formats import format_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from sbwork.figures.style import CONTROL, INK, INTERVENTION
-from sbwork.formats import format_change
+from sbwork.stats.formats import format_change
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,12 +10,12 @@ import pandas as pd
 
 from sbwork.disclosure import merge_small_cells
 from sbwork.figures.style import AFTER, BEFORE, INK, INTERVENTION
-from sbwork.formats import (
-    format_count,
-)
-from sbwork.results import find_row, select_findings
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
+from sbwork.stats.findings import find_row, select_findings
+from sbwork.stats.formats import (
+    format_count,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.formats import describe_p, format_count, format_months, format_number, lower_title
-from sbwork.results import find_row, select_findings
 from sbwork.specs.cohort import Cohort, Pair
+from sbwork.stats.findings import find_row, select_findings
+from sbwork.stats.formats import describe_p, format_count, format_months, format_number, lower_title
 
 __all__ = ["describe_choice"]
 
@@ -37,8 +37,8 @@ def describe_choice(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
 
     Examples
     --------
-    >>> from sbwork.estimates import Estimate
-    >>> from sbwork.results import Finding, tabulate_findings
+    >>> from sbwork.stats import Estimate
+    >>> from sbwork.stats.findings import Finding, tabulate_findings
     >>> found = {"observed_rank_chosen": 1.0, "expected_change_by_choice": -9.0}
     >>> rows = [Finding("choice", "asb", "a", Estimate(name, value, n=60), "b", "change")
     ...         for name, value in found.items()]

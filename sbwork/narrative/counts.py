@@ -8,8 +8,10 @@ from functools import partial
 
 import pandas as pd
 
-from sbwork.estimates import Flag
-from sbwork.formats import (
+from sbwork.specs.cohort import Cohort, Pair
+from sbwork.stats import Flag
+from sbwork.stats.findings import find_row, has_flag
+from sbwork.stats.formats import (
     describe_p,
     format_change,
     format_count,
@@ -17,8 +19,6 @@ from sbwork.formats import (
     format_list,
     lower_title,
 )
-from sbwork.results import find_row, has_flag
-from sbwork.specs.cohort import Cohort, Pair
 
 __all__ = [
     "describe_change",

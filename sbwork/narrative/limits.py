@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sbwork.evidence import Evidence
-from sbwork.formats import format_list, lower_title
 from sbwork.outlines import Contact
-from sbwork.results import find_row, select_findings
 from sbwork.specs.cohort import Cohort
+from sbwork.stats.findings import find_row, select_findings
+from sbwork.stats.formats import format_list, lower_title
 
 __all__ = ["list_limits"]
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.estimates import Flag
-from sbwork.formats import (
+from sbwork.narrative.reasons import describe_missing, describe_reason
+from sbwork.specs.cohort import Cohort
+from sbwork.stats import Flag
+from sbwork.stats.findings import find_row, has_flag, select_findings
+from sbwork.stats.formats import (
     format_count,
     format_interval,
     format_list,
     format_number,
     format_share,
 )
-from sbwork.narrative.reasons import describe_missing, describe_reason
-from sbwork.results import find_row, has_flag, select_findings
-from sbwork.specs.cohort import Cohort
 
 __all__ = [
     "describe_event_study",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from sbwork.formats import format_list, format_number
 from sbwork.outlines import Contact, SiteOutlines
 from sbwork.specs.cohort import Cohort
+from sbwork.stats.formats import format_list, format_number
 
 __all__ = ["describe_contacts", "describe_map", "name_contacts"]
 

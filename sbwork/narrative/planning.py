@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sbwork.controls import LARGEST_DIFFERENCE, ControlSearch
-from sbwork.estimates import Flag, Reason
-from sbwork.formats import (
+from sbwork.specs.cohort import Cohort
+from sbwork.stats import Flag, Reason
+from sbwork.stats.findings import find_row, has_flag, select_findings
+from sbwork.stats.formats import (
     describe_p,
     format_change,
     format_count,
@@ -18,8 +20,6 @@ from sbwork.formats import (
     format_number,
     format_share,
 )
-from sbwork.results import find_row, has_flag, select_findings
-from sbwork.specs.cohort import Cohort
 
 __all__ = [
     "describe_balance",

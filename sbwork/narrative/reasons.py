@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from sbwork.estimates import Reason
-from sbwork.formats import format_list
+from sbwork.stats import Reason
+from sbwork.stats.formats import format_list
 
 __all__ = ["describe_missing", "describe_reason"]
 
@@ -40,7 +40,7 @@ def describe_reason(reason: str) -> str:
     Parameters
     ----------
     reason : str
-        A value of `sbwork.estimates.Reason`, as in the column ``reason`` of the findings.
+        A value of `sbwork.stats.Reason`, as in the column ``reason`` of the findings.
 
     Returns
     -------

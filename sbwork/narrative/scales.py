@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sbwork.estimates import Flag, Reason
-from sbwork.formats import (
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.instrument import Instrument
+from sbwork.stats import Flag, Reason
+from sbwork.stats.findings import find_row, has_flag, select_findings
+from sbwork.stats.formats import (
     describe_p,
     format_count,
     format_interval,
     format_number,
     format_share,
 )
-from sbwork.results import find_row, has_flag, select_findings
-from sbwork.specs.cohort import Cohort
-from sbwork.specs.instrument import Instrument
 
 __all__ = [
     "describe_answers",

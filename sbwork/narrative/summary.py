@@ -7,9 +7,15 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.estimates import Flag
 from sbwork.evidence import Evidence
-from sbwork.formats import (
+from sbwork.headlines import Headline, find_headline
+from sbwork.narrative.choice import describe_choice
+from sbwork.narrative.counts import describe_change, describe_reported
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.instrument import Instrument
+from sbwork.stats import Flag
+from sbwork.stats.findings import find_row, has_flag, select_findings
+from sbwork.stats.formats import (
     describe_p,
     format_change,
     format_count,
@@ -22,12 +28,6 @@ from sbwork.formats import (
     format_share,
     lower_title,
 )
-from sbwork.headlines import Headline, find_headline
-from sbwork.narrative.choice import describe_choice
-from sbwork.narrative.counts import describe_change, describe_reported
-from sbwork.results import find_row, has_flag, select_findings
-from sbwork.specs.cohort import Cohort
-from sbwork.specs.instrument import Instrument
 
 __all__ = ["summarise_cohort"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from sbwork.estimates import Flag
-from sbwork.formats import format_count, format_list, format_number
-from sbwork.results import has_flag, select_findings
 from sbwork.specs.cohort import Cohort
+from sbwork.stats import Flag
+from sbwork.stats.findings import has_flag, select_findings
+from sbwork.stats.formats import format_count, format_list, format_number
 
 __all__ = ["describe_weights"]
 

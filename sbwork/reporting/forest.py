@@ -10,8 +10,8 @@ from html import escape
 import pandas as pd
 
 from sbwork.headlines import Headline, find_headline
-from sbwork.results import select_findings
 from sbwork.specs.cohort import Cohort
+from sbwork.stats.findings import select_findings
 
 __all__ = ["ForestRow", "draw_forest", "pick_rows"]
 
@@ -81,8 +81,8 @@ def pick_rows(findings: pd.DataFrame, cohort: Cohort, status: str = "") -> list[
 
     Examples
     --------
-    >>> from sbwork.estimates import Estimate
-    >>> from sbwork.results import Finding, tabulate_findings
+    >>> from sbwork.stats import Estimate
+    >>> from sbwork.stats.findings import Finding, tabulate_findings
     >>> told = Finding("reported", "Calls", "", Estimate("reported_change_percent", -40.0))
     >>> rows = pick_rows(tabulate_findings([told]), Cohort(name="pilot"))
     >>> rows[0].label, rows[0].estimate

@@ -15,9 +15,9 @@ from sbwork.reporting.forest import ForestRow, draw_forest, pick_rows
 from sbwork.reporting.manifest import read_manifest
 from sbwork.reporting.page import format_date, render_template
 from sbwork.reporting.producing import FAILED_FOLDER, Outcome
-from sbwork.results import combine_findings
 from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
 from sbwork.specs.errors import InputError
+from sbwork.stats.findings import combine_findings
 
 __all__ = ["CohortEntry", "list_entries", "write_index"]
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.estimates import Estimate, Flag, Reason
-from sbwork.estimates.reliability import find_obstacle
 from sbwork.latent import FactorFit, fit_one_factor, is_regular, refit_one_factor
+from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.reliability import find_obstacle
 
 __all__ = ["estimate_omega", "resample_covariances"]
 

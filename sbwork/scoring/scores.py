@@ -10,21 +10,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.estimates import Estimate, Flag, Reason
-from sbwork.estimates.cells import summarise_cell
-from sbwork.estimates.means import estimate_mean
-from sbwork.estimates.reliability import (
-    estimate_alpha,
-    estimate_alpha_if_dropped,
-    estimate_item_rest,
-    find_opposed_items,
-)
-from sbwork.results import Finding, tabulate_findings
 from sbwork.scoring.omega import estimate_omega, resample_covariances
 from sbwork.scoring.scales import Part, ScaleScore, average_scales
 from sbwork.specs.cohort import Weighting
 from sbwork.specs.errors import InputError, Problem, list_names
 from sbwork.specs.instrument import Instrument
+from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.cells import summarise_cell
+from sbwork.stats.findings import Finding, tabulate_findings
+from sbwork.stats.means import estimate_mean
+from sbwork.stats.reliability import (
+    estimate_alpha,
+    estimate_alpha_if_dropped,
+    estimate_item_rest,
+    find_opposed_items,
+)
 from sbwork.weights.targets import find_margins
 
 __all__ = ["scale_reliability", "score_coverage", "score_scales"]
@@ -252,7 +252,7 @@ def scale_reliability(
 
     See Also
     --------
-    sbwork.estimates.reliability : the formulas and where they come from.
+    sbwork.stats.reliability : the formulas and where they come from.
     sbwork.scoring.omega.estimate_omega : omega total.
     """
     if draws < 0:

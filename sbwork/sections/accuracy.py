@@ -8,11 +8,11 @@ import pandas as pd
 
 from sbwork import figures, tables
 from sbwork.accuracy import read_worlds
-from sbwork.formats import format_list, format_number, format_share
 from sbwork.pictures import compose_picture
 from sbwork.sections.blocks import Bullets, Section
 from sbwork.simulation import describe_errors
 from sbwork.specs.cohort import Cohort
+from sbwork.stats.formats import format_list, format_number, format_share
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from sbwork import figures, narrative, tables
-from sbwork.estimates import Flag
 from sbwork.evaluation import Evaluation
-from sbwork.formats import format_change
 from sbwork.pictures import Picture, compose_picture
-from sbwork.results import find_row, has_flag, select_findings
 from sbwork.sections.blocks import Section
 from sbwork.specs.cohort import Cohort
+from sbwork.stats import Flag
+from sbwork.stats.findings import find_row, has_flag, select_findings
+from sbwork.stats.formats import format_change
 
 if TYPE_CHECKING:
     import pandas as pd

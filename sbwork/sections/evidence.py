@@ -9,13 +9,19 @@ from sbwork import figures, narrative, tables
 from sbwork.checklists import list_emmie
 from sbwork.evaluation import Evaluation
 from sbwork.evidence import LARGEST_DRIFT
-from sbwork.formats import format_list, format_months, format_number, format_share, lower_title
 from sbwork.outlines import SiteOutlines, find_contacts
 from sbwork.pictures import Picture, compose_picture
-from sbwork.results import select_findings
 from sbwork.sections.blocks import Bullets, Section
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
+from sbwork.stats.findings import select_findings
+from sbwork.stats.formats import (
+    format_list,
+    format_months,
+    format_number,
+    format_share,
+    lower_title,
+)
 
 __all__ = ["present_evidence"]
 

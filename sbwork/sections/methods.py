@@ -8,10 +8,10 @@ from typing import Any
 from sbwork import tables
 from sbwork.checklists import trend_checklist
 from sbwork.evaluation import Evaluation
-from sbwork.formats import format_list, lower_title
-from sbwork.results import select_findings
 from sbwork.sections.blocks import Bullets, Section
 from sbwork.specs.instrument import Instrument
+from sbwork.stats.findings import select_findings
+from sbwork.stats.formats import format_list, lower_title
 
 __all__ = ["present_methods"]
 

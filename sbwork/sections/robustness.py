@@ -11,9 +11,9 @@ import pandas as pd
 from sbwork import figures, narrative, tables
 from sbwork.evaluation import Evaluation
 from sbwork.pictures import Picture, compose_picture
-from sbwork.results import select_findings
 from sbwork.sections.blocks import Bullets, Section
 from sbwork.specs.cohort import Cohort
+from sbwork.stats.findings import select_findings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from sbwork import figures, narrative, tables
 from sbwork.evaluation import Evaluation
 from sbwork.pictures import Picture, compose_picture
-from sbwork.results import select_findings
 from sbwork.sections.blocks import Section
 from sbwork.specs.instrument import Instrument
+from sbwork.stats.findings import select_findings
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

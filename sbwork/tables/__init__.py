@@ -1,4 +1,4 @@
-"""Results laid out as tables for reading; numbers come rounded from `sbwork.formats`."""
+"""Results laid out as tables for reading; numbers come rounded from `sbwork.stats.formats`."""
 
 from sbwork.tables.accuracy import (
     ESTIMATORS,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sbwork.formats import format_number, format_share
-from sbwork.results import select_findings
 from sbwork.specs.cohort import Cohort
+from sbwork.stats.findings import select_findings
+from sbwork.stats.formats import format_number, format_share
 from sbwork.tables.layout import lay_out
 
 if TYPE_CHECKING:

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sbwork.formats import (
+from sbwork.headlines import find_headline
+from sbwork.specs.cohort import HARM, Cohort
+from sbwork.stats.findings import find_row, select_findings
+from sbwork.stats.formats import (
     MISSING,
     format_change,
     format_count,
@@ -20,9 +23,6 @@ from sbwork.formats import (
     format_share,
     lower_title,
 )
-from sbwork.headlines import find_headline
-from sbwork.results import find_row, select_findings
-from sbwork.specs.cohort import HARM, Cohort
 from sbwork.tables.layout import describe_interval, describe_value, lay_out
 
 if TYPE_CHECKING:

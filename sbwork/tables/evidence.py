@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sbwork.formats import (
-    format_change,
-)
-from sbwork.results import select_findings
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
+from sbwork.stats.findings import select_findings
+from sbwork.stats.formats import (
+    format_change,
+)
 from sbwork.tables.layout import lay_out
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sbwork.formats import (
+from sbwork.stats.formats import (
     MISSING,
     format_interval,
 )
@@ -92,5 +92,5 @@ def describe_interval(row: pd.Series[Any] | None, digits: int = 2) -> str:
 
 
 def describe_value(row: pd.Series[Any] | None, write: Any, column: str = "estimate") -> str:
-    """Write one column of a finding with `write`, a function of `sbwork.formats`."""
+    """Write one column of a finding with `write`, a function of `sbwork.stats.formats`."""
     return MISSING if row is None else str(write(row[column]))

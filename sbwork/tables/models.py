@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sbwork.estimates import Flag
-from sbwork.estimates.sensitivity import DriftPower, read_drift_power
-from sbwork.estimates.trends import read_series_errors
-from sbwork.formats import (
+from sbwork.specs.cohort import Cohort
+from sbwork.stats import Flag
+from sbwork.stats.findings import find_row, has_flag, select_findings
+from sbwork.stats.formats import (
     MISSING,
     format_change,
     format_interval,
@@ -19,8 +19,8 @@ from sbwork.formats import (
     format_number,
     format_share,
 )
-from sbwork.results import find_row, has_flag, select_findings
-from sbwork.specs.cohort import Cohort
+from sbwork.stats.sensitivity import DriftPower, read_drift_power
+from sbwork.stats.trends import read_series_errors
 from sbwork.tables.layout import lay_out
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sbwork.formats import (
+from sbwork.specs.cohort import Cohort
+from sbwork.stats.formats import (
     format_change,
     format_count,
     format_number,
     format_share,
 )
-from sbwork.specs.cohort import Cohort
 from sbwork.tables.layout import lay_out
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sbwork.disclosure import suppress_table
-from sbwork.estimates import Flag
-from sbwork.formats import format_count, format_share
-from sbwork.results import has_flag, select_findings
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
+from sbwork.stats import Flag
+from sbwork.stats.findings import has_flag, select_findings
+from sbwork.stats.formats import format_count, format_share
 from sbwork.tables.layout import lay_out
 
 if TYPE_CHECKING:

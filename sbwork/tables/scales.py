@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sbwork.estimates import Flag, Reason
-from sbwork.formats import (
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.instrument import Instrument
+from sbwork.stats import Flag, Reason
+from sbwork.stats.findings import find_row, has_flag, select_findings
+from sbwork.stats.formats import (
     MISSING,
     format_count,
     format_interval,
@@ -18,9 +21,6 @@ from sbwork.formats import (
     format_p,
     format_share,
 )
-from sbwork.results import find_row, has_flag, select_findings
-from sbwork.specs.cohort import Cohort
-from sbwork.specs.instrument import Instrument
 from sbwork.tables.layout import describe_value, lay_out
 
 if TYPE_CHECKING:

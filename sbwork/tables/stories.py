@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sbwork.formats import (
+from sbwork.specs.cohort import Cohort
+from sbwork.stats.formats import (
     format_count,
 )
-from sbwork.specs.cohort import Cohort
 from sbwork.tables.layout import lay_out
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from sbwork.estimates import Flag, Reason
-from sbwork.formats import MISSING, format_count, format_number, format_share
-from sbwork.results import find_row, has_flag, select_findings
 from sbwork.specs.cohort import Cohort
+from sbwork.stats import Flag, Reason
+from sbwork.stats.findings import find_row, has_flag, select_findings
+from sbwork.stats.formats import MISSING, format_count, format_number, format_share
 from sbwork.tables.layout import describe_value, lay_out
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.estimates import Estimate
-from sbwork.estimates.cells import summarise_cell
-from sbwork.estimates.margins import Margins
-from sbwork.estimates.means import estimate_mean
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.stats import Estimate
+from sbwork.stats.cells import summarise_cell
+from sbwork.stats.margins import Margins
+from sbwork.stats.means import estimate_mean
 
 __all__ = ["RakedWeights", "compute_kish_n", "rake", "weighted_mean"]
 

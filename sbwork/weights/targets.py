@@ -11,13 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sbwork.checks import Check, CheckKind, tabulate_lines
-from sbwork.estimates import Estimate, Flag, Reason
-from sbwork.estimates.margins import Margins
 from sbwork.responses import Responses
 from sbwork.responses.answers import fold_answer
-from sbwork.results import Finding, tabulate_findings
 from sbwork.specs.cohort import Cohort, Weighting
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.findings import Finding, tabulate_findings
+from sbwork.stats.margins import Margins
 from sbwork.weights.raking import RakedWeights, compute_kish_n, rake
 
 __all__ = ["BASE_WEIGHT", "NO_ANSWER", "find_margins", "weigh_responses", "weight_answers"]

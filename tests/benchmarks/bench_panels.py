@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from sbwork.controls import compare_synthetic, find_controls
-from sbwork.estimates.panel import estimate_panel
 from sbwork.incidents import Incidents
 from sbwork.panels import analyse_panel, vary_specifications
 from sbwork.specs.cohort import Cohort, list_months
+from sbwork.stats.panel import estimate_panel
 
 REPEATS = 7
 
@@ -96,7 +96,7 @@ def build_archive(areas, length):
 def time_archive(areas=1000, length=48):
     from scipy.optimize import minimize
 
-    from sbwork.estimates.synthetic import fit_synthetic_control
+    from sbwork.stats.synthetic import fit_synthetic_control
 
     incidents, cohort = build_archive(areas, length)
     for function in (analyse_panel, vary_specifications):

@@ -16,10 +16,10 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from sbwork.estimates.ranks import DRAWS, rank_mean
 from sbwork.incidents import Incidents
 from sbwork.placebo import compare_placebos
 from sbwork.specs.cohort import Cohort, list_months
+from sbwork.stats.ranks import DRAWS, rank_mean
 
 AREAS, RUNS, SAMPLE = 1000, 5, 100
 MONTHS = list_months("2014-01", "2017-12")

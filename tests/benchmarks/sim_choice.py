@@ -6,7 +6,7 @@ prints a rougher table and writes nothing.
 
 In each draw a force of areas is made up, a site is chosen in it and a control found for it, and
 the ratio of the site's change to its control's is set beside the ratio that
-`sbwork.estimates.selection` expects. Areas' levels have normal logs with SD ``spread``, which
+`sbwork.stats.selection` expects. Areas' levels have normal logs with SD ``spread``, which
 favours no formula: that of `estimate_from_pool` is exact for gamma levels. Counts of a month have
 variance ``phi`` times their mean. Levels drift from year to year with an SD of the log of
 ``drift``, either for good (``lasting``: a random walk) or for the year (passing).
@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sbwork.estimates.selection import (
+from sbwork.stats.selection import (
     describe_pool,
     estimate_from_pool,
     estimate_from_regression,

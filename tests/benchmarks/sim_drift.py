@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sbwork.estimates.sensitivity import DriftPower, bound_drift
+from sbwork.stats.sensitivity import DriftPower, bound_drift
 
 TARGET = Path(__file__).parents[2] / "sbwork" / "estimates" / "drift_power.csv"
 SEED = 20260201

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sbwork.estimates.ranks import estimate_placebo_mean, rank_mean
+from sbwork.stats.ranks import estimate_placebo_mean, rank_mean
 
 SEED = 20180601
 TABLE = Path(__file__).parents[1] / "reference" / "sim_ranks.csv"

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from sbwork.estimates.regression import compute_newey_west, fit_shares
-from sbwork.estimates.trends import estimate_interrupted_series
+from sbwork.stats.regression import compute_newey_west, fit_shares
+from sbwork.stats.trends import estimate_interrupted_series
 
 TARGET = Path(__file__).parents[2] / "sbwork" / "estimates" / "series_errors.csv"
 SEED = 20260101

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from sbwork.checks import Check, CheckKind, tabulate_lines
 from sbwork.disclosure import suppress_findings, suppress_questionnaires
-from sbwork.estimates import Flag
-from sbwork.estimates.reliability import estimate_alpha
-from sbwork.results import combine_findings, has_flag
 from sbwork.scoring import scale_reliability, score_coverage, score_scales
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
+from sbwork.stats import Flag
+from sbwork.stats.findings import combine_findings, has_flag
+from sbwork.stats.reliability import estimate_alpha
 from sbwork.surveys import compare_scales
 from sbwork.weights.targets import weight_answers
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.estimates.displacement import (
+from sbwork.stats.displacement import (
     estimate_total_net_effect,
     estimate_wdd,
     estimate_wdq,

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from sbwork.estimates import Estimate, Reason
+from sbwork.stats import Estimate, Reason
 
 
 def test_a_missing_number_needs_a_note() -> None:

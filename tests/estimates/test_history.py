@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.estimates.history import (
+from sbwork.stats.history import (
     MOST_MONTHS,
     POWER,
     compute_incident_factor,
     compute_months_needed,
     compute_pass_probability,
 )
-from sbwork.estimates.trends import estimate_level_ratio, estimate_pre_trend
+from sbwork.stats.trends import estimate_level_ratio, estimate_pre_trend
 
 DRIFT = (-math.log(0.9) / 12, math.log(1.1) / 12)
 """From no drift to a fall and to a rise of 10% a year, on the log scale a month."""

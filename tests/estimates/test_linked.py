@@ -14,22 +14,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.estimates import Estimate, Flag
-from sbwork.estimates.cells import Cell, link_cells, match_people, summarise_cell
-from sbwork.estimates.means import (
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.instrument import Instrument
+from sbwork.stats import Estimate, Flag
+from sbwork.stats.cells import Cell, link_cells, match_people, summarise_cell
+from sbwork.stats.means import (
     compute_overlap,
     estimate_contrast,
     estimate_standardised_contrast,
 )
-from sbwork.estimates.precision import (
+from sbwork.stats.precision import (
     add_shocks,
     compute_smallest_detectable_difference,
     compute_tau_star_equivalence,
     estimate_equivalence,
     find_verdict,
 )
-from sbwork.specs.cohort import Cohort
-from sbwork.specs.instrument import Instrument
 from sbwork.surveys import compare_scales
 from sbwork.weights.targets import weight_answers
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbwork.estimates import Estimate, Flag
-from sbwork.estimates.ancova import estimate_ancova
-from sbwork.estimates.cells import compute_kish_n, summarise_cell
-from sbwork.estimates.means import (
+from sbwork.stats import Estimate, Flag
+from sbwork.stats.ancova import estimate_ancova
+from sbwork.stats.cells import compute_kish_n, summarise_cell
+from sbwork.stats.means import (
     compute_pooled_spread,
     estimate_contrast,
     estimate_difference_in_differences,
@@ -20,15 +20,15 @@ from sbwork.estimates.means import (
     estimate_standardised_contrast,
     estimate_student_difference,
 )
-from sbwork.estimates.noncentral import invert_noncentral_t
-from sbwork.estimates.precision import (
+from sbwork.stats.noncentral import invert_noncentral_t
+from sbwork.stats.precision import (
     compute_cluster_deff,
     compute_smallest_detectable_difference,
     compute_tau_star,
     estimate_equivalence,
     find_verdict,
 )
-from sbwork.estimates.shares import estimate_share, estimate_share_difference
+from sbwork.stats.shares import estimate_share, estimate_share_difference
 
 EXACT = 1e-9
 """Closed formulas against R's."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.estimates.multiplicity import adjust_benjamini_hochberg, adjust_holm
+from sbwork.stats.multiplicity import adjust_benjamini_hochberg, adjust_holm
 
 EXACT = 1e-12
 

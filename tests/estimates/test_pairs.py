@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.estimates import Flag
-from sbwork.estimates.pairs import (
+from sbwork.stats import Flag
+from sbwork.stats.pairs import (
     PAIR_ESTIMATORS,
     MonthlyCounts,
     PairCounts,

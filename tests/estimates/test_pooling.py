@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from sbwork.estimates import Estimate, Reason
-from sbwork.estimates.pooling import estimate_heterogeneity, pool_log_ratios, pool_with_prior
+from sbwork.stats import Estimate, Reason
+from sbwork.stats.pooling import estimate_heterogeneity, pool_log_ratios, pool_with_prior
 
 CLOSED_FORM = 1e-9
 ITERATED = 1e-6

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sbwork.estimates import Flag, placebo_sets, ranks
-from sbwork.estimates.ranks import (
+from sbwork.stats import Flag, placebo_sets, ranks
+from sbwork.stats.ranks import (
     AMPLE_POOL,
     SMALLEST_POOL,
     estimate_placebo_mean,

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.estimates import Estimate
-from sbwork.estimates.rates import (
+from sbwork.stats import Estimate
+from sbwork.stats.rates import (
     correct_dispersion,
     estimate_dispersion,
     estimate_incidents_avoided,

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbwork.estimates.panel import estimate_panel
-from sbwork.estimates.regression import (
+from sbwork.stats.panel import estimate_panel
+from sbwork.stats.regression import (
     compute_newey_west,
     estimate_coefficient,
     fit_counts,

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.estimates import Reason
-from sbwork.estimates.reliability import (
+from sbwork.stats import Reason
+from sbwork.stats.reliability import (
     estimate_alpha,
     estimate_alpha_if_dropped,
     estimate_item_rest,

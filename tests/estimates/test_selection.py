@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sbwork.estimates import Flag, Reason
-from sbwork.estimates.selection import (
+from sbwork.stats import Flag, Reason
+from sbwork.stats.selection import (
     Pool,
     Selected,
     describe_pool,

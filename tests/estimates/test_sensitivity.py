@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sbwork.estimates import Flag, Reason
-from sbwork.estimates.magnitudes import PeriodStudy, RelativeMagnitudes
-from sbwork.estimates.sensitivity import LARGEST_MULTIPLE, bound_drift, read_drift_power
+from sbwork.stats import Flag, Reason
+from sbwork.stats.magnitudes import PeriodStudy, RelativeMagnitudes
+from sbwork.stats.sensitivity import LARGEST_MULTIPLE, bound_drift, read_drift_power
 
 ENDS = 1e-6
 BREAKDOWN = 2e-5

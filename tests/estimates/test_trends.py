@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sbwork.estimates.synthetic import fit_synthetic_control
-from sbwork.estimates.trends import (
+from sbwork.stats.synthetic import fit_synthetic_control
+from sbwork.stats.trends import (
     estimate_event_study,
     estimate_interrupted_series,
     estimate_level_ratio,

@@ -8,8 +8,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from sbwork import figures
-from sbwork.estimates import Estimate, Reason
-from sbwork.results import Finding, tabulate_findings
+from sbwork.stats import Estimate, Reason
+from sbwork.stats.findings import Finding, tabulate_findings
 
 NAN = float("nan")
 

@@ -1,4 +1,4 @@
-# Reference values for sbwork.estimates.means and its neighbours. Run from the folder that holds
+# Reference values for sbwork.stats.means and its neighbours. Run from the folder that holds
 # this file: Rscript means.R. Packages: effectsize, sandwich, survey, emmeans, jsonlite.
 suppressPackageStartupMessages({
   library(effectsize); library(sandwich); library(survey); library(emmeans); library(jsonlite)

@@ -1,4 +1,4 @@
-# Reference values for sbwork.estimates.pooling.pool_with_prior.
+# Reference values for sbwork.stats.pooling.pool_with_prior.
 # Rscript pooling.R > pooling.json      (needs jsonlite, brms, a C++ compiler, bayesmeta; 4 minutes)
 #
 # Each case is computed by R's own integrate() on the marginal posterior of tau, written with the

@@ -1,4 +1,4 @@
-# Reference values for sbwork.estimates.rates, .pairs and .pooling.
+# Reference values for sbwork.stats.rates, .pairs and .pooling.
 # Rscript rates.R > rates.json      (needs jsonlite and metafor)
 suppressMessages({library(jsonlite); library(metafor)})
 

@@ -13,8 +13,8 @@ import pytest
 from sbwork.reporting.forest import ForestRow, draw_forest, pick_rows
 from sbwork.reporting.index import list_entries, write_index
 from sbwork.reporting.producing import Outcome
-from sbwork.results import combine_findings
 from sbwork.specs.cohort import Cohort
+from sbwork.stats.findings import combine_findings
 
 COHORT = Cohort(name="pilot", title="The pilot", sites={"a1": {"title": "Area 1"}})
 

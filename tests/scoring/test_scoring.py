@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbwork.estimates import Flag, Reason
-from sbwork.estimates.reliability import estimate_alpha
-from sbwork.results import has_flag
 from sbwork.scoring import scale_reliability, score_coverage, score_scales
 from sbwork.specs.errors import InputError
 from sbwork.specs.instrument import Instrument
+from sbwork.stats import Flag, Reason
+from sbwork.stats.findings import has_flag
+from sbwork.stats.reliability import estimate_alpha
 
 EXACT = 1e-12
 COUNTS_OF_ROWS = (1, 16_383, 16_384, 16_385, 40_000)

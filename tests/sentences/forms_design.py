@@ -11,8 +11,8 @@ from forms_summary import find_level
 from reader import Reader, confirm, confirm_names, require, write_months
 
 from sbwork.comparability import LARGEST_DRIFT
-from sbwork.estimates.history import POWER
 from sbwork.evidence import FEWEST_PAIRS
+from sbwork.stats.history import POWER
 
 fix(
     (

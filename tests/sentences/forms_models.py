@@ -21,7 +21,7 @@ from reader import (
     require,
 )
 
-from sbwork.estimates.trends import FEWEST_MONTHS
+from sbwork.stats.trends import FEWEST_MONTHS
 
 fix(
     (
@@ -227,7 +227,7 @@ def check_series_errors(reader: Reader, match: re.Match[str]) -> None:
 
 
 def _read_table(name: str) -> list[dict[str, str]]:
-    text = (files("sbwork.estimates") / name).read_text("utf-8")
+    text = (files("sbwork.stats") / name).read_text("utf-8")
     return list(csv.DictReader(text.splitlines()))
 
 

@@ -12,17 +12,17 @@ import pandas as pd
 import pytest
 
 from sbwork.checks import Check, CheckKind, tabulate_lines
-from sbwork.estimates import Flag
-from sbwork.estimates.cells import summarise_cell
-from sbwork.estimates.margins import Margins, take_out_margins
-from sbwork.estimates.means import (
-    estimate_contrast,
-    estimate_mean,
-)
 from sbwork.responses import Responses
 from sbwork.specs.cohort import Cohort, Weighting
 from sbwork.specs.errors import InputError
 from sbwork.specs.instrument import Instrument
+from sbwork.stats import Flag
+from sbwork.stats.cells import summarise_cell
+from sbwork.stats.margins import Margins, take_out_margins
+from sbwork.stats.means import (
+    estimate_contrast,
+    estimate_mean,
+)
 from sbwork.surveys import compare_scales
 from sbwork.weights import compute_kish_n, rake, weighted_mean
 from sbwork.weights.targets import find_margins, weigh_responses, weight_answers

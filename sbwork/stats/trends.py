@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.estimates.estimate import Estimate, Flag, Reason
-from sbwork.estimates.rates import find_critical_value, find_p_value
-from sbwork.estimates.regression import (
+from sbwork.stats.estimate import Estimate, Flag, Reason
+from sbwork.stats.rates import find_critical_value, find_p_value
+from sbwork.stats.regression import (
     Refusal,
     RegressionFit,
     compute_newey_west,
@@ -86,7 +86,7 @@ def read_series_errors() -> tuple[SeriesErrors, ...]:
     >>> len(read_series_errors())
     3
     """
-    text = (files("sbwork.estimates") / _ERRORS).read_text(encoding="utf-8")
+    text = (files("sbwork.stats") / _ERRORS).read_text(encoding="utf-8")
     return tuple(
         SeriesErrors(
             float(row["incidents_a_month"]),

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, stats
 
-from sbwork.estimates.estimate import Estimate, Flag
-from sbwork.estimates.placebo_sets import FEWEST_PAIRS, Layout
+from sbwork.stats.estimate import Estimate, Flag
+from sbwork.stats.placebo_sets import FEWEST_PAIRS, Layout
 
 __all__ = [
     "AMPLE_POOL",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.estimates import Estimate, Flag
+from sbwork.stats import Estimate, Flag
 
 __all__ = [
     "RESULT_COLUMNS",

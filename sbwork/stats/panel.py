@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sbwork.estimates.estimate import Estimate, Flag, Reason
-from sbwork.estimates.regression import Refusal, estimate_coefficient, fit_counts, fit_nb2
+from sbwork.stats.estimate import Estimate, Flag, Reason
+from sbwork.stats.regression import Refusal, estimate_coefficient, fit_counts, fit_nb2
 
 __all__ = ["estimate_panel"]
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.estimates.margins import Margins, take_out_margins
+from sbwork.stats.margins import Margins, take_out_margins
 
 __all__ = ["Cell", "Link", "compute_kish_n", "link_cells", "match_people", "summarise_cell"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.estimates.likeness import describe_series, measure_distance
+from sbwork.stats.likeness import describe_series, measure_distance
 
 __all__ = [
     "SyntheticControl",

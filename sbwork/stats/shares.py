@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sbwork.estimates.estimate import Estimate, Reason
+from sbwork.stats.estimate import Estimate, Reason
 
 __all__ = ["estimate_share", "estimate_share_difference"]
 

@@ -1,5 +1,5 @@
 """The statistics: arrays in, frozen Estimate out; numpy and scipy only."""
 
-from sbwork.estimates.estimate import Estimate, Flag, Reason
+from sbwork.stats.estimate import Estimate, Flag, Reason
 
 __all__ = ["Estimate", "Flag", "Reason"]

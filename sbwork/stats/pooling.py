@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from sbwork.estimates.estimate import Estimate, Flag, Reason
-from sbwork.estimates.rates import find_critical_value, find_p_value
+from sbwork.stats.estimate import Estimate, Flag, Reason
+from sbwork.stats.rates import find_critical_value, find_p_value
 
 __all__ = [
     "Heterogeneity",

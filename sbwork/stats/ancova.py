@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.estimates.estimate import Estimate, Flag, Reason
-from sbwork.estimates.means import complete_estimate
+from sbwork.stats.estimate import Estimate, Flag, Reason
+from sbwork.stats.means import complete_estimate
 
 __all__ = ["AncovaFit", "estimate_ancova", "fit_ancova", "pool_ancovas"]
 

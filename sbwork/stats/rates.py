@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from sbwork.estimates.estimate import Estimate, Flag, Reason
+from sbwork.stats.estimate import Estimate, Flag, Reason
 
 __all__ = [
     "Change",

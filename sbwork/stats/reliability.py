@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.estimates.estimate import Estimate, Flag, Reason
+from sbwork.stats.estimate import Estimate, Flag, Reason
 
 __all__ = [
     "SMALLEST_RELIABILITY_SAMPLE",

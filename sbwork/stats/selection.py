@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sbwork.estimates.estimate import Estimate, Flag, Reason
-from sbwork.estimates.ranks import SMALLEST_POOL
+from sbwork.stats.estimate import Estimate, Flag, Reason
+from sbwork.stats.ranks import SMALLEST_POOL
 
 __all__ = [
     "SMALLEST_SPREAD",

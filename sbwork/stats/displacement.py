@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from sbwork.estimates.estimate import Estimate, Flag, Reason
-from sbwork.estimates.rates import Change, find_critical_value, find_p_value
+from sbwork.stats.estimate import Estimate, Flag, Reason
+from sbwork.stats.rates import Change, find_critical_value, find_p_value
 
 __all__ = ["estimate_total_net_effect", "estimate_wdd", "estimate_wdq"]
 

@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.estimates.estimate import Estimate, Reason
-from sbwork.estimates.rates import find_critical_value, find_p_value
+from sbwork.stats.estimate import Estimate, Reason
+from sbwork.stats.rates import find_critical_value, find_p_value
 
 __all__ = [
     "Refusal",

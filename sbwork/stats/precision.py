@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sbwork.estimates.estimate import Estimate, Flag, Reason
-from sbwork.estimates.means import complete_estimate
+from sbwork.stats.estimate import Estimate, Flag, Reason
+from sbwork.stats.means import complete_estimate
 
 __all__ = [
     "add_shocks",

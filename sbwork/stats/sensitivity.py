@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.estimates.estimate import Estimate, Flag, Reason
-from sbwork.estimates.magnitudes import PeriodStudy, RelativeMagnitudes
-from sbwork.estimates.rates import find_critical_value
-from sbwork.estimates.regression import Refusal, fit_shares
+from sbwork.stats.estimate import Estimate, Flag, Reason
+from sbwork.stats.magnitudes import PeriodStudy, RelativeMagnitudes
+from sbwork.stats.rates import find_critical_value
+from sbwork.stats.regression import Refusal, fit_shares
 
 __all__ = [
     "LARGEST_MULTIPLE",
@@ -107,7 +107,7 @@ def bound_drift(
     after is bounded under relative magnitudes: with no work done, log(T / C) would have moved
     from one quarter to the next after the start by no more than M times its largest step
     before. What that largest step was is uncertain too, and the interval allows for it; see
-    `sbwork.estimates.magnitudes.RelativeMagnitudes`.
+    `sbwork.stats.magnitudes.RelativeMagnitudes`.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def read_drift_power() -> tuple[DriftPower, ...]:
     >>> max(power.ratio for power in read_drift_power())
     1.0
     """
-    text = (files("sbwork.estimates") / _POWER).read_text(encoding="utf-8")
+    text = (files("sbwork.stats") / _POWER).read_text(encoding="utf-8")
     return tuple(
         DriftPower(
             incidents_a_month=float(row["incidents_a_month"]),

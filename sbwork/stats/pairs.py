@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sbwork.estimates.displacement import estimate_total_net_effect, estimate_wdd, estimate_wdq
-from sbwork.estimates.estimate import Estimate, Flag, Reason
-from sbwork.estimates.rates import (
+from sbwork.stats.displacement import estimate_total_net_effect, estimate_wdd, estimate_wdq
+from sbwork.stats.estimate import Estimate, Flag, Reason
+from sbwork.stats.rates import (
     Change,
     correct_dispersion,
     estimate_dispersion,

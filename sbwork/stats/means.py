@@ -3,7 +3,7 @@
 Every comparison here is a sum of cell means times coefficients: (-1, 1) is a difference,
 (-1, 1, 1, -1) a difference in differences. In a saturated model weighted least squares gives back
 the weighted cell means, and the variance of such a sum is the sum of the cells' own, so one
-function serves them all. `sbwork.estimates.cells` says what that variance is. People who are in two
+function serves them all. `sbwork.stats.cells` says what that variance is. People who are in two
 of the cells are given as `Link`: then the covariance of the two means counts too.
 """
 
@@ -17,9 +17,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sbwork.estimates.cells import Cell, Link
-from sbwork.estimates.estimate import Estimate, Flag, Reason
-from sbwork.estimates.noncentral import invert_noncentral_t
+from sbwork.stats.cells import Cell, Link
+from sbwork.stats.estimate import Estimate, Flag, Reason
+from sbwork.stats.noncentral import invert_noncentral_t
 
 __all__ = [
     "complete_estimate",
@@ -61,7 +61,7 @@ def estimate_mean(cell: Cell, level: float = 0.95) -> Estimate:
 
     Examples
     --------
-    >>> from sbwork.estimates.cells import summarise_cell
+    >>> from sbwork.stats.cells import summarise_cell
     >>> estimate_mean(summarise_cell([1.0, 2.0, 3.0])).estimate
     2.0
     """
@@ -132,7 +132,7 @@ def estimate_contrast(
 
     Examples
     --------
-    >>> from sbwork.estimates.cells import summarise_cell
+    >>> from sbwork.stats.cells import summarise_cell
     >>> before, after = summarise_cell([1.0, 2.0, 3.0]), summarise_cell([2.0, 3.0, 4.0])
     >>> estimate_contrast([before, after], [-1, 1], estimator="change").df
     4.0
@@ -173,7 +173,7 @@ def estimate_mean_difference(before: Cell, after: Cell, level: float = 0.95) -> 
 
     Examples
     --------
-    >>> from sbwork.estimates.cells import summarise_cell
+    >>> from sbwork.stats.cells import summarise_cell
     >>> before, after = summarise_cell([1.0, 2.0, 3.0]), summarise_cell([4.0, 6.0, 8.0])
     >>> round(estimate_mean_difference(before, after).statistic, 4)
     3.0984
@@ -198,7 +198,7 @@ def estimate_student_difference(before: Cell, after: Cell, level: float = 0.95) 
 
     Examples
     --------
-    >>> from sbwork.estimates.cells import summarise_cell
+    >>> from sbwork.stats.cells import summarise_cell
     >>> before, after = summarise_cell([1.0, 2.0, 3.0]), summarise_cell([4.0, 6.0, 8.0])
     >>> estimate_student_difference(before, after).df
     4.0
@@ -235,7 +235,7 @@ def estimate_student_contrast(
 
     Examples
     --------
-    >>> from sbwork.estimates.cells import summarise_cell
+    >>> from sbwork.stats.cells import summarise_cell
     >>> cells = [summarise_cell([x, x + 1.0, x + 2.0]) for x in (1.0, 3.0, 2.0, 2.5)]
     >>> estimate_student_contrast(cells, [-1, 1, 1, -1], estimator="change").df
     8.0
@@ -277,7 +277,7 @@ def estimate_difference_in_differences(
 
     Examples
     --------
-    >>> from sbwork.estimates.cells import summarise_cell
+    >>> from sbwork.stats.cells import summarise_cell
     >>> cells = [summarise_cell([x, x + 1.0, x + 2.0]) for x in (1.0, 3.0, 2.0, 2.5)]
     >>> round(estimate_difference_in_differences(*cells).estimate, 4)
     1.5
@@ -307,7 +307,7 @@ def estimate_hedges_g(before: Cell, after: Cell, level: float = 0.95) -> Estimat
 
     Examples
     --------
-    >>> from sbwork.estimates.cells import summarise_cell
+    >>> from sbwork.stats.cells import summarise_cell
     >>> before, after = summarise_cell([1.0, 2.0, 3.0]), summarise_cell([2.0, 3.0, 4.0])
     >>> round(estimate_hedges_g(before, after).estimate, 3)
     0.798
@@ -367,7 +367,7 @@ def estimate_standardised_contrast(
 
     Examples
     --------
-    >>> from sbwork.estimates.cells import summarise_cell
+    >>> from sbwork.stats.cells import summarise_cell
     >>> cells = [summarise_cell([x, x + 1.0, x + 2.0]) for x in (1.0, 3.0)]
     >>> g = estimate_standardised_contrast(cells, [-1, 1], estimator="hedges_g")
     >>> g.ci_low < g.estimate < g.ci_high
@@ -403,7 +403,7 @@ def compute_pooled_spread(cells: Sequence[Cell]) -> float:
 
     Examples
     --------
-    >>> from sbwork.estimates.cells import summarise_cell
+    >>> from sbwork.stats.cells import summarise_cell
     >>> compute_pooled_spread([summarise_cell([1.0, 2.0, 3.0]), summarise_cell([5.0, 6.0, 7.0])])
     1.0
     """
@@ -435,7 +435,7 @@ def compute_overlap(
 
     Examples
     --------
-    >>> from sbwork.estimates.cells import link_cells, match_people, summarise_cell
+    >>> from sbwork.stats.cells import link_cells, match_people, summarise_cell
     >>> cells = [summarise_cell([1.0, 2.0, 3.0]), summarise_cell([4.0, 6.0, 8.0])]
     >>> link = link_cells(cells, 0, 1, match_people(["x", "y", "z"], ["x", "y", "z"]))
     >>> round(compute_overlap(cells, [-1, 1], [link]), 4)
