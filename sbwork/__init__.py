@@ -43,11 +43,11 @@ _HOMES = {
     "ControlSearch": "controls",
     "Estimate": "stats",
     "Evaluation": "evaluation",
-    "Incidents": "incidents",
+    "Incidents": "read.incidents",
     "InputError": "specs.errors",
     "Instrument": "specs.instrument",
     "Placebo": "placebo",
-    "Responses": "responses",
+    "Responses": "read.surveys",
     "World": "simulation",
     "assess_comparability": "panels",
     "combine_findings": "stats.findings",
@@ -79,9 +79,9 @@ _HOMES = {
     "present_summary": "sections",
     "rake": "weights",
     "read_cohort": "specs.cohort",
-    "read_incidents": "incidents",
+    "read_incidents": "read.incidents",
     "read_instrument": "specs.instrument",
-    "read_responses": "responses",
+    "read_responses": "read.surveys",
     "scale_reliability": "scoring",
     "score_coverage": "scoring",
     "score_scales": "scoring",
@@ -159,11 +159,11 @@ if TYPE_CHECKING:
     from sbwork.evaluation import Evaluation, evaluate_cohort
     from sbwork.evidence import grade_evidence
     from sbwork.explorers import CohortExplorer, explore_cohort
-    from sbwork.incidents import Incidents, read_incidents
     from sbwork.outputs import write_results
     from sbwork.panels import assess_comparability
     from sbwork.placebo import Placebo, compare_placebos
-    from sbwork.responses import Responses, read_responses
+    from sbwork.read.incidents import Incidents, read_incidents
+    from sbwork.read.surveys import Responses, read_responses
     from sbwork.scoring import scale_reliability, score_coverage, score_scales
     from sbwork.sections import (
         present_accuracy,

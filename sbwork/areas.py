@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.incidents import Incidents
-from sbwork.places.boundaries import find_neighbours
-from sbwork.places.geography import (
+from sbwork.read.incidents import Incidents
+from sbwork.read.places.boundaries import find_neighbours
+from sbwork.read.places.geography import (
     name_msoa,
     place_sites,
     read_area_boundaries,
@@ -184,7 +184,7 @@ def sum_populations(cohort: Cohort) -> dict[str, float]:
 
 
 def group_lsoas(cohort: Cohort, names: Mapping[str, str]) -> dict[str, str]:
-    """Name the area of each LSOA, as `sbwork.incidents` groups them."""
+    """Name the area of each LSOA, as `sbwork.read.incidents` groups them."""
     level = cohort.placebo.group_by
     if level == "lsoa":
         return {code: code for code in names}

@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from sbwork.areas import group_lsoas
-from sbwork.incidents import Incidents
-from sbwork.places.geography import read_lookup
+from sbwork.read.incidents import Incidents
+from sbwork.read.places.geography import read_lookup
 from sbwork.specs.cohort import Cohort, Pair
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.stats import Estimate, Flag, Reason

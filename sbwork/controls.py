@@ -20,8 +20,8 @@ from sbwork.areas import (
     sum_populations,
     take_series,
 )
-from sbwork.incidents import Incidents
-from sbwork.places.geography import site_populations
+from sbwork.read.incidents import Incidents
+from sbwork.read.places.geography import site_populations
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.findings import Finding, tabulate_findings

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sbwork.incidents import Incidents
+from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import HARM, Cohort, Pair
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.findings import Finding, combine_findings, tabulate_findings

@@ -9,18 +9,18 @@ import pandas as pd
 
 from sbwork.accuracy import compare_accuracy
 from sbwork.adjustment import adjust_counts
-from sbwork.checks import CheckKind
 from sbwork.choice import assess_choice
 from sbwork.comparability import compute_requirements
 from sbwork.counts import compare_counts
 from sbwork.disclosure import suppress_findings, suppress_questionnaires
 from sbwork.evidence import Evidence, grade_evidence, set_levels
-from sbwork.incidents import Incidents, read_incidents
-from sbwork.outlines import SiteOutlines, outline_sites
 from sbwork.panels import analyse_panel, assess_comparability, vary_specifications
 from sbwork.placebo import Placebo, compare_placebos
+from sbwork.read.checks import CheckKind
+from sbwork.read.incidents import Incidents, read_incidents
+from sbwork.read.places.outlines import SiteOutlines, outline_sites
+from sbwork.read.surveys import Responses, read_responses
 from sbwork.reported import tabulate_reported
-from sbwork.responses import Responses, read_responses
 from sbwork.scoring import scale_reliability, score_coverage, score_scales
 from sbwork.specs.cohort import Cohort, read_cohort
 from sbwork.specs.instrument import Instrument, read_instrument

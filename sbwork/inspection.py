@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from sbwork.checks import CHECK_COLUMNS, CheckKind
 from sbwork.disclosure import suppress_table
-from sbwork.incidents import Incidents, read_incidents
-from sbwork.responses import Responses, read_responses
+from sbwork.read.checks import CHECK_COLUMNS, CheckKind
+from sbwork.read.incidents import Incidents, read_incidents
+from sbwork.read.surveys import Responses, read_responses
 from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
 from sbwork.specs.documents import load_spec
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.incidents import Incidents
-from sbwork.places.geography import site_populations
+from sbwork.read.incidents import Incidents
+from sbwork.read.places.geography import site_populations
 from sbwork.specs.cohort import HARM, Cohort, Pair, list_months
 from sbwork.specs.periods import number_month
 from sbwork.stats import Estimate, Flag, Reason

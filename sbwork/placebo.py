@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from sbwork.incidents import Incidents
+from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import HARM, Cohort, Pair
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.findings import Finding, combine_findings, tabulate_findings

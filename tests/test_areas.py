@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sbwork.areas import AreaPool, keep_peopled, mix_series, sum_populations
-from sbwork.incidents import Incidents
+from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import Cohort, list_months
 
 

@@ -13,8 +13,8 @@ import pytest
 from sbwork.comparability import compute_requirements, describe_requirements, list_compared
 from sbwork.counts import compare_counts
 from sbwork.evidence import grade_evidence
-from sbwork.incidents import Incidents
 from sbwork.panels import assess_comparability
+from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import Cohort, Pair, list_months
 from sbwork.stats import Estimate, Reason
 from sbwork.stats.findings import Finding, combine_findings, select_findings, tabulate_findings

@@ -17,7 +17,7 @@ from sbwork.controls import (
     find_controls,
     plan_counts,
 )
-from sbwork.incidents import Incidents
+from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import Cohort, list_months
 from sbwork.specs.errors import InputError
 from sbwork.stats import Flag, Reason

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbwork.counts import compare_counts
-from sbwork.incidents import Incidents
+from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import Cohort, list_months
 from sbwork.stats import Flag, Reason
 from sbwork.stats.findings import RESULT_COLUMNS, has_flag

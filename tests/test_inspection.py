@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import sbwork.inspection
-from sbwork.checks import Check, CheckKind, tabulate_lines
-from sbwork.incidents import read_incidents
 from sbwork.inspection import Inspection, inspect_cohort
+from sbwork.read.checks import Check, CheckKind, tabulate_lines
+from sbwork.read.incidents import read_incidents
 
 DATA = Path(__file__).parents[1] / "data"
 Edit = Callable[[str, str], None]

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from sbwork.counts import compare_counts
-from sbwork.incidents import Incidents, read_incidents
 from sbwork.placebo import DISTRIBUTION_COLUMNS, compare_placebos
+from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.specs.cohort import Cohort, list_months, read_cohort
 from sbwork.stats import Flag, Reason
 from sbwork.stats.findings import RESULT_COLUMNS, has_flag

@@ -8,8 +8,8 @@ from pathlib import PurePath
 
 import pandas as pd
 
-from sbwork.checks import CheckKind
 from sbwork.disclosure.totals import Place, Total, find_telling_totals
+from sbwork.read.checks import CheckKind
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Flag
 from sbwork.stats.findings import has_flag

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sbwork.figures.style import CONTROL, INK, INTERVENTION
-from sbwork.outlines import SiteOutlines
+from sbwork.read.places.outlines import SiteOutlines
 from sbwork.specs.cohort import Cohort
 from sbwork.stats.formats import format_number
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from sbwork.evidence import Evidence
-from sbwork.outlines import Contact
+from sbwork.read.places.outlines import Contact
 from sbwork.specs.cohort import Cohort
 from sbwork.stats.findings import find_row, select_findings
 from sbwork.stats.formats import format_list, lower_title
@@ -34,7 +34,7 @@ def list_limits(
     evidence : Evidence
         As `grade_evidence` returns it.
     contacts : sequence of Contact
-        Controls that touch, from `sbwork.outlines.find_contacts`.
+        Controls that touch, from `sbwork.read.places.outlines.find_contacts`.
     incomparable : sequence of str, default ()
         Which months of the periods the files hold in a way that can't be compared, and why.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from sbwork.outlines import Contact, SiteOutlines
+from sbwork.read.places.outlines import Contact, SiteOutlines
 from sbwork.specs.cohort import Cohort
 from sbwork.stats.formats import format_list, format_number
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from sbwork.proposals.wordings import find_nonresponse, rank_answers
-from sbwork.readers import RawTable
-from sbwork.responses.answers import fold_answer, match_answers, parse_number
+from sbwork.read.surveys.answers import fold_answer, match_answers, parse_number
+from sbwork.read.surveys.tables import RawTable
 from sbwork.specs.instrument import Option
 
 __all__ = ["Answers", "OptionSet", "build_options", "join_answers", "read_answers"]

@@ -10,8 +10,8 @@ import pandas as pd
 
 from sbwork.proposals.answer_sets import OptionSet
 from sbwork.proposals.exploration import ExploredFile
-from sbwork.readers import RawTable
-from sbwork.responses.answers import match_answers
+from sbwork.read.surveys.answers import match_answers
+from sbwork.read.surveys.tables import RawTable
 
 __all__ = ["find_reversed"]
 

@@ -13,11 +13,11 @@ import pandas as pd
 from sbwork.proposals.answer_sets import Answers, read_answers
 from sbwork.proposals.item_names import ItemName, parse_name, split_question
 from sbwork.proposals.roles import Role, find_role
-from sbwork.readers import RawTable, read_table
-from sbwork.readers.tables import fold_name
-from sbwork.responses.answers import fold_answer
-from sbwork.responses.columns import find_set_columns
-from sbwork.responses.descriptions import ColumnDescription, describe_table
+from sbwork.read.surveys.answers import fold_answer
+from sbwork.read.surveys.columns import find_set_columns
+from sbwork.read.surveys.descriptions import ColumnDescription, describe_table
+from sbwork.read.surveys.detection import read_table
+from sbwork.read.surveys.tables import RawTable, fold_name
 
 __all__ = ["ExploredFile", "Question", "explore_file", "find_date", "find_site_column"]
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sbwork.incidents.descriptions import IncidentDescription, describe_incidents
 from sbwork.proposals.drafts import draft_cohort, draft_instrument
 from sbwork.proposals.surveys import Proposal, propose_surveys
-from sbwork.readers import read_table
-from sbwork.readers.archives import find_parts, read_ends
-from sbwork.readers.police_uk import is_street_header
+from sbwork.read.incidents.archives import find_parts, read_ends
+from sbwork.read.incidents.descriptions import IncidentDescription, describe_incidents
+from sbwork.read.incidents.police_uk import is_street_header
+from sbwork.read.surveys.detection import read_table
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.documents import load_spec
 from sbwork.specs.errors import InputError, Problem, find_nearest, quote

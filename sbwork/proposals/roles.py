@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sbwork.responses.answers import fold_answer, parse_number
-from sbwork.responses.descriptions import ColumnDescription
-from sbwork.responses.personal import FREE_TEXT, PERSON_ID
+from sbwork.read.surveys.answers import fold_answer, parse_number
+from sbwork.read.surveys.descriptions import ColumnDescription
+from sbwork.read.surveys.personal import FREE_TEXT, PERSON_ID
 
 __all__ = ["Role", "find_role", "guess_wave", "read_waves"]
 

@@ -26,9 +26,9 @@ from sbwork.proposals.families import (
 )
 from sbwork.proposals.item_names import make_slug
 from sbwork.proposals.roles import guess_wave, read_waves
-from sbwork.responses.answers import fold_answer
-from sbwork.responses.columns import assign_columns
-from sbwork.responses.personal import hash_ids, mask_text
+from sbwork.read.surveys.answers import fold_answer
+from sbwork.read.surveys.columns import assign_columns
+from sbwork.read.surveys.personal import hash_ids, mask_text
 from sbwork.specs.cohort import SurveySource
 from sbwork.specs.errors import InputError, Problem, list_names
 from sbwork.specs.instrument import Instrument, Item

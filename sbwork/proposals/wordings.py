@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sbwork.responses.answers import fold_answer
+from sbwork.read.surveys.answers import fold_answer
 
 __all__ = ["Ranking", "find_nonresponse", "rank_answers"]
 

@@ -9,8 +9,8 @@ from sbwork import figures, narrative, tables
 from sbwork.checklists import list_emmie
 from sbwork.evaluation import Evaluation
 from sbwork.evidence import LARGEST_DRIFT
-from sbwork.outlines import SiteOutlines, find_contacts
 from sbwork.pictures import Picture, compose_picture
+from sbwork.read.places.outlines import SiteOutlines, find_contacts
 from sbwork.sections.blocks import Bullets, Section
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument

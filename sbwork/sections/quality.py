@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from sbwork import narrative, tables
-from sbwork.checks import CheckKind
 from sbwork.evaluation import Evaluation
-from sbwork.outlines import find_contacts
+from sbwork.read.checks import CheckKind
+from sbwork.read.places.outlines import find_contacts
 from sbwork.sections.blocks import Section
 
 __all__ = ["present_quality"]

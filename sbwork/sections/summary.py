@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sbwork import narrative
 from sbwork.evaluation import Evaluation
-from sbwork.outlines import find_contacts
+from sbwork.read.places.outlines import find_contacts
 from sbwork.sections.blocks import Bullets, Section
 
 __all__ = ["present_limits", "present_summary"]

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.checks import Check, CheckKind, tabulate_lines
-from sbwork.responses import Responses
-from sbwork.responses.answers import fold_answer
+from sbwork.read.checks import Check, CheckKind, tabulate_lines
+from sbwork.read.surveys import Responses
+from sbwork.read.surveys.answers import fold_answer
 from sbwork.specs.cohort import Cohort, Weighting
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.stats import Estimate, Flag, Reason

@@ -30,7 +30,7 @@ KINDS = ("Anti-social behaviour", "Burglary", "Criminal damage and arson", "Vehi
 MEASURES = """
 import json, resource, sys, time
 import pandas, numpy, duckdb, zipfile
-import sbwork.incidents, sbwork.readers.police_uk
+import sbwork.read.incidents, sbwork.read.incidents.police_uk
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from sbwork.specs.cohort import Cohort
@@ -42,7 +42,7 @@ needed = ["Month", "LSOA code", "Crime type"]
 def read(path, cache=None):
     cohort = Cohort(name="bench", incidents=[{"path": path}])
     kept = Path(cache) if cache else None
-    return sbwork.incidents.read_incidents(cohort, cache=kept)
+    return sbwork.read.incidents.read_incidents(cohort, cache=kept)
 
 def pandas_all():
     table = pandas.concat([pandas.read_csv(file) for file in files])

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from sbwork.controls import compare_synthetic, find_controls
-from sbwork.incidents import Incidents
 from sbwork.panels import analyse_panel, vary_specifications
+from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import Cohort, list_months
 from sbwork.stats.panel import estimate_panel
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sbwork.responses import read_responses
+from sbwork.read.surveys import read_responses
 from sbwork.specs.cohort import Cohort, SurveySource
 from sbwork.specs.instrument import Instrument, Item, Option
 

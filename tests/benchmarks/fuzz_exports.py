@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sbwork.responses import Responses, read_responses
+from sbwork.read.surveys import Responses, read_responses
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError
 from sbwork.specs.instrument import Instrument

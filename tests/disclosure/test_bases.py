@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbwork.checks import Check, CheckKind, tabulate_lines
 from sbwork.disclosure import suppress_findings, suppress_questionnaires
+from sbwork.read.checks import Check, CheckKind, tabulate_lines
 from sbwork.scoring import scale_reliability, score_coverage, score_scales
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument

@@ -12,7 +12,7 @@ from matplotlib.patches import PathPatch
 
 from sbwork import figures, narrative
 from sbwork.figures.maps import KILOMETRES, ROLES
-from sbwork.outlines import SiteOutlines
+from sbwork.read.places.outlines import SiteOutlines
 from sbwork.specs.cohort import Cohort
 
 COHORT = Cohort.model_validate(

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sbwork.checks import CheckKind
-from sbwork.incidents.continuity import Continuity, check_continuity
-from sbwork.incidents.covering import cover_places, mark_published
-from sbwork.incidents.partial_months import find_partial_months
+from sbwork.read.checks import CheckKind
+from sbwork.read.incidents.continuity import Continuity, check_continuity
+from sbwork.read.incidents.covering import cover_places, mark_published
+from sbwork.read.incidents.partial_months import find_partial_months
 from sbwork.specs.cohort import ASB, VICTIM_BASED_CRIME, list_months
 
 SEED = 20180601

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbwork.incidents import Incidents, read_incidents
+from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError
 

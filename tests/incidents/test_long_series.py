@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sbwork.checks import CheckKind
 from sbwork.counts import compare_counts
-from sbwork.incidents import Incidents, read_incidents
+from sbwork.read.checks import CheckKind
+from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.specs.cohort import Cohort, list_months
 
 HEADER = "Month,Reported by,LSOA code,LSOA name,Crime type"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import sbwork.incidents.reading
-from sbwork.incidents import Incidents, read_incidents
+import sbwork.read.incidents.reading
+from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.specs.cohort import Cohort
 
 TEXT = "Month,Reported by,LSOA code,Crime type\n" + "2017-01,Durham,E01000001,Burglary\n" * 3
@@ -41,7 +41,7 @@ def test_second_read_opens_no_file_and_is_the_same(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = read(archive, tmp_path / "cache")
-    monkeypatch.setattr(sbwork.incidents.reading, "read_street_files", refuse_to_read)
+    monkeypatch.setattr(sbwork.read.incidents.reading, "read_street_files", refuse_to_read)
     second = read(archive, tmp_path / "cache")
     pd.testing.assert_frame_equal(first.sites, second.sites)
     pd.testing.assert_frame_equal(first.areas, second.areas)

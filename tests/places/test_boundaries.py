@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.places.boundaries import (
+from sbwork.read.places.boundaries import (
     Boundaries,
     convert_grid,
     find_neighbours,

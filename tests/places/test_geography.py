@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.places.geography import place_sites, read_change, read_lookup, site_populations
+from sbwork.read.places.geography import place_sites, read_change, read_lookup, site_populations
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.incidents import Incidents, read_incidents
+from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError
 

@@ -14,10 +14,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from sbwork.places.boundaries import convert_grid
-from sbwork.places.geography import read_site_polygons
-from sbwork.places.placing import read_places
-from sbwork.places.shapes import form_shape, measure_border, measure_overlap
+from sbwork.read.places.boundaries import convert_grid
+from sbwork.read.places.geography import read_site_polygons
+from sbwork.read.places.placing import read_places
+from sbwork.read.places.shapes import form_shape, measure_border, measure_overlap
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.incidents.descriptions import IncidentDescription
 from sbwork.proposals import Proposal, ProposedItem, ProposedScale, ProposedSurvey
 from sbwork.proposals.answer_sets import OptionSet
 from sbwork.proposals.drafts import draft_cohort, draft_instrument, write_text
+from sbwork.read.incidents.descriptions import IncidentDescription
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.documents import Spec, load_spec
 from sbwork.specs.errors import Problem

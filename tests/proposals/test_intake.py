@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sbwork.incidents import read_incidents
 from sbwork.proposals import intake
 from sbwork.proposals.intake import clean_path, sort_files, take_in
-from sbwork.responses import read_responses
+from sbwork.read.incidents import read_incidents
+from sbwork.read.surveys import read_responses
 from sbwork.specs.cohort import read_cohort
 from sbwork.specs.errors import InputError
 from sbwork.specs.instrument import read_instrument

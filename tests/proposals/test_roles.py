@@ -6,7 +6,7 @@ import pytest
 
 from sbwork.proposals.item_names import ItemName, make_slug, parse_name, split_question
 from sbwork.proposals.roles import find_role, guess_wave, read_waves
-from sbwork.responses.descriptions import ColumnDescription
+from sbwork.read.surveys.descriptions import ColumnDescription
 
 YES = ("Yes", "No")
 

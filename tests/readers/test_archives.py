@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.readers.archives import find_parts, read_ends, use_on_disk
+from sbwork.read.incidents.archives import find_parts, read_ends, use_on_disk
 from sbwork.specs.errors import InputError
 
 TEXT = b"Month,Crime type\n" + b"2017-01,Burglary\n" * 5000

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.readers import read_table
-from sbwork.readers.delimited import decode_text, find_separator, read_delimited
+from sbwork.read.surveys.delimited import decode_text, find_separator, read_delimited
+from sbwork.read.surveys.detection import read_table
 from sbwork.specs.errors import InputError
 
 PLAIN = "site,q1,told\nA,1,café\nB,2,\n"
@@ -96,7 +96,7 @@ def test_text_read_as_windows_1252_says_so() -> None:
 def test_a_file_above_the_limit_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sbwork.readers.delimited._LARGEST_FILE", 10)
+    monkeypatch.setattr("sbwork.read.surveys.delimited._LARGEST_FILE", 10)
     with pytest.raises(InputError, match="At most 0 MB"):
         read_delimited(write(tmp_path / "w.csv", PLAIN.encode()))
 
@@ -104,6 +104,6 @@ def test_a_file_above_the_limit_is_refused_before_it_is_read(
 def test_a_row_of_endless_separators_is_refused_before_it_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sbwork.readers.delimited.MOST_CELLS", 100)
+    monkeypatch.setattr("sbwork.read.surveys.delimited.MOST_CELLS", 100)
     with pytest.raises(InputError, match="more than 100 separators"):
         read_delimited(write(tmp_path / "w.csv", b"a,b\n" + b"," * 101))

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.readers import read_table
+from sbwork.read.surveys.detection import read_table
 from sbwork.specs.errors import InputError
 
 QUALTRICS = 'StartDate,Finished,ResponseId,q1\n"{""ImportId"":""a""}",b,c,d\n2019-04-03,1,R_1,3\n'

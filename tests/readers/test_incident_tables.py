@@ -8,7 +8,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from sbwork.incidents import Incidents, read_incidents
+from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pyreadstat
 import pytest
 
-from sbwork.readers import read_table
+from sbwork.read.surveys.detection import read_table
 from sbwork.specs.errors import InputError
 
 LABELS = {1.0: "Agree", 2.0: "Disagree", 9.0: "Don't know"}
@@ -88,8 +88,8 @@ def test_a_file_too_wide_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_spss(tmp_path / "w.sav")
-    monkeypatch.setattr("sbwork.readers.labelled.MOST_COLUMNS", 2)
-    monkeypatch.setattr("sbwork.readers.tables.MOST_COLUMNS", 2)
+    monkeypatch.setattr("sbwork.read.surveys.labelled.MOST_COLUMNS", 2)
+    monkeypatch.setattr("sbwork.read.surveys.tables.MOST_COLUMNS", 2)
     with pytest.raises(InputError, match="3 columns or more"):
         read_table(path)
 
@@ -98,7 +98,7 @@ def test_a_file_too_large_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_spss(tmp_path / "w.sav")
-    monkeypatch.setattr("sbwork.readers.labelled._MOST_CELLS", 11)
+    monkeypatch.setattr("sbwork.read.surveys.labelled._MOST_CELLS", 11)
     with pytest.raises(InputError, match=r"4 rows by 3 columns\. At most 11 cells"):
         read_table(path)
 
@@ -107,14 +107,14 @@ def test_a_reader_that_crashes_or_hangs_leaves_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_spss(tmp_path / "w.sav")
-    monkeypatch.setattr("sbwork.readers.labelled._LEAST_SECONDS", 0.001)
-    monkeypatch.setattr("sbwork.readers.labelled._SECONDS_PER_MEGABYTE", 0.0)
+    monkeypatch.setattr("sbwork.read.surveys.labelled._LEAST_SECONDS", 0.001)
+    monkeypatch.setattr("sbwork.read.surveys.labelled._SECONDS_PER_MEGABYTE", 0.0)
     with pytest.raises(InputError, match="given up after 0 seconds"):
         read_table(path)
     crash = tmp_path / "crash"
     crash.write_text("#!/bin/sh\nkill -SEGV $$\n", encoding="utf-8")
     crash.chmod(0o755)
-    monkeypatch.setattr("sbwork.readers.labelled._LEAST_SECONDS", 9.0)
+    monkeypatch.setattr("sbwork.read.surveys.labelled._LEAST_SECONDS", 9.0)
     monkeypatch.setattr("sys.executable", str(crash))
     with pytest.raises(InputError, match="damaged"):
         read_table(path)

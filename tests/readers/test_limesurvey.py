@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.readers import read_table
+from sbwork.read.surveys.detection import read_table
 
 ANSWERS = [["1", "2019-04-03 10:00", "3", "Agree", "A2"], ["2", "", "1", "Disagree", "A1"]]
 STYLES = {

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.readers import members
-from sbwork.readers.members import MemberStream
+from sbwork.read.incidents import members
+from sbwork.read.incidents.members import MemberStream
 
 
 def open_member(path: Path, content: bytes, level: int = 6) -> MemberStream:

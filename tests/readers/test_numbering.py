@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.readers.numbering import TextNumbers
+from sbwork.read.incidents.numbering import TextNumbers
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=5).filter(
     lambda text: len(text.encode()) < 16

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.readers.archives import find_parts
-from sbwork.readers.police_uk import read_street_files
-from sbwork.readers.street_counting import PointNeed
-from sbwork.readers.tally import Reading
+from sbwork.read.incidents.archives import find_parts
+from sbwork.read.incidents.police_uk import read_street_files
+from sbwork.read.incidents.street_counting import PointNeed
+from sbwork.read.incidents.tally import Reading
 from sbwork.specs.errors import InputError
 
 HEADER = "Crime ID,Month,Reported by,Longitude,Latitude,LSOA code,LSOA name,Crime type,Context"

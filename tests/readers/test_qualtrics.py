@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.readers import read_table
-from sbwork.readers.qualtrics import is_qualtrics
+from sbwork.read.surveys.detection import read_table
+from sbwork.read.surveys.qualtrics import is_qualtrics
 
 NAMES = ["StartDate", "Status", "Progress", "Duration (in seconds)", "Finished", "ResponseId"]
 NAMES += ["trust_1", "trust_2"]

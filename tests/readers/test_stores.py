@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sbwork.readers.stores import open_store
+from sbwork.read.incidents.stores import open_store
 
 
 def test_store_loads_nothing_from_outside() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sbwork.readers.archives import Part, find_parts
-from sbwork.readers.street_counting import PointNeed, count_any_files, count_regular_files
-from sbwork.readers.street_lines import LineLayout
-from sbwork.readers.tally import join_tallies
+from sbwork.read.incidents.archives import Part, find_parts
+from sbwork.read.incidents.street_counting import PointNeed, count_any_files, count_regular_files
+from sbwork.read.incidents.street_lines import LineLayout
+from sbwork.read.incidents.tally import join_tallies
 from sbwork.specs.errors import InputError
 
 HEADER = "Month,Longitude,Latitude,LSOA code,LSOA name,Crime type,Context"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sbwork.readers import street_lines
-from sbwork.readers.street_lines import LineCount, LineCounter, LineLayout
+from sbwork.read.incidents import street_lines
+from sbwork.read.incidents.street_lines import LineCount, LineCounter, LineLayout
 
 HEADER = "Crime ID,Month,Longitude,Latitude,LSOA code,LSOA name,Crime type,Context"
 LAYOUT = LineLayout(width=8, month=1, lsoa=4, kind=6, name=5, x=2, y=3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sbwork.readers.tally import join_tallies, label_codes, make_tally
+from sbwork.read.incidents.tally import join_tallies, label_codes, make_tally
 
 
 def test_columns_that_are_not_given_are_empty() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from sbwork.readers import read_table
+from sbwork.read.surveys.detection import read_table
 from sbwork.specs.errors import InputError
 
 

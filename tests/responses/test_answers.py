@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.responses.answers import Match, fold_answer, match_answers, parse_number
+from sbwork.read.surveys.answers import Match, fold_answer, match_answers, parse_number
 from sbwork.specs.instrument import Option
 
 AGREE = [

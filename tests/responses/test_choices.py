@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.readers import read_table
-from sbwork.responses.choices import OTHER, read_choices
-from sbwork.responses.columns import find_set_columns
+from sbwork.read.surveys.choices import OTHER, read_choices
+from sbwork.read.surveys.columns import find_set_columns
+from sbwork.read.surveys.detection import read_table
 
 
 def count(

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.readers import RawTable, read_table
-from sbwork.responses.columns import Assignment, assign_columns, find_set_columns
+from sbwork.read.surveys.columns import Assignment, assign_columns, find_set_columns
+from sbwork.read.surveys.detection import read_table
+from sbwork.read.surveys.tables import RawTable
 from sbwork.specs.cohort import SurveySource
 from sbwork.specs.errors import InputError
 from sbwork.specs.instrument import Instrument

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from sbwork.responses.descriptions import describe_source
+from sbwork.read.surveys.descriptions import describe_source
 
 SENTINELS = ["zz-name", "zz@example.org", "0191 498 0123", "192.0.2.7", "DH1 5UZ"]
 

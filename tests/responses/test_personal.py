@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.responses.personal import (
+from sbwork.read.surveys.personal import (
     KEY_FILE,
     find_personal_content,
     find_personal_name,

@@ -8,7 +8,7 @@ import pandas as pd
 import pyreadstat
 import pytest
 
-from sbwork.responses import Responses, read_responses
+from sbwork.read.surveys import Responses, read_responses
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError
 from sbwork.specs.instrument import Instrument

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sbwork.checks import Check, CheckKind, tabulate_lines
-from sbwork.responses import Responses
+from sbwork.read.checks import Check, CheckKind, tabulate_lines
+from sbwork.read.surveys import Responses
 from sbwork.specs.cohort import Cohort, Weighting
 from sbwork.specs.errors import InputError
 from sbwork.specs.instrument import Instrument

@@ -1,0 +1,1 @@
+"""Files read: survey answers, incident counts, and where places are."""

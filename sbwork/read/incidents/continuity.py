@@ -1,0 +1,434 @@
+"""Months in which an incident file holds less, or something else, than in the months around it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sbwork.read.checks import Check, CheckKind
+from sbwork.read.incidents.partial_months import find_partial_months
+from sbwork.specs.documents import fold_name
+from sbwork.specs.errors import list_names
+from sbwork.specs.periods import number_month
+
+__all__ = [
+    "Continuity",
+    "Gap",
+    "check_continuity",
+]
+
+ASB = "anti-social behaviour"
+
+RENAMED = {
+    "violence and sexual offences": ("violent crime", "2013-05"),
+    "public order": ("public disorder and weapons", "2013-05"),
+    "possession of weapons": ("public disorder and weapons", "2013-05"),
+    "bicycle theft": ("other theft", "2013-05"),
+    "theft from the person": ("other theft", "2013-05"),
+    "criminal damage and arson": ("other crime", "2011-09"),
+    "drugs": ("other crime", "2011-09"),
+    "other theft": ("other crime", "2011-09"),
+    "public disorder and weapons": ("other crime", "2011-09"),
+    "shoplifting": ("other crime", "2011-09"),
+}
+"""The type under which data.police.uk published a type before it stood by itself, and the month
+from which it does: six types from December 2010, eleven from September 2011, fourteen from May
+2013."""
+
+_CEASED = {"violent crime": "2013-05", "public disorder and weapons": "2013-05"}
+
+_STRAY = 0.01
+_BY_CHANCE = 1e-5
+_PRESENT_MONTHS = 12
+_IMMATERIAL = 0.02
+
+_PREFIXES = {
+    CheckKind.NOT_COMPARABLE: "not comparable: ",
+    CheckKind.OUTSIDE_PERIODS: "outside the periods, not comparable: ",
+}
+
+Flags = npt.NDArray[np.bool_]
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Months of one feed in which an outcome must count as missing, though there is a file.
+
+    Attributes
+    ----------
+    feed : str
+        Who recorded.
+    outcome : str
+        The outcome's key.
+    months : tuple of str
+        YYYY-MM, sorted.
+    reason : str
+        In plain words.
+    partial : bool
+        Whether the months were delivered in part; else their crime types differ.
+    """
+
+    feed: str
+    outcome: str
+    months: tuple[str, ...]
+    reason: str
+    partial: bool = False
+
+
+@dataclass(frozen=True)
+class Continuity:
+    """What was found.
+
+    Attributes
+    ----------
+    gaps : tuple of Gap
+        What must count as missing.
+    quality : tuple of Check
+        Lines for the table of data quality; they count months.
+    """
+
+    gaps: tuple[Gap, ...] = ()
+    quality: tuple[Check, ...] = ()
+
+
+def check_continuity(
+    counts: pd.DataFrame,
+    covered: Mapping[str, Collection[str]],
+    outcomes: Mapping[str, Collection[str] | Mapping[str, float]],
+    *,
+    titles: Mapping[str, str] | None = None,
+    compared: Collection[str] = (),
+    archives: Collection[str] = (),
+) -> Continuity:
+    """Find the months in which a feed's outcomes are not what they are in the others.
+
+    Two things are looked for. A month far below its neighbours was probably delivered in part
+    (see `find_partial_months`); crimes and anti-social behaviour are judged apart, as they come
+    from different systems. And an outcome that holds other crime types in some months than in
+    others is not one series: a type that starts, stops or pauses for the whole feed was not
+    published then, and a type that stood under another name is looked for there.
+
+    Parameters
+    ----------
+    counts : pandas.DataFrame
+        Incidents of each feed, wherever they lie: columns ``feed``, ``kind`` (the crime type,
+        under the name that the cohort gives it), ``month`` (YYYY-MM) and ``n``.
+    covered : mapping of str to collection of str
+        The months that each feed covers.
+    outcomes : mapping of str to collection of str, or to mapping of str to float
+        The crime types of each outcome, with their weights where they weigh differently.
+    titles : mapping of str to str, optional
+        What readers call the outcomes; their keys by default.
+    compared : collection of str, default ()
+        The months that are compared. An outcome is what it is in most of them (in the later
+        ones, of two that are as common); the other months are left out. All months by default.
+    archives : collection of str, default ()
+        Feeds in the layout of data.police.uk. To these the months apply in which it changed its
+        list of types, and partly delivered months of these are left out; of others, which may
+        hold a few places only, they are told and kept.
+
+    Returns
+    -------
+    Continuity
+        The months to leave out, and lines for the table of data quality.
+
+    Notes
+    -----
+    A type is silent in a run of months if the feed has none of it there (or not above 1% of its
+    usual level) and chance would give so many empty months less than once in 100,000, at half
+    the mean of the 12 nearest other months and with their over-dispersion (negative binomial of
+    the first kind). Types that make up less than 2% of an outcome are told, but the
+    outcome is kept.
+
+    Examples
+    --------
+    >>> months = ("2011-07", "2011-08", "2011-09", "2011-10")
+    >>> rows = [("durham", "Burglary", month, 90.0) for month in months]
+    >>> rows += [("durham", "Drugs", month, 40.0) for month in months[2:]]
+    >>> counts = pd.DataFrame(rows, columns=["feed", "kind", "month", "n"])
+    >>> found = check_continuity(
+    ...     counts, {"durham": months}, {"drugs": ["Drugs"]}, archives=["durham"])
+    >>> found.gaps[0].months
+    ('2011-07', '2011-08')
+    """
+    names = {key: (titles or {}).get(key, key) for key in outcomes}
+    members = {key: _weigh_kinds(kinds) for key, kinds in outcomes.items()}
+    gaps: list[Gap] = []
+    kept: list[Gap] = []
+    partial: list[tuple[str, str, float, str]] = []
+    for feed, months in sorted(covered.items()):
+        if not months:
+            continue
+        table = _Feed(feed, counts, sorted(months), feed in archives)
+        for group, month, share in table.partial:
+            partial.append((feed, month, share, group))
+        for key, kinds in members.items():
+            left_out, told = table.follow(key, kinds, set(compared))
+            gaps += left_out
+            kept += told
+            gaps += table.leave_partial(key, kinds)
+    quality = [*_tell_partial(partial, archives, set(compared))]
+    changes = [gap for gap in gaps if not gap.partial]
+    quality += _tell_changes(changes, names, set(compared), kept=False)
+    quality += _tell_changes(kept, names, set(compared), kept=True)
+    return Continuity(tuple(gaps), tuple(quality))
+
+
+_CRIMES = "crimes"
+
+
+class _Feed:
+    """The incidents of one feed: a row a crime type, a column a covered month."""
+
+    def __init__(
+        self, feed: str, counts: pd.DataFrame, months: Sequence[str], archive: bool
+    ) -> None:
+        own = counts[counts["feed"] == feed]
+        table = (
+            own.assign(kind=own["kind"].map(fold_name), n=own["n"].astype("float64"))
+            .pivot_table(index="kind", columns="month", values="n", aggfunc="sum", fill_value=0.0)
+            .reindex(columns=list(months), fill_value=0.0)
+        )
+        self.feed, self.months, self.archive = feed, tuple(months), archive
+        self.counts = {str(k): row.to_numpy(dtype=np.float64) for k, row in table.iterrows()}
+        self.times = np.array([number_month(m) for m in months], dtype=np.float64)
+        self.titles = {fold_name(kind): str(kind).strip() for kind in dict.fromkeys(own["kind"])}
+        self.silent: dict[str, Flags] = {}
+        self.partial: list[tuple[str, str, float]] = []
+        self._judge_crimes()
+        self._judge_asb()
+        atoms = [k for k in self.counts if k not in _CEASED]
+        if archive:
+            atoms += [k for k in RENAMED if k not in self.counts and k not in _CEASED]
+        self.atoms = atoms
+        self.places = {atom: [self._locate(atom, m) for m in range(len(months))] for atom in atoms}
+
+    def _judge_crimes(self) -> None:
+        crimes = [kind for kind in self.counts if kind != ASB]
+        if not crimes:
+            return
+        found = find_partial_months(np.sum([self.counts[k] for k in crimes], axis=0), self.times)
+        self.partial += [(_CRIMES, self.months[n], share) for n, share in found.items()]
+        for kind in crimes:
+            self.silent[kind] = self._find_silence(kind, list(found))
+
+    def _judge_asb(self) -> None:
+        if ASB not in self.counts:
+            return
+        self.silent[ASB] = self._find_silence(ASB, [])
+        there = np.flatnonzero(~self.silent[ASB])
+        found = find_partial_months(self.counts[ASB][there], self.times[there])
+        self.partial += [(ASB, self.months[there[n]], share) for n, share in found.items()]
+
+    def _find_silence(self, kind: str, excused: Sequence[int]) -> Flags:
+        """Tell in which months a type was not published; partly delivered ones are excused."""
+        values = self.counts[kind]
+        usual = float((values**2).sum() / values.sum()) if values.sum() else 0.0
+        some = values > _STRAY * usual
+        quiet = ~some
+        quiet[list(excused)] = False
+        silent = np.zeros(values.size, dtype=np.bool_)
+        at = np.arange(values.size)
+        for start, end in _list_runs(quiet):
+            away = np.maximum(start - at, at - end)
+            near = np.flatnonzero(away > 0)
+            nearest = near[np.argsort(away[near], kind="stable")][:_PRESENT_MONTHS]
+            level = float(values[nearest].mean()) / 2 if nearest.size else 0.0
+            factor = _measure_dispersion(values[np.sort(nearest)])
+            rate = level * (math.log(factor) / (factor - 1) if factor > 1 else 1.0)
+            if math.exp(-rate * (end - start + 1)) < _BY_CHANCE:
+                silent[start : end + 1] = True
+        if self.archive:
+            since = RENAMED.get(kind, ("", ""))[1]
+            until = _CEASED.get(kind, "9999-12")
+            silent |= np.array([not since <= m < until for m in self.months]) & ~some
+        return silent
+
+    def _locate(self, atom: str, month: int) -> str:
+        """Name the type that holds an offence in a month; empty where none does."""
+        kind, name = atom, self.months[month]
+        while kind not in self.counts or self.silent[kind][month]:
+            holder, start = RENAMED.get(kind, ("", ""))
+            if not self.archive or not holder or name >= start:
+                return ""
+            kind = holder
+        return kind
+
+    def leave_partial(self, key: str, kinds: Mapping[str, float]) -> Iterator[Gap]:
+        """Leave out partly delivered months of an archive."""
+        if not self.archive:
+            return
+        months = sorted(
+            {
+                month
+                for group, month, _ in self.partial
+                if (group == ASB and ASB in kinds) or (group != ASB and set(kinds) - {ASB})
+            }
+        )
+        if months:
+            yield Gap(self.feed, key, tuple(months), "partly delivered", partial=True)
+
+    def follow(
+        self, key: str, kinds: Mapping[str, float], compared: set[str]
+    ) -> tuple[list[Gap], list[Gap]]:
+        """Find the months in which an outcome holds other offences than in most."""
+        held = [
+            frozenset(atom for atom in self.atoms if self._counts(atom, m, kinds))
+            for m in range(len(self.months))
+        ]
+        chosen = [m for m, month in enumerate(self.months) if month in compared and held[m]]
+        chosen = chosen or [m for m in range(len(self.months)) if held[m]]
+        if not chosen:
+            return [], []
+        common = Counter(held[m] for m in chosen)
+        last = {what: m for m, what in enumerate(held) if m in set(chosen)}
+        usual = max(common, key=lambda what: (common[what], last[what]))
+        others: dict[frozenset[str], list[int]] = {}
+        for m, what in enumerate(held):
+            if what != usual:
+                others.setdefault(what, []).append(m)
+        gaps: list[Gap] = []
+        kept: list[Gap] = []
+        for what, where in others.items():
+            gap = Gap(
+                self.feed,
+                key,
+                tuple(self.months[m] for m in where),
+                self._explain(usual, what, where[-1]),
+            )
+            (kept if self._weigh(usual ^ what, usual) < _IMMATERIAL else gaps).append(gap)
+        return gaps, kept
+
+    def _counts(self, atom: str, month: int, kinds: Mapping[str, float]) -> bool:
+        """Say whether an outcome holds an offence in a month, with its own weight if it has one."""
+        weight = kinds.get(self.places[atom][month])
+        return weight is not None and weight == kinds.get(atom, weight)
+
+    def _weigh(self, some: frozenset[str], usual: frozenset[str]) -> float:
+        """Take the monthly level of some types as a share of an outcome's; infinite if unknown."""
+
+        def _measure(atoms: frozenset[str]) -> float:
+            total = 0.0
+            for atom in atoms:
+                apart = np.array([place == atom for place in self.places[atom]], dtype=np.bool_)
+                if not apart.any():
+                    return math.inf
+                total += float(self.counts[atom][apart].mean())
+            return total
+
+        whole = _measure(usual)
+        part = _measure(some)
+        return part / whole if math.isfinite(part) and 0 < whole < math.inf else math.inf
+
+    def _explain(self, usual: frozenset[str], held: frozenset[str], month: int) -> str:
+        said = []
+        lost = sorted(usual - held)
+        if not held:
+            lost = sorted(usual)
+        inside: dict[str, list[str]] = {}
+        for atom in lost:
+            inside.setdefault(self.places[atom][month], []).append(self._title(atom))
+        for holder, names in inside.items():
+            if holder:
+                said.append(f"{list_names(names, 4)} stood within '{self._title(holder)}' then")
+                sharing = {atom for atom in self.atoms if self.places[atom][month] == holder}
+                if sharing <= usual:
+                    said[-1] += f" (name '{self._title(holder)}' among its crime types too)"
+            else:
+                verb = "was" if len(names) == 1 else "were"
+                said.append(f"{list_names(names, 4)} {verb} not published then")
+        gained: dict[str, list[str]] = {}
+        for atom in sorted(held - usual):
+            gained.setdefault(self.places[atom][month], []).append(self._title(atom))
+        for holder, names in gained.items():
+            if holder in {fold_name(name) for name in names}:
+                said.append(f"{list_names(names, 4)} was published only then")
+            else:
+                said.append(f"'{self._title(holder)}' held {list_names(names, 4)} as well then")
+        return "; ".join(said)
+
+    def _title(self, kind: str) -> str:
+        return self.titles.get(kind, kind[:1].upper() + kind[1:])
+
+
+def _measure_dispersion(values: Array) -> float:
+    """Estimate variance over mean from successive differences, so that drift does not count."""
+    if values.size < 3 or not values.mean():
+        return 1.0
+    return max(1.0, float(np.mean(np.diff(values) ** 2) / 2 / values.mean()))
+
+
+def _list_runs(flags: Flags) -> Iterator[tuple[int, int]]:
+    """List the first and last position of each run of true values."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    for start, end in edges.reshape(-1, 2).tolist():
+        yield start, end - 1
+
+
+def _tell_partial(
+    found: Sequence[tuple[str, str, float, str]], archives: Collection[str], compared: set[str]
+) -> Iterator[Check]:
+    by_row: dict[tuple[str, CheckKind], dict[str, list[str]]] = {}
+    for feed, month, share, group in found:
+        kind = _judge_months([month], compared) if feed in archives else CheckKind.DOUBT
+        months = by_row.setdefault((feed, kind), {})
+        months.setdefault(month, []).append(f"{group} {share:.0%}")
+    for (feed, kind), months in by_row.items():
+        told = [f"{month} ({', '.join(what)})" for month, what in sorted(months.items())]
+        check, end = "month perhaps partly delivered", "kept, as the file may hold few places"
+        if kind != CheckKind.DOUBT:
+            check, end = f"{_PREFIXES[kind]}month partly delivered", "missing, no fall"
+        note = (
+            f"'{feed}' holds far fewer rows than in the months around it, as a share of them: "
+            f"{_join(told)}. As if delivered in part: {end}"
+        )
+        yield Check(kind, check, float(len(months)), note)
+
+
+def _tell_changes(
+    gaps: Sequence[Gap], names: Mapping[str, str], compared: set[str], *, kept: bool
+) -> Iterator[Check]:
+    """Tell changes once for all feeds that share them."""
+    alike: dict[tuple[str, str, str, str], list[Gap]] = {}
+    for gap in gaps:
+        alike.setdefault((gap.outcome, gap.reason, gap.months[0], gap.months[-1]), []).append(gap)
+    for (outcome, reason, _, _), group in alike.items():
+        feeds = sorted(gap.feed for gap in group)
+        months = sorted({month for gap in group for month in gap.months})
+        kind = CheckKind.DOUBT if kept else _judge_months(months, compared)
+        check, end = "crime types change a little", "Counted all the same"
+        if not kept:
+            check, end = f"{_PREFIXES[kind]}crime types change", "Missing, not zero"
+        where = f"{names[outcome]} of {list_names(feeds, 4)} in {_name_span(months)}"
+        yield Check(kind, check, float(len(months)), f"{where}: {reason}. {end}")
+
+
+def _judge_months(months: Collection[str], compared: set[str]) -> CheckKind:
+    inside = not compared or compared & set(months)
+    return CheckKind.NOT_COMPARABLE if inside else CheckKind.OUTSIDE_PERIODS
+
+
+def _name_span(months: Sequence[str]) -> str:
+    numbers = np.array([number_month(m) for m in months])
+    parts = []
+    for run in np.split(np.arange(len(months)), np.flatnonzero(np.diff(numbers) > 1) + 1):
+        first, last = months[run[0]], months[run[-1]]
+        parts.append(first if first == last else f"{first} to {last}")
+    return _join(parts)
+
+
+def _join(parts: Sequence[str]) -> str:
+    named = [*parts[:6], *([f"{len(parts) - 6} more"] if len(parts) > 6 else [])]
+    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+
+
+def _weigh_kinds(kinds: Collection[str] | Mapping[str, float]) -> dict[str, float]:
+    weights = kinds if isinstance(kinds, Mapping) else dict.fromkeys(kinds, 1.0)
+    return {fold_name(kind): float(weight) for kind, weight in weights.items()}

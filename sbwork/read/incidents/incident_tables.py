@@ -1,0 +1,451 @@
+"""A force's own rows of incidents, and tables that are counted already."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+
+from sbwork.read.checks import Check, CheckKind
+from sbwork.read.incidents.archives import Part, read_ends, use_on_disk
+from sbwork.read.incidents.dates import read_month
+from sbwork.read.incidents.police_uk import is_street_header
+from sbwork.read.incidents.stores import open_store
+from sbwork.read.incidents.street_counting import PointNeed
+from sbwork.read.incidents.tally import Batch, Reading, join_tallies, make_tally
+from sbwork.specs.cohort import IncidentSource
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+
+__all__ = ["choose_format", "read_tables"]
+
+_GUESSES = {
+    "month": ("month", "date", "incidentdate", "dateofincident", "datereported", "reporteddate",
+              "dateoccurred", "occurreddate", "createddate", "datetime", "yearmonth", "period"),
+    "crime_type": ("crimetype", "type", "offence", "offencetype", "offencegroup", "category",
+                   "incidenttype", "outcome", "crimecategory"),
+    "lsoa": ("lsoa", "lsoacode", "lsoa11cd", "lsoa21cd", "lsoa11", "lsoa21"),
+    "longitude": ("longitude", "lon", "long", "lng", "easting", "eastings"),
+    "latitude": ("latitude", "lat", "northing", "northings"),
+    "site": ("site", "area", "sitename", "areaname", "beat", "neighbourhood"),
+    "count": ("count", "counts", "n", "incidents", "number", "total", "numberofincidents"),
+}  # fmt: skip
+_EXCEL = {".xlsx", ".xlsm"}
+_MOST_PLACES_APART = 200
+_MOST_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A CSV file whose columns are known."""
+
+    path: Path
+    shown: str
+    header: list[str]
+    delimiter: str
+    encoding: str
+    where: dict[str, str]
+
+
+def choose_format(source: IncidentSource, parts: list[Part]) -> str:
+    """Tell which format a source is in, from its file names and its columns.
+
+    Returns
+    -------
+    str
+        ``"police-uk"``, ``"rows"`` or ``"counts"``.
+    """
+    if source.format != "auto":
+        return source.format
+    if any(part.labels[2] for part in parts):
+        return "police-uk"
+    with _open_table(parts[0]) as (path, encoding):
+        header, _ = _read_header(path, encoding, parts[0].shown, parts[0])
+    if is_street_header(header) and not source.columns:
+        return "police-uk"
+    guessed = _guess_columns(header)
+    return "counts" if "count" in source.columns or "count" in guessed else "rows"
+
+
+def read_tables(
+    parts: list[Part], source: IncidentSource, style: str, points: PointNeed
+) -> Reading:
+    """Count a force's own CSV or Excel files.
+
+    Parameters
+    ----------
+    parts : list of Part
+        The files. Of an Excel workbook the first sheet is read.
+    source : IncidentSource
+        Its ``columns`` say what the columns are called; those with common names are found.
+    style : {"rows", "counts"}
+        One row an incident, or one row a count.
+    points : PointNeed
+        Which coordinates to keep.
+
+    Returns
+    -------
+    Reading
+        The files counted, and what was left out.
+
+    Raises
+    ------
+    InputError
+        A column is missing, a date or a count is none (the rows are named), a count stands
+        twice, or the file is empty or not a table.
+    """
+    reading = Reading(style)
+    with open_store() as store:
+
+        def _use(numbers: list[int], paths: list[Path]) -> list[pd.DataFrame]:
+            return [
+                _read_one(store, Part(parts[number].shown, path), source, style, points, reading)
+                for number, path in zip(numbers, paths, strict=True)
+            ]
+
+        tallies = use_on_disk(parts, _use)
+    reading.tally = join_tallies([tally for some in tallies for tally in some])
+    return reading
+
+
+def _read_one(
+    store: Any,
+    part: Part,
+    source: IncidentSource,
+    style: str,
+    points: PointNeed,
+    reading: Reading,
+) -> pd.DataFrame:
+    import duckdb
+
+    with _open_table(part) as (path, encoding):
+        header, delimiter = _read_header(path, encoding, part.shown, part)
+        where = _find_columns(header, source, style, part.shown)
+        table = _Table(path, part.shown, header, delimiter, encoding, where)
+        try:
+            _load_raw(store, table, style, points)
+        except duckdb.Error as error:
+            raise _explain_error(str(error), part.shown) from None
+        _check_values(store, table, style)
+        return _tabulate(store, table, style, reading)
+
+
+def _load_raw(store: Any, table: _Table, style: str, points: PointNeed) -> None:
+    place = {name: f"c{number}" for number, name in enumerate(table.header)}
+    text = {key: f"nullif(trim({place[column]}), '')" for key, column in table.where.items()}
+    columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(table.header)))
+    x = f"TRY_CAST({text['longitude']} AS DOUBLE)" if "longitude" in text else "NULL::DOUBLE"
+    y = f"TRY_CAST({text['latitude']} AS DOUBLE)" if "latitude" in text else "NULL::DOUBLE"
+    lsoa = text.get("lsoa", "NULL::VARCHAR")
+    keep = "true" if points.boxes else f"{lsoa} IS NULL" if points.unplaced else "false"
+    number, bad = "1", "NULL"
+    if style == "counts":
+        number = f"TRY_CAST(replace({text['count']}, ',', '') AS DOUBLE)"
+        fault = f"coalesce({number}, -1) < 0 OR isinf({number})"
+        bad = f"CASE WHEN {fault} THEN coalesce({text['count']}, '') END"
+    when = f"regexp_replace({text['month']}, '[ T][0-9]{{1,2}}:[0-9]{{2}}.*$', '')"
+    store.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE raw AS
+        SELECT {when} AS written, coalesce({text["crime_type"]}, '') AS kind,
+               coalesce({lsoa}, '') AS lsoa, coalesce({text.get("site", "NULL")}, '') AS called,
+               CASE WHEN {keep} THEN {x} END AS x, CASE WHEN {keep} THEN {y} END AS y,
+               {lsoa} IS NULL AND {x} IS NOT NULL AS located, {bad} AS bad,
+               sum({number})::DOUBLE AS n, count(*) AS rows
+        FROM read_csv($path, auto_detect = false, header = true, delim = $delimiter, quote = '"',
+                      escape = '"', encoding = $encoding, columns = {{{columns}}})
+        GROUP BY ALL
+        """,  # noqa: S608 - built from positions, never from text of the file
+        {"path": str(table.path), "delimiter": table.delimiter, "encoding": table.encoding},
+    )
+
+
+def _check_values(store: Any, table: _Table, style: str) -> None:
+    written = [row[0] for row in store.execute("SELECT DISTINCT written FROM raw").fetchall()]
+    months = {text: read_month(text) for text in written if text is not None}
+    problems: list[Problem] = []
+    wrong = {text for text, month in months.items() if not month}
+    if wrong:
+        hint = "Dates are written 2017-07-31 or 31/07/2017, months 2017-07 or July 2017"
+        american = [t for t in wrong if re.fullmatch(r"\d{1,2}/(1[3-9]|2\d|3[01])/\d{2,4}", t)]
+        if american:
+            hint += "; these look as if the month came before the day"
+        problems += _name_rows(table, "month", wrong, "is not a date", hint)
+    if style == "counts":
+        bad = {r[0] for r in store.execute("SELECT DISTINCT bad FROM raw").fetchall()} - {None}
+        if bad:
+            hint = "A count is a number of 0 or more; write 0 where there was none"
+            problems += _name_rows(table, "count", bad, "is not a count", hint)
+    if problems:
+        raise InputError(problems)
+    if not written:
+        found = "there is a header and no row below it"
+        raise InputError(Problem(table.shown, "", found, "Export the file again"))
+    store.execute("CREATE OR REPLACE TEMP TABLE written_months (written VARCHAR, month VARCHAR)")
+    if months:
+        store.executemany("INSERT INTO written_months VALUES (?, ?)", list(months.items()))
+
+
+def _tabulate(store: Any, table: _Table, style: str, reading: Reading) -> pd.DataFrame:
+    undated = store.execute("SELECT coalesce(sum(rows), 0) FROM raw WHERE written IS NULL")
+    lost = float(undated.fetchone()[0])
+    if lost:
+        note = f"{table.shown}: left out"
+        reading.quality.append(Check(CheckKind.LEFT_OUT, "rows without a date", lost, note))
+    if style == "counts":
+        _refuse_repeated_counts(store, table)
+    places = _list_places(store, table, style, reading)
+    first = len(reading.batches)
+    apart = "lsoa || '|' || called" if len(places) > 1 else "''"
+    query = f"SELECT {apart}, month, sum(rows)::BIGINT"
+    query += " FROM raw JOIN written_months USING (written) GROUP BY ALL ORDER BY ALL"
+    found = store.execute(query).fetchall()
+    grid = "easting" in table.where.get("longitude", "").lower()
+    for place in places:
+        months = {month: rows for key, month, rows in found if key == place}
+        called = place.strip("|")
+        feed = f"{table.shown}, {called}" if called else table.shown
+        reading.batches.append(
+            Batch(table.shown, feed, months, grid=grid, counted=style == "counts")
+        )
+    store.execute("CREATE OR REPLACE TEMP TABLE places (place VARCHAR, batch INTEGER)")
+    store.executemany(
+        "INSERT INTO places VALUES (?, ?)",
+        [(place, first + number) for number, place in enumerate(places)],
+    )
+    query = f"""
+        SELECT places.batch, lsoa, called, kind, month, x, y, located, n
+        FROM raw JOIN written_months USING (written) JOIN places ON place = {apart}
+    """  # noqa: S608 - one of two expressions of this module
+    return make_tally(store.execute(query).fetchnumpy())
+
+
+def _refuse_repeated_counts(store: Any, table: _Table) -> None:
+    twice = store.execute(
+        """
+        SELECT kind, month, concat_ws(' ', nullif(called, ''), nullif(lsoa, '')) AS place
+        FROM raw JOIN written_months USING (written) WHERE x IS NULL
+        GROUP BY ALL HAVING sum(rows) > 1 ORDER BY ALL LIMIT 5
+        """
+    ).fetchall()
+    if twice:
+        told = ", ".join(f"{place}: {kind} in {month}" for kind, month, place in twice)
+        found = f"counts that stand twice: {quote(told)}"
+        raise InputError(Problem(table.shown, "", found, "Give one count a place, type and month"))
+
+
+def _list_places(store: Any, table: _Table, style: str, reading: Reading) -> list[str]:
+    """List the places whose months are covered apart from each other.
+
+    A table that states its zeros covers, of each place, the months that it has a row for. A
+    table that states none was most likely made by counting rows, so that what it lacks is zero.
+    """
+    if style != "counts":
+        return [""]
+    if not store.execute("SELECT count(*) FROM raw WHERE n = 0").fetchone()[0]:
+        note = f"{table.shown} states no zeros; what it lacks in a month that it holds is counted 0"
+        reading.quality.append(Check(CheckKind.DOUBT, "table without zeros", 1.0, note))
+        return [""]
+    places = [
+        row[0]
+        for row in store.execute(
+            "SELECT DISTINCT lsoa || '|' || called FROM raw WHERE written IS NOT NULL ORDER BY 1"
+        ).fetchall()
+    ]
+    holes = store.execute(
+        """
+        WITH held AS (
+            SELECT DISTINCT lsoa, called, kind, month
+            FROM raw JOIN written_months USING (written)
+        ), full_grid AS (
+            SELECT * FROM (SELECT DISTINCT lsoa, called, month FROM held)
+            CROSS JOIN (SELECT DISTINCT kind FROM held)
+        )
+        SELECT concat_ws(' ', nullif(called, ''), nullif(lsoa, '')), kind, month
+        FROM full_grid ANTI JOIN held USING (lsoa, called, kind, month) ORDER BY ALL LIMIT 6
+        """
+    ).fetchall()
+    if holes:
+        told = "; ".join(f"{place}, {kind}, {month}" for place, kind, month in holes[:3])
+        found = f"the table states zeros, but has no row for {quote(told)}"
+        allowed = "Add the rows, with 0 where there was none"
+        raise InputError(Problem(table.shown, "", found, allowed))
+    return places if len(places) <= _MOST_PLACES_APART else [""]
+
+
+@contextmanager
+def _open_table(part: Part) -> Iterator[tuple[Path, str]]:
+    """Give a CSV file on disk and its encoding; a workbook is written out as one first."""
+    suffix = Path(part.name).suffix.lower()
+    if suffix in {".xls", ".ods", ".xlsb"}:
+        found = f"files of the kind '{suffix}' are not read"
+        raise InputError(Problem(part.shown, "", found, "Save it as .xlsx or as CSV"))
+    with TemporaryDirectory(prefix="sbwork-") as folder:
+        target = Path(folder) / "table.csv"
+        if suffix in _EXCEL:
+            _write_sheet(part, target)
+            yield target, "utf-8"
+            return
+        head, _ = read_ends(part)
+        if part.member is not None:
+            target.write_bytes(head)
+            yield target, "utf-8"
+        elif head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            target.write_text(part.path.read_text("utf-16"), "utf-8", newline="")
+            yield target, "utf-8"
+        else:
+            yield part.path, "utf-8" if _is_utf8(part.path) else "latin-1"
+
+
+def _is_utf8(path: Path) -> bool:
+    import codecs
+
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as stream:
+        try:
+            while chunk := stream.read(1 << 20):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
+
+
+def _write_sheet(part: Part, target: Path) -> None:
+    import zipfile
+    from datetime import date, datetime
+
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(part.path, read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        found = f"the workbook can't be read ({type(error).__name__})"
+        raise InputError(Problem(part.shown, "", found, "Save it again as .xlsx")) from None
+    try:
+        with target.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out)
+            width = 0
+            for row in book.worksheets[0].iter_rows(values_only=True):
+                cells = [
+                    value.isoformat(" ")
+                    if isinstance(value, datetime)
+                    else value.isoformat()
+                    if isinstance(value, date)
+                    else int(value)
+                    if isinstance(value, float) and value.is_integer()
+                    else value
+                    for value in row
+                ]
+                if not width:
+                    while cells and cells[-1] is None:
+                        cells.pop()
+                    width = len(cells)
+                if width:
+                    writer.writerow((cells + [None] * width)[:width])
+    finally:
+        book.close()
+
+
+def _read_header(path: Path, encoding: str, shown: str, part: Part) -> tuple[list[str], str]:
+    with path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as file:
+        line = file.readline()
+    if not line.strip():
+        raise InputError(Problem(shown, "", "the file is empty", "Export it again"))
+    if "\0" in line:
+        raise InputError(Problem(shown, "", "this is not a CSV file", "Save it as CSV or .xlsx"))
+    delimiter = max(",;\t|", key=line.count)
+    header = [name.strip() for name in next(csv.reader(io.StringIO(line), delimiter=delimiter))]
+    return header, delimiter
+
+
+def _guess_columns(header: list[str]) -> dict[str, str]:
+    folded = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(header)}
+    return {
+        key: next(folded[guess] for guess in guesses if guess in folded)
+        for key, guesses in _GUESSES.items()
+        if any(guess in folded for guess in guesses)
+    }
+
+
+def _find_columns(
+    header: list[str], source: IncidentSource, style: str, shown: str
+) -> dict[str, str]:
+    given = {str(key): column for key, column in source.columns.items()}
+    problems = [
+        Problem(
+            shown,
+            "line 1",
+            f"there is no column '{quote(column)}', which cohort.yml names for the {key}",
+            f"Columns found: {list_names(header)}",
+            find_nearest(column, header),
+        )
+        for key, column in given.items()
+        if column not in header
+    ]
+    free = [name for name in header if name not in given.values()]
+    where = _guess_columns(free) | given
+    if "site" in where and "site" not in given and "lsoa" in where:
+        del where["site"]
+    needed = ["month", "crime_type", *(["count"] if style == "counts" else [])]
+    problems += [
+        Problem(
+            shown,
+            "line 1",
+            f"no column holds the {key.replace('_', ' ')}",
+            f"Name it in cohort.yml under 'columns: {key}:'; found: {list_names(header)}",
+        )
+        for key in needed
+        if key not in where
+    ]
+    if not ({"site", "lsoa"} & set(where) or {"longitude", "latitude"} <= set(where)):
+        found = "no column says where an incident was"
+        allowed = "Name one in cohort.yml under 'columns: site:', 'lsoa:', or 'longitude:' and "
+        allowed += f"'latitude:'; found: {list_names(header)}"
+        problems.append(Problem(shown, "line 1", found, allowed))
+    if problems:
+        raise InputError(problems)
+    return where
+
+
+def _name_rows(table: _Table, key: str, wrong: set[str], verdict: str, hint: str) -> list[Problem]:
+    column = table.where[key]
+    at = table.header.index(column)
+    problems: list[Problem] = []
+    encoding = "utf-8-sig" if table.encoding == "utf-8" else table.encoding
+    with table.path.open(encoding=encoding, newline="") as file:
+        for number, row in enumerate(csv.reader(file, delimiter=table.delimiter), start=1):
+            value = row[at].strip() if number > 1 and len(row) > at else None
+            if value is None:
+                continue
+            plain = re.sub(r"[ T]\d{1,2}:\d{2}.*$", "", value) if key == "month" else value
+            if plain in wrong:
+                place = f"row {number}, column '{column}'"
+                told = (
+                    f"'{quote(value)}' {verdict}"
+                    if value
+                    else f"the cell is blank, which {verdict}"
+                )
+                problems.append(Problem(table.shown, place, told, hint))
+            if len(problems) == _MOST_EXAMPLES:
+                break
+    return problems
+
+
+def _explain_error(message: str, shown: str) -> InputError:
+    place = re.search(r"CSV Error on Line: (\d+)", message)
+    widths = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
+    found = (
+        f"the row has {widths[2]} columns where the header has {widths[1]}"
+        if widths
+        else "the row can't be read"
+    )
+    line = f"line {place[1]}" if place else ""
+    return InputError(Problem(shown, line, found, "Export the file again"))

@@ -1,0 +1,310 @@
+"""Street files in the layout of data.police.uk, counted as they stream by."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import pandas as pd
+
+from sbwork.read.checks import Check, CheckKind
+from sbwork.read.incidents.archives import Part, read_ends
+from sbwork.read.incidents.street_counting import PointNeed, count_any_files, count_regular_files
+from sbwork.read.incidents.street_lines import LineLayout
+from sbwork.read.incidents.tally import Batch, Reading, join_tallies
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+
+__all__ = ["CRIME_TYPES", "PointNeed", "is_street_header", "read_street_files"]
+
+CRIME_TYPES = (
+    "All crime",
+    "Anti-social behaviour",
+    "Bicycle theft",
+    "Burglary",
+    "Criminal damage and arson",
+    "Drugs",
+    "Other crime",
+    "Other theft",
+    "Possession of weapons",
+    "Public disorder and weapons",
+    "Public order",
+    "Robbery",
+    "Shoplifting",
+    "Theft from the person",
+    "Vehicle crime",
+    "Violence and sexual offences",
+    "Violent crime",
+)
+"""Every crime type that data.police.uk publishes or has published (2010-12 to today)."""
+
+_NEEDED = ("Month", "Crime type")
+_KNOWN = (
+    "Crime ID", "Month", "Reported by", "Falls within", "Longitude", "Latitude", "Easting",
+    "Northing", "Location", "LSOA code", "LSOA name", "Crime type", "Last outcome category",
+    "Context",
+)  # fmt: skip
+_OTHER_KINDS = {"outcomes": "outcomes", "stop": "stop and search", "search": "stop and search"}
+_LONGITUDES = (-9.5, 2.5)
+_LATITUDES = (49.0, 61.5)
+_SHARE_THAT_CONVINCES = 0.5
+_EDGE = 16_384
+_ROWS_LOOKED_AT = 50
+
+
+@dataclass(frozen=True)
+class _Layout:
+    header: tuple[str, ...]
+    force: str
+    swapped: bool
+    empty: bool
+
+
+def is_street_header(header: list[str]) -> bool:
+    """Say whether these are the columns of a street file.
+
+    Examples
+    --------
+    >>> is_street_header(["Month", "Reported by", "Crime type"])
+    True
+    """
+    return {"Month", "Crime type"} <= set(header) and bool(
+        {"Reported by", "Falls within", "LSOA code"} & set(header)
+    )
+
+
+def read_street_files(parts: list[Part], shown: str, points: PointNeed) -> Reading:
+    """Count street files.
+
+    Nothing is dropped as a duplicate: rows of anti-social behaviour carry no Crime ID, and
+    identical rows are separate incidents at the same anonymised point.
+
+    Parameters
+    ----------
+    parts : list of Part
+        The CSV files; those that are not street files are skipped and counted.
+    shown : str
+        What a message calls the whole source.
+    points : PointNeed
+        Which coordinates to keep.
+
+    Returns
+    -------
+    Reading
+        The files counted, and what was left out.
+
+    Raises
+    ------
+    InputError
+        A file is empty, cut short, lacks a column, holds a row that can't be read or a month
+        other than its name says, has its coordinates swapped, or no street file is there.
+    """
+    reading = Reading()
+    layouts = _survey_parts(parts, reading)
+    street = [part for part in parts if part in layouts]
+    if not street:
+        found = "there is no street file in it"
+        allowed = "Street files have the columns 'Month' and 'Crime type'"
+        raise InputError(Problem(shown, "", found, allowed))
+    headers = [layouts[part].header for part in street]
+    fields = [_find_fields(header, points) for header in headers]
+    tallies, rest = count_regular_files(street, fields, reading.names)
+    if rest:
+        tallies += count_any_files(street, headers, rest, points, reading.names)
+    reading.tally = join_tallies(tallies)
+    reading.batches = _describe_batches(reading.tally, street, layouts)
+    return reading
+
+
+def _survey_parts(parts: list[Part], reading: Reading) -> dict[Part, _Layout]:
+    """Read the ends of every file: which are street files, with which columns, and whole."""
+    layouts: dict[Part, _Layout] = {}
+    problems: list[Problem] = []
+    skipped: Counter[str] = Counter()
+    for part in parts:
+        kind = part.labels[2]
+        if kind and kind != "street":
+            skipped[_OTHER_KINDS.get(kind, kind)] += 1
+            continue
+        head, tail = read_ends(part, _EDGE)
+        header, rows = _split_head(head, part)
+        if "Outcome type" in header:
+            skipped["outcomes"] += 1
+            continue
+        if not kind and not set(_NEEDED) & set(header):
+            skipped["another kind"] += 1
+            continue
+        faults = _check_header(header, part) or _check_tail(tail, len(header), part)
+        problems += faults
+        if faults:
+            continue
+        layout = _lay_out(part, header, rows)
+        if layout.swapped:
+            problems.append(
+                Problem(
+                    part.shown,
+                    "columns 'Longitude' and 'Latitude'",
+                    "the two are swapped: as they stand the places lie outside Great Britain, "
+                    "the other way round inside it",
+                    "Longitude is the one near zero, such as -1.57; latitude lies between 49 "
+                    "and 61",
+                )
+            )
+        layouts[part] = layout
+        if layout.empty:
+            note = f"{part.shown} holds a header and no rows; its month counts as missing"
+            reading.quality.append(Check(CheckKind.MISSING, "file without rows", 1.0, note))
+        elif tail and not tail.endswith(b"\n"):
+            note = (
+                f"the last line of {part.shown} has no line end, as if the file had been cut "
+                "there; its rows were counted"
+            )
+            reading.quality.append(Check(CheckKind.DOUBT, "file that may be cut short", 1.0, note))
+    if problems:
+        raise InputError(problems)
+    for kind, count in sorted(skipped.items()):
+        reading.quality.append(Check(CheckKind.LEFT_OUT, f"files skipped ({kind})", float(count)))
+    return layouts
+
+
+def _split_head(head: bytes, part: Part) -> tuple[list[str], list[list[str]]]:
+    if not head.strip():
+        raise InputError(Problem(part.shown, "", "the file is empty", "Download it again"))
+    try:
+        text = head.decode("utf-8-sig", errors="strict" if len(head) < _EDGE else "ignore")
+    except UnicodeDecodeError:
+        text = head.decode("cp1252", errors="replace")
+    reader = csv.reader(io.StringIO(text.replace("\0", ""), newline=""))
+    header, *rows = islice(reader, 1 + _ROWS_LOOKED_AT)
+    if len(head) >= _EDGE and len(rows) < _ROWS_LOOKED_AT:
+        del rows[-1:]
+    return [name.strip() for name in header], rows
+
+
+def _check_header(header: list[str], part: Part) -> list[Problem]:
+    problems = [
+        Problem(
+            part.shown,
+            "line 1",
+            f"there is no column '{needed}'",
+            f"Columns found: {list_names(header)}",
+            find_nearest(needed, [name for name in header if name not in _KNOWN]),
+        )
+        for needed in _NEEDED
+        if needed not in header
+    ]
+    if problems:
+        return problems
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    if twice:
+        return [Problem(part.shown, "line 1", f"columns that stand twice: {list_names(twice)}")]
+    places = ({"LSOA code"}, {"Longitude", "Latitude"}, {"Easting", "Northing"})
+    for strange in (name for name in header if name not in _KNOWN):
+        meant = find_nearest(strange, [name for name in _KNOWN if name not in header])
+        if meant in {"LSOA code", "LSOA name", "Longitude", "Latitude"}:
+            found = f"there is no column '{meant}', but one called '{quote(strange)}'"
+            problems.append(Problem(part.shown, "line 1", found, "Give it its own name back"))
+    if not problems and not any(place <= set(header) for place in places):
+        found = "no column says where an incident was"
+        allowed = "One of 'LSOA code', 'Longitude' with 'Latitude', 'Easting' with 'Northing'"
+        problems.append(Problem(part.shown, "line 1", found, allowed))
+    return problems
+
+
+def _check_tail(tail: bytes, width: int, part: Part) -> list[Problem]:
+    if not tail or tail.endswith((b"\n", b"\r")):
+        return []
+    last = tail.rpartition(b"\n")[2].decode("utf-8", errors="replace")
+    fields = next(csv.reader([last]), [])
+    if len(fields) >= width:
+        return []
+    found = f"the file is cut short: its last line has {len(fields)} of {width} columns"
+    return [Problem(part.shown, "last line", found, "Download or export it again")]
+
+
+def _lay_out(part: Part, header: list[str], rows: list[list[str]]) -> _Layout:
+    full = [row for row in rows if len(row) == len(header)]
+    swapped = 0
+    placed = 0
+    if {"Longitude", "Latitude"} <= set(header):
+        across, up = header.index("Longitude"), header.index("Latitude")
+        for row in full:
+            try:
+                east, north = float(row[across]), float(row[up])
+            except ValueError:
+                continue
+            placed += 1
+            swapped += _is_in_britain(north, east) and not _is_in_britain(east, north)
+    named = full[0][header.index("Reported by")] if full and "Reported by" in header else ""
+    force = part.labels[1] or _name_force(named) or part.shown
+    much = placed > 0 and swapped / placed > _SHARE_THAT_CONVINCES
+    return _Layout(tuple(header), force, much, empty=not rows)
+
+
+def _name_force(reported_by: str) -> str:
+    """Turn 'Northumbria Police' into 'northumbria', as data.police.uk names its files."""
+    plain = re.sub(r"\b(police|constabulary|service)\b", "", reported_by.lower())
+    name = "-".join(re.findall(r"[a-z]+", plain))
+    return {"british-transport": "btp", "metropolitan": "metropolitan"}.get(name, name)
+
+
+def _is_in_britain(longitude: float, latitude: float) -> bool:
+    return (
+        _LONGITUDES[0] <= longitude <= _LONGITUDES[1] and _LATITUDES[0] <= latitude <= _LATITUDES[1]
+    )
+
+
+def _find_fields(header: tuple[str, ...], points: PointNeed) -> LineLayout | None:
+    """Say where the fields stand, where a file may be counted from its bytes."""
+    where = {name: number for number, name in enumerate(header)}
+    if "LSOA code" not in where or points.boxes:
+        return None
+    return LineLayout(
+        width=len(header),
+        month=where["Month"],
+        lsoa=where["LSOA code"],
+        kind=where["Crime type"],
+        name=where.get("LSOA name"),
+        x=where.get("Longitude", where.get("Easting")),
+        y=where.get("Latitude", where.get("Northing")),
+        keep_points=points.unplaced,
+    )
+
+
+def _describe_batches(
+    tally: pd.DataFrame, parts: list[Part], layouts: dict[Part, _Layout]
+) -> list[Batch]:
+    known = tally["month"].cat.categories
+    cell = tally["batch"].to_numpy() * len(known) + tally["month"].cat.codes.to_numpy()
+    counts = np.bincount(cell, tally["n"], len(parts) * len(known)).reshape(len(parts), -1)
+    months = [
+        {month: int(count) for month, count in zip(known, row, strict=True) if count}
+        for row in counts.tolist()
+    ]
+    problems = []
+    for part, found in zip(parts, months, strict=True):
+        strange = [m for m in found if not re.fullmatch(r"(19|20)\d\d-(0[1-9]|1[0-2])", m)]
+        named = part.labels[0]
+        if strange:
+            what = f"months that are none: {list_names([m or '(blank)' for m in strange])}"
+            allowed = "Months are written YYYY-MM"
+            problems.append(Problem(part.shown, "column 'Month'", what, allowed))
+        elif named and set(found) - {named}:
+            other = sorted(set(found) - {named})
+            what = f"the name says {named}, but there are rows of {list_names(other)}"
+            problems.append(Problem(part.shown, "column 'Month'", what, "Download it again"))
+    if problems:
+        raise InputError(problems)
+    return [
+        Batch(
+            part.shown,
+            layouts[part].force,
+            found,
+            grid="Easting" in layouts[part].header and "Longitude" not in layouts[part].header,
+        )
+        for part, found in zip(parts, months, strict=True)
+    ]

@@ -1,0 +1,186 @@
+"""Incident files counted by site, outcome and month."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sbwork.read.incidents.archives import find_parts
+from sbwork.read.incidents.cache import find_entry, load_entry, save_entry
+from sbwork.read.incidents.counting import (
+    count_areas,
+    count_sites,
+    list_coverage,
+    list_feeds,
+    read_outcomes,
+)
+from sbwork.read.incidents.covering import mark_published
+from sbwork.read.incidents.incident_tables import choose_format, read_tables
+from sbwork.read.incidents.police_uk import read_street_files
+from sbwork.read.incidents.quality import tabulate_quality
+from sbwork.read.incidents.street_counting import PointNeed
+from sbwork.read.incidents.tally import Reading, join_tallies
+from sbwork.read.incidents.tracking import track_series
+from sbwork.read.places.placing import Places, place_rows, read_places
+from sbwork.specs.cohort import Cohort, IncidentSource
+from sbwork.specs.errors import InputError, Problem
+
+__all__ = ["Incidents", "read_incidents"]
+
+_CACHE = ".sbwork-cache"
+
+
+@dataclass(frozen=True)
+class Incidents:
+    """Counts by month: those of the sites, and those of every area of the archive.
+
+    Attributes
+    ----------
+    sites : pandas.DataFrame
+        Columns ``site``, ``outcome``, ``month`` (text, YYYY-MM) and ``count`` (float64). Complete:
+        every site, outcome and month from the first month to the last; a month that the files do
+        not cover is NaN, a covered month in which nothing was recorded is 0.
+    areas : pandas.DataFrame
+        The same for every area of the archive, grouped as ``cohort.placebo.group_by`` says:
+        columns ``area``, ``name``, ``site`` (the site it overlaps, empty where none),
+        ``outcome``, ``month``, ``count``.
+    months : tuple of str
+        The months that the files cover, sorted.
+    missing_months : tuple of str
+        Months between the first and the last that no file covers, and months of the cohort's
+        periods that no file covers, sorted.
+    quality : pandas.DataFrame
+        What was read and what was left out: columns ``source`` (the file as the cohort names
+        it), ``check`` (plain words), ``count`` (float64) and ``note``.
+    """
+
+    sites: pd.DataFrame
+    areas: pd.DataFrame
+    months: tuple[str, ...]
+    missing_months: tuple[str, ...]
+    quality: pd.DataFrame
+
+
+def read_incidents(cohort: Cohort, *, cache: Path | None = None) -> Incidents:
+    """Read and count a cohort's incident files.
+
+    Files are counted by place, crime type and month as they stream by, so memory depends on the
+    number of places, not of rows. Nothing is dropped as a duplicate.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Its ``incidents`` name the files, its ``sites`` and ``geography`` where they belong, its
+        ``outcomes`` which crime types count together. With ``harm_weights``, a table of
+        ``crime_type`` and ``weight``, an outcome ``"harm"`` is added: the weighted sum.
+    cache : Path, optional
+        The folder in which tallies are kept; ``.sbwork-cache`` in the cohort's folder by
+        default, none where the cohort was not read from a folder. Safe to delete.
+
+    Returns
+    -------
+    Incidents
+        Counts of sites and areas, months covered and missing, and what was left out.
+
+    Raises
+    ------
+    InputError
+        A file can't be used, a month stands twice, LSOAs of 2011 and 2021 are mixed without a
+        table to join them, or sites overlap or are unknown; the message says which and where.
+
+    Examples
+    --------
+    >>> read_incidents(Cohort(name="pilot")).months
+    ()
+    """
+    places = read_places(cohort)
+    if cache is None and cohort.folder != Path():
+        cache = cohort.folder / _CACHE
+    readings = [_read_source(cohort, source, places, cache) for source in cohort.incidents]
+    _refuse_repeated_months(readings)
+    placed = _place(readings, cohort, places)
+    outcomes = read_outcomes(placed, cohort, readings)
+    coverage = list_coverage(cohort, readings)
+    continuity = track_series(placed, cohort, readings, outcomes, coverage)
+    published = mark_published(
+        continuity.gaps, coverage.feeds, outcomes.keys, coverage.span, coverage.covered
+    )
+    return Incidents(
+        sites=count_sites(placed, cohort, places, outcomes, coverage, published),
+        areas=count_areas(placed, cohort, places, outcomes, coverage, published),
+        months=coverage.months,
+        missing_months=coverage.missing,
+        quality=tabulate_quality(
+            placed, cohort, places, outcomes, coverage, readings, continuity, published
+        ),
+    )
+
+
+def _read_source(
+    cohort: Cohort, source: IncidentSource, places: Places, cache: Path | None
+) -> Reading:
+    """Count one source, or take its tally from the cache where it is there."""
+    path = cohort.resolve_path(source.path)
+    parts = find_parts(path, source.path)
+    style = choose_format(source, parts)
+    points = _need_points(places)
+    settings = (style, sorted(source.columns.items()), points)
+    entry = find_entry(cache, source.path, parts, settings) if cache is not None else None
+    reading = load_entry(entry) if entry is not None else None
+    if reading is None:
+        if style == "police-uk":
+            reading = read_street_files(parts, source.path, points)
+        else:
+            reading = read_tables(parts, source, style, points)
+        if entry is not None:
+            save_entry(entry, reading)
+    return reading
+
+
+def _place(readings: list[Reading], cohort: Cohort, places: Places) -> pd.DataFrame:
+    """Put the tallies of all sources together, and say where their rows belong."""
+    feeds = list_feeds(readings)
+    names: dict[str, str] = {}
+    columns: dict[str, list[npt.NDArray[np.generic]]] = {
+        "source": [np.empty(0, np.int32)],
+        "feed": [np.empty(0, np.int32)],
+        "grid": [np.empty(0, np.bool_)],
+    }
+    for source, reading in enumerate(readings):
+        batch = reading.tally["batch"].to_numpy()
+        feed = np.array([feeds.index(batch.feed) for batch in reading.batches], np.int32)
+        grid = np.array([batch.grid for batch in reading.batches], np.bool_)
+        columns["source"].append(np.full(len(batch), source, np.int32))
+        columns["feed"].append(feed[batch])
+        columns["grid"].append(grid[batch])
+        names = reading.names | names
+    tally = join_tallies([reading.tally for reading in readings])
+    joined = {name: np.concatenate(parts) for name, parts in columns.items()}
+    return place_rows(tally.assign(**joined), names, feeds, cohort, places)
+
+
+def _need_points(places: Places) -> PointNeed:
+    boxes = [box for outline in places.polygons.values() for box in outline.find_boxes().tolist()]
+    return PointNeed(
+        unplaced=bool(places.boundaries.codes),
+        boxes=tuple((west, south, east, north) for west, south, east, north in boxes),
+    )
+
+
+def _refuse_repeated_months(readings: list[Reading]) -> None:
+    seen: dict[tuple[str, str], str] = {}
+    problems = []
+    for reading in readings:
+        for batch in reading.batches:
+            for month in batch.months:
+                first = seen.setdefault((batch.feed, month), batch.shown)
+                if first != batch.shown:
+                    found = f"{month} of '{batch.feed}' is in {first} already"
+                    allowed = "Every month of a force may be given once; remove one of the files"
+                    problems.append(Problem(batch.shown, "", found, allowed))
+    if problems:
+        raise InputError(problems)

@@ -1,0 +1,392 @@
+"""Survey exports read into one tidy frame of answers, with no personal data in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sbwork.read.checks import Check, CheckKind, tabulate_lines
+from sbwork.read.surveys.answers import ANSWERED, KINDS, fold_answer, match_answers, parse_number
+from sbwork.read.surveys.choices import read_choices
+from sbwork.read.surveys.personal import (
+    find_personal_content,
+    find_personal_name,
+    make_key,
+    mask_text,
+)
+from sbwork.read.surveys.sources import SurveyFile, leave_out_duplicates, name_cell, open_survey
+from sbwork.read.surveys.tables import Mask, RawTable, Texts
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.instrument import Instrument
+
+__all__ = ["Responses", "read_responses"]
+
+_MOST_PROBLEMS = 40
+_MOST_UNKNOWN = 3
+_SAMPLE = 200
+_UNTOLD = {"", "NA", "N/A", "-99"}
+_NOT_ASKED = "not_asked"
+_KIND_CODES = {kind: code for code, kind in enumerate((ANSWERED, *KINDS, _NOT_ASKED))}
+_STORY_COLUMNS = ["wave", "site", "question", "text"]
+_MULTIPLE_COLUMNS = ["wave", "site", "set", "option", "count", "base"]
+_NONRESPONSE_COLUMNS = ["wave", "site", "item", "kind", "count"]
+_DROPPED_COLUMNS = ["source", "column", "reason"]
+
+Kinds = np.ndarray[Any, np.dtype[np.int8]]
+Codes = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Answers of every wave and site.
+
+    Attributes
+    ----------
+    answers : pandas.DataFrame
+        One row an answered questionnaire: ``wave`` (``"before"`` or ``"after"``), ``site`` (key
+        of the cohort's site), ``person`` (keyed hash that links waves, empty where none),
+        ``weight`` (float64, 1 where none is given), every column of ``keep`` as text, then one
+        float64 column an item of the instrument holding the code as given (not reversed);
+        NaN for no answer, "don't know" and "prefer not to say" alike.
+    nonresponse : pandas.DataFrame
+        How often each item has no answer and why: columns ``wave``, ``site``, ``item``, ``kind``
+        (``"dont_know"``, ``"prefer_not_to_say"`` or ``"blank"``) and ``count``. Every combination
+        that was asked has a row, also with count 0; items not asked in a wave have none.
+    stories : pandas.DataFrame
+        Declared free text: columns ``wave``, ``site``, ``question``, ``text``.
+    multiple : pandas.DataFrame
+        Multiple-response sets, long: ``wave``, ``site``, ``set``, ``option``, ``count``, ``base``
+        (how many answered the set at all).
+    dropped : pandas.DataFrame
+        Columns dropped as the file was read: ``source``, ``column``, ``reason``.
+    quality : pandas.DataFrame
+        What was read and what was left out, in the columns `sbwork.read.checks.CHECK_COLUMNS`.
+    """
+
+    answers: pd.DataFrame
+    nonresponse: pd.DataFrame
+    stories: pd.DataFrame
+    multiple: pd.DataFrame
+    dropped: pd.DataFrame
+    quality: pd.DataFrame
+
+
+@dataclass
+class _Piece:
+    """One file's share of the result."""
+
+    answers: pd.DataFrame
+    kinds: Kinds
+    stories: pd.DataFrame
+    multiple: pd.DataFrame
+
+
+def read_responses(cohort: Cohort, instrument: Instrument) -> Responses:
+    """Read a cohort's survey files.
+
+    Personal data go as the files are read: only columns that the cohort or the instrument names
+    are kept, a ``person_column`` is replaced by a keyed hash, ``stories`` are masked, and a
+    column under ``keep`` that holds personal data is refused. Rows are left out, and counted in
+    ``quality``, when they are previews or unfinished, when wave or site is blank, or when the same
+    person has answered the same wave before: the first finished answer counts, since later ones
+    are given with the questions known.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        The evaluation; its ``surveys`` name the files.
+    instrument : Instrument
+        The questionnaire.
+
+    Returns
+    -------
+    Responses
+        All waves together; frames without rows when the cohort names no survey.
+
+    Raises
+    ------
+    InputError
+        A file can't be read, a column or an item is missing, a site, a wave or an answer is
+        unknown; all of it at once, with file, row, column, what was found and what is nearest.
+    """
+    problems: list[Problem] = []
+    sources: list[SurveyFile] = []
+    paths = [cohort.resolve_path(spec.path) for spec in cohort.surveys]
+    key: bytes | None = None
+    for spec, path in zip(cohort.surveys, paths, strict=True):
+        try:
+            if spec.person_column and key is None:
+                key = make_key(cohort.folder, [path for path in paths if path.is_file()])
+            sources.append(open_survey(cohort, instrument, spec, path, key or b""))
+        except InputError as error:
+            problems.extend(error.problems)
+    leave_out_duplicates(sources)
+    pieces = []
+    for source in sources:
+        try:
+            pieces.append(_read_piece(source, instrument))
+        except InputError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise InputError(_shorten(problems))
+    return _join(cohort, instrument, sources, pieces)
+
+
+def _read_piece(source: SurveyFile, instrument: Instrument) -> _Piece:
+    table, rows, columns = source.table, source.rows, source.columns
+    problems: list[Problem] = []
+    data: dict[str, Any] = {
+        "wave": source.wave[rows],
+        "site": source.site[rows],
+        "person": source.person[rows],
+        "weight": _read_weight(source, problems),
+    }
+    for name, column in columns.keep.items():
+        data[name] = _read_text(table, column, rows)
+    kinds = np.full(
+        (int(rows.sum()), len(instrument.items)), _KIND_CODES[_NOT_ASKED], dtype=np.int8
+    )
+    for number, item in enumerate(instrument.items):
+        if item in columns.items:
+            data[item], kinds[:, number] = _read_item(source, instrument, item, problems)
+        else:
+            data[item] = np.full(len(kinds), np.nan)
+    if problems:
+        raise InputError(problems)
+    answers = pd.DataFrame(data)
+    silent = float((kinds != _KIND_CODES[ANSWERED]).all(axis=1).sum())
+    check = "finished without answering any item"
+    source.quality.append(Check(CheckKind.DOUBT, check, silent, "kept, as blanks"))
+    return _Piece(answers, kinds, _read_stories(source), _read_multiple(source))
+
+
+def _read_item(
+    source: SurveyFile, instrument: Instrument, item: str, problems: list[Problem]
+) -> tuple[Codes, Kinds]:
+    table, column = source.table, source.columns.items[item]
+    options = instrument.list_options(item)
+    codes, found = pd.factorize(table.read_column(column)[source.rows])
+    texts = [str(text) for text in found]
+    labels, missing = table.codes.get(column, {}), table.missing.get(column, frozenset())
+    matches = match_answers(texts, options, labels, missing)
+    unknown = [i for i, match in enumerate(matches) if match.kind not in _KIND_CODES]
+    places = np.flatnonzero(source.rows)
+    allowed = [option.label or f"{option.code:g}" for option in options]
+    for i in unknown[:_MOST_UNKNOWN]:
+        row = int(places[int(np.argmax(codes == i))])
+        what = f"'{quote(mask_text(texts[i]))}' is no answer to the item '{item}'"
+        if matches[i].kind == "ambiguous":
+            what = f"'{quote(texts[i])}' is the code of one option and the label of another"
+        more = len(unknown) - _MOST_UNKNOWN if i == unknown[:_MOST_UNKNOWN][-1] else 0
+        what += f", and {more} other texts in this column are none either" if more > 0 else ""
+        problems.append(
+            Problem(
+                table.file,
+                name_cell(table, row, column),
+                what,
+                f"Options: {list_names(allowed)}",
+                find_nearest(texts[i], allowed),
+            )
+        )
+    recoded = [texts[i] for i, match in enumerate(matches) if match.recoded]
+    if recoded:
+        note = f"'{item}': the file's codes differ from the instrument's, so its labels decided"
+        line = Check(CheckKind.READ, "codes read by their labels", float(len(recoded)), note)
+        source.quality.append(line)
+    titles = {option.code: fold_answer(option.label) for option in options if option.label}
+    differ = [
+        text
+        for text, match in zip(texts, matches, strict=True)
+        if match.kind == ANSWERED
+        and not match.recoded
+        and text in labels
+        and titles.get(match.code, "") not in {"", fold_answer(labels[text])}
+    ]
+    if differ:
+        note = f"'{item}': the file and the instrument word these codes differently: "
+        note += list_names([f"{text} = {labels[text]}" for text in differ])
+        line = Check(CheckKind.DOUBT, "codes whose labels differ", float(len(differ)), note)
+        source.quality.append(line)
+    values = np.array([*(match.code for match in matches), np.nan])[codes]
+    kinds = [_KIND_CODES.get(match.kind, _KIND_CODES["blank"]) for match in matches]
+    return values, np.array([*kinds, _KIND_CODES["blank"]], dtype=np.int8)[codes]
+
+
+def _read_weight(source: SurveyFile, problems: list[Problem]) -> Codes:
+    column = source.columns.weight
+    if column is None:
+        return np.ones(int(source.rows.sum()))
+    codes, found = pd.factorize(source.table.read_column(column)[source.rows])
+    numbers = np.array([*(parse_number(str(text)) for text in found), np.nan])
+    weights: Codes = numbers[codes]
+    bad = np.flatnonzero(~(weights >= 0))
+    if len(bad):
+        row = int(np.flatnonzero(source.rows)[bad[0]])
+        text = str(found[codes[bad[0]]])
+        more = f", nor in {len(bad) - 1} other rows" if len(bad) > 1 else ""
+        found_here = f"'{quote(mask_text(text))}'" if text.strip() else "a blank"
+        message = f"{found_here} is no weight{more}"
+        place = name_cell(source.table, row, column)
+        problems.append(Problem(source.table.file, place, message, "A weight is 0 or more"))
+    return weights
+
+
+def _read_text(table: RawTable, column: int, rows: Mask) -> Texts:
+    codes, found = pd.factorize(table.read_column(column)[rows])
+    labels = table.codes.get(column, {})
+    texts = [" ".join(labels.get(str(text).strip(), str(text)).split()) for text in found]
+    written: Texts = np.array([*texts, ""], dtype=object)[codes]
+    return written
+
+
+def _read_stories(source: SurveyFile) -> pd.DataFrame:
+    table, frames = source.table, []
+    for name, column in source.columns.stories.items():
+        values = table.read_column(column)[source.rows]
+        told = np.array([str(value).strip() not in _UNTOLD for value in values], dtype=bool)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "wave": source.wave[source.rows][told],
+                    "site": source.site[source.rows][told],
+                    "question": table.labels[column] or name,
+                    "text": [mask_text(str(value).strip()) for value in values[told]],
+                }
+            )
+        )
+    return _stack(frames, _STORY_COLUMNS)
+
+
+def _read_multiple(source: SurveyFile) -> pd.DataFrame:
+    frames = []
+    wave, site = source.wave[source.rows], source.site[source.rows]
+    for name, columns in source.columns.sets.items():
+        prefix = source.spec.multiple[name]
+        chosen, answered = read_choices(source.table, columns, prefix, source.rows)
+        for option, mask in chosen.items():
+            group = pd.DataFrame({"wave": wave, "site": site, "count": mask, "base": answered})
+            counts = group.groupby(["wave", "site"], sort=False)[["count", "base"]].sum()
+            counts = counts.reset_index()
+            counts.insert(2, "set", name)
+            counts.insert(3, "option", option)
+            frames.append(counts)
+    return _stack(frames, _MULTIPLE_COLUMNS)
+
+
+def _join(
+    cohort: Cohort,
+    instrument: Instrument,
+    sources: Sequence[SurveyFile],
+    pieces: Sequence[_Piece],
+) -> Responses:
+    keep = list(dict.fromkeys(name for spec in cohort.surveys for name in spec.keep))
+    texts = ["wave", "site", "person", *keep]
+    columns = ["wave", "site", "person", "weight", *keep, *instrument.items]
+    frames = [piece.answers.reindex(columns=columns) for piece in pieces]
+    answers = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+    answers = answers.fillna(dict.fromkeys(keep, ""))
+    answers = answers.astype({name: "str" if name in texts else "float64" for name in columns})
+    kinds = [piece.kinds for piece in pieces]
+    matrix = np.concatenate(kinds) if kinds else np.empty((0, len(instrument.items)), np.int8)
+    quality = [
+        (source.table.file, line)
+        for source in sources
+        for line in (*source.quality, *_sum_up(source))
+    ]
+    quality += [("all files", line) for line in _count_linked(answers)]
+    return Responses(
+        answers=answers,
+        nonresponse=_count_nonresponse(answers, matrix, list(instrument.items)),
+        stories=_stack([piece.stories for piece in pieces], _STORY_COLUMNS),
+        multiple=_add_up([piece.multiple for piece in pieces]),
+        dropped=_stack([_list_dropped(source) for source in sources], _DROPPED_COLUMNS),
+        quality=tabulate_lines(quality),
+    )
+
+
+def _sum_up(source: SurveyFile) -> list[Check]:
+    matched, absent = source.columns.items, source.spec.not_asked
+    used, note = float(source.rows.sum()), "questionnaires that enter the evaluation"
+    lines = [
+        Check(CheckKind.USED, "answers used", used, note),
+        Check(CheckKind.READ, "items matched", float(len(matched))),
+    ]
+    if absent:
+        note = ", ".join(absent)
+        lines.append(Check(CheckKind.MISSING, "items not asked", float(len(absent)), note))
+    return lines
+
+
+def _count_linked(answers: pd.DataFrame) -> list[Check]:
+    known = answers.loc[answers["person"] != "", ["person", "wave", "site"]]
+    if known.empty:
+        return []
+    waves = known.groupby("person", sort=False)["wave"].nunique()
+    sites = known.groupby("person", sort=False)["site"].nunique()
+    both = float((waves > 1).sum())
+    moved = float((sites > 1).sum())
+    note = "the same id before and after"
+    lines = [Check(CheckKind.LINKED, "people linked across waves", both, note)]
+    if moved:
+        note = "the same id at different sites"
+        lines.append(Check(CheckKind.DOUBT, "people at two sites", moved, note))
+    return lines
+
+
+def _count_nonresponse(answers: pd.DataFrame, kinds: Kinds, items: Sequence[str]) -> pd.DataFrame:
+    frames = []
+    groups = answers.groupby(["wave", "site"], sort=False).ngroup().to_numpy()
+    for number in range(int(groups.max(initial=-1)) + 1):
+        first = int(np.argmax(groups == number))
+        wave, site = answers.loc[first, ["wave", "site"]]
+        group = kinds[groups == number]
+        asked = (group != _KIND_CODES[_NOT_ASKED]).any(axis=0)
+        for kind in KINDS:
+            counts = (group == _KIND_CODES[kind]).sum(axis=0)
+            frame = pd.DataFrame({"item": items, "count": counts}).loc[asked]
+            frames.append(frame.assign(wave=wave, site=site, kind=kind))
+    return _stack(frames, _NONRESPONSE_COLUMNS)
+
+
+def _list_dropped(source: SurveyFile) -> pd.DataFrame:
+    table, used = source.table, source.columns.list_used()
+    sample = np.flatnonzero(source.rows)[:_SAMPLE]
+    lines = []
+    for column, name in enumerate(table.names):
+        if column == source.columns.person:
+            lines.append((table.file, name, "id, replaced by a keyed hash"))
+        elif column not in used:
+            values = [str(value) for value in table.read_column(column)[sample]]
+            reason = find_personal_name(name, table.labels[column]) or find_personal_content(values)
+            lines.append((table.file, mask_text(name), reason or "not asked for"))
+    return pd.DataFrame(lines, columns=_DROPPED_COLUMNS)
+
+
+def _add_up(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    stacked = _stack(frames, _MULTIPLE_COLUMNS)
+    if stacked.empty:
+        return stacked
+    by = _MULTIPLE_COLUMNS[:4]
+    return stacked.groupby(by, sort=False, as_index=False)[["count", "base"]].sum()
+
+
+def _stack(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
+    filled = [frame[list(columns)] for frame in frames if len(frame)]
+    if filled:
+        return pd.concat(filled, ignore_index=True)
+    return pd.DataFrame(
+        {name: pd.Series(dtype="int64" if name in {"count", "base"} else "str") for name in columns}
+    )
+
+
+def _shorten(problems: list[Problem]) -> list[Problem]:
+    left = len(problems) - _MOST_PROBLEMS
+    if left <= 0:
+        return problems
+    last = Problem("and more", "", f"{left} further problems of the same kinds are not listed")
+    return [*problems[:_MOST_PROBLEMS], last]

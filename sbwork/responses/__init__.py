@@ -1,5 +1,0 @@
-"""Survey exports read into one tidy frame of answers, with no personal data in it."""
-
-from sbwork.responses.reading import Responses, read_responses
-
-__all__ = ["Responses", "read_responses"]
