@@ -77,20 +77,20 @@ _HOMES = {
     "present_scales": "sections",
     "present_stories": "sections",
     "present_summary": "sections",
-    "rake": "weights",
+    "rake": "score.weights",
     "read_cohort": "specs.cohort",
     "read_incidents": "read.incidents",
     "read_instrument": "specs.instrument",
     "read_responses": "read.surveys",
-    "scale_reliability": "scoring",
-    "score_coverage": "scoring",
-    "score_scales": "scoring",
+    "scale_reliability": "score",
+    "score_coverage": "score",
+    "score_scales": "score",
     "select_findings": "stats.findings",
     "simulate_counts": "simulation",
     "suppress_findings": "disclosure",
     "trace_mixture": "areas",
-    "weigh_responses": "weights",
-    "weighted_mean": "weights",
+    "weigh_responses": "score.weights",
+    "weighted_mean": "score.weights",
     "write_results": "outputs",
 }
 
@@ -164,7 +164,8 @@ if TYPE_CHECKING:
     from sbwork.placebo import Placebo, compare_placebos
     from sbwork.read.incidents import Incidents, read_incidents
     from sbwork.read.surveys import Responses, read_responses
-    from sbwork.scoring import scale_reliability, score_coverage, score_scales
+    from sbwork.score import scale_reliability, score_coverage, score_scales
+    from sbwork.score.weights import rake, weigh_responses, weighted_mean
     from sbwork.sections import (
         present_accuracy,
         present_candidates,
@@ -190,7 +191,6 @@ if TYPE_CHECKING:
     from sbwork.stats import Estimate
     from sbwork.stats.findings import combine_findings, select_findings
     from sbwork.surveys import compare_scales
-    from sbwork.weights import rake, weigh_responses, weighted_mean
 
 
 def __getattr__(name: str) -> Any:

@@ -21,12 +21,12 @@ from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.read.places.outlines import SiteOutlines, outline_sites
 from sbwork.read.surveys import Responses, read_responses
 from sbwork.reported import tabulate_reported
-from sbwork.scoring import scale_reliability, score_coverage, score_scales
+from sbwork.score import scale_reliability, score_coverage, score_scales
+from sbwork.score.weights.targets import weigh_responses
 from sbwork.specs.cohort import Cohort, read_cohort
 from sbwork.specs.instrument import Instrument, read_instrument
 from sbwork.stats.findings import combine_findings
 from sbwork.surveys import compare_scales
-from sbwork.weights.targets import weigh_responses
 
 __all__ = ["Evaluation", "evaluate_cohort"]
 

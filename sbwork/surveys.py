@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sbwork.linkage import compare_linked, describe_attrition, link_people
+from sbwork.score.weights.targets import find_margins
 from sbwork.specs.cohort import Cohort, Pair
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Estimate, Flag, Reason
@@ -36,7 +37,6 @@ from sbwork.stats.precision import (
     estimate_equivalence,
     find_verdict,
 )
-from sbwork.weights.targets import find_margins
 
 __all__ = ["compare_scales"]
 

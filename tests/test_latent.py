@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbwork.latent import (
+from sbwork.score.latent import (
     FactorFit,
     fit_factors,
     fit_one_factor,

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pingouin
 
-from sbwork.scoring import scale_reliability, score_scales
+from sbwork.score import scale_reliability, score_scales
 from sbwork.specs.instrument import Instrument
 
 REPEATS = 7

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from sbwork.disclosure import suppress_findings, suppress_questionnaires
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
-from sbwork.scoring import scale_reliability, score_coverage, score_scales
+from sbwork.score import scale_reliability, score_coverage, score_scales
+from sbwork.score.weights.targets import weight_answers
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Flag
 from sbwork.stats.findings import combine_findings, has_flag
 from sbwork.stats.reliability import estimate_alpha
 from sbwork.surveys import compare_scales
-from sbwork.weights.targets import weight_answers
 
 SITES = ("a1", "c1", "a2", "c2")
 WAVES = ("before", "after")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from sbwork.disclosure import suppress_findings
 from sbwork.disclosure.weights import suppress_weights
+from sbwork.score.weights.targets import weight_answers
 from sbwork.specs.cohort import Cohort, Weighting
-from sbwork.weights.targets import weight_answers
 
 SMALL = 10
 COHORT = Cohort.model_validate({"name": "pilot", "sites": {"n": {}, "s": {}}})

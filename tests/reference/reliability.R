@@ -1,4 +1,4 @@
-# Reference values for sbwork.stats.reliability, sbwork.latent and sbwork.omega. Run from the
+# Reference values for sbwork.stats.reliability, sbwork.score.latent and sbwork.omega. Run from the
 # folder that holds this file: Rscript reliability.R. Packages: psych, lavaan, jsonlite.
 # Data: HolzingerSwineford1939 as it comes with lavaan (Holzinger, K., & Swineford, F. (1939). A
 # study in factor analysis. Supplementary Educational Monographs 48, University of Chicago);

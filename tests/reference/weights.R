@@ -1,4 +1,4 @@
-# Reference values for sbwork.weights. Run from the folder that holds this file: Rscript weights.R.
+# Reference values for sbwork.score.weights. Run from the folder that holds this file: Rscript weights.R.
 # Packages: survey, jsonlite.
 suppressPackageStartupMessages({library(survey); library(jsonlite)})
 

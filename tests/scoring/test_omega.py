@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sbwork.scoring.omega import estimate_omega, resample_covariances
+from sbwork.score.omega import estimate_omega, resample_covariances
 
 LAVAAN = 1e-8
 BOUNDED = 1e-6

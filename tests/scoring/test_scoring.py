@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbwork.scoring import scale_reliability, score_coverage, score_scales
+from sbwork.score import scale_reliability, score_coverage, score_scales
 from sbwork.specs.errors import InputError
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Flag, Reason

@@ -13,6 +13,8 @@ import pytest
 
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
 from sbwork.read.surveys import Responses
+from sbwork.score.weights import compute_kish_n, rake, weighted_mean
+from sbwork.score.weights.targets import find_margins, weigh_responses, weight_answers
 from sbwork.specs.cohort import Cohort, Weighting
 from sbwork.specs.errors import InputError
 from sbwork.specs.instrument import Instrument
@@ -24,8 +26,6 @@ from sbwork.stats.means import (
     estimate_mean,
 )
 from sbwork.surveys import compare_scales
-from sbwork.weights import compute_kish_n, rake, weighted_mean
-from sbwork.weights.targets import find_margins, weigh_responses, weight_answers
 
 SURVEY = 1e-8
 """Against R's survey, whose raking stops at 1e-13."""

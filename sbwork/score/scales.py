@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.scoring.omega import estimate_omega, resample_covariances
-from sbwork.scoring.scales import Part, ScaleScore, average_scales
+from sbwork.score.items import Part, ScaleScore, average_scales
+from sbwork.score.omega import estimate_omega, resample_covariances
+from sbwork.score.weights.targets import find_margins
 from sbwork.specs.cohort import Weighting
 from sbwork.specs.errors import InputError, Problem, list_names
 from sbwork.specs.instrument import Instrument
@@ -25,7 +26,6 @@ from sbwork.stats.reliability import (
     estimate_item_rest,
     find_opposed_items,
 )
-from sbwork.weights.targets import find_margins
 
 __all__ = ["scale_reliability", "score_coverage", "score_scales"]
 
@@ -253,7 +253,7 @@ def scale_reliability(
     See Also
     --------
     sbwork.stats.reliability : the formulas and where they come from.
-    sbwork.scoring.omega.estimate_omega : omega total.
+    sbwork.score.omega.estimate_omega : omega total.
     """
     if draws < 0:
         raise ValueError(f"draws must be 0 or more, found {draws}")

@@ -1,7 +1,7 @@
 """Weights raked to targets, and what they cost."""
 
-from sbwork.weights.raking import RakedWeights, compute_kish_n, rake, weighted_mean
-from sbwork.weights.targets import weigh_responses, weight_answers
+from sbwork.score.weights.raking import RakedWeights, compute_kish_n, rake, weighted_mean
+from sbwork.score.weights.targets import weigh_responses, weight_answers
 
 __all__ = [
     "RakedWeights",

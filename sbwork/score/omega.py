@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.latent import FactorFit, fit_one_factor, is_regular, refit_one_factor
+from sbwork.score.latent import FactorFit, fit_one_factor, is_regular, refit_one_factor
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.reliability import find_obstacle
 

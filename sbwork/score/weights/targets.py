@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
 from sbwork.read.surveys import Responses
 from sbwork.read.surveys.answers import fold_answer
+from sbwork.score.weights.raking import RakedWeights, compute_kish_n, rake
 from sbwork.specs.cohort import Cohort, Weighting
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.findings import Finding, tabulate_findings
 from sbwork.stats.margins import Margins
-from sbwork.weights.raking import RakedWeights, compute_kish_n, rake
 
 __all__ = ["BASE_WEIGHT", "NO_ANSWER", "find_margins", "weigh_responses", "weight_answers"]
 

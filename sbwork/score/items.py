@@ -1,4 +1,4 @@
-"""The scores of an instrument's scales as arrays: the arithmetic under `sbwork.scoring`."""
+"""The scores of an instrument's scales as arrays: the arithmetic under `sbwork.score`."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class ScaleScore:
 
 
 def average_scales(answers: pd.DataFrame, instrument: Instrument) -> dict[str, ScaleScore]:
-    """Score every scale; `sbwork.scoring.score_scales` tells the rule.
+    """Score every scale; `sbwork.score.score_scales` tells the rule.
 
     Parameters
     ----------

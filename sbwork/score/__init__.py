@@ -1,5 +1,5 @@
 """Answers scored, and scales measured."""
 
-from sbwork.scoring.scores import scale_reliability, score_coverage, score_scales
+from sbwork.score.scales import scale_reliability, score_coverage, score_scales
 
 __all__ = ["scale_reliability", "score_coverage", "score_scales"]
