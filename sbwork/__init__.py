@@ -40,27 +40,27 @@ __version__ = "0.1.0"
 _HOMES = {
     "Cohort": "specs.cohort",
     "CohortExplorer": "explorers",
-    "ControlSearch": "controls",
+    "ControlSearch": "compare.controls",
     "Estimate": "stats",
     "Evaluation": "evaluation",
     "Incidents": "read.incidents",
     "InputError": "specs.errors",
     "Instrument": "specs.instrument",
-    "Placebo": "placebo",
+    "Placebo": "compare.placebo",
     "Responses": "read.surveys",
-    "World": "simulation",
-    "assess_comparability": "panels",
+    "World": "compare.simulation",
+    "assess_comparability": "compare.panels",
     "combine_findings": "stats.findings",
-    "compare_counts": "counts",
-    "compare_placebos": "placebo",
-    "compare_scales": "surveys",
-    "compare_synthetic": "controls",
+    "compare_counts": "compare.counts",
+    "compare_placebos": "compare.placebo",
+    "compare_scales": "compare.surveys",
+    "compare_synthetic": "compare.controls",
     "evaluate_cohort": "evaluation",
     "explore_cohort": "explorers",
     "find_cohorts": "specs.cohort",
-    "find_controls": "controls",
+    "find_controls": "compare.controls",
     "grade_evidence": "evidence",
-    "plan_counts": "controls",
+    "plan_counts": "compare.controls",
     "present_accuracy": "sections",
     "present_candidates": "sections",
     "present_changes": "sections",
@@ -86,9 +86,9 @@ _HOMES = {
     "score_coverage": "score",
     "score_scales": "score",
     "select_findings": "stats.findings",
-    "simulate_counts": "simulation",
+    "simulate_counts": "compare.simulation",
     "suppress_findings": "disclosure",
-    "trace_mixture": "areas",
+    "trace_mixture": "compare.areas",
     "weigh_responses": "score.weights",
     "weighted_mean": "score.weights",
     "write_results": "outputs",
@@ -152,16 +152,18 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from sbwork.areas import trace_mixture
-    from sbwork.controls import ControlSearch, compare_synthetic, find_controls, plan_counts
-    from sbwork.counts import compare_counts
+    from sbwork.compare.areas import trace_mixture
+    from sbwork.compare.controls import ControlSearch, compare_synthetic, find_controls, plan_counts
+    from sbwork.compare.counts import compare_counts
+    from sbwork.compare.panels import assess_comparability
+    from sbwork.compare.placebo import Placebo, compare_placebos
+    from sbwork.compare.simulation import World, simulate_counts
+    from sbwork.compare.surveys import compare_scales
     from sbwork.disclosure import suppress_findings
     from sbwork.evaluation import Evaluation, evaluate_cohort
     from sbwork.evidence import grade_evidence
     from sbwork.explorers import CohortExplorer, explore_cohort
     from sbwork.outputs import write_results
-    from sbwork.panels import assess_comparability
-    from sbwork.placebo import Placebo, compare_placebos
     from sbwork.read.incidents import Incidents, read_incidents
     from sbwork.read.surveys import Responses, read_responses
     from sbwork.score import scale_reliability, score_coverage, score_scales
@@ -184,13 +186,11 @@ if TYPE_CHECKING:
         present_stories,
         present_summary,
     )
-    from sbwork.simulation import World, simulate_counts
     from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
     from sbwork.specs.errors import InputError
     from sbwork.specs.instrument import Instrument, read_instrument
     from sbwork.stats import Estimate
     from sbwork.stats.findings import combine_findings, select_findings
-    from sbwork.surveys import compare_scales
 
 
 def __getattr__(name: str) -> Any:

@@ -7,26 +7,26 @@ from pathlib import Path
 
 import pandas as pd
 
-from sbwork.accuracy import compare_accuracy
-from sbwork.adjustment import adjust_counts
-from sbwork.choice import assess_choice
 from sbwork.comparability import compute_requirements
-from sbwork.counts import compare_counts
+from sbwork.compare.accuracy import compare_accuracy
+from sbwork.compare.adjustment import adjust_counts
+from sbwork.compare.choice import assess_choice
+from sbwork.compare.counts import compare_counts
+from sbwork.compare.panels import analyse_panel, assess_comparability, vary_specifications
+from sbwork.compare.placebo import Placebo, compare_placebos
+from sbwork.compare.reported import tabulate_reported
+from sbwork.compare.surveys import compare_scales
 from sbwork.disclosure import suppress_findings, suppress_questionnaires
 from sbwork.evidence import Evidence, grade_evidence, set_levels
-from sbwork.panels import analyse_panel, assess_comparability, vary_specifications
-from sbwork.placebo import Placebo, compare_placebos
 from sbwork.read.checks import CheckKind
 from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.read.places.outlines import SiteOutlines, outline_sites
 from sbwork.read.surveys import Responses, read_responses
-from sbwork.reported import tabulate_reported
 from sbwork.score import scale_reliability, score_coverage, score_scales
 from sbwork.score.weights.targets import weigh_responses
 from sbwork.specs.cohort import Cohort, read_cohort
 from sbwork.specs.instrument import Instrument, read_instrument
 from sbwork.stats.findings import combine_findings
-from sbwork.surveys import compare_scales
 
 __all__ = ["Evaluation", "evaluate_cohort"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sbwork.areas import AreaPool, keep_peopled, mix_series, sum_populations
+from sbwork.compare.areas import AreaPool, keep_peopled, mix_series, sum_populations
 from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import Cohort, list_months
 

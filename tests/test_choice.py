@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sbwork.choice import CHOICE_ESTIMATORS, assess_choice
-from sbwork.counts import compare_counts
+from sbwork.compare.choice import CHOICE_ESTIMATORS, assess_choice
+from sbwork.compare.counts import compare_counts
 from sbwork.evaluation import Evaluation
 from sbwork.narrative import describe_choice
 from sbwork.read.incidents import Incidents

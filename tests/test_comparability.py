@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from sbwork.comparability import compute_requirements, describe_requirements, list_compared
-from sbwork.counts import compare_counts
+from sbwork.compare.counts import compare_counts
+from sbwork.compare.panels import assess_comparability
 from sbwork.evidence import grade_evidence
-from sbwork.panels import assess_comparability
 from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import Cohort, Pair, list_months
 from sbwork.stats import Estimate, Reason

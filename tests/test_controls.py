@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sbwork.areas import find_adjacent_areas, sum_populations
-from sbwork.controls import (
+from sbwork.compare.areas import find_adjacent_areas, sum_populations
+from sbwork.compare.controls import (
     BALANCE_COLUMNS,
     RANKING_COLUMNS,
     compare_synthetic,

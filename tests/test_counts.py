@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sbwork.counts import compare_counts
+from sbwork.compare.counts import compare_counts
 from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import Cohort, list_months
 from sbwork.stats import Flag, Reason

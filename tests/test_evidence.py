@@ -7,6 +7,7 @@ import pytest
 
 from sbwork import sections
 from sbwork.checklists import EMMIE_HEADINGS, NOT_REPORTED, TREND_ITEMS, list_emmie, trend_checklist
+from sbwork.compare.reported import tabulate_reported
 from sbwork.evidence import (
     LEVELS,
     Evidence,
@@ -15,7 +16,6 @@ from sbwork.evidence import (
     grade_evidence,
     set_levels,
 )
-from sbwork.reported import tabulate_reported
 from sbwork.reporting.forest import draw_forest, pick_rows
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Reason

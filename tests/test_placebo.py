@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sbwork.counts import compare_counts
-from sbwork.placebo import DISTRIBUTION_COLUMNS, compare_placebos
+from sbwork.compare.counts import compare_counts
+from sbwork.compare.placebo import DISTRIBUTION_COLUMNS, compare_placebos
 from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.specs.cohort import Cohort, list_months, read_cohort
 from sbwork.stats import Flag, Reason

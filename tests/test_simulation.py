@@ -7,8 +7,8 @@ import math
 import pandas as pd
 import pytest
 
-from sbwork.accuracy import read_worlds
-from sbwork.simulation import (
+from sbwork.compare.accuracy import read_worlds
+from sbwork.compare.simulation import (
     SIMULATION_COLUMNS,
     WORLD_COLUMNS,
     World,

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sbwork.compare.surveys import compare_scales
 from sbwork.evidence import find_forbidden_words
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
@@ -15,7 +16,6 @@ from sbwork.stats.means import (
     estimate_mean_difference,
 )
 from sbwork.stats.multiplicity import adjust_benjamini_hochberg, adjust_holm
-from sbwork.surveys import compare_scales
 
 EXACT = 1e-9
 

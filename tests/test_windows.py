@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sbwork.compare.windows import Window, describe_gaps, list_windows, match_months, shift_window
 from sbwork.specs.cohort import Periods, list_months
-from sbwork.windows import Window, describe_gaps, list_windows, match_months, shift_window
 
 
 def make_periods(before: tuple[str, str], after: tuple[str, str], *, unequal=False) -> Periods:

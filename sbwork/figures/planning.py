@@ -29,7 +29,7 @@ def draw_balance(ax: Axes, balance: pd.DataFrame, labels: Sequence[str]) -> None
     ax : matplotlib.axes.Axes
         Where to draw.
     balance : pandas.DataFrame
-        Columns of `sbwork.controls.BALANCE_COLUMNS`, nearest area first: that one is drawn in
+        Columns of `sbwork.compare.controls.BALANCE_COLUMNS`, nearest area first: that one is drawn in
         colour and as a diamond, the others as grey circles.
     labels : sequence of str
         What each feature is called, in the order in which they first stand in `balance`.
@@ -99,7 +99,7 @@ def draw_detectable(ax: Axes, plan: pd.DataFrame) -> None:
     ax : matplotlib.axes.Axes
         Where to draw.
     plan : pandas.DataFrame
-        Findings of `sbwork.controls.plan_counts` for one outcome; a line for each number of
+        Findings of `sbwork.compare.controls.plan_counts` for one outcome; a line for each number of
         controls.
     """
     for at, (number, part) in enumerate(plan.groupby("comparison", sort=False)):

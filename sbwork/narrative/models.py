@@ -110,7 +110,7 @@ def describe_shares(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
     cohort : Cohort
         The evaluation.
     findings : pandas.DataFrame
-        With the summary rows of `sbwork.panels.vary_specifications`.
+        With the summary rows of `sbwork.compare.panels.vary_specifications`.
 
     Returns
     -------

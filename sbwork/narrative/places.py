@@ -33,7 +33,7 @@ def describe_map(cohort: Cohort, outlines: SiteOutlines, contacts: Sequence[Cont
     outlines : SiteOutlines
         Where the sites lie.
     contacts : sequence of Contact
-        Controls that touch, from `sbwork.areas.find_contacts`.
+        Controls that touch, from `sbwork.compare.areas.find_contacts`.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def describe_contacts(
     outlines : SiteOutlines or None
         Where the sites lie; None where no boundaries are given.
     contacts : sequence of Contact
-        From `sbwork.areas.find_contacts`.
+        From `sbwork.compare.areas.find_contacts`.
 
     Returns
     -------

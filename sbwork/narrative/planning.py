@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from sbwork.controls import LARGEST_DIFFERENCE, ControlSearch
+from sbwork.compare.controls import LARGEST_DIFFERENCE, ControlSearch
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Flag, Reason
 from sbwork.stats.findings import find_row, has_flag, select_findings

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sbwork import figures, tables
-from sbwork.accuracy import read_worlds
+from sbwork.compare.accuracy import read_worlds
+from sbwork.compare.simulation import describe_errors
 from sbwork.pictures import compose_picture
 from sbwork.sections.blocks import Bullets, Section
-from sbwork.simulation import describe_errors
 from sbwork.specs.cohort import Cohort
 from sbwork.stats.formats import format_list, format_number, format_share
 
@@ -33,7 +33,7 @@ def present_accuracy(table: pd.DataFrame | None = None, *, name: str = "accuracy
     Parameters
     ----------
     table : pandas.DataFrame, optional
-        As `sbwork.simulation.simulate_counts` gives it, for one or more worlds; by default the
+        As `sbwork.compare.simulation.simulate_counts` gives it, for one or more worlds; by default the
         table that comes with the package.
     name : str
         What the table and the picture are called, unique in their page.

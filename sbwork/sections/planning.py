@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sbwork import figures, narrative, tables
-from sbwork.controls import ControlSearch
+from sbwork.compare.controls import ControlSearch
 from sbwork.pictures import Picture, compose_picture
 from sbwork.sections.blocks import Bullets, Section
 from sbwork.specs.cohort import Cohort
@@ -30,7 +30,7 @@ def present_candidates(cohort: Cohort, search: ControlSearch) -> Section:
     cohort : Cohort
         For the titles.
     search : ControlSearch
-        As `sbwork.controls.find_controls` returns it.
+        As `sbwork.compare.controls.find_controls` returns it.
     """
     blocks: list[Any] = [narrative.describe_candidates(cohort, search)]
     gaps = narrative.list_gaps(cohort, search)
@@ -58,9 +58,9 @@ def present_mixture(
     cohort : Cohort
         For the titles.
     mixture : pandas.DataFrame
-        As `sbwork.controls.compare_synthetic` returns it.
+        As `sbwork.compare.controls.compare_synthetic` returns it.
     traced : pandas.DataFrame
-        As `sbwork.areas.trace_mixture` returns it.
+        As `sbwork.compare.areas.trace_mixture` returns it.
     names : mapping of str to str, optional
         What readers call the areas; their keys by default.
     """
@@ -83,7 +83,7 @@ def present_plan(cohort: Cohort, plan: pd.DataFrame) -> Section:
     cohort : Cohort
         For the titles.
     plan : pandas.DataFrame
-        As `sbwork.controls.plan_counts` returns it.
+        As `sbwork.compare.controls.plan_counts` returns it.
     """
     told = narrative.describe_detectable(cohort, plan)
     blocks: list[Any] = [told, tables.tabulate_detectable(cohort, plan)]

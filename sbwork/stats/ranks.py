@@ -201,7 +201,7 @@ def rank_difference(
     site before, its chance high or low before is like the site's, so that the real pair varies
     less than pairs at large, and is found to be unusual too seldom; hence the condition on the
     starting gap, which also gives placebo pairs the same regression to the mean as the real one.
-    `sbwork.simulation` shows as ``placebo_naive`` how much this matters.
+    `sbwork.compare.simulation` shows as ``placebo_naive`` how much this matters.
 
     The price is power where areas are few: in simulations of 240 incidents a year, a fall of 80%
     has a p of .05 or less in 94% of cases with 43 areas, 78% with 33, 58% with 23.

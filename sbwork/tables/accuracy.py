@@ -125,12 +125,12 @@ def tabulate_error_rates(findings: pd.DataFrame, cohort: Cohort) -> GT:
 
 
 def tabulate_accuracy(table: pd.DataFrame, name: str = "accuracy") -> GT:
-    """Lay out false positives and coverage: columns of `sbwork.simulation.SIMULATION_COLUMNS`.
+    """Lay out false positives and coverage: columns of `sbwork.compare.simulation.SIMULATION_COLUMNS`.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        As `sbwork.simulation.simulate_counts` gives it, for one or more worlds.
+        As `sbwork.compare.simulation.simulate_counts` gives it, for one or more worlds.
     name : str
         The table's id, unique in its page.
 

@@ -103,7 +103,7 @@ def tabulate_models(findings: pd.DataFrame, cohort: Cohort) -> GT:
     Parameters
     ----------
     findings : pandas.DataFrame
-        Of `sbwork.panels.assess_comparability` and `sbwork.panels.analyse_panel`.
+        Of `sbwork.compare.panels.assess_comparability` and `sbwork.compare.panels.analyse_panel`.
     cohort : Cohort
         For the pairs, the outcomes and their titles.
 

@@ -39,7 +39,7 @@ def title_feature(cohort: Cohort, outcome: str, feature: str) -> str:
 
 
 def tabulate_candidates(cohort: Cohort, ranking: pd.DataFrame, number: int = 10) -> GT:
-    """Lay out the areas most like a site: columns of `sbwork.controls.RANKING_COLUMNS`."""
+    """Lay out the areas most like a site: columns of `sbwork.compare.controls.RANKING_COLUMNS`."""
     shown = ranking.head(number)
     rows = [
         {
@@ -68,7 +68,7 @@ def tabulate_candidates(cohort: Cohort, ranking: pd.DataFrame, number: int = 10)
 
 
 def tabulate_balance(cohort: Cohort, balance: pd.DataFrame, number: int = 3) -> GT:
-    """Lay out site and areas side by side: columns of `sbwork.controls.BALANCE_COLUMNS`."""
+    """Lay out site and areas side by side: columns of `sbwork.compare.controls.BALANCE_COLUMNS`."""
     areas = list(dict.fromkeys(balance["area"]))[:number]
     features = balance.drop_duplicates(["outcome", "feature"])
     rows = []
@@ -103,7 +103,7 @@ def tabulate_balance(cohort: Cohort, balance: pd.DataFrame, number: int = 3) -> 
 
 
 def tabulate_detectable(cohort: Cohort, plan: pd.DataFrame) -> GT:
-    """Lay out the smallest fall that would be found: findings of `sbwork.controls.plan_counts`."""
+    """Lay out the smallest fall that would be found: findings of `sbwork.compare.controls.plan_counts`."""
     rows: list[dict[str, str]] = []
     notes: list[str] = []
     numbers = list(dict.fromkeys(plan["comparison"]))

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from sbwork.placebo import compare_placebos
+from sbwork.compare.placebo import compare_placebos
 from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import Cohort, list_months
 from sbwork.stats.ranks import DRAWS, rank_mean

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pingouin
 
+from sbwork.compare.surveys import compare_scales
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
-from sbwork.surveys import compare_scales
 
 SITES = ("a1", "c1", "a2", "c2")
 SCALES = tuple(f"s{number}" for number in range(8))

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sbwork.simulation import World, simulate_counts
+from sbwork.compare.simulation import World, simulate_counts
 
 SEED = 20180601
 TABLE = Path(__file__).parents[2] / "sbwork" / "reference" / "sim_counts.csv"

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sbwork.compare.surveys import compare_scales
 from sbwork.disclosure import suppress_findings, suppress_questionnaires
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
 from sbwork.score import scale_reliability, score_coverage, score_scales
@@ -23,7 +24,6 @@ from sbwork.specs.instrument import Instrument
 from sbwork.stats import Flag
 from sbwork.stats.findings import combine_findings, has_flag
 from sbwork.stats.reliability import estimate_alpha
-from sbwork.surveys import compare_scales
 
 SITES = ("a1", "c1", "a2", "c2")
 WAVES = ("before", "after")

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sbwork.compare.surveys import compare_scales
 from sbwork.disclosure import merge_small_cells, suppress_findings, suppress_table
 from sbwork.score import scale_reliability, score_coverage, score_scales
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Estimate
 from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
-from sbwork.surveys import compare_scales
 
 OPTIONS = [{"code": code} for code in range(1, 6)]
 INSTRUMENT = Instrument.model_validate(

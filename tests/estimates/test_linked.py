@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sbwork.compare.surveys import compare_scales
 from sbwork.score.weights.targets import weight_answers
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
@@ -31,7 +32,6 @@ from sbwork.stats.precision import (
     estimate_equivalence,
     find_verdict,
 )
-from sbwork.surveys import compare_scales
 
 EXACT = 1e-9
 SEARCH = 1e-5

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sbwork.counts import compare_counts
+from sbwork.compare.counts import compare_counts
 from sbwork.read.checks import CheckKind
 from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.specs.cohort import Cohort, list_months

@@ -19,7 +19,7 @@ from reader import (
 )
 from scipy.stats import false_discovery_control
 
-from sbwork.accuracy import read_worlds
+from sbwork.compare.accuracy import read_worlds
 
 fix(
     (

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sbwork.compare.surveys import compare_scales
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
 from sbwork.read.surveys import Responses
 from sbwork.score.weights import compute_kish_n, rake, weighted_mean
@@ -25,7 +26,6 @@ from sbwork.stats.means import (
     estimate_contrast,
     estimate_mean,
 )
-from sbwork.surveys import compare_scales
 
 SURVEY = 1e-8
 """Against R's survey, whose raking stops at 1e-13."""

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.linkage import compare_linked, describe_attrition, link_people
+from sbwork.compare.linkage import compare_linked, describe_attrition, link_people
 from sbwork.score.weights.targets import find_margins
 from sbwork.specs.cohort import Cohort, Pair
 from sbwork.specs.instrument import Instrument

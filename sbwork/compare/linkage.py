@@ -46,7 +46,7 @@ def link_people(scores: pd.DataFrame, scales: Sequence[str]) -> LinkedPeople | N
     Parameters
     ----------
     scores : pandas.DataFrame
-        As `sbwork.surveys.compare_scales` takes it. A weight of 0 leaves a row out.
+        As `sbwork.compare.surveys.compare_scales` takes it. A weight of 0 leaves a row out.
     scales : sequence of str
         Columns of scores.
 
@@ -125,7 +125,7 @@ def describe_attrition(
     Parameters
     ----------
     scores : pandas.DataFrame
-        As `sbwork.surveys.compare_scales` takes it.
+        As `sbwork.compare.surveys.compare_scales` takes it.
     sites : sequence of str
         Keys of the sites; all intervention sites and all control sites are added.
     cohort : Cohort

@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from sbwork.compare.windows import MAIN
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
 from sbwork.stats.multiplicity import adjust_benjamini_hochberg, adjust_holm
-from sbwork.windows import MAIN
 
 __all__ = ["adjust_counts"]
 

@@ -11,6 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sbwork.compare.windows import (
+    MAIN,
+    Window,
+    describe_gaps,
+    lies_within,
+    list_windows,
+    match_months,
+    shift_month,
+)
 from sbwork.read.incidents import Incidents
 from sbwork.read.places.geography import site_populations
 from sbwork.specs.cohort import HARM, Cohort, Pair, list_months
@@ -28,15 +37,6 @@ from sbwork.stats.trends import (
     estimate_interrupted_series,
     estimate_level_ratio,
     estimate_pre_trend,
-)
-from sbwork.windows import (
-    MAIN,
-    Window,
-    describe_gaps,
-    lies_within,
-    list_windows,
-    match_months,
-    shift_month,
 )
 
 __all__ = [
@@ -196,7 +196,7 @@ def analyse_panel(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
 def vary_specifications(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     """Compute each pair's ratio over all windows, controls and models that can be defended.
 
-    Windows: those of `sbwork.windows.list_windows`. Controls: the pair's own, all control sites
+    Windows: those of `sbwork.compare.windows.list_windows`. Controls: the pair's own, all control sites
     of the cohort taken together, and all areas of the archive outside every site whose incidents
     in the months before lie within ``cohort.placebo.size_ratio`` of the site's, taken together.
     Models: RIRR, quasi-Poisson and NB2 panel, the panel with drift carried forward, and the

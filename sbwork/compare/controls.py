@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.areas import (
+from sbwork.compare.areas import (
     AreaPool,
     check_place,
     find_adjacent_areas,
@@ -20,6 +20,7 @@ from sbwork.areas import (
     sum_populations,
     take_series,
 )
+from sbwork.compare.windows import LENGTHS, list_windows
 from sbwork.read.incidents import Incidents
 from sbwork.read.places.geography import site_populations
 from sbwork.specs.cohort import Cohort
@@ -32,7 +33,6 @@ from sbwork.stats.rates import (
     estimate_smallest_detectable_rirr,
 )
 from sbwork.stats.synthetic import SyntheticControl, choose_donors, fit_synthetic_controls
-from sbwork.windows import LENGTHS, list_windows
 
 __all__ = [
     "BALANCE_COLUMNS",

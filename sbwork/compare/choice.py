@@ -12,7 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sbwork.areas import group_lsoas
+from sbwork.compare.areas import group_lsoas
+from sbwork.compare.windows import (
+    MAIN,
+    Window,
+    list_windows,
+    match_months,
+    shift_month,
+    shift_window,
+)
 from sbwork.read.incidents import Incidents
 from sbwork.read.places.geography import read_lookup
 from sbwork.specs.cohort import Cohort, Pair
@@ -31,7 +39,6 @@ from sbwork.stats.selection import (
     rank_among_selected,
     select_again,
 )
-from sbwork.windows import MAIN, Window, list_windows, match_months, shift_month, shift_window
 
 __all__ = ["assess_choice"]
 

@@ -10,6 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sbwork.compare.windows import (
+    MAIN,
+    Window,
+    describe_gaps,
+    lies_within,
+    list_windows,
+    match_months,
+)
 from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import HARM, Cohort, Pair
 from sbwork.stats import Estimate, Flag, Reason
@@ -27,14 +35,6 @@ from sbwork.stats.pooling import (
     pool_with_prior,
 )
 from sbwork.stats.rates import Change
-from sbwork.windows import (
-    MAIN,
-    Window,
-    describe_gaps,
-    lies_within,
-    list_windows,
-    match_months,
-)
 
 __all__ = ["compare_counts"]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sbwork.compare.windows import shift_month
 from sbwork.read.incidents import Incidents
 from sbwork.read.places.boundaries import find_neighbours
 from sbwork.read.places.geography import (
@@ -20,7 +21,6 @@ from sbwork.read.places.geography import (
 from sbwork.specs.cohort import Cohort, list_months
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.stats.findings import select_findings
-from sbwork.windows import shift_month
 
 __all__ = [
     "AreaPool",
@@ -74,7 +74,7 @@ def mix_series(
     months: Sequence[str],
     before: Sequence[str],
 ) -> Matrix:
-    """Mix the areas' counts into the series that `sbwork.controls.compare_synthetic` set up.
+    """Mix the areas' counts into the series that `sbwork.compare.controls.compare_synthetic` set up.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def trace_mixture(incidents: Incidents, cohort: Cohort, mixture: pd.DataFrame) -
     incidents, cohort
         What the mixture was made of.
     mixture : pandas.DataFrame
-        As `sbwork.controls.compare_synthetic` returns it.
+        As `sbwork.compare.controls.compare_synthetic` returns it.
 
     Returns
     -------
@@ -269,7 +269,7 @@ def gather_areas(
     Parameters
     ----------
     incidents, cohort, site
-        As for `sbwork.controls.find_controls`.
+        As for `sbwork.compare.controls.find_controls`.
     months : tuple of str
         The months in which every area needs a count.
     touching : collection of str or None

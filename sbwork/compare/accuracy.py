@@ -34,12 +34,12 @@ def _read_table() -> str:
 
 
 def read_worlds() -> pd.DataFrame:
-    """Read the committed table of `sbwork.simulation.simulate_counts` over many worlds.
+    """Read the committed table of `sbwork.compare.simulation.simulate_counts` over many worlds.
 
     Returns
     -------
     pandas.DataFrame
-        Columns `sbwork.simulation.SIMULATION_COLUMNS`, one row a world and estimator.
+        Columns `sbwork.compare.simulation.SIMULATION_COLUMNS`, one row a world and estimator.
 
     Examples
     --------

@@ -11,6 +11,14 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from sbwork.compare.windows import (
+    MAIN,
+    Window,
+    list_windows,
+    match_months,
+    shift_month,
+    shift_window,
+)
 from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import HARM, Cohort, Pair
 from sbwork.stats import Estimate, Flag, Reason
@@ -27,7 +35,6 @@ from sbwork.stats.ranks import (
     rank_difference,
     rank_mean,
 )
-from sbwork.windows import MAIN, Window, list_windows, match_months, shift_month, shift_window
 
 __all__ = ["DISTRIBUTION_COLUMNS", "Placebo", "compare_placebos"]
 

@@ -1,0 +1,1 @@
+"""Sites compared: with themselves, their controls, and places where nothing was done."""
