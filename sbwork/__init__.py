@@ -59,7 +59,7 @@ _HOMES = {
     "explore_cohort": "explorers",
     "find_cohorts": "specs.cohort",
     "find_controls": "compare.controls",
-    "grade_evidence": "evidence",
+    "grade_evidence": "grade.evidence",
     "plan_counts": "compare.controls",
     "present_accuracy": "sections",
     "present_candidates": "sections",
@@ -87,7 +87,7 @@ _HOMES = {
     "score_scales": "score",
     "select_findings": "stats.findings",
     "simulate_counts": "compare.simulation",
-    "suppress_findings": "disclosure",
+    "suppress_findings": "grade.disclosure",
     "trace_mixture": "compare.areas",
     "weigh_responses": "score.weights",
     "weighted_mean": "score.weights",
@@ -159,10 +159,10 @@ if TYPE_CHECKING:
     from sbwork.compare.placebo import Placebo, compare_placebos
     from sbwork.compare.simulation import World, simulate_counts
     from sbwork.compare.surveys import compare_scales
-    from sbwork.disclosure import suppress_findings
     from sbwork.evaluation import Evaluation, evaluate_cohort
-    from sbwork.evidence import grade_evidence
     from sbwork.explorers import CohortExplorer, explore_cohort
+    from sbwork.grade.disclosure import suppress_findings
+    from sbwork.grade.evidence import grade_evidence
     from sbwork.outputs import write_results
     from sbwork.read.incidents import Incidents, read_incidents
     from sbwork.read.surveys import Responses, read_responses

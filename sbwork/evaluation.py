@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from sbwork.comparability import compute_requirements
 from sbwork.compare.accuracy import compare_accuracy
 from sbwork.compare.adjustment import adjust_counts
 from sbwork.compare.choice import assess_choice
@@ -16,8 +15,9 @@ from sbwork.compare.panels import analyse_panel, assess_comparability, vary_spec
 from sbwork.compare.placebo import Placebo, compare_placebos
 from sbwork.compare.reported import tabulate_reported
 from sbwork.compare.surveys import compare_scales
-from sbwork.disclosure import suppress_findings, suppress_questionnaires
-from sbwork.evidence import Evidence, grade_evidence, set_levels
+from sbwork.grade.comparability import compute_requirements
+from sbwork.grade.disclosure import suppress_findings, suppress_questionnaires
+from sbwork.grade.evidence import Evidence, grade_evidence, set_levels
 from sbwork.read.checks import CheckKind
 from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.read.places.outlines import SiteOutlines, outline_sites

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sbwork.disclosure import suppress_table
+from sbwork.grade.disclosure import suppress_table
 from sbwork.read.checks import CHECK_COLUMNS, CheckKind
 from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.read.surveys import Responses, read_responses

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import sbwork
-from sbwork.checklists import NOT_REPORTED, TREND_ITEMS, Heading, list_emmie, trend_checklist
+from sbwork.grade.checklists import NOT_REPORTED, TREND_ITEMS, Heading, list_emmie, trend_checklist
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Reason
 from sbwork.stats.findings import Finding, combine_findings, tabulate_findings

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sbwork.comparability import compute_requirements, describe_requirements, list_compared
 from sbwork.compare.counts import compare_counts
 from sbwork.compare.panels import assess_comparability
-from sbwork.evidence import grade_evidence
+from sbwork.grade.comparability import compute_requirements, describe_requirements, list_compared
+from sbwork.grade.evidence import grade_evidence
 from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import Cohort, Pair, list_months
 from sbwork.stats import Estimate, Reason

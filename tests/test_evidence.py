@@ -6,9 +6,15 @@ import pandas as pd
 import pytest
 
 from sbwork import sections
-from sbwork.checklists import EMMIE_HEADINGS, NOT_REPORTED, TREND_ITEMS, list_emmie, trend_checklist
 from sbwork.compare.reported import tabulate_reported
-from sbwork.evidence import (
+from sbwork.grade.checklists import (
+    EMMIE_HEADINGS,
+    NOT_REPORTED,
+    TREND_ITEMS,
+    list_emmie,
+    trend_checklist,
+)
+from sbwork.grade.evidence import (
     LEVELS,
     Evidence,
     choose_wording,

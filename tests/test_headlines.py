@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from sbwork.headlines import find_headline
+from sbwork.grade.headlines import find_headline
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Reason
 from sbwork.stats.findings import Finding, tabulate_findings

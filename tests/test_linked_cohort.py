@@ -16,7 +16,7 @@ import pytest
 
 from sbwork import tables
 from sbwork.evaluation import Evaluation, evaluate_cohort
-from sbwork.evidence import find_forbidden_words
+from sbwork.grade.evidence import find_forbidden_words
 from sbwork.narrative import describe_attrition, describe_lead
 from sbwork.sections import present_scales
 from sbwork.stats import Flag

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sbwork import narrative
-from sbwork.evidence import find_forbidden_words, grade_evidence
+from sbwork.grade.evidence import find_forbidden_words, grade_evidence
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.findings import Finding, tabulate_findings

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sbwork.evidence import find_forbidden_words
+from sbwork.grade.evidence import find_forbidden_words
 from sbwork.stats.findings import RESULT_COLUMNS
 
 pytestmark = pytest.mark.notebook

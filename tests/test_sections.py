@@ -15,7 +15,7 @@ from matplotlib.text import Text
 
 from sbwork import sections
 from sbwork.evaluation import Evaluation
-from sbwork.evidence import Evidence, find_forbidden_words
+from sbwork.grade.evidence import Evidence, find_forbidden_words
 from sbwork.pictures import Picture
 from sbwork.read.checks import CheckKind
 from sbwork.read.incidents import Incidents

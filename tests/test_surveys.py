@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sbwork.compare.surveys import compare_scales
-from sbwork.evidence import find_forbidden_words
+from sbwork.grade.evidence import find_forbidden_words
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Flag, Reason

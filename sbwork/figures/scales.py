@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from sbwork.disclosure import merge_small_cells
 from sbwork.figures.style import AFTER, BEFORE, INK, INTERVENTION
+from sbwork.grade.disclosure import merge_small_cells
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
 from sbwork.stats.findings import find_row, select_findings

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from sbwork.evidence import Evidence
+from sbwork.grade.evidence import Evidence
 from sbwork.read.places.outlines import Contact
 from sbwork.specs.cohort import Cohort
 from sbwork.stats.findings import find_row, select_findings

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.evidence import Evidence
-from sbwork.headlines import Headline, find_headline
+from sbwork.grade.evidence import Evidence
+from sbwork.grade.headlines import Headline, find_headline
 from sbwork.narrative.choice import describe_choice
 from sbwork.narrative.counts import describe_change, describe_reported
 from sbwork.specs.cohort import Cohort

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from sbwork import figures, narrative, tables
-from sbwork.checklists import list_emmie
 from sbwork.evaluation import Evaluation
-from sbwork.evidence import LARGEST_DRIFT
+from sbwork.grade.checklists import list_emmie
+from sbwork.grade.evidence import LARGEST_DRIFT
 from sbwork.pictures import Picture, compose_picture
 from sbwork.read.places.outlines import SiteOutlines, find_contacts
 from sbwork.sections.blocks import Bullets, Section

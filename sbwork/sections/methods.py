@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from sbwork import tables
-from sbwork.checklists import trend_checklist
 from sbwork.evaluation import Evaluation
+from sbwork.grade.checklists import trend_checklist
 from sbwork.sections.blocks import Bullets, Section
 from sbwork.specs.instrument import Instrument
 from sbwork.stats.findings import select_findings

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sbwork.headlines import find_headline
+from sbwork.grade.headlines import find_headline
 from sbwork.specs.cohort import HARM, Cohort
 from sbwork.stats.findings import find_row, select_findings
 from sbwork.stats.formats import (

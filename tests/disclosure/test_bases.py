@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbwork.compare.surveys import compare_scales
-from sbwork.disclosure import suppress_findings, suppress_questionnaires
+from sbwork.grade.disclosure import suppress_findings, suppress_questionnaires
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
 from sbwork.score import scale_reliability, score_coverage, score_scales
 from sbwork.score.weights.targets import weight_answers

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbwork.compare.surveys import compare_scales
-from sbwork.disclosure import merge_small_cells, suppress_findings, suppress_table
+from sbwork.grade.disclosure import merge_small_cells, suppress_findings, suppress_table
 from sbwork.score import scale_reliability, score_coverage, score_scales
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument

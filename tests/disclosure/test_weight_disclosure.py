@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.disclosure import suppress_findings
-from sbwork.disclosure.weights import suppress_weights
+from sbwork.grade.disclosure import suppress_findings
+from sbwork.grade.disclosure.weights import suppress_weights
 from sbwork.score.weights.targets import weight_answers
 from sbwork.specs.cohort import Cohort, Weighting
 

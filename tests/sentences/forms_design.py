@@ -10,8 +10,8 @@ from forms import CHANGE, NUMBER, fix, form
 from forms_summary import find_level
 from reader import Reader, confirm, confirm_names, require, write_months
 
-from sbwork.comparability import LARGEST_DRIFT
-from sbwork.evidence import FEWEST_PAIRS
+from sbwork.grade.comparability import LARGEST_DRIFT
+from sbwork.grade.evidence import FEWEST_PAIRS
 from sbwork.stats.history import POWER
 
 fix(

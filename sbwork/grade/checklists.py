@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import pandas as pd
 
-from sbwork.comparability import list_compared
+from sbwork.grade.comparability import list_compared
 from sbwork.specs.cohort import Cohort
 from sbwork.stats.findings import select_findings
 

@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 import pandas as pd
 
-from sbwork.disclosure.totals import Place, Total, find_telling_totals
+from sbwork.grade.disclosure.totals import Place, Total, find_telling_totals
 from sbwork.read.checks import CheckKind
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Flag

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.disclosure.bases import coarsen_rows, find_secret_bases, hide_bases
-from sbwork.disclosure.totals import Place, Total, find_determined, find_telling_totals
-from sbwork.disclosure.weights import suppress_weights
+from sbwork.grade.disclosure.bases import coarsen_rows, find_secret_bases, hide_bases
+from sbwork.grade.disclosure.totals import Place, Total, find_determined, find_telling_totals
+from sbwork.grade.disclosure.weights import suppress_weights
 from sbwork.specs.cohort import Cohort, Pair
 from sbwork.stats import Reason
 

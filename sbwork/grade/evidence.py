@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sbwork.comparability import (
+from sbwork.grade.comparability import (
     LARGEST_DRIFT,
     count_own_controls,
     describe_requirements,

@@ -1,0 +1,1 @@
+"""How strong the evidence is, what leads, and what may be shown."""
