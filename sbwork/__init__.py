@@ -39,7 +39,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Cohort": "specs.cohort",
-    "CohortExplorer": "explorers",
+    "CohortExplorer": "render.explorers",
     "ControlSearch": "compare.controls",
     "Estimate": "stats",
     "Evaluation": "evaluation",
@@ -56,27 +56,27 @@ _HOMES = {
     "compare_scales": "compare.surveys",
     "compare_synthetic": "compare.controls",
     "evaluate_cohort": "evaluation",
-    "explore_cohort": "explorers",
+    "explore_cohort": "render.explorers",
     "find_cohorts": "specs.cohort",
     "find_controls": "compare.controls",
     "grade_evidence": "grade.evidence",
     "plan_counts": "compare.controls",
-    "present_accuracy": "sections",
-    "present_candidates": "sections",
-    "present_changes": "sections",
-    "present_counts": "sections",
-    "present_evidence": "sections",
-    "present_kinds": "sections",
-    "present_limits": "sections",
-    "present_methods": "sections",
-    "present_mixture": "sections",
-    "present_plan": "sections",
-    "present_quality": "sections",
-    "present_reliability": "sections",
-    "present_robustness": "sections",
-    "present_scales": "sections",
-    "present_stories": "sections",
-    "present_summary": "sections",
+    "present_accuracy": "render.sections",
+    "present_candidates": "render.sections",
+    "present_changes": "render.sections",
+    "present_counts": "render.sections",
+    "present_evidence": "render.sections",
+    "present_kinds": "render.sections",
+    "present_limits": "render.sections",
+    "present_methods": "render.sections",
+    "present_mixture": "render.sections",
+    "present_plan": "render.sections",
+    "present_quality": "render.sections",
+    "present_reliability": "render.sections",
+    "present_robustness": "render.sections",
+    "present_scales": "render.sections",
+    "present_stories": "render.sections",
+    "present_summary": "render.sections",
     "rake": "score.weights",
     "read_cohort": "specs.cohort",
     "read_incidents": "read.incidents",
@@ -160,15 +160,13 @@ if TYPE_CHECKING:
     from sbwork.compare.simulation import World, simulate_counts
     from sbwork.compare.surveys import compare_scales
     from sbwork.evaluation import Evaluation, evaluate_cohort
-    from sbwork.explorers import CohortExplorer, explore_cohort
     from sbwork.grade.disclosure import suppress_findings
     from sbwork.grade.evidence import grade_evidence
     from sbwork.outputs import write_results
     from sbwork.read.incidents import Incidents, read_incidents
     from sbwork.read.surveys import Responses, read_responses
-    from sbwork.score import scale_reliability, score_coverage, score_scales
-    from sbwork.score.weights import rake, weigh_responses, weighted_mean
-    from sbwork.sections import (
+    from sbwork.render.explorers import CohortExplorer, explore_cohort
+    from sbwork.render.sections import (
         present_accuracy,
         present_candidates,
         present_changes,
@@ -186,6 +184,8 @@ if TYPE_CHECKING:
         present_stories,
         present_summary,
     )
+    from sbwork.score import scale_reliability, score_coverage, score_scales
+    from sbwork.score.weights import rake, weigh_responses, weighted_mean
     from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
     from sbwork.specs.errors import InputError
     from sbwork.specs.instrument import Instrument, read_instrument

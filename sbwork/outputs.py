@@ -10,7 +10,7 @@ from typing import Any
 
 from sbwork.evaluation import Evaluation
 from sbwork.exports import escape_formulas
-from sbwork.sections import Section
+from sbwork.render.sections import Section
 
 __all__ = ["write_results"]
 

@@ -7,8 +7,8 @@ import math
 import pandas as pd
 import pytest
 
-from sbwork import tables
 from sbwork.compare.accuracy import compare_accuracy, find_nearest_worlds, read_worlds
+from sbwork.render import tables
 from sbwork.specs.cohort import Choice
 from sbwork.stats.findings import find_row, select_findings
 from sbwork.stats.formats import format_share

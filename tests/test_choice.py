@@ -14,8 +14,8 @@ import pytest
 from sbwork.compare.choice import CHOICE_ESTIMATORS, assess_choice
 from sbwork.compare.counts import compare_counts
 from sbwork.evaluation import Evaluation
-from sbwork.narrative import describe_choice
 from sbwork.read.incidents import Incidents
+from sbwork.render.narrative import describe_choice
 from sbwork.specs.cohort import Cohort, list_months
 from sbwork.specs.errors import InputError
 from sbwork.stats import Flag, Reason

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from sbwork import sections
 from sbwork.compare.reported import tabulate_reported
 from sbwork.grade.checklists import (
     EMMIE_HEADINGS,
@@ -22,6 +21,7 @@ from sbwork.grade.evidence import (
     grade_evidence,
     set_levels,
 )
+from sbwork.render import sections
 from sbwork.reporting.forest import draw_forest, pick_rows
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Reason

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.explorers import CohortExplorer, list_outcomes, view_outcome
+from sbwork.render.explorers import CohortExplorer, list_outcomes, view_outcome
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sbwork import tables
 from sbwork.evaluation import Evaluation, evaluate_cohort
 from sbwork.grade.evidence import find_forbidden_words
-from sbwork.narrative import describe_attrition, describe_lead
-from sbwork.sections import present_scales
+from sbwork.render import tables
+from sbwork.render.narrative import describe_attrition, describe_lead
+from sbwork.render.sections import present_scales
 from sbwork.stats import Flag
 from sbwork.stats.findings import find_row, has_flag
 from sbwork.stats.formats import format_interval, format_number, format_p, format_share

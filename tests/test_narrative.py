@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sbwork import narrative
 from sbwork.grade.evidence import find_forbidden_words, grade_evidence
+from sbwork.render import narrative
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.findings import Finding, tabulate_findings

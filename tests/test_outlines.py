@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sbwork import narrative
 from sbwork.grade.evidence import Evidence, find_forbidden_words
 from sbwork.read.places.outlines import Contact, find_contacts, outline_sites
+from sbwork.render import narrative
 from sbwork.specs.cohort import Cohort
 from sbwork.stats.findings import combine_findings
 

@@ -91,7 +91,7 @@ def test_what_is_missing_is_said(data: Path, text: str, told: dict[str, str]) ->
 
 
 def test_a_table_without_rows_says_so() -> None:
-    from sbwork.tables.layout import lay_out
+    from sbwork.render.tables.layout import lay_out
 
     table = lay_out([], name="none", title="None", stub="Pair", group="Outcome", text=["Words"])
     assert "Nothing was given" in table._repr_html_()

@@ -11,11 +11,11 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from sbwork import figures, narrative, sections, tables
 from sbwork.compare.areas import trace_mixture
 from sbwork.compare.controls import compare_synthetic, find_controls, plan_counts
 from sbwork.compare.simulation import World, simulate_counts
 from sbwork.read.incidents import Incidents
+from sbwork.render import figures, narrative, sections, tables
 from sbwork.specs.cohort import Cohort, list_months
 from sbwork.stats import Reason
 

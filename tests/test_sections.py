@@ -13,13 +13,13 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from sbwork import sections
 from sbwork.evaluation import Evaluation
 from sbwork.grade.evidence import Evidence, find_forbidden_words
-from sbwork.pictures import Picture
 from sbwork.read.checks import CheckKind
 from sbwork.read.incidents import Incidents
 from sbwork.read.places.outlines import SiteOutlines
+from sbwork.render import sections
+from sbwork.render.pictures import Picture
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate
 from sbwork.stats.findings import Finding, tabulate_findings

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sbwork import tables
+from sbwork.render import tables
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.findings import Finding, combine_findings, tabulate_findings

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sbwork import figures, tables
 from sbwork.evaluation import Evaluation, evaluate_cohort
-from sbwork.narrative import describe_answers, describe_weights
+from sbwork.render import figures, tables
+from sbwork.render.narrative import describe_answers, describe_weights
+from sbwork.render.sections import present_methods, present_quality, present_scales
 from sbwork.score.weights import rake, weighted_mean
-from sbwork.sections import present_methods, present_quality, present_scales
 from sbwork.specs.errors import InputError
 from sbwork.stats.findings import find_row, select_findings
 

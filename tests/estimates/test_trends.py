@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sbwork.render.tables import models
 from sbwork.stats.synthetic import fit_synthetic_control
 from sbwork.stats.trends import (
     estimate_event_study,
@@ -17,7 +18,6 @@ from sbwork.stats.trends import (
     estimate_pre_trend,
     read_series_errors,
 )
-from sbwork.tables import models
 
 TOLERANCE = 1e-6
 

@@ -10,9 +10,9 @@ from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 
-from sbwork import figures, narrative
-from sbwork.figures.maps import KILOMETRES, ROLES
 from sbwork.read.places.outlines import SiteOutlines
+from sbwork.render import figures, narrative
+from sbwork.render.figures.maps import KILOMETRES, ROLES
 from sbwork.specs.cohort import Cohort
 
 COHORT = Cohort.model_validate(

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from sbwork import figures
+from sbwork.render import figures
 from sbwork.stats import Estimate, Reason
 from sbwork.stats.findings import Finding, tabulate_findings
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import sbwork
 from sbwork.evaluation import Evaluation
-from sbwork.pictures import Picture
-from sbwork.sections import Bullets
+from sbwork.render.pictures import Picture
+from sbwork.render.sections import Bullets
 
 SECTIONS = (
     "summary", "changes", "counts", "robustness", "scales", "reliability", "kinds", "stories",
