@@ -91,7 +91,7 @@ _HOMES = {
     "trace_mixture": "compare.areas",
     "weigh_responses": "score.weights",
     "weighted_mean": "score.weights",
-    "write_results": "outputs",
+    "write_results": "report.outputs",
 }
 
 __all__ = [
@@ -162,7 +162,6 @@ if TYPE_CHECKING:
     from sbwork.evaluation import Evaluation, evaluate_cohort
     from sbwork.grade.disclosure import suppress_findings
     from sbwork.grade.evidence import grade_evidence
-    from sbwork.outputs import write_results
     from sbwork.read.incidents import Incidents, read_incidents
     from sbwork.read.surveys import Responses, read_responses
     from sbwork.render.explorers import CohortExplorer, explore_cohort
@@ -184,6 +183,7 @@ if TYPE_CHECKING:
         present_stories,
         present_summary,
     )
+    from sbwork.report.outputs import write_results
     from sbwork.score import scale_reliability, score_coverage, score_scales
     from sbwork.score.weights import rake, weigh_responses, weighted_mean
     from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort

@@ -22,7 +22,7 @@ from sbwork.grade.evidence import (
     set_levels,
 )
 from sbwork.render import sections
-from sbwork.reporting.forest import draw_forest, pick_rows
+from sbwork.report.forest import draw_forest, pick_rows
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Reason
 from sbwork.stats.findings import Finding, combine_findings, tabulate_findings

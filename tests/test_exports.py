@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.exports import escape_cell, escape_formulas
+from sbwork.report.exports import escape_cell, escape_formulas
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.reporting.batch import produce_reports
-from sbwork.reporting.planning import plan_jobs
-from sbwork.reporting.producing import Outcome, ReportJob
+from sbwork.report.batch import produce_reports
+from sbwork.report.planning import plan_jobs
+from sbwork.report.producing import Outcome, ReportJob
 
 NotebookWriter = Callable[..., Path]
 

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sbwork.reporting.forest import ForestRow, draw_forest, pick_rows
-from sbwork.reporting.index import list_entries, write_index
-from sbwork.reporting.producing import Outcome
+from sbwork.report.forest import ForestRow, draw_forest, pick_rows
+from sbwork.report.index import list_entries, write_index
+from sbwork.report.producing import Outcome
 from sbwork.specs.cohort import Cohort
 from sbwork.stats.findings import combine_findings
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.reporting.markup import VOID, clean_tree, parse_fragment
+from sbwork.report.markup import VOID, clean_tree, parse_fragment
 
 
 def clean(html: str) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sbwork.reporting.markup import parse_fragment
-from sbwork.reporting.page import choose_notice, render_page
+from sbwork.report.markup import parse_fragment
+from sbwork.report.page import choose_notice, render_page
 from sbwork.specs.cohort import Cohort
 
 MADE = datetime(2018, 6, 1, tzinfo=UTC)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from sbwork.reporting.forest import ForestRow, draw_forest
-from sbwork.reporting.page import render_page, render_template
+from sbwork.report.forest import ForestRow, draw_forest
+from sbwork.report.page import render_page, render_template
 from sbwork.specs.cohort import Cohort
 
 CHROMIUM = os.environ.get("SBWORK_CHROMIUM") or shutil.which("chromium") or ""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sbwork.reporting.parameters import check_parameters, read_parameters
+from sbwork.report.parameters import check_parameters, read_parameters
 from sbwork.specs.errors import InputError
 
 CELL = """\

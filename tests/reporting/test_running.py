@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.reporting.running import find_heading, run_notebook
+from sbwork.report.running import find_heading, run_notebook
 from sbwork.specs.errors import InputError
 
 NotebookWriter = Callable[..., Path]
@@ -82,7 +82,7 @@ def test_a_kernel_that_never_starts_is_tried_again(
         raise RuntimeError("Kernel died before replying to kernel_info")
 
     monkeypatch.setattr(papermill, "execute_notebook", fail)
-    monkeypatch.setattr("sbwork.reporting.running.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("sbwork.report.running.time.sleep", lambda seconds: None)
     end = run_notebook(write_notebook(), folder, OWN)
     assert len(tries) == 3
     assert end.state == "failed"

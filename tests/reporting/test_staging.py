@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.reporting.manifest import (
+from sbwork.report.manifest import (
     describe_sources,
     is_current,
     list_inputs,
     read_manifest,
     write_manifest,
 )
-from sbwork.reporting.staging import StagedFolder, check_folder, clear_leftovers
+from sbwork.report.staging import StagedFolder, check_folder, clear_leftovers
 from sbwork.specs.cohort import read_cohort
 from sbwork.specs.errors import InputError
 

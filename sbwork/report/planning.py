@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from sbwork.reporting.parameters import check_parameters, read_parameters
-from sbwork.reporting.producing import ReportJob
-from sbwork.reporting.staging import check_folder
+from sbwork.report.parameters import check_parameters, read_parameters
+from sbwork.report.producing import ReportJob
+from sbwork.report.staging import check_folder
 from sbwork.specs.cohort import find_cohorts, read_cohort
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.instrument import read_instrument

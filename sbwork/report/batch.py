@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any, Protocol
 
-from sbwork.reporting.producing import Outcome, ReportJob, produce_report
+from sbwork.report.producing import Outcome, ReportJob, produce_report
 
 __all__ = ["Stopped", "Watcher", "produce_reports", "stop_on_signals"]
 

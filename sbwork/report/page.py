@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from sbwork.reporting.markup import Element, clean_tree, parse_fragment
+from sbwork.report.markup import Element, clean_tree, parse_fragment
 from sbwork.specs.cohort import Cohort
 
 __all__ = ["Notice", "choose_notice", "format_date", "render_page", "render_template"]
@@ -148,7 +148,7 @@ def _load_templates() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(
-        loader=PackageLoader("sbwork.reporting", "templates"),
+        loader=PackageLoader("sbwork.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -7,7 +7,7 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
-from sbwork.reporting.producing import Outcome, ReportJob
+from sbwork.report.producing import Outcome, ReportJob
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sbwork.evaluation import Evaluation
-from sbwork.exports import escape_formulas
 from sbwork.render.sections import Section
+from sbwork.report.exports import escape_formulas
 
 __all__ = ["write_results"]
 

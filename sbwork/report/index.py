@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.reporting.forest import ForestRow, draw_forest, pick_rows
-from sbwork.reporting.manifest import read_manifest
-from sbwork.reporting.page import format_date, render_template
-from sbwork.reporting.producing import FAILED_FOLDER, Outcome
+from sbwork.report.forest import ForestRow, draw_forest, pick_rows
+from sbwork.report.manifest import read_manifest
+from sbwork.report.page import format_date, render_template
+from sbwork.report.producing import FAILED_FOLDER, Outcome
 from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
 from sbwork.specs.errors import InputError
 from sbwork.stats.findings import combine_findings

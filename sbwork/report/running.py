@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sbwork.reporting.parameters import read_cells
+from sbwork.report.parameters import read_cells
 
 __all__ = ["RunEnd", "find_heading", "run_notebook"]
 
@@ -156,7 +156,7 @@ def _run_once(
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill.exceptions import PapermillExecutionError
 
-        from sbwork.reporting.kernels import make_kernel_manager, stop_kernels
+        from sbwork.report.kernels import make_kernel_manager, stop_kernels
 
     for name in ("papermill", "traitlets"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

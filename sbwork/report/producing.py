@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from sbwork.reporting.manifest import describe_sources, is_current, write_manifest
-from sbwork.reporting.staging import StagedFolder
+from sbwork.report.manifest import describe_sources, is_current, write_manifest
+from sbwork.report.staging import StagedFolder
 from sbwork.specs.cohort import Cohort, read_cohort
 from sbwork.specs.errors import InputError
 
@@ -112,8 +112,8 @@ def produce_report(job: ReportJob, on_cell: OnCell | None = None) -> Outcome:
 
 
 def _produce(job: ReportJob, cohort: Cohort, on_cell: OnCell | None) -> tuple[State, str]:
-    from sbwork.reporting.page import render_page
-    from sbwork.reporting.running import run_notebook
+    from sbwork.report.page import render_page
+    from sbwork.report.running import run_notebook
 
     target = job.out / job.cohort
     relative = _relate(job.data, target)
