@@ -86,8 +86,8 @@ def new(
     Without options the files that lie in data/cohorts/NAME are used; if there are none, they are
     asked for. Files from elsewhere are copied there. Nothing is overwritten.
     """
-    from sbwork.printing import print_intake
-    from sbwork.proposals.intake import check_name, sort_files, take_in
+    from sbwork.intake.new import check_name, sort_files, take_in
+    from sbwork.intake.printing import print_intake
 
     check_name(name)
     place = data if data.is_dir() or data != Path("data") else _find_folder(data, "data")
@@ -110,8 +110,8 @@ def check(
 
     Exit code 0: reports can be made. 2: something can't be used.
     """
-    from sbwork.inspection import inspect_cohort
-    from sbwork.printing import print_inspection
+    from sbwork.intake.check import inspect_cohort
+    from sbwork.intake.printing import print_inspection
     from sbwork.specs.cohort import find_cohorts
 
     place = _find_folder(data, "data")

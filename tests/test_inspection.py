@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import sbwork.inspection
-from sbwork.inspection import Inspection, inspect_cohort
+import sbwork.intake.check
+from sbwork.intake.check import Inspection, inspect_cohort
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
 from sbwork.read.incidents import read_incidents
 
@@ -174,7 +174,7 @@ def test_months_that_cannot_be_compared_are_what_the_report_will_lack(
         sites.loc[late, "count"] = float("nan")
         return replace(found, quality=quality, sites=sites)
 
-    monkeypatch.setattr(sbwork.inspection, "read_incidents", read_with_gaps)
+    monkeypatch.setattr(sbwork.intake.check, "read_incidents", read_with_gaps)
     told = inspect_cohort("durham-1", data)
     assert (
         "Months that can't be compared. 'invented' holds far fewer rows in 2016-05." in told.missing

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.proposals.answer_sets import Answers, build_options, join_answers, read_answers
+from sbwork.intake.answer_sets import Answers, build_options, join_answers, read_answers
 from sbwork.read.surveys.detection import read_table
 
 AGREE = ("Strongly disagree", "Disagree", "Neither agree nor disagree", "Agree", "Strongly agree")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.proposals import Proposal, ProposedItem, ProposedScale, ProposedSurvey
-from sbwork.proposals.answer_sets import OptionSet
-from sbwork.proposals.drafts import draft_cohort, draft_instrument, write_text
+from sbwork.intake import Proposal, ProposedItem, ProposedScale, ProposedSurvey
+from sbwork.intake.answer_sets import OptionSet
+from sbwork.intake.drafts import draft_cohort, draft_instrument, write_text
 from sbwork.read.incidents.descriptions import IncidentDescription
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.documents import Spec, load_spec

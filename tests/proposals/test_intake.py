@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sbwork.proposals import intake
-from sbwork.proposals.intake import clean_path, sort_files, take_in
+from sbwork.intake import new as intake
+from sbwork.intake.new import clean_path, sort_files, take_in
 from sbwork.read.incidents import read_incidents
 from sbwork.read.surveys import read_responses
 from sbwork.specs.cohort import read_cohort

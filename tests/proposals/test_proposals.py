@@ -12,7 +12,7 @@ import pandas as pd
 import pyreadstat
 import pytest
 
-from sbwork.proposals import Proposal, ProposedItem, propose_surveys
+from sbwork.intake import Proposal, ProposedItem, propose_surveys
 from sbwork.specs.errors import InputError
 
 DATA = Path(__file__).parents[2] / "data"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sbwork.proposals.item_names import ItemName, make_slug, parse_name, split_question
-from sbwork.proposals.roles import find_role, guess_wave, read_waves
+from sbwork.intake.item_names import ItemName, make_slug, parse_name, split_question
+from sbwork.intake.roles import find_role, guess_wave, read_waves
 from sbwork.read.surveys.descriptions import ColumnDescription
 
 YES = ("Yes", "No")

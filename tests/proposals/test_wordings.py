@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.proposals.wordings import find_nonresponse, rank_answers
+from sbwork.intake.wordings import find_nonresponse, rank_answers
 
 ORDERS = [
     ("agreement", "Strongly disagree|Disagree|Neither agree or disagree|Agree|Strongly Agree"),

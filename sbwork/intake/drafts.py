@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 
-from sbwork.proposals.answer_sets import OptionSet
-from sbwork.proposals.surveys import Proposal, ProposedSurvey
+from sbwork.intake.answer_sets import OptionSet
+from sbwork.intake.surveys import Proposal, ProposedSurvey
 from sbwork.read.incidents.descriptions import IncidentDescription
 
 __all__ = ["draft_cohort", "draft_instrument"]

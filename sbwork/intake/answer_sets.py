@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from sbwork.proposals.wordings import find_nonresponse, rank_answers
+from sbwork.intake.wordings import find_nonresponse, rank_answers
 from sbwork.read.surveys.answers import fold_answer, match_answers, parse_number
 from sbwork.read.surveys.tables import RawTable
 from sbwork.specs.instrument import Option

@@ -1,6 +1,6 @@
 """Files looked into, and the cohort and questionnaire proposed for them."""
 
-from sbwork.proposals.surveys import (
+from sbwork.intake.surveys import (
     Proposal,
     ProposedItem,
     ProposedScale,

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sbwork.proposals.answer_sets import OptionSet
-from sbwork.proposals.exploration import ExploredFile
+from sbwork.intake.answer_sets import OptionSet
+from sbwork.intake.exploration import ExploredFile
 from sbwork.read.surveys.answers import match_answers
 from sbwork.read.surveys.tables import RawTable
 

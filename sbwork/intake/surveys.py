@@ -8,24 +8,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sbwork.proposals.answer_sets import OptionSet
-from sbwork.proposals.directions import find_reversed
-from sbwork.proposals.exploration import (
+from sbwork.intake.answer_sets import OptionSet
+from sbwork.intake.directions import find_reversed
+from sbwork.intake.exploration import (
     ExploredFile,
     Question,
     explore_file,
     find_date,
     find_site_column,
 )
-from sbwork.proposals.families import (
+from sbwork.intake.families import (
     RESERVED,
     drop_unmatched,
     find_families,
     name_questions,
     share_options,
 )
-from sbwork.proposals.item_names import make_slug
-from sbwork.proposals.roles import guess_wave, read_waves
+from sbwork.intake.item_names import make_slug
+from sbwork.intake.roles import guess_wave, read_waves
 from sbwork.read.surveys.answers import fold_answer
 from sbwork.read.surveys.columns import assign_columns
 from sbwork.read.surveys.personal import hash_ids, mask_text

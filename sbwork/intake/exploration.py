@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from sbwork.proposals.answer_sets import Answers, read_answers
-from sbwork.proposals.item_names import ItemName, parse_name, split_question
-from sbwork.proposals.roles import Role, find_role
+from sbwork.intake.answer_sets import Answers, read_answers
+from sbwork.intake.item_names import ItemName, parse_name, split_question
+from sbwork.intake.roles import Role, find_role
 from sbwork.read.surveys.answers import fold_answer
 from sbwork.read.surveys.columns import find_set_columns
 from sbwork.read.surveys.descriptions import ColumnDescription, describe_table

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sbwork.proposals.drafts import draft_cohort, draft_instrument
-from sbwork.proposals.surveys import Proposal, propose_surveys
+from sbwork.intake.drafts import draft_cohort, draft_instrument
+from sbwork.intake.surveys import Proposal, propose_surveys
 from sbwork.read.incidents.archives import find_parts, read_ends
 from sbwork.read.incidents.descriptions import IncidentDescription, describe_incidents
 from sbwork.read.incidents.police_uk import is_street_header

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sbwork.inspection import Inspection, Part
-from sbwork.proposals.intake import Intake
+from sbwork.intake.check import Inspection, Part
+from sbwork.intake.new import Intake
 
 if TYPE_CHECKING:
     from rich.console import Console

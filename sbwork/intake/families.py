@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from sbwork.proposals.answer_sets import Answers, OptionSet, build_options, join_answers
-from sbwork.proposals.exploration import ExploredFile, Question
+from sbwork.intake.answer_sets import Answers, OptionSet, build_options, join_answers
+from sbwork.intake.exploration import ExploredFile, Question
 from sbwork.read.surveys.answers import ANSWERED, KINDS, fold_answer, match_answers
 
 __all__ = ["RESERVED", "drop_unmatched", "find_families", "name_questions", "share_options"]
