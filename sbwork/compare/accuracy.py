@@ -30,7 +30,7 @@ _TOGETHER = ("rirr_pooled_fixed", "rirr_pooled_bayes")
 
 @cache
 def _read_table() -> str:
-    return (files("sbwork") / "reference" / "sim_counts.csv").read_text(encoding="utf-8")
+    return (files("sbwork.compare") / "sim_counts.csv").read_text(encoding="utf-8")
 
 
 def read_worlds() -> pd.DataFrame:

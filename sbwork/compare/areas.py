@@ -74,7 +74,7 @@ def mix_series(
     months: Sequence[str],
     before: Sequence[str],
 ) -> Matrix:
-    """Mix the areas' counts into the series that `sbwork.compare.controls.compare_synthetic` set up.
+    """Mix the areas' counts as `sbwork.compare.controls.compare_synthetic` weighs them.
 
     Parameters
     ----------

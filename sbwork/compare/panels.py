@@ -196,9 +196,10 @@ def analyse_panel(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
 def vary_specifications(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     """Compute each pair's ratio over all windows, controls and models that can be defended.
 
-    Windows: those of `sbwork.compare.windows.list_windows`. Controls: the pair's own, all control sites
-    of the cohort taken together, and all areas of the archive outside every site whose incidents
-    in the months before lie within ``cohort.placebo.size_ratio`` of the site's, taken together.
+    Windows: those of `sbwork.compare.windows.list_windows`. Controls: the pair's own, all control
+    sites of the cohort taken together, and all areas of the archive outside every site whose
+    incidents in the months before lie within ``cohort.placebo.size_ratio`` of the site's, taken
+    together.
     Models: RIRR, quasi-Poisson and NB2 panel, the panel with drift carried forward, and the
     interrupted time series.
 

@@ -74,7 +74,7 @@ def pick_rows(findings: pd.DataFrame, cohort: Cohort, status: str = "") -> list[
     Returns
     -------
     list of ForestRow
-        Of each outcome first the number that leads (see `sbwork.grade.headlines.find_headline`), then,
+        Of each outcome first the number that leads (`sbwork.grade.headlines.find_headline`), then,
         where that is of all pairs together, the one that leads for each pair; after these the
         figures as reported. A row whose estimate is missing is left out, since it has no place on
         the scale.

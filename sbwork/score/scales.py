@@ -178,7 +178,7 @@ def score_coverage(
         Findings of section ``"scores"`` for each scale, in all and by site and wave:
         ``"n_scored"``, ``"n_unscored"`` (count), ``"share_prorated"`` (share of the scores that
         rest on fewer than all items), ``"mean"``, ``"mean_complete_cases"`` (points; weighted,
-        with the t interval that `sbwork.compare.surveys.compare_scales` gives the mean of a site and
+        with the t interval that `sbwork.compare.surveys.compare_scales` gives a mean of a site and
         wave; in all, everybody counts as one sample).
 
     Raises

@@ -1,7 +1,7 @@
 """Measure false positives, coverage and power of every interval for counts, truth known.
 
 Run as ``python tests/benchmarks/sim_counts.py [--fraction F] [--workers N]``: rewrites
-``sbwork/reference/sim_counts.csv``, in about an hour on one core; with a fraction such as .05,
+``sbwork/compare/sim_counts.csv``, in about an hour on one core; with a fraction such as .05,
 prints a rougher table and writes nothing. Worlds that are done stand in ``sim_counts.partial``
 beside the table, so that a run that was broken off goes on where it stopped; delete that file when
 the code has changed meanwhile.
@@ -23,7 +23,7 @@ import pandas as pd
 from sbwork.compare.simulation import World, simulate_counts
 
 SEED = 20180601
-TABLE = Path(__file__).parents[2] / "sbwork" / "reference" / "sim_counts.csv"
+TABLE = Path(__file__).parents[2] / "sbwork" / "compare" / "sim_counts.csv"
 PARTIAL = TABLE.with_suffix(".partial")
 PHIS = (1.0, 2.0, 4.0)
 DRIFTS = (0.0, 0.1)

@@ -35,7 +35,7 @@ def tabulate_quality(
     continuity: Continuity,
     published: Flags,
 ) -> pd.DataFrame:
-    """Tell what was read and what was left out, in the columns `sbwork.read.checks.CHECK_COLUMNS`."""
+    """List what was read and left out, in the columns `sbwork.read.checks.CHECK_COLUMNS`."""
     rows: list[Row] = []
     for number, (source, reading) in enumerate(zip(cohort.incidents, readings, strict=True)):
         rows += _describe_source(placed, number, source.path, reading, bool(cohort.sites))

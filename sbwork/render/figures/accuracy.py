@@ -29,7 +29,8 @@ def draw_false_positives(ax: Axes, table: pd.DataFrame, titles: dict[str, str]) 
     ax : matplotlib.axes.Axes
         Where to draw.
     table : pandas.DataFrame
-        Rows of `sbwork.compare.simulation.simulate_counts` that differ in `phi` and `estimator` alone.
+        Rows of `sbwork.compare.simulation.simulate_counts` that differ in `phi` and `estimator`
+        alone.
     titles : dict of str to str
         What each estimator is called; those that are not named are not drawn.
     """

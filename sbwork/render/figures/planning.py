@@ -29,8 +29,8 @@ def draw_balance(ax: Axes, balance: pd.DataFrame, labels: Sequence[str]) -> None
     ax : matplotlib.axes.Axes
         Where to draw.
     balance : pandas.DataFrame
-        Columns of `sbwork.compare.controls.BALANCE_COLUMNS`, nearest area first: that one is drawn in
-        colour and as a diamond, the others as grey circles.
+        Columns of `sbwork.compare.controls.BALANCE_COLUMNS`, nearest area first: that one is
+        drawn in colour and as a diamond, the others as grey circles.
     labels : sequence of str
         What each feature is called, in the order in which they first stand in `balance`.
     """

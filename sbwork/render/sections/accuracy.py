@@ -33,8 +33,8 @@ def present_accuracy(table: pd.DataFrame | None = None, *, name: str = "accuracy
     Parameters
     ----------
     table : pandas.DataFrame, optional
-        As `sbwork.compare.simulation.simulate_counts` gives it, for one or more worlds; by default the
-        table that comes with the package.
+        As `sbwork.compare.simulation.simulate_counts` gives it, for one or more worlds; by default
+        the table that comes with the package.
     name : str
         What the table and the picture are called, unique in their page.
     """

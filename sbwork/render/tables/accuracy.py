@@ -125,7 +125,7 @@ def tabulate_error_rates(findings: pd.DataFrame, cohort: Cohort) -> GT:
 
 
 def tabulate_accuracy(table: pd.DataFrame, name: str = "accuracy") -> GT:
-    """Lay out false positives and coverage: columns of `sbwork.compare.simulation.SIMULATION_COLUMNS`.
+    """Lay out false positives and coverage, as `sbwork.compare.simulation` measures them.
 
     Parameters
     ----------

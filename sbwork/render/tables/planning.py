@@ -103,7 +103,7 @@ def tabulate_balance(cohort: Cohort, balance: pd.DataFrame, number: int = 3) -> 
 
 
 def tabulate_detectable(cohort: Cohort, plan: pd.DataFrame) -> GT:
-    """Lay out the smallest fall that would be found: findings of `sbwork.compare.controls.plan_counts`."""
+    """Lay out the smallest fall that would be found, as `sbwork.compare.controls` plans it."""
     rows: list[dict[str, str]] = []
     notes: list[str] = []
     numbers = list(dict.fromkeys(plan["comparison"]))
