@@ -47,7 +47,7 @@ def test_notebooks_stay_thin(path):
     "path", [p for p in NOTEBOOKS if p.name != REPORT], ids=lambda path: path.name
 )
 def test_notebooks_run_to_their_end(path):
-    """The report's own notebook is run by tests/test_reports.py, once a cohort."""
+    """The report's own notebook is run by tests/report/test_reports.py, once a cohort."""
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if "parameters" in cell.metadata.get("tags", []) and "static = False" in cell.source:

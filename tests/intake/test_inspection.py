@@ -15,7 +15,7 @@ from sbwork.intake.check import Inspection, inspect_cohort
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
 from sbwork.read.incidents import read_incidents
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 Edit = Callable[[str, str], None]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from sbwork.render.explorers import CohortExplorer, list_outcomes, view_outcome
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from sbwork.specs.errors import InputError
 from sbwork.specs.instrument import Instrument, Item, Option, read_instrument
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 GOOD = """\
 name: residents

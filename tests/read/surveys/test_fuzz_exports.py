@@ -10,7 +10,7 @@ SEED = 3
 
 
 def test_mutated_exports_give_a_right_result_or_one_clear_message(tmp_path: Path) -> None:
-    path = Path(__file__).parents[1] / "benchmarks" / "fuzz_exports.py"
+    path = Path(__file__).parents[2] / "benchmarks" / "fuzz_exports.py"
     spec = importlib.util.spec_from_file_location("fuzz_exports", path)
     assert spec is not None
     assert spec.loader is not None

@@ -23,7 +23,7 @@ from sbwork.score.latent import (
 LAVAAN = 1e-8
 LAVAAN_BOUNDED = 1e-6
 
-REFERENCE = Path(__file__).parent / "reference"
+REFERENCE = Path(__file__).parents[1] / "reference"
 THREE = np.kron(np.eye(3), np.ones((3, 1)))
 
 

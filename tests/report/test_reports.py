@@ -18,7 +18,7 @@ from sbwork.stats.findings import RESULT_COLUMNS
 
 pytestmark = pytest.mark.notebook
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 COHORTS = ("durham-1", "durham-2", "west-yorkshire")
 FILES = ("report.ipynb", "report.html", "results.json", "results.csv", "manifest.json")
 SENTINELS = ("192.0.2.", "example.org", "R_invented", "Mill Lane", "invented-0")

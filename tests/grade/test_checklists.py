@@ -18,7 +18,7 @@ from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Reason
 from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
 
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "cohort_report.ipynb"
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "cohort_report.ipynb"
 COHORTS = ("durham_1", "durham_2", "west_yorkshire")
 NOTHING = re.compile(
     r"^(No .*was given|No stories were given|No file was read|The incidents were counted, but|"

@@ -20,7 +20,7 @@ from sbwork.stats.findings import RESULT_COLUMNS
 TOLERANCE = 1e-6
 CAUSAL = re.compile(r"reduc|caus|led to|impact|effect of", re.IGNORECASE)
 
-R = json.loads((Path(__file__).parent / "reference/panels.json").read_text())
+R = json.loads((Path(__file__).parents[1] / "reference/panels.json").read_text())
 FUNCTIONS = (assess_comparability, analyse_panel, vary_specifications)
 
 

@@ -20,7 +20,7 @@ from sbwork.stats.findings import RESULT_COLUMNS, has_flag
 from sbwork.stats.pairs import MonthlyCounts, PairCounts
 from sbwork.stats.ranks import estimate_placebo_mean, rank_mean
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 MONTHS = list_months("2014-01", "2017-12")
 FORBIDDEN = re.compile(r"\b(?:reduc\w*|caus\w*|led to|impact\w*)\b", re.IGNORECASE)
 PAIR = {"intervention": "north", "control": "south"}

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from sbwork.cli import app
 from sbwork.evaluation import evaluate_cohort
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 DURHAM = DATA / "cohorts" / "durham-1"
 
 

@@ -19,7 +19,7 @@ from sbwork.specs.cohort import (
 )
 from sbwork.specs.errors import InputError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 GOOD = """\
 name: pilot
