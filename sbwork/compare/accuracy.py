@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from io import StringIO
 from typing import Any
@@ -117,7 +117,7 @@ def compare_accuracy(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
 
     Parameters
     ----------
-    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         With the section ``"counts"``: its counts, months and dispersions are the design.
     cohort : Cohort
         Says how the sites came to be chosen.
@@ -135,57 +135,39 @@ def compare_accuracy(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
         or ``"drift 0.1"`` (SD of the log); `n` the draws; the note names the world.
     """
     counts = select_findings(findings, section="counts")
+    worlds = read_worlds()
     found: list[Finding] = []
     for outcome in counts["outcome"].unique():
         rows = counts[counts["outcome"] == outcome]
-        pairs = rows[(rows["estimator"] == "rirr") & (rows["period"] == "change")]
-        pairs = pairs[pairs["estimate"].notna()]
+        change = rows[rows["period"] == "change"]
+        pairs = change[(change["estimator"] == "rirr") & change["estimate"].notna()]
         if len(pairs):
-            found += _describe_design(str(outcome), rows, pairs, cohort)
+            found += _describe_design(str(outcome), rows, pairs, cohort, worlds)
     return tabulate_findings(found)
 
 
 def _describe_design(
-    outcome: str, rows: pd.DataFrame, pairs: pd.DataFrame, cohort: Cohort
+    outcome: str, rows: pd.DataFrame, pairs: pd.DataFrame, cohort: Cohort, worlds: pd.DataFrame
 ) -> Iterator[Finding]:
-    months = rows[(rows["estimator"] == "window_months") & (rows["period"] == "change")]["estimate"]
-    length = float(months.median())
+    change = rows[rows["period"] == "change"].groupby("estimator")["estimate"].median()
+    length, phi = float(change["window_months"]), float(change["dispersion"])
     sites = [*pairs["site"], *pairs["comparison"]]
     before = rows[(rows["estimator"] == "count") & (rows["period"] == "before")]
     sizes = before[before["site"].isin(sites)]["estimate"]
     mean = float(np.exp(np.log(np.maximum(sizes, 0.5)).mean())) / max(length, 1.0)
-    phi = float(
-        rows[(rows["estimator"] == "dispersion") & (rows["period"] == "change")][
-            "estimate"
-        ].median()
-    )
     if not (length > 0 and mean > 0):
         return
-    near = find_nearest_worlds(
-        read_worlds(),
-        months=length,
-        mean=mean,
-        phi=phi,
-        n_pairs=len(pairs),
-        shared=bool(pairs["comparison"].duplicated().any()),
-    )
-    wanted = [("false_positive", name) for name in (*_PAIR, *_TOGETHER)]
-    wanted += [("coverage", "rirr_pooled_bayes")]
+    find = partial(find_nearest_worlds, worlds, months=length, mean=mean, phi=phi)
     # the intervals of single pairs are simulated with one pair only
     choice = cohort.chosen_because.reason if cohort.chosen_because else ""
-    alone = find_nearest_worlds(
-        read_worlds(),
-        months=length,
-        mean=mean,
-        phi=phi,
-        n_pairs=1,
-        shared=False,
-        chosen=choice if choice in _CHOSEN else "drawn",
-    )
-    for column, name in wanted:
-        table = alone if name in _PAIR else near
-        if name in _TOGETHER and len(pairs) < 2:
-            continue
+    alone = find(n_pairs=1, shared=False, chosen=choice if choice in _CHOSEN else "drawn")
+    wanted = [("false_positive", name, alone) for name in _PAIR]
+    if len(pairs) > 1:
+        shared = bool(pairs["comparison"].duplicated().any())
+        near = find(n_pairs=len(pairs), shared=shared)
+        wanted += [("false_positive", name, near) for name in _TOGETHER]
+        wanted.append(("coverage", "rirr_pooled_bayes", near))
+    for column, name, table in wanted:
         for _, world in table[table["estimator"] == name].iterrows():
             yield Finding(
                 _SECTION,

@@ -51,7 +51,7 @@ def adjust_counts(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
 
     Parameters
     ----------
-    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         Findings of all sections, small groups not hidden yet.
     cohort : Cohort
         ``confirmatory_counts`` names the outcomes that were declared beforehand.

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from sbwork.compare.windows import (
     MAIN,
@@ -35,6 +34,7 @@ from sbwork.stats.ranks import (
     rank_difference,
     rank_mean,
 )
+from sbwork.stats.rates import reject_ratios
 
 __all__ = ["DISTRIBUTION_COLUMNS", "Placebo", "compare_placebos"]
 
@@ -322,34 +322,19 @@ def _describe_rank(ranked: _Ranked, place: _Place) -> list[Estimate]:
 
 def _count_rejections(place: _Place, ranked: _Ranked) -> Estimate:
     """Count how often the interval of a ratio leaves out no change, over the placebo changes."""
-    rank = ranked.rank
-    sides = [
-        place.areas.reindex(index=list(side)).to_numpy()
-        for side in (ranked.window.before, ranked.window.after)
-    ]
+    rank, window = ranked.rank, ranked.window
+    before, after = (
+        place.areas.reindex(index=list(side)).to_numpy() for side in (window.before, window.after)
+    )
     parts = [rank.treated, rank.control] if rank.control.size else [rank.treated]
-    inverse = sum(1 / np.maximum(side.sum(axis=0), 1e-9) for side in sides)
-    spread = np.zeros(place.areas.shape[1])
-    df = np.zeros_like(spread)
-    for side in sides:
-        mean = side.mean(axis=0)
-        spread += ((side - mean) ** 2).sum(axis=0) / np.where(mean > 0, mean, 1.0)
-        df += np.where(mean > 0, len(side) - 1, 0)
-    freedom = sum(df[part] for part in parts)
-    excess = sum(spread[part] for part in parts) / np.maximum(freedom, 1)
-    floor = 0.0 if place.outcome == HARM else 1.0
-    factor = np.where(freedom > 0, np.maximum(excess, floor), 1.0)
-    error = np.sqrt(factor * sum(inverse[part] for part in parts))
-    limit = stats.t.ppf(1 - _ALPHA / 2, np.where(freedom > 0, freedom, np.inf))
-    counted = np.all([side.sum(axis=0)[part] > 0 for side in sides for part in parts], axis=0)
-    if not counted.any():
+    rejected = reject_ratios(before, after, parts, rank.changes, floor=place.outcome != HARM)
+    if not rejected.size:
         note = "In every placebo change one of the counts is 0."
         return Estimate("placebo_interval_share", unit="share", note=note, reason=Reason.ZERO_COUNT)
-    share = float(np.mean(np.abs(rank.changes[counted]) > (limit * error)[counted]))
     return Estimate(
         "placebo_interval_share",
-        share,
-        n=float(counted.sum()),
+        float(rejected.mean()),
+        n=float(rejected.size),
         unit="share",
         note="Share of the placebo changes that the usual interval calls a change; 5% is right.",
     )

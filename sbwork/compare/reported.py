@@ -21,7 +21,7 @@ def tabulate_reported(cohort: Cohort) -> pd.DataFrame:
 
     Returns
     -------
-    pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         Section ``"reported"``, estimator ``"reported_change_percent"``, evidence level 1, no
         interval and no n, flag ``unchecked``. The outcome is the figure's title, and the note
         gives its source.

@@ -18,7 +18,13 @@ from sbwork.specs.cohort import Cohort, Pair
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.cells import Cell, Link, link_cells, match_people, summarise_cell
-from sbwork.stats.findings import Finding, combine_findings, find_row, tabulate_findings
+from sbwork.stats.findings import (
+    Finding,
+    combine_findings,
+    find_flagged,
+    find_row,
+    tabulate_findings,
+)
 from sbwork.stats.margins import Margins
 from sbwork.stats.means import (
     compute_overlap,
@@ -230,7 +236,7 @@ def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument)
     Parameters
     ----------
     scores : pandas.DataFrame, shape (n_questionnaires, ...)
-        From `scoring.score_scales`: ``wave`` (``"before"`` or ``"after"``), ``site``, ``person``,
+        From `score.score_scales`: ``wave`` (``"before"`` or ``"after"``), ``site``, ``person``,
         ``weight`` and one float64 column a scale, NaN for no score. Of raked weights, as from
         `targets.weight_answers`, also ``base_weight`` and the columns that were raked on: then
         every standard error allows for the raking.
@@ -242,7 +248,7 @@ def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument)
 
     Returns
     -------
-    pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         Section ``"scales"``. Per scale, site and wave: ``n``, ``mean`` (t interval) and ``sd``.
         Per scale and site: ``mean_difference`` (Welch; paired where people are linked),
         ``mean_difference_student`` and ``hedges_g``, after minus before. The same for all
@@ -563,7 +569,7 @@ def _estimate_shocks(
 
 def _mark_leading(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
     """Mark the row of each scale and pair that leads, and those declared in advance."""
-    leads = findings["flags"].str.split().map(lambda flags: Flag.LEADS in flags)
+    leads = find_flagged(findings, Flag.LEADS)
     rows = findings[leads]
     taken = set(zip(rows["outcome"], rows["site"], strict=True))
     did = findings["estimator"] == _DID
@@ -579,7 +585,7 @@ def _adjust_p_values(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
     tests = ~findings["estimator"].isin(["tost", f"tost{_SHOCKED}"])
     tested = findings["p_value"].notna() & tests
     reach = findings["site"].where(findings["site"].isin(["all", *_GROUPS]), "each")
-    declared = findings["flags"].str.split().map(lambda flags: Flag.CONFIRMATORY in flags)
+    declared = find_flagged(findings, Flag.CONFIRMATORY)
     declared |= findings["outcome"].isin(cohort.confirmatory) & (
         findings["estimator"] == f"{_DID}{_SHOCKED}"
     )

@@ -111,7 +111,7 @@ def list_emmie(cohort: Cohort, findings: pd.DataFrame) -> list[tuple[str, str]]:
     ----------
     cohort : Cohort
         The evaluation.
-    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         Everything that was computed; a section whose numbers are all missing does not count.
 
     Returns
@@ -141,7 +141,7 @@ def trend_checklist(cohort: Cohort, findings: pd.DataFrame) -> list[tuple[str, s
     ----------
     cohort : Cohort
         The evaluation.
-    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         Everything that was computed; a section whose numbers are all missing does not count.
 
     Returns

@@ -50,7 +50,7 @@ def list_compared(findings: pd.DataFrame, cohort: Cohort, section: str) -> dict[
 
     Parameters
     ----------
-    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         Everything that was computed.
     cohort : Cohort
         Its pairs.
@@ -103,12 +103,12 @@ def compute_requirements(cohort: Cohort, findings: pd.DataFrame) -> pd.DataFrame
     ----------
     cohort : Cohort
         Its pairs, and ``placebo.size_ratio``.
-    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         Everything that was computed, small counts already hidden.
 
     Returns
     -------
-    pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         Section ``"evidence"``. Of every outcome that was compared, site ``"all"``, period
         ``"change"``: ``pairs_with_own_control``, those computed, with pairs that share a control
         counted once.
@@ -179,7 +179,7 @@ def describe_requirements(
 
     Parameters
     ----------
-    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         Everything that was computed, with `compute_requirements`' rows where there are any.
     cohort : Cohort
         For the titles and the limits.

@@ -238,7 +238,7 @@ def grade_evidence(cohort: Cohort, findings: pd.DataFrame) -> Evidence:
     ----------
     cohort : Cohort
         The design: pairs, why their controls were chosen, how the sites were assigned.
-    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         Everything that was computed. Of section ``"panel"``, ``pre_level_ratio`` and
         ``pre_trend`` per pair and outcome say whether the sites were alike beforehand; with the
         rows of `comparability.compute_requirements`, what is missing says how many months or
@@ -320,7 +320,7 @@ def set_levels(findings: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
 
     Parameters
     ----------
-    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         Findings of any section.
     evidence : Evidence
         From `grade_evidence`.

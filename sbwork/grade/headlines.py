@@ -56,7 +56,7 @@ def find_headline(findings: pd.DataFrame, outcome: str) -> Headline | None:
 
     Parameters
     ----------
-    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         Every finding of a cohort.
     outcome : str
         The outcome's key.

@@ -64,7 +64,7 @@ def pick_rows(findings: pd.DataFrame, cohort: Cohort, status: str = "") -> list[
 
     Parameters
     ----------
-    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         The rows of ``results.json``.
     cohort : Cohort
         Gives the titles.

@@ -354,6 +354,11 @@ class Cohort(Spec):
         """The title, or the name where no title is given."""
         return self.title or self.name
 
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """The keys of every outcome that is counted, in the order of cohort.yml."""
+        return (*self.outcomes, *([HARM] if self.harm_weights else []))
+
     def list_outcomes(self) -> tuple[str, ...]:
         """List the keys of every outcome that is counted: confirmatory ones first, harm last.
 
@@ -362,8 +367,8 @@ class Cohort(Spec):
         >>> Cohort(name="pilot", harm_weights="weights.csv").list_outcomes()
         ('victim_based_crime', 'asb', 'harm')
         """
-        own = sorted(self.outcomes, key=lambda outcome: outcome not in self.confirmatory_counts)
-        return (*own, *([HARM] if self.harm_weights else []))
+        declared = self.confirmatory_counts
+        return tuple(sorted(self.counted, key=lambda key: (key == HARM, key not in declared)))
 
     def resolve_path(self, path: str) -> Path:
         """Return a path named in cohort.yml as a full path, whichever slash it is written with."""
@@ -534,7 +539,7 @@ def _find_unknown_sites(cohort: Cohort) -> Iterator[Mistake]:
 
 
 def _find_unknown_outcomes(cohort: Cohort) -> Iterator[Mistake]:
-    known = [*cohort.outcomes, *([HARM] if cohort.harm_weights else [])]
+    known = cohort.counted
     for i, outcome in enumerate(cohort.confirmatory_counts):
         if outcome not in known:
             found = f"the outcome '{quote(outcome)}' is not among those of this cohort"

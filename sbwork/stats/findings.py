@@ -14,6 +14,7 @@ __all__ = [
     "RESULT_COLUMNS",
     "Finding",
     "combine_findings",
+    "find_flagged",
     "find_row",
     "has_flag",
     "select_findings",
@@ -174,6 +175,11 @@ def find_row(findings: pd.DataFrame, **where: str) -> pd.Series | None:
 def has_flag(row: pd.Series[Any], flag: Flag) -> bool:
     """Say whether a finding bears a flag."""
     return flag in str(row["flags"]).split()
+
+
+def find_flagged(findings: pd.DataFrame, flag: Flag) -> pd.Series[bool]:
+    """Mark the findings that bear a flag; see `has_flag` for one."""
+    return findings["flags"].str.split().map(lambda flags: flag in flags).astype("bool")
 
 
 def _order_columns(frame: pd.DataFrame) -> pd.DataFrame:

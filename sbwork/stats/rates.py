@@ -23,6 +23,7 @@ __all__ = [
     "estimate_smallest_detectable_rirr",
     "find_critical_value",
     "find_p_value",
+    "reject_ratios",
 ]
 
 Change: TypeAlias = tuple[float, float]
@@ -98,6 +99,63 @@ def correct_dispersion(dispersion: Estimate, *, floor: bool = True) -> Change:
     if math.isnan(dispersion.estimate) or (not floor and dispersion.estimate < 1e-9):
         return 1.0, math.inf
     return max(1.0, dispersion.estimate) if floor else dispersion.estimate, dispersion.df
+
+
+def reject_ratios(
+    before: npt.ArrayLike,
+    after: npt.ArrayLike,
+    parts: Sequence[npt.NDArray[np.intp]],
+    log_ratios: npt.ArrayLike,
+    *,
+    floor: bool = True,
+    alpha: float = 0.05,
+) -> npt.NDArray[np.bool_]:
+    """Say of many ratios at once whether the interval of each leaves out no change.
+
+    Parameters
+    ----------
+    before, after : array-like of float, shape (n_months, n_areas)
+        Monthly counts of all areas.
+    parts : sequence of ndarray of int, each of shape (n_ratios,)
+        Positions of the areas that make each ratio: the site, and its control if it has one.
+    log_ratios : array-like of float, shape (n_ratios,)
+        The logs of the ratios.
+    floor : bool, default True
+        Over-dispersion is never below 1: see `correct_dispersion`.
+    alpha : float, default .05
+        One less the level of the intervals.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_known,)
+        One a ratio without a count of 0, in their order: what `estimate_rirr` says of each with
+        the dispersion of `estimate_dispersion`.
+
+    Examples
+    --------
+    >>> areas = np.full((2, 3), 50.0)
+    >>> pairs = [np.array([0, 1]), np.array([2, 2])]
+    >>> reject_ratios(areas, areas, pairs, [0.0, -1.0]).tolist()
+    [False, True]
+    """
+    from scipy import stats
+
+    sides = [np.asarray(side, dtype=float) for side in (before, after)]
+    sums = [side.sum(axis=0) for side in sides]
+    inverse = sum(1 / np.maximum(total, 1e-9) for total in sums)
+    spread, df = np.zeros(sides[0].shape[1]), np.zeros(sides[0].shape[1])
+    for side in sides:
+        mean = side.mean(axis=0)
+        spread += ((side - mean) ** 2).sum(axis=0) / np.where(mean > 0, mean, 1.0)
+        df += np.where(mean > 0, len(side) - 1, 0)
+    freedom = sum(df[part] for part in parts)
+    excess = sum(spread[part] for part in parts) / np.maximum(freedom, 1)
+    factor = np.where(freedom > 0, np.maximum(excess, float(floor)), 1.0)
+    error = np.sqrt(factor * sum(inverse[part] for part in parts))
+    limit = stats.t.ppf(1 - alpha / 2, np.where(freedom > 0, freedom, np.inf))
+    known = np.all([total[part] > 0 for total in sums for part in parts], axis=0)
+    rejected: npt.NDArray[np.bool_] = np.abs(np.asarray(log_ratios)) > limit * error
+    return rejected[known]
 
 
 def estimate_percentage_change(

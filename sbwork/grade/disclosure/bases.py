@@ -30,7 +30,7 @@ def find_secret_bases(
 
     Parameters
     ----------
-    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         Before anything is hidden.
     hidden : pandas.Series of bool
         Which rows will be.
@@ -72,7 +72,7 @@ def hide_bases(findings: pd.DataFrame, places: Collection[Place]) -> pd.DataFram
 
     Parameters
     ----------
-    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         The rest is hidden already.
     places : collection of (str, str)
         From `find_secret_bases`.
@@ -101,7 +101,7 @@ def coarsen_rows(findings: pd.DataFrame, rows: pd.Series[bool]) -> pd.DataFrame:
 
     Parameters
     ----------
-    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         Any findings.
     rows : pandas.Series of bool
         Which of them.
@@ -133,7 +133,7 @@ def suppress_questionnaires(
     ----------
     quality : pandas.DataFrame
         ``Responses.quality``.
-    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         As `suppress_findings` returns them.
     cohort : Cohort
         Which site and wave each file holds.

@@ -52,7 +52,7 @@ def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
 
     Parameters
     ----------
-    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         Findings of all sections.
     cohort : Cohort
         ``smallest_group`` (people, 10 by default) and ``smallest_count`` (incidents; 1 by

@@ -19,7 +19,7 @@ def suppress_weights(findings: pd.DataFrame, smallest_group: int) -> pd.DataFram
 
     Parameters
     ----------
-    findings : pandas.DataFrame, columns `results.RESULT_COLUMNS`
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         Findings of all sections; only the section ``"weights"`` is looked at.
     smallest_group : int
         The smallest number of people that may be shown.

@@ -14,7 +14,7 @@ from sbwork.render.narrative.counts import describe_change, describe_reported
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Flag
-from sbwork.stats.findings import find_row, has_flag, select_findings
+from sbwork.stats.findings import find_flagged, find_row, has_flag, select_findings
 from sbwork.stats.formats import (
     describe_p,
     format_change,
@@ -272,7 +272,7 @@ def _describe_scales(
 
 def _find_leading(rows: pd.DataFrame, scales: list[str]) -> dict[str, Any]:
     """Find the comparison of all pairs that leads for each scale: see `Flag.LEADS`."""
-    leads = rows["flags"].str.split().map(lambda flags: Flag.LEADS in flags)
+    leads = find_flagged(rows, Flag.LEADS)
     chosen = rows[leads & (rows["site"] == "all") & rows["estimate"].notna()]
     found = {scale: find_row(chosen, outcome=scale, period="change") for scale in scales}
     return {scale: row for scale, row in found.items() if row is not None}
