@@ -1,0 +1,53 @@
+"""The public names: the one list of them, for `sbwork/__init__.py`, type checkers and editors."""
+
+from .compare.areas import trace_mixture as trace_mixture
+from .compare.controls import compare_synthetic as compare_synthetic
+from .compare.controls import find_controls as find_controls
+from .compare.controls import plan_counts as plan_counts
+from .compare.counts import compare_counts as compare_counts
+from .compare.placebo import compare_placebos as compare_placebos
+from .compare.simulation import World as World
+from .compare.simulation import simulate_counts as simulate_counts
+from .compare.surveys import compare_scales as compare_scales
+from .evaluation import Evaluation as Evaluation
+from .evaluation import evaluate_cohort as evaluate_cohort
+from .grade.disclosure import suppress_findings as suppress_findings
+from .grade.evidence import grade_evidence as grade_evidence
+from .read.incidents import Incidents as Incidents
+from .read.incidents import read_incidents as read_incidents
+from .read.surveys import Responses as Responses
+from .read.surveys import read_responses as read_responses
+from .render.explorers import explore_cohort as explore_cohort
+from .render.sections import present_accuracy as present_accuracy
+from .render.sections import present_candidates as present_candidates
+from .render.sections import present_changes as present_changes
+from .render.sections import present_counts as present_counts
+from .render.sections import present_evidence as present_evidence
+from .render.sections import present_kinds as present_kinds
+from .render.sections import present_limits as present_limits
+from .render.sections import present_methods as present_methods
+from .render.sections import present_mixture as present_mixture
+from .render.sections import present_plan as present_plan
+from .render.sections import present_quality as present_quality
+from .render.sections import present_reliability as present_reliability
+from .render.sections import present_robustness as present_robustness
+from .render.sections import present_scales as present_scales
+from .render.sections import present_stories as present_stories
+from .render.sections import present_summary as present_summary
+from .report.outputs import write_results as write_results
+from .score import scale_reliability as scale_reliability
+from .score import score_scales as score_scales
+from .score.weights import rake as rake
+from .score.weights import weigh_responses as weigh_responses
+from .score.weights import weighted_mean as weighted_mean
+from .specs.cohort import Cohort as Cohort
+from .specs.cohort import find_cohorts as find_cohorts
+from .specs.cohort import read_cohort as read_cohort
+from .specs.errors import InputError as InputError
+from .specs.instrument import Instrument as Instrument
+from .specs.instrument import read_instrument as read_instrument
+from .stats import Estimate as Estimate
+from .stats.findings import combine_findings as combine_findings
+from .stats.findings import select_findings as select_findings
+
+__version__: str
