@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.instrument import Instrument
 
-__all__ = ["Part", "ScaleScore", "average_scales"]
-
 _CHUNK = 16_384
 
 FloatArray = NDArray[np.float64]
@@ -24,16 +22,10 @@ BoolArray = NDArray[np.bool_]
 class Part:
     """A column that a scale averages: an item, or the score of another scale.
 
-    Attributes
-    ----------
-    name : str
-        The key of the item or scale.
-    column : numpy.ndarray, shape (n_respondents,)
-        The codes as given, or the scores; NaN where missing.
-    low, high : float
-        The lowest and highest possible value.
-    reverse : bool
-        Whether it is to be turned round.
+    name: The key of the item or scale.
+    column: The codes as given, or the scores; NaN where missing.
+    low, high: The lowest and highest possible value.
+    reverse: Whether it is to be turned round.
     """
 
     name: str
@@ -47,14 +39,9 @@ class Part:
 class ScaleScore:
     """The scores of one scale.
 
-    Attributes
-    ----------
-    parts : tuple of Part
-        What was averaged.
-    points : numpy.ndarray, shape (n_respondents,)
-        The scores; NaN where too little was answered.
-    complete : numpy.ndarray of bool, shape (n_respondents,)
-        Where every item under the scale was answered.
+    parts: What was averaged.
+    points: The scores; NaN where too little was answered.
+    complete: Where every item under the scale was answered.
     """
 
     parts: tuple[Part, ...]
@@ -68,27 +55,7 @@ class ScaleScore:
 
 
 def average_scales(answers: pd.DataFrame, instrument: Instrument) -> dict[str, ScaleScore]:
-    """Score every scale; `sbwork.score.score_scales` tells the rule.
-
-    Parameters
-    ----------
-    answers : pandas.DataFrame
-        One float64 column an item, holding the code as given.
-    instrument : Instrument
-        The questionnaire.
-
-    Returns
-    -------
-    dict of str to ScaleScore
-        By the key of the scale, in the instrument's order.
-
-    Raises
-    ------
-    InputError
-        An item of a scale has no column, or a column holds codes outside the item's range.
-    ValueError
-        A column stands twice.
-    """
+    """Score every scale; `sbwork.score.score_scales` tells the rule."""
     items = _read_items(answers, instrument)
     strays: dict[str, Part] = {}
     scores: dict[str, ScaleScore] = {}

@@ -12,14 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "FactorFit",
-    "fit_factors",
-    "fit_one_factor",
-    "is_regular",
-    "refit_one_factor",
-]
-
 _MOST_ITERATIONS = 200
 _SMALLEST_PIVOT = 1e-5
 _LARGEST_MOMENT = 1e12
@@ -35,28 +27,19 @@ BoolArray = NDArray[np.bool_]
 class FactorFit:
     """A fitted factor model; factors have variance 1.
 
-    Attributes
-    ----------
-    loadings : numpy.ndarray, shape (n_items, n_factors)
-        In the units of the items; each factor is turned so that its loadings sum to more than 0.
-    loading_errors : numpy.ndarray, shape (n_items, n_factors)
-        Their standard errors from the expected information; 0 where a loading is fixed at 0.
-    correlations : numpy.ndarray, shape (n_factors, n_factors)
-        Correlations of the factors.
-    residual_variances : numpy.ndarray, shape (n_items,)
-        In squared units of the items; never below 0.
-    at_bound : numpy.ndarray of bool, shape (n_items,)
-        Where a residual variance was held at 0 (a Heywood case).
-    n : int
-        Complete cases.
-    chi_square, df, p_value : float
-        Test against the unrestricted covariance matrix; p is NaN without degrees of freedom.
-    cfi, tli, rmsea, srmr : float
-        Fit indices; NaN where they are not defined.
-    converged : bool
-        Whether a maximum was reached; nothing here means anything if not.
-    iterations : int
-        Steps taken.
+    loadings: In the units of the items; each factor is turned so that its loadings sum to more than
+        0.
+    loading_errors: Their standard errors from the expected information; 0 where a loading is fixed
+        at 0.
+    correlations: Correlations of the factors.
+    residual_variances: In squared units of the items; never below 0.
+    at_bound: Where a residual variance was held at 0 (a Heywood case).
+    n: Complete cases.
+    chi_square, df, p_value: Test against the unrestricted covariance matrix; p is NaN without
+        degrees of freedom.
+    cfi, tli, rmsea, srmr: Fit indices; NaN where they are not defined.
+    converged: Whether a maximum was reached; nothing here means anything if not.
+    iterations: Steps taken.
     """
 
     loadings: FloatArray
@@ -114,39 +97,9 @@ class _Batch:
 def fit_factors(covariance: ArrayLike, n: int, pattern: ArrayLike) -> FactorFit:
     """Fit a confirmatory factor model with correlated factors by maximum likelihood.
 
-    Parameters
-    ----------
-    covariance : array_like, shape (n_items, n_items)
-        Sample covariance matrix (divisor n - 1) of complete cases.
-    n : int
-        Complete cases.
-    pattern : array_like of bool, shape (n_items, n_factors)
-        Which item may load on which factor.
-
-    Returns
-    -------
-    FactorFit
-        The solution; estimates and chi-square follow the normal likelihood, with divisor n.
-
-    Raises
-    ------
-    ValueError
-        Shapes do not match, an item does not vary, the covariance matrix is singular, or the
-        model has more parameters than there are moments.
-
-    References
-    ----------
-    Jöreskog, K. G. (1969). Psychometrika, 34, 183-202. Lawley, D. N., & Maxwell, A. E. (1971).
-    Factor Analysis as a Statistical Method. Hu, L., & Bentler, P. M. (1999). Structural Equation
-    Modeling, 6, 1-55 (fit indices).
-
-    Examples
-    --------
-    >>> loadings = np.array([0.9, 0.8, 0.7, 0.6])
-    >>> matrix = np.outer(loadings, loadings) + np.diag(1 - loadings**2)
-    >>> fit = fit_factors(matrix, 200, np.ones((4, 1)))
-    >>> (fit.loadings[:, 0] / np.sqrt(199 / 200)).round(6)
-    array([0.9, 0.8, 0.7, 0.6])
+    Source: Jöreskog, K. G. (1969). Psychometrika, 34, 183-202. Lawley, D. N., & Maxwell, A. E.
+    (1971). Factor Analysis as a Statistical Method. Hu, L., & Bentler, P. M. (1999). Structural
+    Equation Modeling, 6, 1-55 (fit indices).
     """
     sample, sd, layout = _standardise(covariance, n, pattern)
     batch = _maximise(sample[None], layout, _guess(sample, layout), 1e-10)
@@ -156,32 +109,7 @@ def fit_factors(covariance: ArrayLike, n: int, pattern: ArrayLike) -> FactorFit:
 def fit_one_factor(covariance: ArrayLike, n: int) -> FactorFit:
     """Fit one factor behind all items by maximum likelihood.
 
-    Parameters
-    ----------
-    covariance : array_like, shape (n_items, n_items)
-        Sample covariance matrix (divisor n - 1) of complete cases; at least three items.
-    n : int
-        Complete cases.
-
-    Returns
-    -------
-    FactorFit
-        As from `fit_factors`.
-
-    Raises
-    ------
-    ValueError
-        As from `fit_factors`.
-
-    References
-    ----------
-    Jöreskog, K. G. (1967). Psychometrika, 32, 443-482.
-
-    Examples
-    --------
-    >>> fit = fit_one_factor(np.full((3, 3), 0.25) + 0.75 * np.eye(3), 100)
-    >>> (fit.loadings[:, 0] / np.sqrt(99 / 100)).round(6)
-    array([0.5, 0.5, 0.5])
+    Source: Jöreskog, K. G. (1967). Psychometrika, 32, 443-482.
     """
     matrix = np.asarray(covariance, dtype=np.float64)
     return fit_factors(matrix, n, np.ones((len(matrix), 1), dtype=np.bool_))
@@ -192,32 +120,7 @@ def refit_one_factor(
 ) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Fit one factor to many covariance matrices at once, starting from a fit that is near.
 
-    Parameters
-    ----------
-    covariances : numpy.ndarray, shape (n_matrices, n_items, n_items)
-        Covariance matrices of the same items, such as those of bootstrap samples.
-    fit : FactorFit
-        A one-factor fit to start from.
-
-    Returns
-    -------
-    loadings : numpy.ndarray, shape (n_matrices, n_items)
-        Loadings, in the units of the items.
-    residual_variances : numpy.ndarray, shape (n_matrices, n_items)
-        Residual variances, in squared units of the items.
-    converged : numpy.ndarray of bool, shape (n_matrices,)
-        Where a maximum was reached.
-
-    References
-    ----------
-    Jöreskog, K. G. (1967). Psychometrika, 32, 443-482.
-
-    Examples
-    --------
-    >>> matrix = np.full((3, 3), 0.25) + 0.75 * np.eye(3)
-    >>> loadings, _, converged = refit_one_factor(matrix[None], fit_one_factor(matrix, 100))
-    >>> loadings.round(6), converged
-    (array([[0.5, 0.5, 0.5]]), array([ True]))
+    Source: Jöreskog, K. G. (1967). Psychometrika, 32, 443-482.
     """
     layout = _Layout(np.ones((covariances.shape[-1], 1), dtype=np.bool_))
     sd = np.sqrt(np.diagonal(covariances, axis1=-2, axis2=-1))
@@ -232,13 +135,7 @@ def refit_one_factor(
 
 
 def is_regular(covariance: FloatArray) -> bool:
-    """Tell whether a covariance matrix can be inverted: no item is a sum of others.
-
-    Examples
-    --------
-    >>> is_regular(np.eye(2)), is_regular(np.ones((2, 2)))
-    (True, False)
-    """
+    """Tell whether a covariance matrix can be inverted: no item is a sum of others."""
     sd = np.sqrt(np.diag(covariance))
     return bool(np.linalg.eigvalsh(covariance / np.outer(sd, sd))[0] > 1e-10)
 
@@ -338,8 +235,8 @@ def _differentiate(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return gradient (…, q), expected and observed information (…, q, q) of half the discrepancy.
 
-    With W = Sigma^-1, K = W S W and G = W - K, the observed information is that of
-    tr(K dSigma_j W dSigma_i) - tr(W dSigma_j W dSigma_i) / 2 + tr(G d2Sigma_ij) / 2.
+    With W = Sigma^-1, K = W S W and G = W - K, the observed information is that of tr(K dSigma_j W
+    dSigma_i) - tr(W dSigma_j W dSigma_i) / 2 + tr(G d2Sigma_ij) / 2.
     """
     loadings, factors, residuals = layout.unpack(parameters)
     batch, p = parameters.shape[0], layout.n_items

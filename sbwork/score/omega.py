@@ -12,8 +12,6 @@ from sbwork.score.latent import FactorFit, fit_one_factor, is_regular, refit_one
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.reliability import find_obstacle
 
-__all__ = ["estimate_omega", "resample_covariances"]
-
 _FEWEST_DRAWS = 100
 _MOST_LOST = 0.1
 
@@ -34,36 +32,11 @@ def estimate_omega(
     ``omega = (sum lambda)^2 / ((sum lambda)^2 + sum theta)`` from a one-factor maximum-likelihood
     model with loadings lambda and residual variances theta.
 
-    Parameters
-    ----------
-    covariance : array_like, shape (k, k)
-        Covariance matrix of the items, reversed items already reversed, on complete cases.
-    n : int
-        How many complete cases it rests on.
-    names : sequence of str, length k, optional
-        The items, as a note is to name them.
-    resamples : numpy.ndarray, shape (draws, k, k), optional
-        Covariance matrices of bootstrap samples, from `resample_covariances`; without them there
-        is no interval.
-    ci_level : float, default 0.95
-        Level of the percentile interval.
+    Returns ``"omega_total"``, without a unit. Missing, with the reason, for fewer than three items
+    or ten complete cases, an item that does not vary, or a model that can't be fitted.
 
-    Returns
-    -------
-    Estimate
-        ``"omega_total"``, without a unit. Missing, with the reason, for fewer than three items
-        or ten complete cases, an item that does not vary, or a model that can't be fitted.
-
-    References
-    ----------
-    McDonald, R. P. (1999). Test Theory: A Unified Treatment, chapter 6.
-    Kelley, K., & Pornprasertmanit, S. (2016). Psychological Methods, 21, 69-92 (the interval).
-
-    Examples
-    --------
-    >>> omega = estimate_omega(np.full((3, 3), 0.5) + 0.5 * np.eye(3), n=100)
-    >>> round(omega.estimate, 6)
-    0.75
+    Source: McDonald, R. P. (1999). Test Theory: A Unified Treatment, chapter 6. Kelley, K., &
+    Pornprasertmanit, S. (2016). Psychological Methods, 21, 69-92 (the interval).
     """
     matrix = np.asarray(covariance, dtype=np.float64)
     obstacle = find_obstacle(matrix, n, names)
@@ -94,28 +67,7 @@ def estimate_omega(
 def resample_covariances(answers: ArrayLike, draws: int, random: np.random.Generator) -> FloatArray:
     """Compute the covariance matrix of `draws` bootstrap samples of the rows.
 
-    Parameters
-    ----------
-    answers : array_like, shape (n, k)
-        Complete cases.
-    draws : int
-        How many samples.
-    random : numpy.random.Generator
-        The source of chance.
-
-    Returns
-    -------
-    numpy.ndarray, shape (draws, k, k)
-        Covariance matrices (divisor n - 1).
-
-    References
-    ----------
-    Efron, B., & Tibshirani, R. J. (1993). An Introduction to the Bootstrap.
-
-    Examples
-    --------
-    >>> resample_covariances(np.eye(4), 2, np.random.default_rng(1)).shape
-    (2, 4, 4)
+    Source: Efron, B., & Tibshirani, R. J. (1993). An Introduction to the Bootstrap.
     """
     rows = np.asarray(answers, dtype=np.float64)
     n, k = rows.shape

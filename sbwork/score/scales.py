@@ -27,8 +27,6 @@ from sbwork.stats.reliability import (
     find_opposed_items,
 )
 
-__all__ = ["scale_reliability", "score_coverage", "score_scales"]
-
 _CHUNK = 16_384
 _WEAK_ITEM_REST = 0.2
 _WAVES = {"before": 0, "after": 1}

@@ -12,8 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from sbwork.stats.estimate import Estimate, Flag, Reason
 from sbwork.stats.means import complete_estimate
 
-__all__ = ["AncovaFit", "estimate_ancova", "fit_ancova", "pool_ancovas"]
-
 _NO_SPREAD = "The scores fit without any error, so chance cannot be gauged."
 _TOO_FEW = "Too few linked people, or all with the same score before, to compare the sites."
 
@@ -22,15 +20,10 @@ _TOO_FEW = "Too few linked people, or all with the same score before, to compare
 class AncovaFit:
     """The lead of the treated at follow-up over controls with the same baseline.
 
-    Attributes
-    ----------
-    lead : float
-        In points; NaN where it can't be fitted.
-    influence : numpy.ndarray, shape (n_people,)
-        What each person given adds to the error of `lead`, 0 for those left out; the squares sum
-        to the HC2 variance.
-    used : numpy.ndarray of bool, shape (n_people,)
-        Who was not left out.
+    lead: In points; NaN where it can't be fitted.
+    influence: What each person given adds to the error of `lead`, 0 for those left out; the squares
+        sum to the HC2 variance.
+    used: Who was not left out.
     """
 
     lead: float
@@ -47,33 +40,11 @@ def estimate_ancova(
 ) -> Estimate:
     """Estimate the treated people's lead at follow-up over controls with the same baseline.
 
-    Parameters
-    ----------
-    follow_up, baseline : array_like, shape (n_people,)
-        The same people's scores after and before; a person with either missing is left out.
-    treated : array_like, shape (n_people,)
-        1 in the intervention site, 0 in its control.
-    weights : array_like, shape (n_people,), optional
-        Positive weights; equal by default.
-    level : float, default .95
-        Level of the interval.
+    Returns ``"ancova"``, in points: the coefficient of `treated` in weighted least squares of
+    follow-up on baseline and treated, HC2 standard error, n - 3 degrees of freedom.
 
-    Returns
-    -------
-    Estimate
-        ``"ancova"``, in points: the coefficient of `treated` in weighted least squares of
-        follow-up on baseline and treated, HC2 standard error, n - 3 degrees of freedom.
-
-    References
-    ----------
-    Vickers, A. J., & Altman, D. G. (2001). Analysing controlled trials with baseline and follow
-    up measurements. BMJ, 323, 1123-1124.
-
-    Examples
-    --------
-    >>> lead = estimate_ancova([2, 3, 4.1, 4, 5, 6.2], [1, 2, 3, 1, 2, 3.0], [0, 0, 0, 1, 1, 1])
-    >>> round(lead.estimate, 4)
-    2.0333
+    Source: Vickers, A. J., & Altman, D. G. (2001). Analysing controlled trials with baseline and
+    follow up measurements. BMJ, 323, 1123-1124.
     """
     return pool_ancovas([fit_ancova(follow_up, baseline, treated, weights)], level)
 
@@ -84,14 +55,7 @@ def fit_ancova(
     treated: ArrayLike,
     weights: ArrayLike | None = None,
 ) -> AncovaFit:
-    """Fit weighted least squares of follow-up on baseline and treated; see `estimate_ancova`.
-
-    Examples
-    --------
-    >>> fit = fit_ancova([2, 3, 4.1, 4, 5, 6.2], [1, 2, 3, 1, 2, 3.0], [0, 0, 0, 1, 1, 1])
-    >>> round(fit.lead, 4)
-    2.0333
-    """
+    """Fit weighted least squares of follow-up on baseline and treated; see `estimate_ancova`."""
     y, x, arm = (np.asarray(v, dtype=np.float64) for v in (follow_up, baseline, treated))
     weight = np.ones_like(y) if weights is None else np.asarray(weights, dtype=np.float64)
     influence = np.zeros(len(y))
@@ -114,27 +78,8 @@ def fit_ancova(
 def pool_ancovas(fits: Sequence[AncovaFit], level: float = 0.95) -> Estimate:
     """Average the leads of several pairs of sites, each pair with the same say.
 
-    Parameters
-    ----------
-    fits : sequence of AncovaFit
-        One a pair, all on the same people in the same order; in each, the people of other sites
-        were left out by a missing score. Somebody in two fits, as where pairs share a control,
-        ties them together.
-    level : float, default .95
-        Level of the interval.
-
-    Returns
-    -------
-    Estimate
-        ``"ancova"``, in points. Degrees of freedom are Satterthwaite's over the fits, n - 3 each,
-        and never more than the number of people less 3.
-
-    Examples
-    --------
-    >>> y, x = [2, 3, 4.1, 4, 5, 6.2], [1, 2, 3, 1, 2, 3.0]
-    >>> fit = fit_ancova(y, x, [0, 0, 0, 1, 1, 1])
-    >>> pool_ancovas([fit, fit]) == pool_ancovas([fit])
-    True
+    Returns ``"ancova"``, in points. Degrees of freedom are Satterthwaite's over the fits, n - 3
+    each, and never more than the number of people less 3.
     """
     n = float(np.any([fit.used for fit in fits], axis=0).sum())
     if any(math.isnan(fit.lead) for fit in fits):

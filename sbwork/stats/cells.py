@@ -24,8 +24,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from sbwork.stats.margins import Margins, take_out_margins
 
-__all__ = ["Cell", "Link", "compute_kish_n", "link_cells", "match_people", "summarise_cell"]
-
 _ROUNDING = 1e-18
 
 
@@ -33,22 +31,14 @@ _ROUNDING = 1e-18
 class Cell:
     """The scores of one site in one wave, in brief.
 
-    Attributes
-    ----------
-    n : int
-        How many people gave a score; never weighted.
-    n_effective : float
-        Kish's effective number of people; equal to `n` where all weights are equal.
-    mean : float
-        Weighted mean; NaN where nobody gave a score.
-    variance : float
-        Weighted variance of the scores, times n / (n - 1); NaN below two people.
-    mean_variance : float
-        Linearised variance of the mean; variance / n where all weights are equal.
-    influence : numpy.ndarray, shape (n_rows,)
-        What each row given adds to the error of the mean; the squares sum to `mean_variance`.
-    scored : numpy.ndarray of bool, shape (n_rows,)
-        Which of the rows have a score.
+    n: How many people gave a score; never weighted.
+    n_effective: Kish's effective number of people; equal to `n` where all weights are equal.
+    mean: Weighted mean; NaN where nobody gave a score.
+    variance: Weighted variance of the scores, times n / (n - 1); NaN below two people.
+    mean_variance: Linearised variance of the mean; variance / n where all weights are equal.
+    influence: What each row given adds to the error of the mean; the squares sum to
+        `mean_variance`.
+    scored: Which of the rows have a score.
     """
 
     n: int
@@ -68,14 +58,9 @@ class Cell:
 class Link:
     """The people who are in two of the cells of a comparison.
 
-    Attributes
-    ----------
-    first, second : int
-        Which two cells, by their place among those compared.
-    rows : tuple of numpy.ndarray of int, each of shape (n_people,)
-        The rows of the same people in the one cell and in the other.
-    n : int
-        How many of them have a score in both.
+    first, second: Which two cells, by their place among those compared.
+    rows: The rows of the same people in the one cell and in the other.
+    n: How many of them have a score in both.
     """
 
     first: int
@@ -89,36 +74,9 @@ def summarise_cell(
 ) -> Cell:
     """Reduce scores to what the comparisons need.
 
-    Parameters
-    ----------
-    scores : array_like, shape (n_people,)
-        One score a person; NaN is left out.
-    weights : array_like, shape (n_people,), optional
-        Positive weights of any size; equal by default.
-    margins : Margins, optional
-        What the weights were raked on. Then give everybody whose weights were raked together,
-        people without a score too: they are part of what was raked.
-
-    Returns
-    -------
-    Cell
-        Number of people, mean, variance, and variance of the mean.
-
-    Raises
-    ------
-    ValueError
-        The lengths differ, or the weight of a person with a score is not above 0.
-
-    References
-    ----------
-    Deville, J.-C., Särndal, C.-E., & Sautory, O. (1993). Generalized raking procedures in survey
-    sampling. Journal of the American Statistical Association, 88, 1013-1020.
-    Lumley, T. (2010). Complex Surveys. Wiley, chapters 2 and 7.
-
-    Examples
-    --------
-    >>> round(summarise_cell([1.0, 2.0, 3.0]).mean_variance, 4)
-    0.3333
+    Source: Deville, J.-C., Särndal, C.-E., & Sautory, O. (1993). Generalized raking procedures in
+    survey sampling. Journal of the American Statistical Association, 88, 1013-1020. Lumley, T.
+    (2010). Complex Surveys. Wiley, chapters 2 and 7.
     """
     values = np.asarray(scores, dtype=np.float64)
     weight = np.ones_like(values) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -157,25 +115,7 @@ def summarise_cell(
 
 
 def match_people(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Find the rows of the people who are in both of two cells.
-
-    Parameters
-    ----------
-    first, second : array_like of str, shapes (n_rows,) and (n_other_rows,)
-        Who stands in each row; an empty text is nobody known. A person who stands twice in one of
-        them is matched with nobody.
-
-    Returns
-    -------
-    tuple of numpy.ndarray of int, each of shape (n_people,)
-        Their rows in the first and in the second, in the same order.
-
-    Examples
-    --------
-    >>> rows = match_people(["x", "y", ""], ["y", "x", ""])
-    >>> [one.tolist() for one in rows]
-    [[0, 1], [1, 0]]
-    """
+    """Find the rows of the people who are in both of two cells."""
     sides = []
     for column in (first, second):
         names = np.asarray(column, dtype=str)
@@ -194,30 +134,8 @@ def link_cells(
 ) -> Link:
     """Tell a comparison which people are in two of its cells.
 
-    Parameters
-    ----------
-    cells : sequence of Cell
-        The cells compared.
-    first, second : int
-        Which two of them.
-    rows : tuple of numpy.ndarray of int, each of shape (n_people,)
-        From `match_people`.
-
-    Returns
-    -------
-    Link
-        The same, and how many have a score in both.
-
-    References
-    ----------
-    Bell, R. M., & McCaffrey, D. F. (2002). Bias reduction in standard errors for linear
+    Source: Bell, R. M., & McCaffrey, D. F. (2002). Bias reduction in standard errors for linear
     regression with multi-stage samples. Survey Methodology, 28, 169-181.
-
-    Examples
-    --------
-    >>> cells = [summarise_cell([1.0, 2.0, 3.0]), summarise_cell([2.0, math.nan, 4.0])]
-    >>> link_cells(cells, 0, 1, match_people(["x", "y", ""], ["y", "x", "z"])).n
-    1
     """
     scored = cells[first].scored[rows[0]] & cells[second].scored[rows[1]]
     return Link(first, second, rows, int(scored.sum()))
@@ -226,14 +144,7 @@ def link_cells(
 def compute_kish_n(weights: ArrayLike) -> float:
     """Compute Kish's effective number of people, (sum w)^2 / sum w^2.
 
-    References
-    ----------
-    Kish, L. (1965). Survey Sampling. Wiley.
-
-    Examples
-    --------
-    >>> compute_kish_n([1.0, 1.0, 2.0])
-    2.6666666666666665
+    Source: Kish, L. (1965). Survey Sampling. Wiley.
     """
     w = np.asarray(weights, dtype=np.float64)
     return float(w.sum() ** 2 / np.sum(w**2)) if len(w) else 0.0

@@ -7,8 +7,6 @@ import math
 from sbwork.stats.estimate import Estimate, Flag, Reason
 from sbwork.stats.rates import Change, find_critical_value, find_p_value
 
-__all__ = ["estimate_total_net_effect", "estimate_wdd", "estimate_wdq"]
-
 _NONE: Change = (0.0, 0.0)
 
 
@@ -27,38 +25,8 @@ def estimate_wdd(
 ) -> Estimate:
     """Estimate the weighted displacement difference.
 
-    Parameters
-    ----------
-    treated, control : tuple of float
-        Incidents before and after in the intervention site and in its control.
-    displacement, displacement_control : tuple of float, default (0, 0)
-        The same for the area that incidents may have moved to, and for its own control.
-    area_weights : tuple of float, default (1, 1, 1, 1)
-        Sizes of the areas, in the order of the arguments; each count is divided by its own.
-    time_weights : tuple of float, default (1, 1)
-        Lengths of the periods; each count is divided by its own too.
-    dispersion, df, ci_level : float
-        Factor on the Poisson variance, degrees of freedom of t, level of the interval.
-    estimator : str, default "wdd"
-        The name that the estimate bears.
-
-    Returns
-    -------
-    Estimate
-        In incidents: change in the site - change in its control + change in the displacement
-        area - change in that one's control. Variance: dispersion x sum of n / weight². Negative:
-        fewer incidents.
-
-    References
-    ----------
-    Wheeler, A. P., & Ratcliffe, J. H. (2018). A simple weighted displacement difference test to
-    evaluate place based crime interventions. Crime Science 7, 11.
-
-    Examples
-    --------
-    >>> wdd = estimate_wdd((207, 110), (308, 318), (178, 157), (150, 140))
-    >>> wdd.estimate, round(wdd.se**2), round(wdd.statistic, 2)
-    (-118.0, 1568, -2.98)
+    Source: Wheeler, A. P., & Ratcliffe, J. H. (2018). A simple weighted displacement difference
+    test to evaluate place based crime interventions. Crime Science 7, 11.
     """
     change, variance = 0.0, 0.0
     areas = (treated, control, displacement, displacement_control)
@@ -89,29 +57,14 @@ def estimate_wdd(
 def estimate_wdq(treated: Change, control: Change, displacement: Change) -> Estimate:
     """Estimate the weighted displacement quotient, where it has a meaning.
 
-    Parameters
-    ----------
-    treated, control, displacement : tuple of float
-        Incidents before and after in the site, its control and the displacement area.
+    Returns ``"wdq"``: (D1/C1 - D0/C0) / (T1/C1 - T0/C0). Above 0, the displacement area shared in
+    the fall (above 1, more than the site itself); below 0, incidents may have moved there (below
+    -1, more than the site lost). Missing unless the site fell, and fell beside its control: without
+    a success there is nothing to displace. It has no valid interval.
 
-    Returns
-    -------
-    Estimate
-        ``"wdq"``: (D1/C1 - D0/C0) / (T1/C1 - T0/C0). Above 0, the displacement area shared in
-        the fall (above 1, more than the site itself); below 0, incidents may have moved there
-        (below -1, more than the site lost). Missing unless the site fell, and fell beside its
-        control: without a success there is nothing to displace. It has no valid interval.
-
-    References
-    ----------
-    Bowers, K. J., & Johnson, S. D. (2003). Measuring the geographical displacement and diffusion
-    of benefit effects of crime prevention activity. Journal of Quantitative Criminology 19,
-    275-301.
-
-    Examples
-    --------
-    >>> round(estimate_wdq((207, 110), (308, 318), (178, 157)).estimate, 4)
-    0.2582
+    Source: Bowers, K. J., & Johnson, S. D. (2003). Measuring the geographical displacement and
+    diffusion of benefit effects of crime prevention activity. Journal of Quantitative Criminology
+    19, 275-301.
     """
     total = float(sum(treated) + sum(control) + sum(displacement))
     note, reason = "", Reason.NOT_APPLICABLE
@@ -144,31 +97,12 @@ def estimate_total_net_effect(
 ) -> Estimate:
     """Estimate the incidents fewer than expected, in the site and the displacement area together.
 
-    Parameters
-    ----------
-    treated, control : tuple of float
-        Incidents before and after in the intervention site and in its control.
-    displacement : tuple of float, default (0, 0)
-        The same for the area that incidents may have moved to.
-    dispersion, df, ci_level : float
-        Factor on the Poisson variance, degrees of freedom of t, level of the interval.
+    Returns ``"total_net_effect"``: [T0 C1/C0 - T1] + [D0 C1/C0 - D1]. Positive: fewer than
+    expected. The interval is by the delta method, counts independent with variance dispersion x n.
+    Missing where the control has no incident before.
 
-    Returns
-    -------
-    Estimate
-        ``"total_net_effect"``: [T0 C1/C0 - T1] + [D0 C1/C0 - D1]. Positive: fewer than expected.
-        The interval is by the delta method, counts independent with variance dispersion x n.
-        Missing where the control has no incident before.
-
-    References
-    ----------
-    Guerette, R. T. (2009). Analyzing Crime Displacement and Diffusion. Problem-Oriented Guides
-    for Police, tool guide 10.
-
-    Examples
-    --------
-    >>> round(estimate_total_net_effect((50, 30), (60, 55)).estimate, 6)
-    15.833333
+    Source: Guerette, R. T. (2009). Analyzing Crime Displacement and Diffusion. Problem-Oriented
+    Guides for Police, tool guide 10.
     """
     name = "total_net_effect"
     total = float(sum(treated) + sum(control) + sum(displacement))

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-__all__ = ["Estimate", "Flag", "Reason"]
-
 
 class Reason(StrEnum):
     """Why a number is missing; results.csv has the value, the note says it in words."""

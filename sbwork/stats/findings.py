@@ -10,17 +10,6 @@ import pandas as pd
 
 from sbwork.stats import Estimate, Flag
 
-__all__ = [
-    "RESULT_COLUMNS",
-    "Finding",
-    "combine_findings",
-    "find_flagged",
-    "find_row",
-    "has_flag",
-    "select_findings",
-    "tabulate_findings",
-]
-
 RESULT_COLUMNS = (
     "section",
     "outcome",
@@ -72,21 +61,13 @@ _TEXT = (
 class Finding:
     """An estimate, and what it is an estimate of.
 
-    Attributes
-    ----------
-    section : str
-        The part of the report it belongs to, such as ``"counts"`` or ``"scales"``.
-    outcome : str
-        The key of the outcome, scale or item.
-    site : str
-        The key of the site; ``"all"`` for a pooled figure.
-    estimate : Estimate
-        The number.
-    comparison : str
-        The key of the site it is compared with; empty where there is none.
-    period : str
-        ``"before"``, ``"after"``, ``"change"``, or a window such as ``"12+12"``; of what the next
-        level of evidence needs, the check that it is for.
+    section: The part of the report it belongs to, such as ``"counts"`` or ``"scales"``.
+    outcome: The key of the outcome, scale or item.
+    site: The key of the site; ``"all"`` for a pooled figure.
+    estimate: The number.
+    comparison: The key of the site it is compared with; empty where there is none.
+    period: ``"before"``, ``"after"``, ``"change"``, or a window such as ``"12+12"``; of what the
+        next level of evidence needs, the check that it is for.
     """
 
     section: str
@@ -98,26 +79,7 @@ class Finding:
 
 
 def tabulate_findings(findings: Iterable[Finding]) -> pd.DataFrame:
-    """Lay findings out as a long tidy frame.
-
-    Parameters
-    ----------
-    findings : iterable of Finding
-        In the order in which they are to be shown.
-
-    Returns
-    -------
-    pandas.DataFrame, shape (n_findings, len(RESULT_COLUMNS))
-        One row a finding; ``flags`` are words with a space between. ``p_adjusted``,
-        ``evidence_level``, ``data_status`` and ``rehearsal`` are still missing: they belong to
-        the family of tests, to the design and to the cohort, not to one number.
-
-    Examples
-    --------
-    >>> frame = tabulate_findings([Finding("counts", "asb", "a1", Estimate("n", 12.0))])
-    >>> frame.loc[0, "estimate"]
-    np.float64(12.0)
-    """
+    """Lay findings out as a long tidy frame."""
     rows = [
         {
             "section": finding.section,

@@ -7,15 +7,6 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "MOST_MONTHS",
-    "POWER",
-    "compute_incident_factor",
-    "compute_months_needed",
-    "compute_pass_probability",
-    "sum_information",
-]
-
 MOST_MONTHS = 120
 """Months before the start beyond which a history is no longer realistic, nor looked at."""
 
@@ -37,33 +28,9 @@ def compute_pass_probability(
     times ``sqrt(max(1, X / df))``, X chi-square: dispersion is estimated anew, and never below 1.
     Where counts are over-dispersed the floor seldom binds, and the probability is slightly higher.
 
-    Parameters
-    ----------
-    room : tuple of float
-        From the truth down to the lower limit and up to the upper one, both above 0, on the log
-        scale.
-    se : array_like, shape (n,)
-        True standard error of the estimate, on the log scale.
-    df : array_like, shape (n,)
-        Degrees of freedom; infinity where the dispersion is taken as known.
-    level : float, default 0.95
-        Level of the interval.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        Probabilities.
-
-    References
-    ----------
-    Schuirmann, D. J. (1987). A comparison of the two one-sided tests procedure and the power
-    approach. Journal of Pharmacokinetics and Biopharmaceutics, 15, 657-680 (the check is his test,
-    with a 95% interval in place of a 90% one).
-
-    Examples
-    --------
-    >>> compute_pass_probability((0.3, 0.3), [0.1, 0.092570], [np.inf, np.inf]).round(3).tolist()
-    [0.702, 0.8]
+    Source: Schuirmann, D. J. (1987). A comparison of the two one-sided tests procedure and the
+    power approach. Journal of Pharmacokinetics and Biopharmaceutics, 15, 657-680 (the check is his
+    test, with a 95% interval in place of a 90% one).
     """
     from scipy import special, stats
 
@@ -79,21 +46,7 @@ def compute_pass_probability(
 
 
 def sum_information(months: ArrayLike, *, slope: bool) -> Vector:
-    """Sum what equally informative months say of a slope a month, or of a level.
-
-    Parameters
-    ----------
-    months : array_like, shape (n,)
-        Months in a row.
-    slope : bool
-        Of a slope, the sum of squares of the months around their mean, M (M^2 - 1) / 12; of a
-        level, M. One month's variance divided by it is the variance of the estimate.
-
-    Examples
-    --------
-    >>> sum_information([2, 12], slope=True).tolist()
-    [0.5, 143.0]
-    """
+    """Sum what equally informative months say of a slope a month, or of a level."""
     number = np.asarray(months, dtype=float)
     found: Vector = number * (number**2 - 1) / 12 if slope else number
     return found
@@ -102,34 +55,7 @@ def sum_information(months: ArrayLike, *, slope: bool) -> Vector:
 def compute_months_needed(
     room: tuple[float, float], variance: float, *, slope: bool, power: float = POWER
 ) -> float:
-    """Compute how many months it takes for an interval to lie within two limits.
-
-    Parameters
-    ----------
-    room : tuple of float
-        As for `compute_pass_probability`.
-    variance : float
-        Variance of one month's log ratio, ``phi (1 / m_T + 1 / m_C)``, with m_T and m_C incidents
-        a month in the site and its control and phi their over-dispersion.
-    slope : bool
-        Whether the estimate is a slope a month (on months - 2 degrees of freedom) or a level (on
-        months - 1).
-    power : float, default `POWER`
-        How often the interval is to lie within them.
-
-    Returns
-    -------
-    float
-        Whole months; NaN where `MOST_MONTHS` months are too few.
-
-    Examples
-    --------
-    Identical Poisson sites with 20 incidents a month, and limits of 10% a year:
-
-    >>> limits = (-math.log(0.9) / 12, math.log(1.1) / 12)
-    >>> compute_months_needed(limits, 1 / 20 + 1 / 20, slope=True)
-    59.0
-    """
+    """Compute how many months it takes for an interval to lie within two limits."""
     lost = 2 if slope else 1
     months = np.arange(lost + 1, MOST_MONTHS + 1)
     se = np.sqrt(variance / sum_information(months, slope=slope))
@@ -145,27 +71,7 @@ def compute_incident_factor(
     slope: bool,
     power: float = POWER,
 ) -> float:
-    """Compute how many times as many incidents it takes, over the same months.
-
-    Parameters
-    ----------
-    room, variance, slope, power
-        As for `compute_months_needed`.
-    months : float
-        Months that there are; of a single month, a level takes counts to vary by chance alone.
-
-    Returns
-    -------
-    float
-        The factor on the incidents of both sites, their over-dispersion staying as it is; NaN
-        where so few months leave no degree of freedom.
-
-    Examples
-    --------
-    >>> limits = (-math.log(0.9) / 12, math.log(1.1) / 12)
-    >>> round(compute_incident_factor(limits, 0.1, 12, slope=True), 1)
-    140.9
-    """
+    """Compute how many times as many incidents it takes, over the same months."""
     from scipy import optimize
 
     df = months - (2 if slope else 1) if slope or months > 1 else math.inf

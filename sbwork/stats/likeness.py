@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Profile", "describe_series", "measure_distance"]
-
 Matrix = NDArray[np.float64]
 
 _FEWEST_FOR_TREND = 6
@@ -20,14 +18,9 @@ _SMALLEST_SPREAD = 1e-9  # below it, places differ by nothing but rounding
 class Profile:
     """What places are compared on, one row a place.
 
-    Attributes
-    ----------
-    matrix : ndarray, shape (n_places, n_features)
-        The features; NaN where a place has none.
-    features : tuple of str, length n_features
-        Their names, such as ``"level"`` or ``"season (sine)"``.
-    groups : tuple of str, length n_features
-        The aspect that each belongs to; every aspect counts the same in the distance.
+    matrix: The features; NaN where a place has none.
+    features: Their names, such as ``"level"`` or ``"season (sine)"``.
+    groups: The aspect that each belongs to; every aspect counts the same in the distance.
     """
 
     matrix: Matrix
@@ -36,31 +29,7 @@ class Profile:
 
 
 def describe_series(counts: ArrayLike, times: ArrayLike) -> Profile:
-    """Describe each place's monthly counts by level, trend and season.
-
-    Parameters
-    ----------
-    counts : array_like, shape (n_months, n_places)
-        Incidents a month, without gaps.
-    times : array_like, shape (n_months,)
-        Months on any scale with a step of 1 a month.
-
-    Returns
-    -------
-    Profile
-        ``level`` (log of the monthly mean), ``trend`` (least-squares slope as a share of the
-        mean, a month; with 6 months or more), ``season`` (size of the yearly sine and cosine as
-        a share of the mean, after the trend; with 12 months or more). A place without any
-        incident is NaN throughout.
-
-    Examples
-    --------
-    >>> profile = describe_series([[10, 20]] * 3 + [[20, 20]] * 3, range(6))
-    >>> profile.features
-    ('level', 'trend')
-    >>> round(float(profile.matrix[0, 1]), 3)
-    0.171
-    """
+    """Describe each place's monthly counts by level, trend and season."""
     y, t = np.asarray(counts, dtype=float), np.asarray(times, dtype=float)
     mean = y.mean(axis=0)
     mean = np.where(mean > 0, mean, np.nan)
@@ -86,28 +55,6 @@ def measure_distance(
 
     ``d = sqrt(mean over aspects of (mean over its features of z^2))`` with z the standardised
     difference, so that an aspect with many features does not drown one with few.
-
-    Parameters
-    ----------
-    values : array_like, shape (n_places, n_features)
-        The places.
-    target : array_like, shape (n_features,)
-        The place to be matched.
-    scale : array_like, shape (n_features,)
-        The standard deviation of each feature; a feature with none is left out.
-    groups : tuple of str, length n_features
-        The aspect of each feature.
-
-    Returns
-    -------
-    tuple of ndarray, shapes (n_places,) and (n_places, n_features)
-        Distances in standard deviations, and the standardised differences behind them.
-
-    Examples
-    --------
-    >>> distance, z = measure_distance([[1.0, 4.0]], [0.0, 0.0], [1.0, 2.0], ("level", "trend"))
-    >>> z.tolist(), round(float(distance[0]), 4)
-    ([[1.0, 2.0]], 1.5811)
     """
     spread = np.asarray(scale, dtype=float)
     spread = np.where(spread > _SMALLEST_SPREAD, spread, np.nan)

@@ -9,8 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-__all__ = ["PeriodStudy", "RelativeMagnitudes"]
-
 Vector = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
@@ -27,17 +25,11 @@ _TOLERANCE = 1e-5
 class PeriodStudy:
     """An event study by period, each period set against the last one before the start.
 
-    Attributes
-    ----------
-    before : ndarray, shape (n_before,)
-        Coefficients of the periods before the start but the last, in order of time.
-    after : ndarray, shape (n_after,)
-        Coefficients of the periods from the start on, in order of time.
-    covariance : ndarray, shape (n_before + n_after, n_before + n_after)
-        Of all coefficients, those before first.
-    positions : ndarray, shape (n_before + 1 + n_after,)
-        When each period was, the last one before the start among them, with a step of 1 from one
-        period to the next; a step may be longer where periods are left out.
+    before: Coefficients of the periods before the start but the last, in order of time.
+    after: Coefficients of the periods from the start on, in order of time.
+    covariance: Of all coefficients, those before first.
+    positions: When each period was, the last one before the start among them, with a step of 1 from
+        one period to the next; a step may be longer where periods are left out.
     """
 
     before: Vector
@@ -51,43 +43,21 @@ class RelativeMagnitudes:
 
     With no effect, the coefficients would have been ``delta``, 0 in the last period before. The
     restriction with multiple ``Mbar`` is that no step of ``delta`` from one period to the next
-    after the start is larger than ``Mbar`` times the largest step before it (steps between
-    periods that are further apart may be longer in proportion). The interval is the union,
-    over the step that may have been the largest and its sign, of the conditional
-    least-favourable hybrid (C-LF) intervals, as in Rambachan and Roth's HonestDiD, with moments
-    of the periods after alone and a first stage of a tenth of the level.
+    after the start is larger than ``Mbar`` times the largest step before it (steps between periods
+    that are further apart may be longer in proportion). The interval is the union, over the step
+    that may have been the largest and its sign, of the conditional least-favourable hybrid (C-LF)
+    intervals, as in Rambachan and Roth's HonestDiD, with moments of the periods after alone and a
+    first stage of a tenth of the level.
 
-    Parameters
-    ----------
-    study : PeriodStudy
-        At least one period before besides the last, and one after.
-    level : float, default 0.95
-        Level of the intervals.
-
-    Notes
-    -----
     The target is the mean of the coefficients after. For a given largest step, the dual of the
-    linear programme in the test has ``n_after + 2`` vertices that can be written down: the
-    target less or plus the drift allowed, and one for each step after. They are linear in two
-    normal variables, the estimate of the target and the largest step, so that truncation points
-    are exact and the least-favourable critical value is a one-dimensional integral; neither is
-    simulated.
+    linear programme in the test has ``n_after + 2`` vertices that can be written down: the target
+    less or plus the drift allowed, and one for each step after. They are linear in two normal
+    variables, the estimate of the target and the largest step, so that truncation points are exact
+    and the least-favourable critical value is a one-dimensional integral; neither is simulated.
 
-    References
-    ----------
-    Rambachan, A. & Roth, J. (2023). A more credible approach to parallel trends. Review of
+    Source: Rambachan, A. & Roth, J. (2023). A more credible approach to parallel trends. Review of
     Economic Studies 90(5), 2555-2591. Andrews, I., Roth, J. & Pakes, A. (2023). Inference for
     linear conditional moment inequalities. Review of Economic Studies 90(6), 2763-2791.
-
-    Examples
-    --------
-    >>> study = PeriodStudy(np.array([0.1, -0.1]), np.array([0.9, 1.1]), 0.01 * np.eye(4),
-    ...                     np.arange(5.0))
-    >>> drift = RelativeMagnitudes(study)
-    >>> [round(end, 3) for end in drift.find_interval(0)]
-    [0.861, 1.139]
-    >>> drift.find_breakdown() > 1
-    True
     """
 
     def __init__(self, study: PeriodStudy, level: float = 0.95) -> None:
@@ -123,18 +93,7 @@ class RelativeMagnitudes:
         return bool(self._prepare(multiple).accept(np.array([effect]))[0])
 
     def find_interval(self, multiple: float) -> tuple[float, float]:
-        """Find the ends of the interval of the mean effect at one multiple.
-
-        Parameters
-        ----------
-        multiple : float
-            The multiple, Mbar; 0 is no drift at all, the usual interval.
-
-        Returns
-        -------
-        tuple of float
-            The lowest and the highest effect that is not rejected.
-        """
+        """Find the ends of the interval of the mean effect at one multiple."""
         test = self._prepare(multiple)
         reach = test.find_reach()
         ends = []
@@ -154,18 +113,7 @@ class RelativeMagnitudes:
         return ends[0], ends[1]
 
     def find_breakdown(self, most: float = 5.0) -> float:
-        """Find the multiple at which the interval first takes in no effect.
-
-        Parameters
-        ----------
-        most : float, default 5
-            Where the search stops.
-
-        Returns
-        -------
-        float
-            0 where it does so without drift; infinity where it doesn't at `most`.
-        """
+        """Find the multiple at which the interval first takes in no effect."""
         low = 0.0
         if self.accepts(0.0, low):
             return 0.0

@@ -8,8 +8,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Margins", "take_out_margins"]
-
 _NULL = 1e-10
 
 
@@ -17,13 +15,9 @@ _NULL = 1e-10
 class Margins:
     """What the weights of some people were raked on.
 
-    Attributes
-    ----------
-    base : numpy.ndarray, shape (n_people,)
-        The weights before raking, all above 0.
-    categories : numpy.ndarray of int, shape (n_people, n_variables)
-        The category of each person on each variable raked on. Samples that were raked apart, such
-        as two sites, must have no code in common.
+    base: The weights before raking, all above 0.
+    categories: The category of each person on each variable raked on. Samples that were raked
+        apart, such as two sites, must have no code in common.
     """
 
     base: NDArray[np.float64]
@@ -42,14 +36,9 @@ class Margins:
 class _Combinations:
     """People alike in every category, and the space that the categories span.
 
-    Attributes
-    ----------
-    place : numpy.ndarray of int, shape (n_people,)
-        The combination of each person.
-    mass : numpy.ndarray, shape (n_combinations,)
-        Sums of the base weights.
-    basis : numpy.ndarray, shape (n_combinations, rank)
-        Orthonormal, over the square roots of `mass`.
+    place: The combination of each person.
+    mass: Sums of the base weights.
+    basis: Orthonormal, over the square roots of `mass`.
     """
 
     place: NDArray[np.intp]
@@ -73,29 +62,8 @@ def _combine(base: NDArray[np.float64], categories: NDArray[np.intp]) -> _Combin
 def take_out_margins(values: ArrayLike, margins: Margins) -> NDArray[np.float64]:
     """Return what the raked categories leave unexplained of values.
 
-    Parameters
-    ----------
-    values : array_like, shape (n_people,)
-        One number a person, none missing.
-    margins : Margins
-        What the weights were raked on.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n_people,)
-        Residuals of least squares on the categories of every variable, weighted by the base
-        weights, as R's ``survey::calibrate`` has them.
-
-    References
-    ----------
-    Deville, J.-C., & Särndal, C.-E. (1992). Calibration estimators in survey sampling. Journal of
-    the American Statistical Association, 87, 376-382.
-
-    Examples
-    --------
-    >>> sexes = Margins(np.ones(4), np.array([[0], [0], [1], [1]]))
-    >>> take_out_margins([1.0, 3.0, 5.0, 9.0], sexes).round(6).tolist()
-    [-1.0, 1.0, -2.0, 2.0]
+    Source: Deville, J.-C., & Särndal, C.-E. (1992). Calibration estimators in survey sampling.
+    Journal of the American Statistical Association, 87, 376-382.
     """
     y = np.asarray(values, dtype=np.float64)
     alike = margins._combinations

@@ -21,20 +21,6 @@ from sbwork.stats.cells import Cell, Link
 from sbwork.stats.estimate import Estimate, Flag, Reason
 from sbwork.stats.noncentral import invert_noncentral_t
 
-__all__ = [
-    "complete_estimate",
-    "compute_overlap",
-    "compute_pooled_spread",
-    "estimate_contrast",
-    "estimate_difference_in_differences",
-    "estimate_hedges_g",
-    "estimate_mean",
-    "estimate_mean_difference",
-    "estimate_standardised_contrast",
-    "estimate_student_contrast",
-    "estimate_student_difference",
-]
-
 _DID = (1.0, -1.0, -1.0, 1.0)
 _TOO_FEW = "Fewer than two people gave a score in one of the groups."
 _TOO_UNEVEN = "The weights are so uneven that hardly one person counts in each group."
@@ -47,23 +33,7 @@ _ROUNDING = 1e-18
 def estimate_mean(cell: Cell, level: float = 0.95) -> Estimate:
     """Estimate a mean with its t interval.
 
-    Parameters
-    ----------
-    cell : Cell
-        From `summarise_cell`.
-    level : float, default .95
-        Level of the interval.
-
-    Returns
-    -------
-    Estimate
-        ``"mean"``, in points of the scale.
-
-    Examples
-    --------
-    >>> from sbwork.stats.cells import summarise_cell
-    >>> estimate_mean(summarise_cell([1.0, 2.0, 3.0])).estimate
-    2.0
+    Returns ``"mean"``, in points of the scale.
     """
     contrast = estimate_contrast([cell], [1.0], estimator="mean", level=level)
     alone = "Nobody gave a score." if cell.n == 0 else "Only one person gave a score."
@@ -93,49 +63,17 @@ def estimate_contrast(
 ) -> Estimate:
     """Estimate a sum of coefficients times cell means, by weighted least squares.
 
-    The standard error is linearised, and with equal weights the same as HC2. The
-    degrees of freedom are Welch and Satterthwaite's, so that a small or restless cell counts
-    for what it is; with equal cells of equal spread they are n minus the number of cells. Kish's
-    effective numbers of people stand in for n where there are weights. People in two cells form a
-    group of their own, beside those who are only in the one or the other: where all are in both,
-    a site's change has the error and the degrees of freedom of a paired t-test.
+    The standard error is linearised, and with equal weights the same as HC2. The degrees of freedom
+    are Welch and Satterthwaite's, so that a small or restless cell counts for what it is; with
+    equal cells of equal spread they are n minus the number of cells. Kish's effective numbers of
+    people stand in for n where there are weights. People in two cells form a group of their own,
+    beside those who are only in the one or the other: where all are in both, a site's change has
+    the error and the degrees of freedom of a paired t-test.
 
-    Parameters
-    ----------
-    cells : sequence of Cell
-        The cells compared.
-    coefficients : sequence of float
-        One a cell.
-    estimator : str
-        What the result is called.
-    links : sequence of Link, default ()
-        The people who are in two of the cells; a cell may be in one link.
-    level : float, default .95
-        Level of the interval.
-
-    Returns
-    -------
-    Estimate
-        In points of the scale; `n` is the unweighted number of answers.
-
-    Raises
-    ------
-    ValueError
-        There are not as many coefficients as cells.
-
-    References
-    ----------
-    MacKinnon, J. G., & White, H. (1985). Some heteroskedasticity-consistent covariance matrix
-    estimators with improved finite sample properties. Journal of Econometrics, 29, 305-325.
-    Welch, B. L. (1947). The generalization of "Student's" problem when several different
-    population variances are involved. Biometrika, 34, 28-35.
-
-    Examples
-    --------
-    >>> from sbwork.stats.cells import summarise_cell
-    >>> before, after = summarise_cell([1.0, 2.0, 3.0]), summarise_cell([2.0, 3.0, 4.0])
-    >>> estimate_contrast([before, after], [-1, 1], estimator="change").df
-    4.0
+    Source: MacKinnon, J. G., & White, H. (1985). Some heteroskedasticity-consistent covariance
+    matrix estimators with improved finite sample properties. Journal of Econometrics, 29, 305-325.
+    Welch, B. L. (1947). The generalization of "Student's" problem when several different population
+    variances are involved. Biometrika, 34, 28-35.
     """
     c = _check_coefficients(cells, coefficients)
     if any(cell.n < 2 for cell in cells):
@@ -155,28 +93,9 @@ def estimate_contrast(
 def estimate_mean_difference(before: Cell, after: Cell, level: float = 0.95) -> Estimate:
     """Estimate after minus before with Welch's t-test.
 
-    Parameters
-    ----------
-    before, after : Cell
-        The two waves of one site, answered by different people.
-    level : float, default .95
-        Level of the interval.
+    Returns ``"mean_difference"``, in points, with t, degrees of freedom and two-sided p.
 
-    Returns
-    -------
-    Estimate
-        ``"mean_difference"``, in points, with t, degrees of freedom and two-sided p.
-
-    References
-    ----------
-    Welch, B. L. (1947). Biometrika, 34, 28-35.
-
-    Examples
-    --------
-    >>> from sbwork.stats.cells import summarise_cell
-    >>> before, after = summarise_cell([1.0, 2.0, 3.0]), summarise_cell([4.0, 6.0, 8.0])
-    >>> round(estimate_mean_difference(before, after).statistic, 4)
-    3.0984
+    Source: Welch, B. L. (1947). Biometrika, 34, 28-35.
     """
     return estimate_contrast([before, after], [-1.0, 1.0], estimator="mean_difference", level=level)
 
@@ -184,24 +103,7 @@ def estimate_mean_difference(before: Cell, after: Cell, level: float = 0.95) -> 
 def estimate_student_difference(before: Cell, after: Cell, level: float = 0.95) -> Estimate:
     """Estimate after minus before with Student's t-test, which takes the spreads as equal.
 
-    Parameters
-    ----------
-    before, after : Cell
-        The two waves of one site, answered by different people.
-    level : float, default .95
-        Level of the interval.
-
-    Returns
-    -------
-    Estimate
-        ``"mean_difference_student"``, in points, with t, degrees of freedom and two-sided p.
-
-    Examples
-    --------
-    >>> from sbwork.stats.cells import summarise_cell
-    >>> before, after = summarise_cell([1.0, 2.0, 3.0]), summarise_cell([4.0, 6.0, 8.0])
-    >>> estimate_student_difference(before, after).df
-    4.0
+    Returns ``"mean_difference_student"``, in points, with t, degrees of freedom and two-sided p.
     """
     return estimate_student_contrast(
         [before, after], [-1.0, 1.0], estimator="mean_difference_student", level=level
@@ -215,31 +117,7 @@ def estimate_student_contrast(
     estimator: str,
     level: float = 0.95,
 ) -> Estimate:
-    """Estimate a sum of coefficients times cell means, taking the spreads as equal.
-
-    Parameters
-    ----------
-    cells : sequence of Cell
-        The cells compared, answered by different people.
-    coefficients : sequence of float
-        One a cell.
-    estimator : str
-        What the result is called.
-    level : float, default .95
-        Level of the interval.
-
-    Returns
-    -------
-    Estimate
-        In points of the scale, with t on the pooled degrees of freedom and two-sided p.
-
-    Examples
-    --------
-    >>> from sbwork.stats.cells import summarise_cell
-    >>> cells = [summarise_cell([x, x + 1.0, x + 2.0]) for x in (1.0, 3.0, 2.0, 2.5)]
-    >>> estimate_student_contrast(cells, [-1, 1, 1, -1], estimator="change").df
-    8.0
-    """
+    """Estimate a sum of coefficients times cell means, taking the spreads as equal."""
     c = _check_coefficients(cells, coefficients)
     if any(cell.n < 2 for cell in cells):
         return _refuse_few(estimator, cells, "points")
@@ -260,27 +138,10 @@ def estimate_difference_in_differences(
 ) -> Estimate:
     """Estimate by how much the change of one site differs from that of its control.
 
-    Parameters
-    ----------
-    treated_before, treated_after, control_before, control_after : Cell
-        The four cells.
-    level : float, default .95
-        Level of the interval.
-
-    Returns
-    -------
-    Estimate
-        ``"difference_in_differences"``, in points: weighted least squares on wave, site and their
-        product, with a linearised standard error, which is HC2 where weights are equal. The
-        interval takes people for independent and knows nothing of chance shocks to a whole area:
-        see `precision.compute_tau_star`.
-
-    Examples
-    --------
-    >>> from sbwork.stats.cells import summarise_cell
-    >>> cells = [summarise_cell([x, x + 1.0, x + 2.0]) for x in (1.0, 3.0, 2.0, 2.5)]
-    >>> round(estimate_difference_in_differences(*cells).estimate, 4)
-    1.5
+    Returns ``"difference_in_differences"``, in points: weighted least squares on wave, site and
+    their product, with a linearised standard error, which is HC2 where weights are equal. The
+    interval takes people for independent and knows nothing of chance shocks to a whole area: see
+    `precision.compute_tau_star`.
     """
     return estimate_contrast(
         [treated_after, treated_before, control_after, control_before],
@@ -293,24 +154,7 @@ def estimate_difference_in_differences(
 def estimate_hedges_g(before: Cell, after: Cell, level: float = 0.95) -> Estimate:
     """Estimate after minus before in standard deviations (Hedges g).
 
-    Parameters
-    ----------
-    before, after : Cell
-        The two waves of one site.
-    level : float, default .95
-        Level of the interval.
-
-    Returns
-    -------
-    Estimate
-        ``"hedges_g"``; see `estimate_standardised_contrast`.
-
-    Examples
-    --------
-    >>> from sbwork.stats.cells import summarise_cell
-    >>> before, after = summarise_cell([1.0, 2.0, 3.0]), summarise_cell([2.0, 3.0, 4.0])
-    >>> round(estimate_hedges_g(before, after).estimate, 3)
-    0.798
+    Returns ``"hedges_g"``; see `estimate_standardised_contrast`.
     """
     return estimate_standardised_contrast(
         [before, after], [-1.0, 1.0], estimator="hedges_g", level=level
@@ -330,48 +174,16 @@ def estimate_standardised_contrast(
     The interval inverts the noncentral t distribution. Both the estimate and the ends of the
     interval are multiplied by the exact correction J = G(df/2) / (sqrt(df/2) G((df-1)/2)). With
     weights, the variance of each cell's mean over that of its scores stands in for 1 / n, so that
-    the weights and their raking count in the interval. The standard deviation is always that of
-    the scores; where people are in two cells, the correlation of their scores narrows the interval
+    the weights and their raking count in the interval. The standard deviation is always that of the
+    scores; where people are in two cells, the correlation of their scores narrows the interval
     (Algina & Keselman 2003).
 
-    Parameters
-    ----------
-    cells : sequence of Cell
-        The cells compared.
-    coefficients : sequence of float
-        One a cell.
-    estimator : str
-        What the result is called.
-    links : sequence of Link, default ()
-        The people who are in two of the cells; a cell may be in one link.
-    level : float, default .95
-        Level of the interval.
+    Returns in standard deviations (``"sd"``); `n` is the unweighted number of answers.
 
-    Returns
-    -------
-    Estimate
-        In standard deviations (``"sd"``); `n` is the unweighted number of answers.
-
-    Raises
-    ------
-    ValueError
-        There are not as many coefficients as cells.
-
-    References
-    ----------
-    Algina, J., & Keselman, H. J. (2003). Approximate confidence intervals for effect sizes.
-    Educational and Psychological Measurement, 63, 537-553.
-    Hedges, L. V. (1981). Distribution theory for Glass's estimator of effect size. Journal of
-    Educational Statistics, 6, 107-128.
+    Source: Algina, J., & Keselman, H. J. (2003). Approximate confidence intervals for effect sizes.
+    Educational and Psychological Measurement, 63, 537-553. Hedges, L. V. (1981). Distribution
+    theory for Glass's estimator of effect size. Journal of Educational Statistics, 6, 107-128.
     Steiger, J. H. (2004). Beyond the F test. Psychological Methods, 9, 164-182.
-
-    Examples
-    --------
-    >>> from sbwork.stats.cells import summarise_cell
-    >>> cells = [summarise_cell([x, x + 1.0, x + 2.0]) for x in (1.0, 3.0)]
-    >>> g = estimate_standardised_contrast(cells, [-1, 1], estimator="hedges_g")
-    >>> g.ci_low < g.estimate < g.ci_high
-    True
     """
     c = _check_coefficients(cells, coefficients)
     if any(cell.n < 2 for cell in cells):
@@ -399,14 +211,7 @@ def estimate_standardised_contrast(
 
 
 def compute_pooled_spread(cells: Sequence[Cell]) -> float:
-    """Compute the standard deviation within cells, pooled, in points; NaN below two people.
-
-    Examples
-    --------
-    >>> from sbwork.stats.cells import summarise_cell
-    >>> compute_pooled_spread([summarise_cell([1.0, 2.0, 3.0]), summarise_cell([5.0, 6.0, 7.0])])
-    1.0
-    """
+    """Compute the standard deviation within cells, pooled, in points; NaN below two people."""
     if any(cell.n < 2 for cell in cells):
         return math.nan
     return _pool(cells, np.ones(len(cells)))[0]
@@ -415,32 +220,7 @@ def compute_pooled_spread(cells: Sequence[Cell]) -> float:
 def compute_overlap(
     cells: Sequence[Cell], coefficients: Sequence[float], links: Sequence[Link]
 ) -> float:
-    """Compute what people in two cells add to the variance of a contrast.
-
-    Parameters
-    ----------
-    cells : sequence of Cell
-        The cells compared.
-    coefficients : sequence of float
-        One a cell.
-    links : sequence of Link
-        The people who are in two of the cells.
-
-    Returns
-    -------
-    float
-        Sum of 2 c c' cov / (s s') over the links, in squared standard deviations of the scores:
-        -2 r / n for a change of n people whose scores correlate by r. Below 0 where the waves of
-        a site are set against each other.
-
-    Examples
-    --------
-    >>> from sbwork.stats.cells import link_cells, match_people, summarise_cell
-    >>> cells = [summarise_cell([1.0, 2.0, 3.0]), summarise_cell([4.0, 6.0, 8.0])]
-    >>> link = link_cells(cells, 0, 1, match_people(["x", "y", "z"], ["x", "y", "z"]))
-    >>> round(compute_overlap(cells, [-1, 1], [link]), 4)
-    -0.6667
-    """
+    """Compute what people in two cells add to the variance of a contrast."""
     total = 0.0
     for link in links:
         one, other = (cells[link.first], cells[link.second])
@@ -454,13 +234,7 @@ def compute_overlap(
 def complete_estimate(
     estimator: str, estimate: float, se: float, df: float, level: float, n: float
 ) -> Estimate:
-    """Add t, its two-sided p and its interval to a number of points with a standard error.
-
-    Examples
-    --------
-    >>> round(complete_estimate("mean_difference", 1.0, 0.5, 10.0, 0.95, n=12.0).p_value, 4)
-    0.0734
-    """
+    """Add t, its two-sided p and its interval to a number of points with a standard error."""
     from scipy.special import stdtr, stdtrit
 
     half = float(stdtrit(df, (1 + level) / 2)) * se
@@ -549,8 +323,8 @@ def _pool(
 ) -> tuple[float, float, float]:
     """Return the pooled standard deviation, the degrees of freedom, and sqrt(sum c^2 / n).
 
-    In place of 1 / n stands the variance of a mean in units of the variance of the scores, which
-    is 1 / n where weights are equal.
+    In place of 1 / n stands the variance of a mean in units of the variance of the scores, which is
+    1 / n where weights are equal.
     """
     n = np.array([cell.n_effective for cell in cells])
     variance = np.array([cell.variance for cell in cells])

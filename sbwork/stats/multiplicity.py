@@ -7,36 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["adjust_benjamini_hochberg", "adjust_holm"]
-
 
 def adjust_holm(p_values: ArrayLike) -> NDArray[np.float64]:
     """Adjust p-values to control the chance of even one false alarm (Holm 1979).
 
-    Parameters
-    ----------
-    p_values : array_like, shape (n_tests,)
-        Two-sided p-values of one family. NaN stays NaN and does not count as a test.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n_tests,)
-        Adjusted p-values in the order given, at most 1.
-
-    Raises
-    ------
-    ValueError
-        A p-value lies outside 0 to 1, or the array is not one-dimensional.
-
-    References
-    ----------
-    Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian
+    Source: Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian
     Journal of Statistics, 6, 65-70.
-
-    Examples
-    --------
-    >>> adjust_holm([0.01, 0.04, 0.03, 0.005])
-    array([0.03, 0.06, 0.06, 0.02])
     """
     return _adjust(p_values, _step_down)
 
@@ -44,30 +20,8 @@ def adjust_holm(p_values: ArrayLike) -> NDArray[np.float64]:
 def adjust_benjamini_hochberg(p_values: ArrayLike) -> NDArray[np.float64]:
     """Adjust p-values to control the share of false alarms (Benjamini & Hochberg 1995).
 
-    Parameters
-    ----------
-    p_values : array_like, shape (n_tests,)
-        Two-sided p-values of one family. NaN stays NaN and does not count as a test.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n_tests,)
-        Adjusted p-values in the order given, at most 1.
-
-    Raises
-    ------
-    ValueError
-        A p-value lies outside 0 to 1, or the array is not one-dimensional.
-
-    References
-    ----------
-    Benjamini, Y., & Hochberg, Y. (1995). Controlling the false discovery rate. Journal of the
-    Royal Statistical Society B, 57, 289-300.
-
-    Examples
-    --------
-    >>> adjust_benjamini_hochberg([0.01, 0.04, 0.03, 0.005])
-    array([0.02, 0.04, 0.04, 0.02])
+    Source: Benjamini, Y., & Hochberg, Y. (1995). Controlling the false discovery rate. Journal of
+    the Royal Statistical Society B, 57, 289-300.
     """
     return _adjust(p_values, _step_up)
 

@@ -4,32 +4,14 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["invert_noncentral_t"]
-
 
 def invert_noncentral_t(t: float, df: float, probability: float) -> float:
     """Find the noncentrality at which a t this large or smaller has the given probability.
 
-    The search starts from the normal approximation and widens; far out in the tails, where
-    scipy's distribution function returns NaN, that approximation stands in.
+    The search starts from the normal approximation and widens; far out in the tails, where scipy's
+    distribution function returns NaN, that approximation stands in.
 
-    Parameters
-    ----------
-    t : float
-        The t statistic.
-    df : float
-        Degrees of freedom, above 0.
-    probability : float
-        Between 0 and 1: .975 gives the lower end of a 95% interval, .025 the upper.
-
-    References
-    ----------
-    Steiger, J. H. (2004). Beyond the F test. Psychological Methods, 9, 164-182.
-
-    Examples
-    --------
-    >>> round(invert_noncentral_t(3.0, 30.0, 0.975), 3)
-    0.878
+    Source: Steiger, J. H. (2004). Beyond the F test. Psychological Methods, 9, 164-182.
     """
     from scipy.optimize import brentq
     from scipy.special import nctdtr, ndtr, ndtri

@@ -22,8 +22,6 @@ from sbwork.stats.rates import (
     estimate_smallest_detectable_rirr,
 )
 
-__all__ = ["PAIR_ESTIMATORS", "MonthlyCounts", "PairCounts", "add_note", "estimate_site_change"]
-
 PAIR_ESTIMATORS = {
     "rirr": "ratio",
     "rirr_poisson": "ratio",
@@ -56,10 +54,7 @@ _NO_PRECISION = "Weighted sums that show no spread from month to month have no k
 class MonthlyCounts:
     """The months of one area, before and after.
 
-    Attributes
-    ----------
-    before, after : ndarray of float, shapes (n_before,), (n_after,)
-        Incidents by month, none missing.
+    before, after: Incidents by month, none missing.
     """
 
     before: npt.NDArray[np.float64]
@@ -79,23 +74,7 @@ class MonthlyCounts:
 def estimate_site_change(counts: MonthlyCounts, *, weighted: bool = False) -> Estimate:
     """Estimate the percentage change of one site, with the spread of its own months.
 
-    Parameters
-    ----------
-    counts : MonthlyCounts
-        The site's months; where the periods differ in length, rates a month are compared.
-    weighted : bool, default False
-        The numbers are sums of harm weights rather than counts.
-
-    Returns
-    -------
-    Estimate
-        ``"percentage_change"``; the note says where the interval is too narrow.
-
-    Examples
-    --------
-    >>> site = MonthlyCounts(np.array([20.0, 30.0]), np.array([15.0, 20.0]))
-    >>> round(estimate_site_change(site).estimate, 6)
-    -30.0
+    Returns ``"percentage_change"``; the note says where the interval is too narrow.
     """
     dispersion = estimate_dispersion(counts.before, counts.after)
     factor, df = correct_dispersion(dispersion, floor=not weighted)
@@ -111,14 +90,10 @@ def estimate_site_change(counts: MonthlyCounts, *, weighted: bool = False) -> Es
 class PairCounts:
     """A site, its control, and the areas that incidents may have moved to.
 
-    Attributes
-    ----------
-    treated, control : MonthlyCounts
-        The intervention site and its control, on the same months.
-    displacement, displacement_control : MonthlyCounts, optional
-        The area that incidents may have moved to, and that area's own control.
-    weighted : bool
-        The numbers are sums of harm weights rather than counts.
+    treated, control: The intervention site and its control, on the same months.
+    displacement, displacement_control: The area that incidents may have moved to, and that area's
+        own control.
+    weighted: The numbers are sums of harm weights rather than counts.
     """
 
     treated: MonthlyCounts
@@ -139,13 +114,7 @@ class PairCounts:
         return correct_dispersion(self.dispersion, floor=not self.weighted)
 
     def estimate(self) -> list[Estimate]:
-        """Estimate all of `PAIR_ESTIMATORS`, in that order.
-
-        Returns
-        -------
-        list of Estimate
-            What can't be computed is missing with its reason; nothing is left out.
-        """
+        """Estimate all of `PAIR_ESTIMATORS`, in that order."""
         rirr = self.estimate_rirr()
         return [
             rirr,
@@ -297,13 +266,7 @@ class PairCounts:
 
 
 def add_note(estimate: Estimate, note: str, *flags: Flag) -> Estimate:
-    """Return the estimate with a further sentence in its note, and further flags.
-
-    Examples
-    --------
-    >>> add_note(Estimate("wdd", 1.0, note="One."), "Two.").note
-    'One. Two.'
-    """
+    """Return the estimate with a further sentence in its note, and further flags."""
     every = tuple(dict.fromkeys((*estimate.flags, *flags)))
     return replace(estimate, note=_join(estimate.note, note), flags=every)
 

@@ -11,8 +11,6 @@ from numpy.typing import ArrayLike
 from sbwork.stats.estimate import Estimate, Flag, Reason
 from sbwork.stats.regression import Refusal, estimate_coefficient, fit_counts, fit_nb2
 
-__all__ = ["estimate_panel"]
-
 _MANY_SITES = 10
 _NARROW = (
     "With few sites and an effect for every month, this model takes counts to vary less than "
@@ -33,49 +31,11 @@ def estimate_panel(
 ) -> Estimate:
     """Estimate how treated sites changed against the others, with site and month effects.
 
-    ``log mean = site + month + beta x (treated and after) + log exposure``. An exposure that
-    stays the same over the months is taken up by the site effects: it leaves beta as it is.
+    ``log mean = site + month + beta x (treated and after) + log exposure``. An exposure that stays
+    the same over the months is taken up by the site effects: it leaves beta as it is.
 
-    Parameters
-    ----------
-    counts : array_like, shape (n_months, n_sites)
-        Incidents. A month that is NaN in any site is left out, and so is a month without any
-        incident, which says nothing about the ratio.
-    treated : array_like of bool, shape (n_sites,)
-        Where work was done; at least one site where it was, and one where it was not.
-    times : array_like, shape (n_months,)
-        Months since the start: below 0 before it, 0 in the first month after it.
-    exposure : array_like, shape (n_sites,), optional
-        Population of each site.
-    model : {"quasipoisson", "nb2"}
-        Variance in proportion to the mean (Pearson dispersion, never below 1, Student's t), or
-        negative binomial (R's ``MASS::glm.nb``, normal reference).
-    trend : bool, default False
-        Add a straight line in time for the treated sites, so that drift that began before the
-        start is carried forward.
-    weighted : bool, default False
-        The numbers are sums of weights rather than counts: the dispersion may be below 1, and
-        the negative binomial, a model of counts, does not apply.
-    level : float, default 0.95
-        Level of the interval.
-
-    Returns
-    -------
-    Estimate
-        ``panel_quasipoisson``, ``panel_nb2`` or either with ``_trend``: ``exp(beta)``, in
-        ``ratio``. Missing, with the reason, where a site or a cell has no incident, where
-        nothing is left to judge precision by, or where the model doesn't settle.
-
-    References
-    ----------
-    Cameron, A. C. & Trivedi, P. K. (2013). Regression Analysis of Count Data, 2nd ed., ch. 9.
-
-    Examples
-    --------
-    >>> counts = [[50, 60], [52, 61], [30, 55], [29, 57]]
-    >>> found = estimate_panel(counts, [True, False], [-2, -1, 0, 1])
-    >>> round(found.estimate, 4)
-    0.6249
+    Source: Cameron, A. C. & Trivedi, P. K. (2013). Regression Analysis of Count Data, 2nd ed., ch.
+    9.
     """
     estimator = f"panel_{model}" + ("_trend" if trend else "")
     y, t = np.asarray(counts, dtype=float), np.asarray(times, dtype=float)

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FEWEST_PAIRS", "Layout"]
-
 FEWEST_PAIRS = 100
 """The tolerance of the starting gap is widened until this many placebo pairs are within it."""
 
@@ -24,35 +22,8 @@ Mask = npt.NDArray[np.bool_]
 class Layout:
     """The parts that the areas of several pairs play, and who can take them.
 
-    Parameters
-    ----------
-    before : ndarray of float, shape (n_pairs, n_areas)
-        Counts before of all areas, the real ones among them, in the months of each pair; NaN for
-        an area that can take no part in that pair.
-    pairs : sequence of (int, int or None), length n_pairs
-        Positions of the area in which something was done, each in one pair only, and of its
-        control, which may serve several; None for a site without control.
-    size_ratio : float
-        An area may take a real one's part when it was up to this many times as large or as small.
-    gap : float
-        A drawn pair starts as unequal as its real pair, give or take `gap` on the log scale;
-        doubled, pair by pair, until 100 pairs of areas outside all real pairs are within it, and
-        then for all pairs of a control until 100 sets are; or all are in.
-
-    Attributes
-    ----------
-    parts : ndarray of int, shape (n_parts,)
-        The real areas, each once.
-    weights : ndarray of float, shape (n_parts,)
-        What the change of each counts for in the mean over pairs.
-
-    Examples
-    --------
-    >>> layout = Layout(np.full((2, 30), 50.0), [(0, 2), (1, 2)], 1.5, 0.1)
-    >>> layout.parts.tolist(), layout.weights.tolist()
-    ([0, 1, 2], [0.5, 0.5, -1.0])
-    >>> layout.draw(np.ones(30, dtype=bool), 1000, np.random.default_rng(1)).shape
-    (1000, 3)
+    parts: The real areas, each once.
+    weights: What the change of each counts for in the mean over pairs.
     """
 
     def __init__(
@@ -87,28 +58,11 @@ class Layout:
     def draw(self, among: Mask, n: int, rng: np.random.Generator) -> Ints:
         """Draw sets of distinct areas, every eligible set with the same probability.
 
-        Parameters
-        ----------
-        among : ndarray of bool, shape (n_areas,)
-            The areas to draw from.
-        n : int
-            Sets wanted.
-        rng : numpy.random.Generator
-            Where the random numbers come from.
-
-        Returns
-        -------
-        ndarray of int, shape (n, n_parts)
-            The area in each of `parts`; fewer rows where sets are hard to find, and none where
-            none was found.
-
-        Notes
-        -----
         A control is drawn with probability proportional to the product of the numbers of its
         eligible partners, then a partner for each pair, so that all sets that allow repeats are
-        equally probable; sets with repeats are rejected. Where fewer than 5% are without, each
-        set is instead led by 30 sweeps of a Markov chain that draws the areas of one control
-        anew and takes them where they add no repeat, whose limit is the same distribution.
+        equally probable; sets with repeats are rejected. Where fewer than 5% are without, each set
+        is instead led by 30 sweeps of a Markov chain that draws the areas of one control anew and
+        takes them where they add no repeat, whose limit is the same distribution.
         """
         stars = [_Star(self, group, among) for group in self.groups]
         if not all(star.n_sets for star in stars):
@@ -125,20 +79,7 @@ class Layout:
         return np.concatenate(found)[:n]
 
     def average(self, values: Floats, sets: Ints) -> Floats:
-        """Average the differences of the pairs of each set.
-
-        Parameters
-        ----------
-        values : ndarray of float, shape (n_pairs, n_areas)
-            Changes of the areas in the months of each pair.
-        sets : ndarray of int, shape (n, n_parts)
-            Areas in each of `parts`.
-
-        Returns
-        -------
-        ndarray of float, shape (n,)
-            Treated less control, or treated alone where there is no control.
-        """
+        """Average the differences of the pairs of each set."""
         total = np.zeros(len(sets))
         for row, (treated, control) in zip(values, self.pairs, strict=True):
             total += row[sets[:, self.columns[treated]]]

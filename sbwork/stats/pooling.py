@@ -12,14 +12,6 @@ import numpy.typing as npt
 from sbwork.stats.estimate import Estimate, Flag, Reason
 from sbwork.stats.rates import find_critical_value, find_p_value
 
-__all__ = [
-    "Heterogeneity",
-    "PoolingModel",
-    "estimate_heterogeneity",
-    "pool_log_ratios",
-    "pool_with_prior",
-]
-
 Array = npt.NDArray[np.float64]
 PoolingModel = Literal["fixed", "dersimonian-laird", "reml"]
 
@@ -30,14 +22,9 @@ _MANY_PAIRS = 10
 class Heterogeneity:
     """How much the pairs' estimates differ beyond what chance within pairs explains.
 
-    Attributes
-    ----------
-    q : Estimate
-        ``"heterogeneity_q"``: Cochran's Q with its chi-square p and degrees of freedom.
-    i2 : Estimate
-        ``"heterogeneity_i2"``: share of the variation that is not chance, 0 to 1.
-    tau2 : Estimate
-        ``"heterogeneity_tau2"``: variance between pairs of the log ratio.
+    q: ``"heterogeneity_q"``: Cochran's Q with its chi-square p and degrees of freedom.
+    i2: ``"heterogeneity_i2"``: share of the variation that is not chance, 0 to 1.
+    tau2: ``"heterogeneity_tau2"``: variance between pairs of the log ratio.
     """
 
     q: Estimate
@@ -56,44 +43,12 @@ def pool_log_ratios(
 ) -> Estimate:
     """Pool log ratios of several pairs.
 
-    Parameters
-    ----------
-    log_ratios : array-like of float, shape (n_pairs,)
-        The logs of the ratios.
-    covariance : array-like of float, shape (n_pairs,) or (n_pairs, n_pairs)
-        Their sampling variances, or the whole covariance matrix where pairs share a control.
-    model : {"fixed", "dersimonian-laird", "reml"}, default "reml"
-        One common ratio, or a distribution of ratios with variance tau² estimated by moments or
-        by restricted maximum likelihood.
-    adjust : bool, default True
-        For the last two: the interval of Hartung, Knapp, Sidik and Jonkman, with t on
-        n_pairs - 1 degrees of freedom, unless the normal interval is the wider one, as it is
-        where pairs agree by luck. A normal interval alone is too narrow with the few pairs that
-        an evaluation has; this one is very wide with two or three.
-    ci_level : float, default .95
-        Level of the interval.
-    estimator : str, default "rirr_pooled"
-        The name that the estimate bears.
-
-    Returns
-    -------
-    Estimate
-        The pooled ratio; `se` and `statistic` are of its log, `n` is the number of pairs.
-
-    References
-    ----------
-    DerSimonian, R., & Laird, N. (1986). Controlled Clinical Trials 7, 177-188.
-    Viechtbauer, W. (2005). Journal of Educational and Behavioral Statistics 30, 261-293 (REML).
-    Knapp, G., & Hartung, J. (2003). Statistics in Medicine 22, 2693-2710.
-    Jackson, D., Law, M., Rücker, G., & Schwarzer, G. (2017). The Hartung-Knapp modification for
-    random-effects meta-analysis: a useful refinement but are there any residual concerns?
-    Statistics in Medicine 36, 3923-3934 (the wider of the two).
-
-    Examples
-    --------
-    >>> pooled = pool_log_ratios([-0.2, -0.4], [0.04, 0.04], model="fixed")
-    >>> round(pooled.estimate, 4), round(pooled.se, 4)
-    (0.7408, 0.1414)
+    Source: DerSimonian, R., & Laird, N. (1986). Controlled Clinical Trials 7, 177-188. Viechtbauer,
+    W. (2005). Journal of Educational and Behavioral Statistics 30, 261-293 (REML). Knapp, G., &
+    Hartung, J. (2003). Statistics in Medicine 22, 2693-2710. Jackson, D., Law, M., Rücker, G., &
+    Schwarzer, G. (2017). The Hartung-Knapp modification for random-effects meta-analysis: a useful
+    refinement but are there any residual concerns? Statistics in Medicine 36, 3923-3934 (the wider
+    of the two).
     """
     y, v = _check_input(log_ratios, covariance)
     if y.size < 2:
@@ -136,59 +91,18 @@ def pool_with_prior(
     nothing, which is too narrow, and the interval of Knapp and Hartung for almost anything, which
     says nothing. Here the standard deviation between pairs, tau, has a half-normal prior.
 
-    Parameters
-    ----------
-    log_ratios : array-like of float, shape (n_pairs,)
-        The logs of the ratios.
-    covariance : array-like of float, shape (n_pairs,) or (n_pairs, n_pairs)
-        Their sampling variances, or the whole covariance matrix where pairs share a control;
-        taken as known.
-    prior_scale : float, default .5
-        Scale of the half-normal prior of tau. At .5, tau is above .34 in half of all cohorts and
-        above .98 in 5%, so that the true ratios of two pairs differ by a factor of 1.3 or more in
-        half of all cohorts, and of 4.7 or more in 5%. The prior of the mean is flat.
-    ci_level : float, default .95
-        Level of the interval.
-    estimator : str, default "rirr_pooled_bayes"
-        The name that the estimate bears.
+    With W = (V + tau² I)^-1, the mean given tau is normal around 1'Wy / 1'W1 with variance 1 /
+    1'W1, and p(tau | y) is proportional to p(tau) |W|^1/2 (1'W1)^-1/2 exp(-Q/2), Q the residual sum
+    of squares under W. In tau = c sinh(x) this is an even and analytic function of x, so that the
+    trapezoid rule finds the integral over tau to about ten digits; the quantiles of the mixture of
+    normals are then found by Newton's method, kept within brackets.
 
-    Returns
-    -------
-    Estimate
-        The pooled ratio: exp of the posterior median of the mean log ratio, with the equal-tailed
-        credible interval. `se` is the posterior standard deviation of the mean log ratio, `n` the
-        number of pairs. No p value, as a posterior has none. Missing with fewer than two pairs:
-        one pair is not pooled.
-
-    Raises
-    ------
-    ValueError
-        The shapes differ, something is not finite, the covariance is not positive definite, or
-        the scale is not above 0.
-
-    Notes
-    -----
-    With W = (V + tau² I)^-1, the mean given tau is normal around 1'Wy / 1'W1 with variance
-    1 / 1'W1, and p(tau | y) is proportional to p(tau) |W|^1/2 (1'W1)^-1/2 exp(-Q/2), Q the
-    residual sum of squares under W. In tau = c sinh(x) this is an even and analytic function of
-    x, so that the trapezoid rule finds the integral over tau to about ten digits; the quantiles
-    of the mixture of normals are then found by Newton's method, kept within brackets.
-
-    References
-    ----------
-    Röver, C., Bender, R., Dias, S., Schmid, C. H., Schmidli, H., Sturtz, S., Weber, S., & Friede,
-    T. (2021). On weakly informative prior distributions for the heterogeneity parameter in
+    Source: Röver, C., Bender, R., Dias, S., Schmid, C. H., Schmidli, H., Sturtz, S., Weber, S., &
+    Friede, T. (2021). On weakly informative prior distributions for the heterogeneity parameter in
     Bayesian random-effects meta-analysis. Research Synthesis Methods 12, 448-474 (the prior).
     Röver, C. (2020). Bayesian random-effects meta-analysis using the bayesmeta R package. Journal
-    of Statistical Software 93(6), 1-51 (the marginal posterior).
-    Trefethen, L. N., & Weideman, J. A. C. (2014). The exponentially convergent trapezoidal rule.
-    SIAM Review 56, 385-458.
-
-    Examples
-    --------
-    >>> pooled = pool_with_prior([-0.2, -0.4], [0.04, 0.04])
-    >>> round(pooled.estimate, 4), round(pooled.ci_low, 4), round(pooled.ci_high, 4)
-    (0.7408, 0.3977, 1.3799)
+    of Statistical Software 93(6), 1-51 (the marginal posterior). Trefethen, L. N., & Weideman, J.
+    A. C. (2014). The exponentially convergent trapezoidal rule. SIAM Review 56, 385-458.
     """
     y, v = _check_input(log_ratios, covariance)
     if not prior_scale > 0:
@@ -218,25 +132,7 @@ def estimate_heterogeneity(
 ) -> Heterogeneity:
     """Estimate how much several pairs differ beyond chance.
 
-    Parameters
-    ----------
-    log_ratios, covariance, model
-        As in `pool_log_ratios`; `model` says how tau² is estimated.
-
-    Returns
-    -------
-    Heterogeneity
-        Q, I² (tau² as a share of tau² and the typical sampling variance) and tau².
-
-    References
-    ----------
-    Higgins, J. P. T., & Thompson, S. G. (2002). Statistics in Medicine 21, 1539-1558.
-
-    Examples
-    --------
-    >>> spread = estimate_heterogeneity([-0.2, -0.9], [0.04, 0.04])
-    >>> round(spread.q.estimate, 4), round(spread.tau2.estimate, 4)
-    (6.125, 0.205)
+    Source: Higgins, J. P. T., & Thompson, S. G. (2002). Statistics in Medicine 21, 1539-1558.
     """
     from scipy.special import chdtrc
 

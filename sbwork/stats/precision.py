@@ -11,16 +11,6 @@ from numpy.typing import ArrayLike
 from sbwork.stats.estimate import Estimate, Flag, Reason
 from sbwork.stats.means import complete_estimate
 
-__all__ = [
-    "add_shocks",
-    "compute_cluster_deff",
-    "compute_smallest_detectable_difference",
-    "compute_tau_star",
-    "compute_tau_star_equivalence",
-    "estimate_equivalence",
-    "find_verdict",
-]
-
 _NO_SPREAD = "Everybody gave the same score, so chance cannot be gauged."
 _Z_TWO_SIDED = 1.96
 _Z_ONE_SIDED = 1.645
@@ -29,36 +19,11 @@ _Z_ONE_SIDED = 1.645
 def estimate_equivalence(contrast: Estimate, spread: float, bound: float) -> Estimate:
     """Test by two one-sided tests whether a contrast is too small to matter.
 
-    Parameters
-    ----------
-    contrast : Estimate
-        In points, with its standard error and degrees of freedom.
-    spread : float
-        Pooled standard deviation of the scores, in points.
-    bound : float
-        The smallest difference worth having, in standard deviations.
+    Returns ``"tost"``: the contrast in standard deviations, its 90% interval, and the larger of the
+    two one-sided p-values. Below .05 the contrast lies within the bound.
 
-    Returns
-    -------
-    Estimate
-        ``"tost"``: the contrast in standard deviations, its 90% interval, and the larger of the
-        two one-sided p-values. Below .05 the contrast lies within the bound.
-
-    Raises
-    ------
-    ValueError
-        The bound is not above 0.
-
-    References
-    ----------
-    Schuirmann, D. J. (1987). A comparison of the two one-sided tests procedure and the power
-    approach. Journal of Pharmacokinetics and Biopharmaceutics, 15, 657-680.
-
-    Examples
-    --------
-    >>> flat = Estimate("difference_in_differences", 0.0, se=0.05, df=400.0, n=404)
-    >>> estimate_equivalence(flat, spread=1.0, bound=0.2).p_value < 0.05
-    True
+    Source: Schuirmann, D. J. (1987). A comparison of the two one-sided tests procedure and the
+    power approach. Journal of Pharmacokinetics and Biopharmaceutics, 15, 657-680.
     """
     from scipy import stats
 
@@ -92,28 +57,7 @@ def estimate_equivalence(contrast: Estimate, spread: float, bound: float) -> Est
 
 
 def find_verdict(p_difference: float, p_equivalence: float, alpha: float = 0.05) -> Flag:
-    """Give one of three verdicts on a contrast.
-
-    Parameters
-    ----------
-    p_difference : float
-        Two-sided p against zero, adjusted for how many contrasts were looked at.
-    p_equivalence : float
-        The p-value of `estimate_equivalence` on the same contrast.
-    alpha : float, default .05
-        Level of both tests.
-
-    Returns
-    -------
-    Flag
-        ``NO_MEANINGFUL_EFFECT`` where the contrast lies within the bound, whether or not it
-        differs from zero; else ``EFFECT`` where it differs from zero; else ``INCONCLUSIVE``.
-
-    Examples
-    --------
-    >>> find_verdict(0.74, 0.33).name
-    'INCONCLUSIVE'
-    """
+    """Give one of three verdicts on a contrast."""
     if p_equivalence < alpha:
         return Flag.NO_MEANINGFUL_EFFECT
     return Flag.EFFECT if p_difference < alpha else Flag.INCONCLUSIVE
@@ -122,28 +66,8 @@ def find_verdict(p_difference: float, p_equivalence: float, alpha: float = 0.05)
 def compute_tau_star(contrast: Estimate, shocks: float = 4.0) -> float:
     """Compute how large a chance shock per area and wave would erase a result.
 
-    tau* = sqrt((delta^2 / 1.96^2 - SE^2) / 4). Treatment is given to areas, not to people; with
-    two sites and two waves nothing is left to measure how much areas move by themselves.
-
-    Parameters
-    ----------
-    contrast : Estimate
-        A difference in differences with its standard error.
-    shocks : float, default 4
-        Sum of the squared coefficients of the area-by-wave means: 4 for one pair, 4 / P for the
-        mean of P pairs that share no site.
-
-    Returns
-    -------
-    float
-        A standard deviation, in points; NaN where chance among people alone can already account
-        for the result.
-
-    Examples
-    --------
-    >>> result = Estimate("difference_in_differences", 0.5, se=0.1)
-    >>> round(compute_tau_star(result), 4)
-    0.1173
+    tau* = sqrt((delta^2 / 1.96^2 - SE^2) / 4). Treatment is given to areas, not to people; with two
+    sites and two waves nothing is left to measure how much areas move by themselves.
     """
     left = (contrast.estimate / _Z_TWO_SIDED) ** 2 - contrast.se**2
     return math.sqrt(left / shocks) if left > 0 else math.nan
@@ -152,59 +76,15 @@ def compute_tau_star(contrast: Estimate, shocks: float = 4.0) -> float:
 def compute_tau_star_equivalence(contrast: Estimate, margin: float, shocks: float = 4.0) -> float:
     """Compute how large a chance shock per area and wave would hide an effect at the bound.
 
-    sqrt(max(0, ((margin - |delta|) / 1.645)^2 - SE^2) / 4), the counterpart of tau*: with shocks
-    of this size, a contrast this near zero would just not be shown to lie within the margin.
-
-    Parameters
-    ----------
-    contrast : Estimate
-        A difference in differences with its standard error, found to lie within the margin.
-    margin : float
-        The smallest difference worth having, in points.
-    shocks : float, default 4
-        Sum of the squared coefficients of the area-by-wave means: 4 for one pair, 4 / P for the
-        mean of P pairs that share no site.
-
-    Returns
-    -------
-    float
-        A standard deviation, in points; 0 where chance among people alone would do.
-
-    Examples
-    --------
-    >>> result = Estimate("difference_in_differences", 0.02, se=0.05)
-    >>> round(compute_tau_star_equivalence(result, margin=0.2), 4)
-    0.0487
+    sqrt(max(0, ((margin - |delta|) / 1.645)^2 - SE^2) / 4), the counterpart of tau*: with shocks of
+    this size, a contrast this near zero would just not be shown to lie within the margin.
     """
     room = max(margin - abs(contrast.estimate), 0.0) / _Z_ONE_SIDED
     return math.sqrt(max(0.0, room**2 - contrast.se**2) / shocks)
 
 
 def add_shocks(contrast: Estimate, shock_sd: float, shocks: float = 4.0) -> Estimate:
-    """Widen a contrast's interval by chance shocks to whole areas whose size is known.
-
-    Parameters
-    ----------
-    contrast : Estimate
-        A contrast of means with its standard error and degrees of freedom.
-    shock_sd : float
-        Standard deviation of the shocks per area and wave, in points.
-    shocks : float, default 4
-        Sum of the squared coefficients of the area-by-wave means.
-
-    Returns
-    -------
-    Estimate
-        The same contrast with the variance SE^2 + `shocks` x `shock_sd`^2. Degrees of freedom are
-        Satterthwaite's, with infinitely many for the shocks. As given where it has no standard
-        error.
-
-    Examples
-    --------
-    >>> result = Estimate("difference_in_differences", 0.3, se=0.1, df=400.0, n=404)
-    >>> round(add_shocks(result, 0.05).se, 4)
-    0.1414
-    """
+    """Widen a contrast's interval by chance shocks to whole areas whose size is known."""
     if not contrast.se > 0:
         return contrast
     variance = contrast.se**2 + shocks * shock_sd**2
@@ -226,29 +106,7 @@ def compute_smallest_detectable_difference(
     deff: float = 1.0,
     overlap: float = 0.0,
 ) -> float:
-    """Compute the contrast of means that is found four times in five, in standard deviations.
-
-    Parameters
-    ----------
-    n : array_like, shape (n_cells,)
-        People, or Kish's effective numbers, in each cell.
-    coefficients : array_like, shape (n_cells,), optional
-        Coefficients of the cells; plus or minus 1 by default.
-    deff : float, default 1
-        Design effect of clusters, from `compute_cluster_deff`.
-    overlap : float, default 0
-        What people in two cells add, from `means.compute_overlap`; below 0 where waves are linked.
-
-    Returns
-    -------
-    float
-        (z.975 + z.80) sqrt(deff x sum c^2 / n + overlap); NaN where a cell is empty.
-
-    Examples
-    --------
-    >>> round(compute_smallest_detectable_difference([150, 150, 150, 150]), 3)
-    0.457
-    """
+    """Compute the contrast of means that is found four times in five, in standard deviations."""
     from scipy.special import ndtri
 
     size = np.asarray(n, dtype=np.float64)
@@ -260,20 +118,7 @@ def compute_smallest_detectable_difference(
 
 
 def compute_cluster_deff(cluster_size: float, correlation: float) -> float:
-    """Compute the design effect of clusters, 1 + (m - 1) rho.
-
-    Parameters
-    ----------
-    cluster_size : float
-        Mean number of people a cluster.
-    correlation : float
-        Intra-cluster correlation, 0 to 1.
-
-    Examples
-    --------
-    >>> compute_cluster_deff(21, 0.05)
-    2.0
-    """
+    """Compute the design effect of clusters, 1 + (m - 1) rho."""
     if cluster_size < 1 or not 0 <= correlation <= 1:
         raise ValueError("a cluster has at least one person, and a correlation from 0 to 1")
     return 1 + (cluster_size - 1) * correlation

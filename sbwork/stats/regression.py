@@ -12,16 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from sbwork.stats.estimate import Estimate, Reason
 from sbwork.stats.rates import find_critical_value, find_p_value
 
-__all__ = [
-    "Refusal",
-    "RegressionFit",
-    "compute_newey_west",
-    "estimate_coefficient",
-    "fit_counts",
-    "fit_nb2",
-    "fit_shares",
-]
-
 Vector = NDArray[np.float64]
 
 _MOST_STEPS = 60
@@ -45,24 +35,15 @@ class Refusal(NamedTuple):
 class RegressionFit:
     """A fitted model, or the reason why there is none.
 
-    Attributes
-    ----------
-    coefficients : ndarray, shape (k,)
-        On the log scale (counts) or the logit scale (shares); empty where `problem` is set.
-    unscaled : ndarray, shape (k, k)
-        Inverse of the information matrix at dispersion 1.
-    scores : ndarray, shape (n, k)
-        Each row's contribution to the estimating equations; they sum to 0.
-    fitted : ndarray, shape (n,)
-        Expected counts.
-    dispersion : float
-        Pearson chi-square divided by `df`; NaN where `df` is 0.
-    df : float
-        Rows less coefficients.
-    theta : float
-        NB2 only: variance = mean + mean^2 / theta; NaN elsewhere.
-    problem : Refusal or None
-        Why the model could not be fitted.
+    coefficients: On the log scale (counts) or the logit scale (shares); empty where `problem` is
+        set.
+    unscaled: Inverse of the information matrix at dispersion 1.
+    scores: Each row's contribution to the estimating equations; they sum to 0.
+    fitted: Expected counts.
+    dispersion: Pearson chi-square divided by `df`; NaN where `df` is 0.
+    df: Rows less coefficients.
+    theta: NB2 only: variance = mean + mean^2 / theta; NaN elsewhere.
+    problem: Why the model could not be fitted.
     """
 
     coefficients: Vector
@@ -75,25 +56,7 @@ class RegressionFit:
     problem: Refusal | None = None
 
     def find_scale(self, *, floor: bool = True) -> tuple[float, float]:
-        """Find the factor on the unscaled covariance, and the degrees of freedom with it.
-
-        Parameters
-        ----------
-        floor : bool, default True
-            A dispersion below 1 counts as 1; False for sums of weights, which have no Poisson
-            variance to fall back on.
-
-        Returns
-        -------
-        tuple of float
-            The factor and the degrees of freedom: 1 and infinity for NB2, whose variance is
-            modelled; NaN where nothing is left to judge it by.
-
-        Examples
-        --------
-        >>> fit_counts([50, 42, 30, 33], [[1, 0], [1, 0], [1, 1], [1, 1]]).find_scale()
-        (1.0, 2.0)
-        """
+        """Find the factor on the unscaled covariance, and the degrees of freedom with it."""
         if math.isfinite(self.theta):
             return 1.0, math.inf
         if not self.df > 0:
@@ -106,32 +69,7 @@ def fit_counts(
 ) -> RegressionFit:
     """Fit a log-linear model by iteratively reweighted least squares.
 
-    Parameters
-    ----------
-    counts : array_like, shape (n,)
-        Counts, none negative.
-    design : array_like, shape (n, k)
-        One column a coefficient, with its own intercept.
-    offset : array_like, shape (n,), optional
-        Known part of the log mean, such as log population.
-    theta : float, default inf
-        Fixed NB2 size; infinity is the Poisson model.
-
-    Returns
-    -------
-    RegressionFit
-        `problem` is set, and there are no coefficients, where two terms can't be told apart,
-        where a coefficient runs off to infinity (separation), or where the steps don't settle.
-
-    References
-    ----------
-    McCullagh, P. & Nelder, J. A. (1989). Generalized Linear Models, 2nd ed., chapter 6.
-
-    Examples
-    --------
-    >>> fit = fit_counts([50, 30], [[1, 0], [1, 1]])
-    >>> round(float(np.exp(fit.coefficients[1])), 6)
-    0.6
+    Source: McCullagh, P. & Nelder, J. A. (1989). Generalized Linear Models, 2nd ed., chapter 6.
     """
     y = np.asarray(counts, dtype=float)
     x = np.asarray(design, dtype=float)
@@ -163,29 +101,9 @@ def fit_counts(
 def fit_shares(successes: ArrayLike, trials: ArrayLike, design: ArrayLike) -> RegressionFit:
     """Fit a logistic model of shares by iteratively reweighted least squares.
 
-    With two sites and an effect for every month, the Poisson model of the counts and the
-    logistic model of the site's share of each month's total give the same coefficients, the
-    same standard errors and the same Pearson dispersion; this one needs no month effects.
-
-    Parameters
-    ----------
-    successes : array_like, shape (n,)
-        Incidents in the site.
-    trials : array_like, shape (n,)
-        Incidents in the site and its control; above 0.
-    design : array_like, shape (n, k)
-        One column a coefficient, with its own intercept.
-
-    Returns
-    -------
-    RegressionFit
-        As for `fit_counts`.
-
-    Examples
-    --------
-    >>> fit = fit_shares([50, 30], [110, 85], [[1, 0], [1, 1]])
-    >>> round(float(np.exp(fit.coefficients[1])), 7)
-    0.6545455
+    With two sites and an effect for every month, the Poisson model of the counts and the logistic
+    model of the site's share of each month's total give the same coefficients, the same standard
+    errors and the same Pearson dispersion; this one needs no month effects.
     """
     y, n = np.asarray(successes, dtype=float), np.asarray(trials, dtype=float)
     x = np.asarray(design, dtype=float)
@@ -219,29 +137,10 @@ def fit_shares(successes: ArrayLike, trials: ArrayLike, design: ArrayLike) -> Re
 def fit_nb2(counts: ArrayLike, design: ArrayLike, *, offset: ArrayLike = 0.0) -> RegressionFit:
     """Fit a negative binomial (NB2) model with its size theta by maximum likelihood.
 
-    Coefficients given theta and theta given the means are found in turn, as R's
-    ``MASS::glm.nb`` does; standard errors take theta as known, as its summary does.
+    Coefficients given theta and theta given the means are found in turn, as R's ``MASS::glm.nb``
+    does; standard errors take theta as known, as its summary does.
 
-    Parameters
-    ----------
-    counts, design, offset
-        As for `fit_counts`.
-
-    Returns
-    -------
-    RegressionFit
-        `problem` is set where the counts vary about their means no more than a Poisson model
-        expects, so that no finite theta fits, and wherever `fit_counts` would set it.
-
-    References
-    ----------
-    Venables, W. N. & Ripley, B. D. (2002). Modern Applied Statistics with S, section 7.4.
-
-    Examples
-    --------
-    >>> fit = fit_nb2([3, 9, 1, 12, 30, 8], [[1, 0]] * 3 + [[1, 1]] * 3)
-    >>> round(float(np.exp(fit.coefficients[1])), 4)
-    3.8462
+    Source: Venables, W. N. & Ripley, B. D. (2002). Modern Applied Statistics with S, section 7.4.
     """
     y = np.asarray(counts, dtype=float)
     fit = fit_counts(y, design, offset=offset)
@@ -270,31 +169,10 @@ def fit_nb2(counts: ArrayLike, design: ArrayLike, *, offset: ArrayLike = 0.0) ->
 def compute_newey_west(fit: RegressionFit, lag: int) -> Vector:
     """Compute the Newey-West covariance of a fit whose rows are in order of time.
 
-    Bartlett weights, no pre-whitening, times n / (n - k): R's
-    ``sandwich::NeweyWest(fit, lag = lag, prewhite = FALSE, adjust = TRUE)``.
+    Bartlett weights, no pre-whitening, times n / (n - k): R's ``sandwich::NeweyWest(fit, lag = lag,
+    prewhite = FALSE, adjust = TRUE)``.
 
-    Parameters
-    ----------
-    fit : RegressionFit
-        Without a problem; one row a month, in order.
-    lag : int
-        Months over which errors may hang together.
-
-    Returns
-    -------
-    ndarray, shape (k, k)
-        Covariance of the coefficients.
-
-    References
-    ----------
-    Newey, W. K. & West, K. D. (1987). Econometrica 55(3), 703-708.
-
-    Examples
-    --------
-    >>> x = np.column_stack([np.ones(6), np.arange(6)])
-    >>> fit = fit_counts([9, 12, 8, 15, 11, 17], x)
-    >>> compute_newey_west(fit, 1).shape
-    (2, 2)
+    Source: Newey, W. K. & West, K. D. (1987). Econometrica 55(3), 703-708.
     """
     rows, columns = fit.scores.shape
     meat = fit.scores.T @ fit.scores
@@ -319,41 +197,9 @@ def estimate_coefficient(
 ) -> Estimate:
     """Turn one coefficient into an estimate with its interval.
 
-    Without `covariance`, the unscaled covariance is multiplied by the Pearson dispersion,
-    by default never below 1, and referred to Student's t (quasi-likelihood); NB2 fits, whose
-    variance is modelled, are referred to the normal with no multiplier.
-
-    Parameters
-    ----------
-    fit : RegressionFit
-        With or without a problem; a problem becomes the note of a missing estimate.
-    column : int
-        Which coefficient.
-    estimator : str
-        Its name.
-    unit : {"ratio", "percent"}
-        ``exp(b)`` or ``100 (exp(b) - 1)``.
-    covariance : ndarray, shape (k, k), optional
-        In place of the model's own.
-    floor : bool, default True
-        A dispersion below 1 counts as 1.
-    level : float, default 0.95
-        Level of the interval.
-    n : float
-        Incidents that it rests on.
-    note : str
-        What to know before it is believed.
-
-    Returns
-    -------
-    Estimate
-        `se` and `statistic` are on the log scale.
-
-    Examples
-    --------
-    >>> fit = fit_counts([50, 42, 30, 33], [[1, 0], [1, 0], [1, 1], [1, 1]])
-    >>> round(estimate_coefficient(fit, 1, "change", unit="percent").estimate, 3)
-    -31.522
+    Without `covariance`, the unscaled covariance is multiplied by the Pearson dispersion, by
+    default never below 1, and referred to Student's t (quasi-likelihood); NB2 fits, whose variance
+    is modelled, are referred to the normal with no multiplier.
     """
     known = {"ci_level": level, "n": n, "unit": unit}
     if fit.problem:

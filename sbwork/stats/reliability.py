@@ -10,15 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from sbwork.stats.estimate import Estimate, Flag, Reason
 
-__all__ = [
-    "SMALLEST_RELIABILITY_SAMPLE",
-    "estimate_alpha",
-    "estimate_alpha_if_dropped",
-    "estimate_item_rest",
-    "find_obstacle",
-    "find_opposed_items",
-]
-
 SMALLEST_RELIABILITY_SAMPLE = 10
 """Complete cases below which no reliability is given."""
 
@@ -32,37 +23,14 @@ def estimate_alpha(
 ) -> Estimate:
     """Estimate Cronbach's alpha with Feldt's interval.
 
-    ``alpha = k / (k - 1) (1 - trace(S) / sum(S))``; the interval is
-    ``1 - (1 - alpha) F(p; n - 1, (n - 1)(k - 1))`` with p = .975 and .025 at 95%.
+    ``alpha = k / (k - 1) (1 - trace(S) / sum(S))``; the interval is ``1 - (1 - alpha) F(p; n - 1,
+    (n - 1)(k - 1))`` with p = .975 and .025 at 95%.
 
-    Parameters
-    ----------
-    covariance : array_like, shape (k, k)
-        Covariance matrix S of the items, reversed items already reversed, on complete cases.
-    n : int
-        How many complete cases it rests on.
-    names : sequence of str, length k, optional
-        The items, as a note is to name them.
-    ci_level : float, default 0.95
-        Level of the interval.
+    Returns ``"alpha"``, without a unit. Missing, with the reason, when there are fewer than two
+    items or ten complete cases, or when an item does not vary.
 
-    Returns
-    -------
-    Estimate
-        ``"alpha"``, without a unit. Missing, with the reason, when there are fewer than two
-        items or ten complete cases, or when an item does not vary.
-
-    References
-    ----------
-    Cronbach, L. J. (1951). Psychometrika, 16, 297-334.
-    Feldt, L. S., Woodruff, D. J., & Salih, F. A. (1987). Applied Psychological Measurement, 11,
-    93-103.
-
-    Examples
-    --------
-    >>> alpha = estimate_alpha([[1, 0.5, 0.4], [0.5, 1, 0.6], [0.4, 0.6, 1]], n=100)
-    >>> round(alpha.estimate, 4), round(alpha.ci_low, 4), round(alpha.ci_high, 4)
-    (0.75, 0.6513, 0.8243)
+    Source: Cronbach, L. J. (1951). Psychometrika, 16, 297-334. Feldt, L. S., Woodruff, D. J., &
+    Salih, F. A. (1987). Applied Psychological Measurement, 11, 93-103.
     """
     from scipy.special import fdtri
 
@@ -95,28 +63,9 @@ def estimate_item_rest(
 ) -> tuple[Estimate, ...]:
     """Correlate each item with the sum of the others (the corrected item-total correlation).
 
-    Parameters
-    ----------
-    covariance : array_like, shape (k, k)
-        Covariance matrix of the items, reversed items already reversed, on complete cases.
-    n : int
-        How many complete cases it rests on.
-    names : sequence of str, length k, optional
-        The items, as a note is to name them.
+    Returns ``"item_rest_correlation"``, in the order of the items, without an interval.
 
-    Returns
-    -------
-    tuple of Estimate, length k
-        ``"item_rest_correlation"``, in the order of the items, without an interval.
-
-    References
-    ----------
-    Nunnally, J. C., & Bernstein, I. H. (1994). Psychometric Theory (3rd ed.), section 8.
-
-    Examples
-    --------
-    >>> [item.estimate for item in estimate_item_rest([[1, 0.5], [0.5, 1]], n=50)]
-    [0.5, 0.5]
+    Source: Nunnally, J. C., & Bernstein, I. H. (1994). Psychometric Theory (3rd ed.), section 8.
     """
     matrix = _check_covariance(covariance)
     if obstacle := find_obstacle(matrix, n, names):
@@ -142,30 +91,10 @@ def estimate_alpha_if_dropped(
 ) -> tuple[Estimate, ...]:
     """Compute the alpha that is left when one item is taken out, for each item.
 
-    Parameters
-    ----------
-    covariance : array_like, shape (k, k)
-        Covariance matrix of the items, reversed items already reversed, on complete cases.
-    n : int
-        How many complete cases it rests on.
-    names : sequence of str, length k, optional
-        The items, as a note is to name them.
+    Returns ``"alpha_if_dropped"``, in the order of the items. Missing, with the reason, when fewer
+    than two items would be left.
 
-    Returns
-    -------
-    tuple of Estimate, length k
-        ``"alpha_if_dropped"``, in the order of the items. Missing, with the reason, when fewer
-        than two items would be left.
-
-    References
-    ----------
-    Cronbach, L. J. (1951). Psychometrika, 16, 297-334.
-
-    Examples
-    --------
-    >>> matrix = [[1, 0.5, 0.4], [0.5, 1, 0.6], [0.4, 0.6, 1]]
-    >>> [round(item.estimate, 4) for item in estimate_alpha_if_dropped(matrix, n=100)]
-    [0.75, 0.5714, 0.6667]
+    Source: Cronbach, L. J. (1951). Psychometrika, 16, 297-334.
     """
     matrix = _check_covariance(covariance)
     obstacle = find_obstacle(matrix, n, names)
@@ -184,26 +113,7 @@ def estimate_alpha_if_dropped(
 def find_opposed_items(covariance: ArrayLike) -> NDArray[np.bool_]:
     """Mark the items that run against the majority: the minority sign on the first component.
 
-    Parameters
-    ----------
-    covariance : array_like, shape (k, k)
-        Covariance matrix of the items.
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape (k,)
-        True where an item's weight on the first principal component of the correlations has the
-        sign that fewer items have. When the items fall into two equal halves, the half without
-        the first item.
-
-    References
-    ----------
-    Jolliffe, I. T. (2002). Principal Component Analysis (2nd ed.), section 3.
-
-    Examples
-    --------
-    >>> find_opposed_items([[1, 0.5, -0.4], [0.5, 1, -0.6], [-0.4, -0.6, 1]])
-    array([False, False,  True])
+    Source: Jolliffe, I. T. (2002). Principal Component Analysis (2nd ed.), section 3.
     """
     matrix = _check_covariance(covariance)
     sd = np.sqrt(np.maximum(np.diag(matrix), _SMALLEST_VARIANCE))
@@ -217,22 +127,7 @@ def find_opposed_items(covariance: ArrayLike) -> NDArray[np.bool_]:
 def find_obstacle(
     covariance: FloatArray, n: int, names: Sequence[str] = ()
 ) -> tuple[Reason, str] | None:
-    """Find what keeps a reliability from being computed: the reason, and in words; or None.
-
-    Parameters
-    ----------
-    covariance : numpy.ndarray, shape (k, k)
-        Covariance matrix of the items.
-    n : int
-        How many complete cases it rests on.
-    names : sequence of str, length k, optional
-        The items, as the sentence is to name them.
-
-    Examples
-    --------
-    >>> find_obstacle(np.eye(3), n=4)[1]
-    'Only 4 people answered every item; at least 10 are needed.'
-    """
+    """Find what keeps a reliability from being computed: the reason, and in words; or None."""
     k = len(covariance)
     if k < 2:
         return Reason.TOO_FEW_ITEMS, "A scale of one item has no internal consistency."

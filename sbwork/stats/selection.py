@@ -12,22 +12,6 @@ import numpy.typing as npt
 from sbwork.stats.estimate import Estimate, Flag, Reason
 from sbwork.stats.ranks import SMALLEST_POOL
 
-__all__ = [
-    "SMALLEST_SPREAD",
-    "Pool",
-    "Selected",
-    "describe_pool",
-    "estimate_from_pool",
-    "estimate_from_regression",
-    "estimate_from_selected",
-    "join_selected",
-    "measure_rise",
-    "rank_among_selected",
-    "select_again",
-    "select_highest",
-    "select_steepest",
-]
-
 SMALLEST_SPREAD = 10
 """With fewer areas than this nothing is said of how much areas differ."""
 
@@ -41,21 +25,13 @@ _Z = 1.959963984540054
 class Pool:
     """The areas that a site was picked from, in one window, as far as picking goes.
 
-    Attributes
-    ----------
-    n_areas : int
-        How many areas.
-    mean : float
-        Mean count in the window, mu.
-    between : float
-        Variance between the lasting levels of the areas, t2.
-    dispersion : float
-        Variance of a window's count about the area's level in it, over its mean, phi.
-    drift : float
-        SD of the log of an area's level in the window about its lasting level, d: the part of
+    n_areas: How many areas.
+    mean: Mean count in the window, mu.
+    between: Variance between the lasting levels of the areas, t2.
+    dispersion: Variance of a window's count about the area's level in it, over its mean, phi.
+    drift: SD of the log of an area's level in the window about its lasting level, d: the part of
         its drift that passes.
-    change : float
-        SD of the log of an area's level between the window and the one after.
+    change: SD of the log of an area's level between the window and the one after.
     """
 
     n_areas: int
@@ -91,12 +67,8 @@ class Pool:
 class Selected:
     """What followed where areas were picked in the same way.
 
-    Attributes
-    ----------
-    changes : ndarray of float, shape (n_changes,)
-        Log ratios of after to before, each less its control's.
-    weights : ndarray of float, shape (n_changes,)
-        How likely each was to be the one picked; they add up to 1.
+    changes: Log ratios of after to before, each less its control's.
+    weights: How likely each was to be the one picked; they add up to 1.
     """
 
     changes: Floats
@@ -118,29 +90,7 @@ class Selected:
 def select_highest(
     counts: npt.ArrayLike, pool: int, rng: np.random.Generator, *, place: int = 1
 ) -> int:
-    """Pick the area with the highest count of a random pool.
-
-    Parameters
-    ----------
-    counts : array-like of float, shape (n_areas,)
-        What areas are picked by.
-    pool : int
-        How many areas are drawn; all of them where there are no more.
-    rng : numpy.random.Generator
-        Draws the pool, and one of several areas that are equally high.
-    place : int, default 1
-        2 picks the second highest, and so on.
-
-    Returns
-    -------
-    int
-        The position of the area.
-
-    Examples
-    --------
-    >>> select_highest([3, 9, 7], 3, np.random.default_rng(0))
-    1
-    """
+    """Pick the area with the highest count of a random pool."""
     values = np.asarray(counts, dtype=float)
     drawn = rng.permutation(values.size)[:pool]
     return int(drawn[np.argsort(-values[drawn], kind="stable")[place - 1]])
@@ -154,24 +104,12 @@ def select_steepest(
     *,
     place: int = 1,
 ) -> int:
-    """Pick the area with the steepest rise of a random pool; see `select_highest`.
-
-    Examples
-    --------
-    >>> select_steepest([10, 10, 50], [12, 20, 60], 3, np.random.default_rng(0))
-    1
-    """
+    """Pick the area with the steepest rise of a random pool; see `select_highest`."""
     return select_highest(measure_rise(earlier, later), pool, rng, place=place)
 
 
 def measure_rise(earlier: npt.ArrayLike, later: npt.ArrayLike) -> Floats:
-    """Measure how steeply counts rose: the log of their ratio, half an incident added to each.
-
-    Examples
-    --------
-    >>> measure_rise([9.5], [19.5]).round(4).tolist()
-    [0.6931]
-    """
+    """Measure how steeply counts rose: the log of their ratio, half an incident added to each."""
     rise: Floats = np.log(
         (np.asarray(later, dtype=float) + 0.5) / (np.asarray(earlier, dtype=float) + 0.5)
     )
@@ -187,43 +125,11 @@ def describe_pool(
 ) -> Pool:
     """Describe the areas that a site was picked from, by the method of moments.
 
-    Parameters
-    ----------
-    months : array-like of float, shape (n_areas, n_months)
-        The counts of the whole pool in the window it was picked in, the site among them.
-    before, after : array-like of float, shape (n_free,)
-        Counts, in this window and in the one after, of areas in which nothing was done.
-    floor : bool, default True
-        Over-dispersion is never below 1; False for sums of weights.
-
-    Returns
-    -------
-    Pool
-        - `dispersion`: Pearson's statistic of areas by months over its degrees of freedom, so
-          that neither the areas' levels nor the seasons count; 1 with a single month, and then
-          whatever months vary by beyond Poisson counts is taken for drift.
-        - `change`: what the areas without work changed by beyond that, from Pearson's statistic
-          of areas by before and after, as DerSimonian and Laird have it.
-        - `drift`: the part of it that was there before and passed: the variance before, less the
-          dispersion's part, less the covariance of before and after; at least 0, at most all of
-          `change`. A drift that lasts takes nothing back, and one that passes half of it.
-        - `between`: the variance of the pool's counts less dispersion x mean, less
-          drift² x mean²; at least 0.
-
-    References
-    ----------
-    Efron, B., & Morris, C. (1973). Stein's estimation rule and its competitors: an empirical
-    Bayes approach. Journal of the American Statistical Association 68, 117-130.
-    Bühlmann, H., & Gisler, A. (2005). A Course in Credibility Theory and its Applications.
-    Springer, chapter 4 (the variance between areas from moments).
-    DerSimonian, R., & Laird, N. (1986). Meta-analysis in clinical trials. Controlled Clinical
-    Trials 7, 177-188.
-
-    Examples
-    --------
-    >>> pool = describe_pool([[4, 6], [10, 10], [13, 17]])
-    >>> pool.mean, pool.between, pool.dispersion
-    (20.0, 80.0, 1.0)
+    Source: Efron, B., & Morris, C. (1973). Stein's estimation rule and its competitors: an
+    empirical Bayes approach. Journal of the American Statistical Association 68, 117-130. Bühlmann,
+    H., & Gisler, A. (2005). A Course in Credibility Theory and its Applications. Springer, chapter
+    4 (the variance between areas from moments). DerSimonian, R., & Laird, N. (1986). Meta-analysis
+    in clinical trials. Controlled Clinical Trials 7, 177-188.
     """
     window = np.asarray(months, dtype=float)
     counts = window.sum(axis=1)
@@ -248,47 +154,24 @@ def describe_pool(
 def estimate_from_pool(site: float, control: float | None, pool: Pool) -> Estimate:
     """Estimate what follows for a site picked because its count was the highest of a pool.
 
-    Parameters
-    ----------
-    site, control : float
-        Their counts in the window in which the site was picked, which is also the one before;
-        None where there is no control.
-    pool : Pool
-        The areas that the site was picked from.
+    Returns ``"expected_ratio_by_choice"``: (E_T / T0) / (E_C / C0), with E = mu + B (n0 - mu) for
+    the site and for its control, which was not picked for being high but for being like the site,
+    and goes back in the same way. Without a control E_T / T0, beside the mean of the pool. `ci_low`
+    and `ci_high` hold the middle 95% of the ratios that such areas would have by themselves: they
+    are no interval of the expectation.
 
-    Returns
-    -------
-    Estimate
-        ``"expected_ratio_by_choice"``: (E_T / T0) / (E_C / C0), with E = mu + B (n0 - mu) for the
-        site and for its control, which was not picked for being high but for being like the
-        site, and goes back in the same way. Without a control E_T / T0, beside the mean of the
-        pool. `ci_low` and `ci_high` hold the middle 95% of the ratios that such areas would have
-        by themselves: they are no interval of the expectation.
-
-    Notes
-    -----
     B is the best linear prediction, exact where levels follow a gamma distribution. On made-up
     areas whose levels have normal logs (pools of 40 and 120 areas, 4 and 20 incidents a month for
-    12 months, spreads of 0 to .5, dispersion 1 and 2, drift 0 and .1), the median expected ratio
-    is within .03 of the true one in 193 of 204 worlds and within .043 in all: the fall is up to
-    .042 too large where few incidents meet a wide spread of levels with normal logs, the highest
-    of which shrink less, and up to .043 too small where areas hardly differ, since the variance
-    between them is never taken to be below 0. Beside a control nearest in
-    count it is within .03 in all. The range holds 91 to 97% of the ratios. The table is
-    ``tests/reference/sim_choice.csv``.
+    12 months, spreads of 0 to .5, dispersion 1 and 2, drift 0 and .1), the median expected ratio is
+    within .03 of the true one in 193 of 204 worlds and within .043 in all: the fall is up to .042
+    too large where few incidents meet a wide spread of levels with normal logs, the highest of
+    which shrink less, and up to .043 too small where areas hardly differ, since the variance
+    between them is never taken to be below 0. Beside a control nearest in count it is within .03 in
+    all. The range holds 91 to 97% of the ratios. The table is ``tests/reference/sim_choice.csv``.
 
-    References
-    ----------
-    Morton, V., & Torgerson, D. J. (2003). Effect of regression to the mean on decision making in
-    health care. BMJ 326, 1083-1084.
-    Hauer, E. (1997). Observational Before-After Studies in Road Safety. Pergamon, chapter 11 (the
-    same correction for sites picked for their accidents).
-
-    Examples
-    --------
-    >>> pool = Pool(n_areas=40, mean=48.0, between=48.0)
-    >>> round(estimate_from_pool(72.0, 48.0, pool).estimate, 4)
-    0.8333
+    Source: Morton, V., & Torgerson, D. J. (2003). Effect of regression to the mean on decision
+    making in health care. BMJ 326, 1083-1084. Hauer, E. (1997). Observational Before-After Studies
+    in Road Safety. Pergamon, chapter 11 (the same correction for sites picked for their accidents).
     """
     counts = [site] if control is None else [site, control]
     missing = _find_missing(counts)
@@ -315,42 +198,17 @@ def estimate_from_regression(
 ) -> Estimate:
     """Estimate what follows for a site picked by something else than its count before.
 
-    Parameters
-    ----------
-    known : array-like of float, shape (n_free, n_windows)
-        Of areas in which nothing was done, the count before, then those in the windows that the
-        site was picked by.
-    after : array-like of float, shape (n_free,)
-        Their counts after.
-    site, control : sequence of float, length n_windows
-        What was known of the site and of its control; None where there is no control.
+    Returns ``"expected_ratio_by_choice"`` as in `estimate_from_pool`, each E from a linear
+    regression of the count after on what was known, weighted by 1 over the count before plus its
+    mean. Picking by what is regressed on does not bend the line, so that it holds whatever was
+    picked by those windows, the highest or the steepest.
 
-    Returns
-    -------
-    Estimate
-        ``"expected_ratio_by_choice"`` as in `estimate_from_pool`, each E from a linear regression
-        of the count after on what was known, weighted by 1 over the count before plus its mean.
-        Picking by what is regressed on does not bend the line, so that it holds whatever was
-        picked by those windows, the highest or the steepest.
+    In ``tests/reference/sim_choice.csv`` (sites picked for a rise or by a year before, among 60 and
+    400 areas) the median is within .03 of the true one in 34 of 36 worlds, and .048 above it at
+    most: 60 areas, 4 incidents a month, dispersion 2. The range holds 89 to 95%.
 
-    Notes
-    -----
-    In ``tests/reference/sim_choice.csv`` (sites picked for a rise or by a year before, among 60
-    and 400 areas) the median is within .03 of the true one in 34 of 36 worlds, and .048 above it
-    at most: 60 areas, 4 incidents a month, dispersion 2. The range holds 89 to 95%.
-
-    References
-    ----------
-    Little, R. J. A., & Rubin, D. B. (2019). Statistical Analysis with Missing Data, 3rd ed.
+    Source: Little, R. J. A., & Rubin, D. B. (2019). Statistical Analysis with Missing Data, 3rd ed.
     Wiley, chapter 1 (selection on what is regressed on).
-
-    Examples
-    --------
-    >>> counts = np.arange(20.0, 60.0)
-    >>> known = np.column_stack([counts, counts])
-    >>> expected = estimate_from_regression(known, 20 + counts / 2, (60.0, 60.0), (40.0, 40.0))
-    >>> round(expected.estimate, 4)
-    0.8333
     """
     before = np.asarray(known, dtype=float)
     later = np.asarray(after, dtype=float)
@@ -388,37 +246,7 @@ def select_again(
     place: int = 1,
     gap: float | None = None,
 ) -> Selected:
-    """Pick areas again as the site was picked, and look at what followed.
-
-    Parameters
-    ----------
-    criterion : array-like of float, shape (n_areas,)
-        What areas are picked by; the highest first.
-    before, after : array-like of float, shape (n_areas,)
-        Counts in the two windows that are compared.
-    pool_size : int
-        How many areas the site was picked from.
-    place : int, default 1
-        The place of the site in its pool.
-    gap : float or None, default None
-        The log of the control's count before over the site's: the control of a picked area is the
-        area whose count is nearest to that. None where there is no control.
-
-    Returns
-    -------
-    Selected
-        Every area that could be picked from a random pool of that size, weighted by how likely
-        that is: C(j - 1, place - 1) C(n - j, size - place) / C(n, size) for the j-th of n areas;
-        the one area in this place where the pool is no smaller than all areas. Areas without an
-        incident before are left out; no incident after counts as half a one, with half a one
-        more before. Without a control, the change is that beside all areas.
-
-    Examples
-    --------
-    >>> picked = select_again([30, 20, 10], [30, 20, 10], [20, 20, 20], 2)
-    >>> picked.weights.round(4).tolist(), np.exp(picked.changes).round(4).tolist()
-    ([0.6667, 0.3333], [0.6667, 1.0])
-    """
+    """Pick areas again as the site was picked, and look at what followed."""
     start, end = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
     usable = np.flatnonzero(start > 0)
     start, end = start[usable], end[usable]
@@ -450,22 +278,11 @@ def join_selected(parts: Sequence[Selected]) -> Selected:
 def estimate_from_selected(selected: Selected) -> Estimate:
     """Estimate what follows from areas that were picked in the same way.
 
-    Returns
-    -------
-    Estimate
-        ``"expected_ratio_by_choice"``: the median ratio, with the middle 95% of the ratios;
-        missing where they are worth fewer than 19 areas.
+    Returns ``"expected_ratio_by_choice"``: the median ratio, with the middle 95% of the ratios;
+    missing where they are worth fewer than 19 areas.
 
-    Notes
-    -----
     In ``tests/reference/sim_choice.csv`` the median is within .017 of the true one in all 24
     worlds, and `rank_among_selected` has p of at most .05 in 3.2 to 5.4% of draws.
-
-    Examples
-    --------
-    >>> even = Selected(np.log(np.linspace(0.8, 1.0, 21)), np.full(21, 1 / 21))
-    >>> round(estimate_from_selected(even).estimate, 4)
-    0.9
     """
     if selected.n < SMALLEST_POOL - 1e-9:
         return _refuse_few(selected.n, SMALLEST_POOL)
@@ -477,29 +294,12 @@ def estimate_from_selected(selected: Selected) -> Estimate:
 def rank_among_selected(own: float, selected: Selected) -> Estimate:
     """Rank a change among the changes of areas that were picked in the same way.
 
-    Parameters
-    ----------
-    own : float
-        The log ratio of the site, less its control's.
-    selected : Selected
-        What followed where areas were picked in the same way.
+    Returns ``"placebo_p_chosen"``: two-sided, (1 + n x share) / (n + 1), with the share of the
+    weight at least as far from the median and `n` the number of equally likely areas that the
+    weights are worth; missing where that is below 19.
 
-    Returns
-    -------
-    Estimate
-        ``"placebo_p_chosen"``: two-sided, (1 + n x share) / (n + 1), with the share of the weight
-        at least as far from the median and `n` the number of equally likely areas that the
-        weights are worth; missing where that is below 19.
-
-    References
-    ----------
-    Kish, L. (1965). Survey Sampling. Wiley, section 11.7 (the number that weights are worth).
-
-    Examples
-    --------
-    >>> even = Selected(np.linspace(-0.2, 0.2, 39), np.full(39, 1 / 39))
-    >>> round(rank_among_selected(-0.5, even).estimate, 4)
-    0.025
+    Source: Kish, L. (1965). Survey Sampling. Wiley, section 11.7 (the number that weights are
+    worth).
     """
     name = "placebo_p_chosen"
     n = selected.n

@@ -17,14 +17,6 @@ from sbwork.stats.magnitudes import PeriodStudy, RelativeMagnitudes
 from sbwork.stats.rates import find_critical_value
 from sbwork.stats.regression import Refusal, fit_shares
 
-__all__ = [
-    "LARGEST_MULTIPLE",
-    "DriftBounds",
-    "DriftPower",
-    "bound_drift",
-    "read_drift_power",
-]
-
 Vector = NDArray[np.float64]
 
 LARGEST_MULTIPLE = 5.0
@@ -40,19 +32,14 @@ _POWER = "drift_power.csv"
 class DriftBounds:
     """What drift of a given size would leave of a result, and how much drift would undo it.
 
-    Attributes
-    ----------
-    breakdown : Estimate
-        ``sensitivity_mbar``: the drift at which the interval first takes in no change, as a
+    breakdown: ``sensitivity_mbar``: the drift at which the interval first takes in no change, as a
         multiple of the largest step from quarter to quarter before the start; 0 where it does so
-        without any drift, `LARGEST_MULTIPLE` with ``Flag.ABOVE_SEARCHED`` where it does not do
-        so up to there.
-    bounds : tuple of Estimate
-        ``trend_break_bound``, one for each multiple asked for: the mean ratio over the quarters
+        without any drift, `LARGEST_MULTIPLE` with ``Flag.ABOVE_SEARCHED`` where it does not do so
+        up to there.
+    bounds: ``trend_break_bound``, one for each multiple asked for: the mean ratio over the quarters
         after, set against the last quarter before, with the interval that allows for that much
         drift.
-    multiples : tuple of float
-        The multiples, in the order of `bounds`.
+    multiples: The multiples, in the order of `bounds`.
     """
 
     breakdown: Estimate
@@ -64,20 +51,12 @@ class DriftBounds:
 class DriftPower:
     """How often simulated pairs had a breakdown value above some multiples, without any drift.
 
-    Attributes
-    ----------
-    incidents_a_month : float
-        Expected incidents a month before the start, in the site as in its control.
-    phi : float
-        Variance of a month's count over its mean.
-    months : int
-        Months before the start, and as many after.
-    ratio : float
-        The true ratio after the start: 1 is no change.
-    runs : int
-        Simulated pairs.
-    above_0, above_half, above_1 : float
-        Share of them with a breakdown value above 0, .5 and 1.
+    incidents_a_month: Expected incidents a month before the start, in the site as in its control.
+    phi: Variance of a month's count over its mean.
+    months: Months before the start, and as many after.
+    ratio: The true ratio after the start: 1 is no change.
+    runs: Simulated pairs.
+    above_0, above_half, above_1: Share of them with a breakdown value above 0, .5 and 1.
     """
 
     incidents_a_month: float
@@ -103,50 +82,21 @@ def bound_drift(
 
     An event study by quarter of log(T / C), set against the last quarter before the start: the
     quasi-binomial model of the site's share of each month's incidents, with an effect for each
-    quarter and the Pearson dispersion of the months within them. Its mean over the quarters
-    after is bounded under relative magnitudes: with no work done, log(T / C) would have moved
-    from one quarter to the next after the start by no more than M times its largest step
-    before. What that largest step was is uncertain too, and the interval allows for it; see
+    quarter and the Pearson dispersion of the months within them. Its mean over the quarters after
+    is bounded under relative magnitudes: with no work done, log(T / C) would have moved from one
+    quarter to the next after the start by no more than M times its largest step before. What that
+    largest step was is uncertain too, and the interval allows for it; see
     `sbwork.stats.magnitudes.RelativeMagnitudes`.
 
-    Parameters
-    ----------
-    treated, control : array_like, shape (n_months,)
-        Incidents a month; a month that is NaN in either is left out.
-    times : array_like, shape (n_months,)
-        Months since the start: below 0 before it, 0 in the first month after it.
-    multiples : sequence of float
-        The values of M to show.
-    weighted : bool, default False
-        The numbers are sums of weights rather than counts: the dispersion may be below 1.
-    level : float, default 0.95
-        Level of the intervals.
+    Quarters are counted back from the last month before the start and on from the first after it;
+    one with fewer than two months is left out. Over a transition, and over a quarter that is left
+    out, drift may be longer in proportion to the time. The method takes the covariance as known;
+    here it is estimated with few degrees of freedom, so the covariance is multiplied by the square
+    of Student's critical value over the normal one, with which the interval at M = 0 is Student's.
+    How often it finds a change of a third or none is in `read_drift_power`.
 
-    Returns
-    -------
-    DriftBounds
-        Missing, with the reason, below two quarters before the start or one after, or where a
-        quarter has no incident in one of the sites.
-
-    Notes
-    -----
-    Quarters are counted back from the last month before the start and on from the first after
-    it; one with fewer than two months is left out. Over a transition, and over a quarter that is
-    left out, drift may be longer in proportion to the time. The method takes the covariance as
-    known; here it is estimated with few degrees of freedom, so the covariance is multiplied by
-    the square of Student's critical value over the normal one, with which the interval at M = 0
-    is Student's. How often it finds a change of a third or none is in `read_drift_power`.
-
-    References
-    ----------
-    Rambachan, A. & Roth, J. (2023). A more credible approach to parallel trends. Review of
+    Source: Rambachan, A. & Roth, J. (2023). A more credible approach to parallel trends. Review of
     Economic Studies 90(5), 2555-2591.
-
-    Examples
-    --------
-    >>> bounds = bound_drift([60, 62, 58, 61, 63, 60] + [20] * 6, [80] * 12, range(-6, 6))
-    >>> round(bounds.breakdown.estimate, 1)
-    2.6
     """
     y, c, t = (np.asarray(part, dtype=float) for part in (treated, control, times))
     known = np.isfinite(y) & np.isfinite(c) & (y + c > 0)
@@ -191,18 +141,7 @@ def bound_drift(
 
 
 def read_drift_power() -> tuple[DriftPower, ...]:
-    """Read how often simulated pairs without drift had a breakdown value above 0, .5 and 1.
-
-    Returns
-    -------
-    tuple of DriftPower
-        One a simulated world; ``tests/benchmarks/sim_drift.py`` makes the table.
-
-    Examples
-    --------
-    >>> max(power.ratio for power in read_drift_power())
-    1.0
-    """
+    """Read how often simulated pairs without drift had a breakdown value above 0, .5 and 1."""
     text = (files("sbwork.stats") / _POWER).read_text(encoding="utf-8")
     return tuple(
         DriftPower(

@@ -6,42 +6,16 @@ import math
 
 from sbwork.stats.estimate import Estimate, Reason
 
-__all__ = ["estimate_share", "estimate_share_difference"]
-
 
 def estimate_share(
     count: int, n: int, *, estimator: str = "share", level: float = 0.95
 ) -> Estimate:
     """Estimate a share with Wilson's score interval.
 
-    Parameters
-    ----------
-    count, n : int
-        How many people have the property, of how many.
-    estimator : str, default "share"
-        What the result is called.
-    level : float, default .95
-        Level of the interval.
+    Returns from 0 to 1 (``"share"``); NaN where n is 0.
 
-    Returns
-    -------
-    Estimate
-        From 0 to 1 (``"share"``); NaN where n is 0.
-
-    Raises
-    ------
-    ValueError
-        `count` is below 0 or above `n`.
-
-    References
-    ----------
-    Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference.
-    Journal of the American Statistical Association, 22, 209-212.
-
-    Examples
-    --------
-    >>> round(estimate_share(3, 10).ci_high, 4)
-    0.6032
+    Source: Wilson, E. B. (1927). Probable inference, the law of succession, and statistical
+    inference. Journal of the American Statistical Association, 22, 209-212.
     """
     if not 0 <= count <= n:
         raise ValueError("count must lie between 0 and n")
@@ -67,30 +41,11 @@ def estimate_share_difference(
 ) -> Estimate:
     """Estimate one share minus another, with Newcombe's interval from the two score intervals.
 
-    Parameters
-    ----------
-    count, n, other_count, other_n : int
-        How many people have the property, of how many, in either group.
-    estimator : str, default "share_difference"
-        What the result is called.
-    level : float, default .95
-        Level of the interval.
+    Returns from -1 to 1 (``"share"``), with the two-sided p of the chi-square test without
+    continuity correction; NaN where a group is empty.
 
-    Returns
-    -------
-    Estimate
-        From -1 to 1 (``"share"``), with the two-sided p of the chi-square test without
-        continuity correction; NaN where a group is empty.
-
-    References
-    ----------
-    Newcombe, R. G. (1998). Interval estimation for the difference between independent
+    Source: Newcombe, R. G. (1998). Interval estimation for the difference between independent
     proportions. Statistics in Medicine, 17, 873-890, method 10.
-
-    Examples
-    --------
-    >>> round(estimate_share_difference(56, 70, 48, 80).ci_low, 4)
-    0.0524
     """
     one = estimate_share(count, n, level=level)
     total = float(n + other_n)

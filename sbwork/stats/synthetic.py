@@ -10,13 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from sbwork.stats.likeness import describe_series, measure_distance
 
-__all__ = [
-    "SyntheticControl",
-    "choose_donors",
-    "fit_synthetic_control",
-    "fit_synthetic_controls",
-]
-
 Matrix = NDArray[np.float64]
 
 _SUM_WEIGHT = 1e4
@@ -26,18 +19,12 @@ _SUM_WEIGHT = 1e4
 class SyntheticControl:
     """A mixture of donors, and how closely it follows the site before and after.
 
-    Attributes
-    ----------
-    weights : ndarray, shape (n_donors,)
-        None negative; they sum to 1.
-    path : ndarray, shape (n_months,)
-        The mixture, on the site's scale.
-    rmspe_before, rmspe_after : float
-        Root mean squared gap between site and mixture, as a share of the site's mean before.
-    ratio : float
-        After divided by before; NaN where the fit before is perfect.
-    change : float
-        (site / mixture after) / (site / mixture before), of sums; NaN where a sum is 0.
+    weights: None negative; they sum to 1.
+    path: The mixture, on the site's scale.
+    rmspe_before, rmspe_after: Root mean squared gap between site and mixture, as a share of the
+        site's mean before.
+    ratio: After divided by before; NaN where the fit before is perfect.
+    change: (site / mixture after) / (site / mixture before), of sums; NaN where a sum is 0.
     """
 
     weights: Matrix
@@ -53,35 +40,13 @@ def fit_synthetic_control(
 ) -> SyntheticControl:
     """Fit the mixture of donors nearest to a site in the months before the start.
 
-    Every series is divided by its own mean before the start, so places of unlike size can be
-    mixed; weights are none negative, sum to 1, and minimise the squared gap before.
+    Every series is divided by its own mean before the start, so places of unlike size can be mixed;
+    weights are none negative, sum to 1, and minimise the squared gap before.
 
-    Parameters
-    ----------
-    series : array_like, shape (n_months,)
-        The site's incidents a month, without gaps, above 0 in sum before the start.
-    donors : array_like, shape (n_months, n_donors)
-        The donors', likewise.
-    times : array_like, shape (n_months,)
-        Months since the start: below 0 before it, 0 in the first month after it.
-
-    Returns
-    -------
-    SyntheticControl
-
-    References
-    ----------
-    Abadie, A., Diamond, A. & Hainmueller, J. (2010). Synthetic control methods for comparative
-    case studies. J. Am. Stat. Assoc. 105(490), 493-505.
-    Ferman, B. & Pinto, C. (2021). Synthetic controls with imperfect pretreatment fit.
-    Quantitative Economics 12(4), 1197-1221 (level differences taken out).
-
-    Examples
-    --------
-    >>> donors = [[10, 30], [20, 30], [10, 30], [20, 30], [15, 30], [15, 30]]
-    >>> fit = fit_synthetic_control([5, 10, 5, 10, 3, 3], donors, [-4, -3, -2, -1, 0, 1])
-    >>> fit.weights.round(3).tolist(), round(fit.change, 3)
-    ([1.0, 0.0], 0.4)
+    Source: Abadie, A., Diamond, A. & Hainmueller, J. (2010). Synthetic control methods for
+    comparative case studies. J. Am. Stat. Assoc. 105(490), 493-505. Ferman, B. & Pinto, C. (2021).
+    Synthetic controls with imperfect pretreatment fit. Quantitative Economics 12(4), 1197-1221
+    (level differences taken out).
     """
     from scipy.optimize import nnls
 
@@ -109,28 +74,7 @@ def fit_synthetic_control(
 def fit_synthetic_controls(
     counts: ArrayLike, times: ArrayLike, nearest: ArrayLike
 ) -> list[SyntheticControl]:
-    """Fit one synthetic control a place, each from the donors nearest to it.
-
-    Parameters
-    ----------
-    counts : array_like, shape (n_months, n_places)
-        Incidents a month, without gaps.
-    times : array_like, shape (n_months,)
-        Months since the start.
-    nearest : array_like of int, shape (n_places, n_donors)
-        For each place, the columns of its donors.
-
-    Returns
-    -------
-    list of SyntheticControl, length n_places
-
-    Examples
-    --------
-    >>> counts = [[5, 10, 30], [10, 20, 30], [3, 15, 30]]
-    >>> fits = fit_synthetic_controls(counts, [-2, -1, 0], [[1, 2], [0, 2], [0, 1]])
-    >>> len(fits)
-    3
-    """
+    """Fit one synthetic control a place, each from the donors nearest to it."""
     y = np.asarray(counts, dtype=float)
     donors = np.asarray(nearest, dtype=int)
     return [
@@ -140,27 +84,7 @@ def fit_synthetic_controls(
 
 
 def choose_donors(counts: ArrayLike, times: ArrayLike, most: int) -> NDArray[np.intp]:
-    """Choose each place's nearest others in level, trend and season; never the first place.
-
-    Parameters
-    ----------
-    counts : array_like, shape (n_months, n_places)
-        Incidents a month before the start, above 0 in sum; the site is the first place.
-    times : array_like, shape (n_months,)
-        Months on any scale with a step of 1 a month.
-    most : int
-        How many donors each place gets.
-
-    Returns
-    -------
-    ndarray of int, shape (n_places, most)
-        Columns of `counts`, nearest first.
-
-    Examples
-    --------
-    >>> choose_donors([[10, 11, 30, 12], [10, 11, 30, 12]], [0, 1], 2).tolist()
-    [[1, 3], [3, 2], [3, 1], [1, 2]]
-    """
+    """Choose each place's nearest others in level, trend and season; never the first place."""
     profile = describe_series(counts, times)
     spread = profile.matrix.std(axis=0, ddof=1)
     chosen = np.empty((profile.matrix.shape[0], most), dtype=np.intp)

@@ -21,16 +21,6 @@ from sbwork.stats.regression import (
     fit_shares,
 )
 
-__all__ = [
-    "FEWEST_MONTHS",
-    "SeriesErrors",
-    "estimate_event_study",
-    "estimate_interrupted_series",
-    "estimate_level_ratio",
-    "estimate_pre_trend",
-    "read_series_errors",
-]
-
 Vector = NDArray[np.float64]
 
 FEWEST_MONTHS = 6
@@ -46,21 +36,14 @@ _LEAST_DISPERSION = 1e-9
 class SeriesErrors:
     """How often the interrupted series saw a break in simulated pairs that had none.
 
-    Attributes
-    ----------
-    incidents_a_month : float
-        Expected incidents a month in each site.
-    months_a_side : int
-        Months before the start, and as many after.
-    autocorrelation, log_sd : float
-        How much of a month's deviation lasts into the next, and the SD of what is new in each,
-        on the log scale; 0 where months vary by chance alone.
-    runs : int
-        Simulated pairs.
-    newey_west : float
-        Share that saw a break in level by Newey and West's standard error alone.
-    wider, wider_slope : float
-        Share that saw a break in level, and in slope, as `estimate_interrupted_series` has them.
+    incidents_a_month: Expected incidents a month in each site.
+    months_a_side: Months before the start, and as many after.
+    autocorrelation, log_sd: How much of a month's deviation lasts into the next, and the SD of what
+        is new in each, on the log scale; 0 where months vary by chance alone.
+    runs: Simulated pairs.
+    newey_west: Share that saw a break in level by Newey and West's standard error alone.
+    wider, wider_slope: Share that saw a break in level, and in slope, as
+        `estimate_interrupted_series` has them.
     """
 
     incidents_a_month: float
@@ -74,18 +57,7 @@ class SeriesErrors:
 
 
 def read_series_errors() -> tuple[SeriesErrors, ...]:
-    """Read how often the interrupted series saw a break in simulated pairs that had none.
-
-    Returns
-    -------
-    tuple of SeriesErrors
-        One a simulated world; ``tests/benchmarks/sim_series.py`` makes the table.
-
-    Examples
-    --------
-    >>> len(read_series_errors())
-    3
-    """
+    """Read how often the interrupted series saw a break in simulated pairs that had none."""
     text = (files("sbwork.stats") / _ERRORS).read_text(encoding="utf-8")
     return tuple(
         SeriesErrors(
@@ -112,31 +84,9 @@ def estimate_level_ratio(
 ) -> Estimate:
     """Estimate the ratio of the site's incidents to its control's.
 
-    ``R = (sum T / population T) / (sum C / population C)``, with variance
-    ``phi (1 / sum T + 1 / sum C)`` on the log scale; phi is the Pearson dispersion of the
-    site's monthly share, with Student's t on months - 1 degrees of freedom.
-
-    Parameters
-    ----------
-    treated, control : array_like, shape (n_months,)
-        Incidents a month; a month that is NaN in either is left out.
-    exposure : tuple of float, default (1, 1)
-        Populations of site and control; (1, 1) compares counts.
-    weighted : bool, default False
-        The numbers are sums of weights rather than counts: the dispersion may be below 1, and
-        a single month has no interval.
-    level : float, default 0.95
-        Level of the interval.
-
-    Returns
-    -------
-    Estimate
-        ``pre_level_ratio``, in ``ratio``; missing where either site has no incident.
-
-    Examples
-    --------
-    >>> estimate_level_ratio([10, 12, 8], [20, 19, 21]).estimate
-    0.5
+    ``R = (sum T / population T) / (sum C / population C)``, with variance ``phi (1 / sum T + 1 /
+    sum C)`` on the log scale; phi is the Pearson dispersion of the site's monthly share, with
+    Student's t on months - 1 degrees of freedom.
     """
     y, c = _pair_months(treated, control)
     refused = _refuse_empty(y, c)
@@ -172,36 +122,11 @@ def estimate_pre_trend(
 ) -> Estimate:
     """Estimate how fast the site drifted away from its control before the start.
 
-    The slope of treated x time in the quasi-Poisson model with site and month effects, fitted
-    as a logistic model of the site's share of each month's incidents.
+    The slope of treated x time in the quasi-Poisson model with site and month effects, fitted as a
+    logistic model of the site's share of each month's incidents.
 
-    Parameters
-    ----------
-    treated, control : array_like, shape (n_months,)
-        Incidents a month, before the start only; a month that is NaN in either is left out.
-    times : array_like, shape (n_months,)
-        Months on any scale with a step of 1 a month.
-    weighted : bool, default False
-        The numbers are sums of weights rather than counts: the dispersion may be below 1.
-    level : float, default 0.95
-        Level of the interval.
-
-    Returns
-    -------
-    Estimate
-        ``pre_trend``, in ``percent`` a month: 1 means that the site rose 1% a month against its
-        control. Missing below `FEWEST_MONTHS` months.
-
-    Notes
-    -----
     A slope that differs from 0 by chance alone is no proof that the two were parallel: read the
     interval, not the p value (Roth, J. (2022). AER: Insights 4(3), 305-322).
-
-    Examples
-    --------
-    >>> trend = estimate_pre_trend([10, 11, 12, 13, 14, 16], [20, 20, 21, 20, 19, 20], range(6))
-    >>> round(trend.estimate, 3)
-    10.129
     """
     y, c, t = _pair_months(treated, control, times)
     n = float(y.sum() + c.sum())
@@ -226,33 +151,10 @@ def estimate_event_study(
 ) -> list[Estimate]:
     """Estimate, month by month, the site against its control and against the months before.
 
-    The coefficient of treated x this month in the Poisson model with site and month effects.
-    A month after the start is set against all months before it; a month before the start is
-    set against the other months before it, so that no single month is the yardstick. The
-    dispersion is that of the site's share over the months before.
-
-    Parameters
-    ----------
-    treated, control : array_like, shape (n_months,)
-        Incidents a month; a month that is NaN in either gives a missing estimate.
-    times : array_like, shape (n_months,)
-        Months since the start: below 0 before it, 0 in the first month after it.
-    weighted : bool, default False
-        The numbers are sums of weights rather than counts: the dispersion may be below 1, and
-        there is no interval where it can't be judged.
-    level : float, default 0.95
-        Level of each interval; they are not adjusted for being many.
-
-    Returns
-    -------
-    list of Estimate, length n_months
-        ``event_study``, in ``ratio``, in the order of `times`.
-
-    Examples
-    --------
-    >>> study = estimate_event_study([10, 12, 11, 5], [20, 22, 24, 20], [-3, -2, -1, 0])
-    >>> round(study[-1].estimate, 6)
-    0.5
+    The coefficient of treated x this month in the Poisson model with site and month effects. A
+    month after the start is set against all months before it; a month before the start is set
+    against the other months before it, so that no single month is the yardstick. The dispersion is
+    that of the site's share over the months before.
     """
     y, c, t = (np.asarray(part, dtype=float) for part in (treated, control, times))
     known = np.isfinite(y) & np.isfinite(c)
@@ -277,53 +179,23 @@ def estimate_interrupted_series(
 ) -> tuple[Estimate, Estimate]:
     """Estimate a controlled interrupted time series: a break in level and a break in slope.
 
-    Log of site over control = a + b time + level x after + slope x after x time, with one
-    yearly sine and cosine where there are 24 months or more: the quasi-Poisson model of both
-    series with an effect for every month, fitted as a logistic model of the site's share.
-    What the two sites share, seasons among it, drops out; the season terms take up what they
-    do not share. Standard errors are the larger of the model's own, with its dispersion, and of
-    Newey and West's, so months may hang together.
+    Log of site over control = a + b time + level x after + slope x after x time, with one yearly
+    sine and cosine where there are 24 months or more: the quasi-Poisson model of both series with
+    an effect for every month, fitted as a logistic model of the site's share. What the two sites
+    share, seasons among it, drops out; the season terms take up what they do not share. Standard
+    errors are the larger of the model's own, with its dispersion, and of Newey and West's, so
+    months may hang together.
 
-    Parameters
-    ----------
-    treated, control : array_like, shape (n_months,)
-        Incidents a month, in order of time; a month that is NaN in either is left out.
-    times : array_like, shape (n_months,)
-        Months since the start: below 0 before it, 0 in the first month after it.
-    lag : int, default 2
-        Months over which errors may hang together.
-    weighted : bool, default False
-        The numbers are sums of weights rather than counts: the dispersion may be below 1.
-    level : float, default 0.95
-        Level of the intervals.
+    Newey and West's alone are too small in short series: with two Poisson series of 20 incidents a
+    month, 12 months on either side and no break, a nominal 5% interval for the level leaves out no
+    difference in 16% of simulated pairs, the larger of the two in 3%. Where months hang together
+    (autoregressive .4, log SD .15, 60 incidents a month) it is 18% and 7% with 12 months a side,
+    16% and 12% with 24, and the interval for the slope leaves out no difference in 15%: then both
+    are still too narrow. `read_series_errors` has the table.
 
-    Returns
-    -------
-    tuple of Estimate
-        ``its_level``, a ratio: the site against what its own and its control's course before
-        would give at the start; and ``its_slope``, the change of the monthly trend in percent.
-
-    References
-    ----------
-    Lopez Bernal, J., Cummins, S. & Gasparrini, A. (2018). The use of controls in interrupted
-    time series studies of public health interventions. Int. J. Epidemiology 47(6), 2082-2093.
-
-    Notes
-    -----
-    Newey and West's alone are too small in short series: with two Poisson series of 20 incidents
-    a month, 12 months on either side and no break, a nominal 5% interval for the level leaves out
-    no difference in 16% of simulated pairs, the larger of the two in 3%. Where months hang
-    together (autoregressive .4, log SD .15, 60 incidents a month) it is 18% and 7% with 12 months
-    a side, 16% and 12% with 24, and the interval for the slope leaves out no difference in 15%:
-    then both are still too narrow. `read_series_errors` has the table.
-
-    Examples
-    --------
-    >>> after = [8, 9, 7, 8, 9, 7, 8, 7]
-    >>> level, slope = estimate_interrupted_series(
-    ...     [12, 11, 13, 12, 11, 12, 13, 12, *after], [20, 21] * 8, range(-8, 8))
-    >>> round(level.estimate, 3)
-    0.69
+    Source: Lopez Bernal, J., Cummins, S. & Gasparrini, A. (2018). The use of controls in
+    interrupted time series studies of public health interventions. Int. J. Epidemiology 47(6),
+    2082-2093.
     """
     y, c, t = _pair_months(treated, control, times)
     n = float(y.sum() + c.sum())

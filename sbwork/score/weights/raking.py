@@ -16,8 +16,6 @@ from sbwork.stats.cells import summarise_cell
 from sbwork.stats.margins import Margins
 from sbwork.stats.means import estimate_mean
 
-__all__ = ["RakedWeights", "compute_kish_n", "rake", "weighted_mean"]
-
 _MOST_ROUNDS = 100
 _ALLOWED_GAP = 1e-6
 
@@ -29,25 +27,15 @@ IntArray = NDArray[np.intp]
 class RakedWeights:
     """Weights raked to population shares.
 
-    Attributes
-    ----------
-    weights : numpy.ndarray, shape (n,)
-        One weight a respondent; their mean is 1.
-    base : numpy.ndarray, shape (n,)
-        The weights before raking; their mean is 1.
-    converged : bool
-        Whether every share reached its target to within one in a million.
-    iterations : int
-        Rounds over the margins.
-    n_eff : float
-        Kish's effective sample size, (sum w)^2 / sum w^2.
-    n_trimmed : int
-        How many weights stand at a limit set by trimming.
-    margins : pandas.DataFrame
-        One row a category: ``variable``, ``category``, ``n`` (respondents), ``target``,
+    weights: One weight a respondent; their mean is 1.
+    base: The weights before raking; their mean is 1.
+    converged: Whether every share reached its target to within one in a million.
+    iterations: Rounds over the margins.
+    n_eff: Kish's effective sample size, (sum w)^2 / sum w^2.
+    n_trimmed: How many weights stand at a limit set by trimming.
+    margins: One row a category: ``variable``, ``category``, ``n`` (respondents), ``target``,
         ``share_before`` (with the base weights) and ``share_after``.
-    categories : numpy.ndarray of int, shape (n, n_variables)
-        The category of each respondent, by its place among the targets.
+    categories: The category of each respondent, by its place among the targets.
     """
 
     weights: FloatArray
@@ -149,24 +137,7 @@ def rake(
 def compute_kish_n(weights: ArrayLike) -> float:
     """Compute Kish's effective sample size, (sum w)^2 / sum w^2.
 
-    Parameters
-    ----------
-    weights : array_like, shape (n,)
-        Weights.
-
-    Returns
-    -------
-    float
-        How many equally weighted people would be as informative; NaN without weights above 0.
-
-    References
-    ----------
-    Kish, L. (1965). Survey Sampling, section 11.7.
-
-    Examples
-    --------
-    >>> compute_kish_n([1, 1, 2])
-    2.6666666666666665
+    Source: Kish, L. (1965). Survey Sampling, section 11.7.
     """
     values = np.asarray(weights, dtype=np.float64)
     squares = float(values @ values)

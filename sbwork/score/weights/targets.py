@@ -20,8 +20,6 @@ from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.findings import Finding, tabulate_findings
 from sbwork.stats.margins import Margins
 
-__all__ = ["BASE_WEIGHT", "NO_ANSWER", "find_margins", "weigh_responses", "weight_answers"]
-
 BASE_WEIGHT = "base_weight"
 """The column of raked answers that holds each person's weight before raking."""
 
@@ -83,45 +81,17 @@ def weight_answers(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rake the answers of each site and wave to the cohort's targets.
 
-    Every site and wave is raked on its own, so that all stand for the same population. People
-    with a blank in a column, or with a category listed under ``no_target``, are kept: their share
-    of the sample stays as it is, and the targets hold among the others. People whose given weight
-    is 0 keep it and are not raked. Case and spacing of categories count for nothing.
+    Every site and wave is raked on its own, so that all stand for the same population. People with
+    a blank in a column, or with a category listed under ``no_target``, are kept: their share of the
+    sample stays as it is, and the targets hold among the others. People whose given weight is 0
+    keep it and are not raked. Case and spacing of categories count for nothing.
 
-    Parameters
-    ----------
-    answers : pandas.DataFrame
-        `Responses.answers`, with the columns that the targets name; ``weight`` is the base.
-    weighting : Weighting
-        Targets and limits, from cohort.yml. Without targets the weights stay as given.
-    place : str, default "cohort.yml"
-        The file that a message is to name for the targets.
-
-    Returns
-    -------
-    weighted : pandas.DataFrame
-        The answers with new weights (mean 1 in each site and wave) and, where they were raked,
-        the old ones as ``base_weight``; the input is unchanged.
-    findings : pandas.DataFrame
-        Findings of section ``"weights"`` by site and wave, none where all weigh the same: for the
-        outcome ``"weight"``, ``"n_eff"`` (Kish, count) and ``"largest_weight"`` (ratio to the
-        mean); for each ``"VARIABLE/CATEGORY"``, ``"target_share"``, ``"share_before"`` and
-        ``"share_after"`` (share), with the unweighted number of people as `n`.
-
-    Raises
-    ------
-    InputError
-        Targets name a column that is not kept, a category that nobody of a site and wave is in,
-        or none for a category that somebody is in; or they contradict each other. All at once.
-
-    Examples
-    --------
-    >>> answers = pd.DataFrame(
-    ...     {"wave": "after", "site": "a1", "weight": 1.0, "sex": ["f", "f", "f", "m"]}
-    ... )
-    >>> weighted, _ = weight_answers(answers, Weighting(targets={"sex": {"f": 0.5, "m": 0.5}}))
-    >>> weighted["weight"].round(4).tolist()
-    [0.6667, 0.6667, 0.6667, 2.0]
+    Returns the answers with new weights (mean 1 in each site and wave) and, where they were raked,
+    the old ones as ``base_weight``; the input is unchanged. Findings of section ``"weights"`` by
+    site and wave, none where all weigh the same: for the outcome ``"weight"``, ``"n_eff"`` (Kish,
+    count) and ``"largest_weight"`` (ratio to the mean); for each ``"VARIABLE/CATEGORY"``,
+    ``"target_share"``, ``"share_before"`` and ``"share_after"`` (share), with the unweighted number
+    of people as `n`.
     """
     if answers.empty:
         return answers, tabulate_findings([])
@@ -167,20 +137,7 @@ def weight_answers(
 
 
 def find_margins(scores: pd.DataFrame, weighting: Weighting) -> Margins | None:
-    """Find what the weights of scores were raked on; None where they were not raked.
-
-    Parameters
-    ----------
-    scores : pandas.DataFrame, shape (n_people, ...)
-        From `score_scales` on answers from `weight_answers`.
-    weighting : Weighting
-        The targets that the answers were raked to.
-
-    Returns
-    -------
-    Margins or None
-        Over all rows; each site and wave has codes of its own.
-    """
+    """Find what the weights of scores were raked on; None where they were not raked."""
     if BASE_WEIGHT not in scores.columns or not weighting.targets:
         return None
     codes = [
