@@ -73,3 +73,22 @@ def test_a_saved_explorer_shows_a_still_figure():
     shown = notebook.cells[-1].outputs[0]["data"]
     assert "application/vnd.jupyter.widget-view+json" not in shown
     assert "<img" in shown["text/html"]
+
+
+@pytest.mark.notebook
+def test_pingouin_and_seaborn_go_on_from_tidy_frames_and_find_the_same_numbers():
+    path = ROOT / "notebooks" / "explore_cohort.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    check = (
+        "pd.testing.assert_frame_equal(beside.iloc[:, :3], beside.iloc[:, 3:].set_axis("
+        "beside.columns[:3], axis=1), rtol=1e-9)\n"
+        "assert len(beside) == 4 and abs(alpha - ours) < 1e-9\n"
+        "print(ax.get_title(), len(ax.get_xticklabels()))"
+    )
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("static = False", "static = True")
+    notebook.cells.append(nbformat.v4.new_code_cell(check))
+    NotebookClient(
+        notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}
+    ).execute()
+    assert notebook.cells[-1].outputs[0]["text"] == "Invented data: trust by site and wave 4\n"
