@@ -40,6 +40,7 @@ HEAVY = {
     "pydantic",
     "pyreadstat",
     "rich",
+    "ruamel",
     "scipy",
     "seaborn",
     "shapely",

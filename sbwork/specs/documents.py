@@ -3,48 +3,50 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent
+from ruamel.yaml.nodes import Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.resolver import VersionedResolver
+from ruamel.yaml.tag import Tag
 
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
-
-__all__ = ["KeyPath", "Mistake", "MistakesError", "Name", "Spec", "fold_name", "load_spec"]
 
 _LARGEST_FILE = 200_000
 _DEEPEST = 20
 _MOST_MISTAKES = 500
 _UNPRINTABLE = re.compile(r"[^\t\n -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_INDENTED_BY_TAB = re.compile(r" *\t")
 _NULL, _TEXT = "tag:yaml.org,2002:null", "tag:yaml.org,2002:str"
 _KNOWN_TAGS = {_NULL, _TEXT, "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 
-Key = str | int
-KeyPath = tuple[Key, ...]
+KeyPath = tuple[str | int, ...]
+"""The keys that lead to a place in a file, and the positions in lists, counted from 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """Something wrong under one key of a specification.
-
-    Attributes
-    ----------
-    at : tuple of str or int
-        The keys that lead to it, and the positions in lists, counted from 0.
-    found, allowed, nearest : str
-        As in `sbwork.specs.errors.Problem`.
-    """
+    """Something wrong under one key of a specification; the rest as in `Problem`."""
 
     at: KeyPath
     found: str
     allowed: str = ""
     nearest: str = ""
+
+
+def refuse_name(at: KeyPath, found: str, name: str, kind: str, known: Sequence[str]) -> Mistake:
+    """Return the mistake of a name that is not among those known, with the nearest of them."""
+    allowed = f"{kind}: {list_names(known) or 'none'}"
+    return Mistake(at, found, allowed, find_nearest(name, known))
 
 
 class MistakesError(ValueError):
@@ -72,11 +74,8 @@ class Spec(BaseModel):
     def _leave_out_empty(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        return {
-            key: value
-            for key, value in data.items()
-            if value is not None or key not in cls.model_fields
-        }
+        known = cls.model_fields
+        return {key: value for key, value in data.items() if value is not None or key not in known}
 
 
 def _check_name(value: str) -> str:
@@ -98,31 +97,13 @@ def load_spec(
     model: type[SpecType],
     check: Callable[[SpecType], Iterable[Mistake]] | None = None,
 ) -> SpecType:
-    """Read one YAML file into `model`.
+    """Read one YAML file into `model`; an InputError lists every mistake with its line.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    model : type of Spec
-        What it must hold.
-    check : callable, optional
-        Given the instance, returns what else is wrong with it, such as files that are not there.
-
-    Returns
-    -------
-    Spec
-        An instance of `model`.
-
-    Raises
-    ------
-    InputError
-        The file is missing, is not UTF-8, is not YAML, or breaks the model; every mistake is
-        listed with its line.
+    `check` returns what else is wrong with the instance, such as files that are missing.
     """
     lines: dict[KeyPath, int] = {(): 1}
     mistakes: list[Mistake] = []
-    root = _compose(path)
+    root = _parse(path)
     data = {} if root is None or root.tag == _NULL else _construct(root, (), lines, mistakes)
     if not isinstance(data, dict):
         mistakes.append(Mistake((), "the file is not made of 'key: value' lines"))
@@ -143,29 +124,26 @@ def load_spec(
     return spec
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's parser without the guesses that spoil survey options and dates.
+class _TextResolver(VersionedResolver):
+    """Takes every value for text, since guesses spoil options and dates; the model knows better."""
 
-    Every value is text, whatever other libraries have done to the global loader; the model
-    says what is a number. An alias is refused, since a few of them can stand for gigabytes.
-    """
-
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases (*name) are not read", problem_mark=mark)
-        if self.depth > _DEEPEST:
-            raise yaml.MarkedYAMLError(problem="it is nested too deeply", problem_mark=mark)
-        self.depth += 1
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        if kind is ScalarNode and implicit[0] and value in {"", "~", "null"}:
+            return Tag(suffix=_NULL)
+        if kind is ScalarNode:
+            return self.DEFAULT_SCALAR_TAG
+        return super().resolve(kind, value, implicit)
 
 
-_Loader.yaml_implicit_resolvers = {}
-_Loader.add_implicit_resolver(_NULL, re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
+class _PlainComposer(Composer):
+    """Refuses aliases, since a few of them can stand for gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.parser.check_event(AliasEvent):
+            mark = self.parser.peek_event().start_mark
+            raise MarkedYAMLError(problem="aliases (*name) are not read", problem_mark=mark)
+        return super().compose_node(parent, index)
+
 
 _YAML_HINTS = (
     ("tab", "the line is indented with a tab", "Indent with spaces"),
@@ -188,7 +166,7 @@ _YAML_HINTS = (
         "Indent entries of one list or block alike; quote text that starts with a sign or quote",
     ),
     ("aliases", "aliases (*name) are not read here", "Write the value out"),
-    ("nested", "lists or blocks are nested too deeply"),
+    ("maximum depth", "lists or blocks are nested too deeply"),
     ("single document", "a second document begins here", "Leave out the line '---'"),
     (
         "",
@@ -198,28 +176,31 @@ _YAML_HINTS = (
 )
 
 
-def _compose(path: Path) -> yaml.Node | None:
+def _parse(path: Path) -> Node | None:
     text = _read_text(path)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Resolver, yaml.Composer, yaml.max_depth = _TextResolver, _PlainComposer, _DEEPEST
+    yaml.version = (1, 1)
+    yaml.composer.warn_double_anchors = False
     try:
-        return yaml.compose(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
+        root: Node | None = yaml.compose(text)
+    except MarkedYAMLError as error:
         said = f"{error.problem} {error.context}".replace("'<stream end>'", "end of stream")
-        opened = "end of stream" in said
-        mark = (error.context_mark if opened else None) or error.problem_mark
+        mark = (error.context_mark if "end of stream" in said else None) or error.problem_mark
         at = f"line {mark.line + 1}" if mark else ""
-        if mark and _INDENTED_BY_TAB.match("".join(text.splitlines()[mark.line : mark.line + 1])):
+        if mark and re.match(r" *\t", "".join(text.splitlines()[mark.line : mark.line + 1])):
             said = "tab"
         hint = next(words for pattern, *words in _YAML_HINTS if pattern in said)
         raise InputError(Problem(str(path), at, *hint)) from None
-    except yaml.reader.ReaderError as error:
+    except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        found = (
-            f"a character stands here that text may not hold (U+{ord(text[error.position]):04X})"
-        )
+        code = f"U+{ord(text[error.position]):04X}"
+        found = f"a character stands here that text may not hold ({code})"
         raise InputError(Problem(str(path), f"line {line}", found, "Take it out")) from None
-    except (yaml.YAMLError, ValueError, OverflowError):
+    except (YAMLError, ValueError, OverflowError):
         found = "an escape such as \\U00110000 names no character"
         raise InputError(Problem(str(path), "", found, "Take it out")) from None
+    return root
 
 
 def _read_text(path: Path) -> str:
@@ -243,25 +224,23 @@ def _read_text(path: Path) -> str:
         raise InputError(Problem(str(path), "", found)) from None
 
 
-def _construct(
-    node: yaml.Node, at: KeyPath, lines: dict[KeyPath, int], mistakes: list[Mistake]
-) -> Any:
+def _construct(node: Node, at: KeyPath, lines: dict[KeyPath, int], mistakes: list[Mistake]) -> Any:
     """Turn a node into dicts, lists, text and None, noting the line of each."""
     lines.setdefault(at, node.start_mark.line + 1)
     if node.tag not in _KNOWN_TAGS:
         found = f"the tag '{quote(node.tag)}' is not read here"
         mistakes.append(Mistake(at, found, "Leave out the word that starts with '!'"))
         return None
-    if isinstance(node, yaml.SequenceNode):
+    if isinstance(node, SequenceNode):
         return [_construct(n, (*at, i), lines, mistakes) for i, n in enumerate(node.value)]
-    if isinstance(node, yaml.ScalarNode):
+    if isinstance(node, ScalarNode):
         if _UNPRINTABLE.search(node.value):
             mistakes.append(Mistake(at, "the text holds a control character", "Take it out"))
         return None if node.tag == _NULL else node.value
-    mapping: dict[Key, Any] = {}
+    mapping: dict[str, Any] = {}
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
-        if not isinstance(key_node, yaml.ScalarNode):
+        if not isinstance(key_node, ScalarNode):
             lines[(*at, -line)] = line
             mistakes.append(Mistake((*at, -line), "a key must be a word, not a list or block"))
             continue

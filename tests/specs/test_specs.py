@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field
@@ -86,25 +83,6 @@ def test_text_stays_as_it_was_typed(load: Load, value: str) -> None:
 
 def test_codes_may_be_keys(load: Load) -> None:
     assert load("name: a\nwords: {1: before, 2: after}\n").words == {"1": "before", "2": "after"}
-
-
-def test_another_library_that_changes_the_global_loader_changes_nothing(
-    load: Load, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import papermill  # noqa: F401
-
-    shouts = {"tag:yaml.org,2002:str": lambda loader, node: node.value.upper()}
-    monkeypatch.setattr(yaml.SafeLoader, "yaml_constructors", shouts)
-    monkeypatch.setattr(
-        yaml.SafeLoader,
-        "yaml_implicit_resolvers",
-        {"N": [("tag:yaml.org,2002:bool", re.compile("No"))]},
-    )
-    whole = load("name: No\npart: {start: 2016-07-01}\n")
-    assert whole.name == "No"
-    assert whole.part is not None
-    assert whole.part.start == "2016-07-01"
-    assert not isinstance(whole.part.start, datetime.date)
 
 
 @pytest.mark.parametrize("nothing", ["", " ~", " null", " # later"])
