@@ -10,42 +10,23 @@ from contextlib import suppress
 from dataclasses import asdict, astuple
 from pathlib import Path
 
-import pandas as pd
-
 from sbwork.read.checks import Check, CheckKind
 from sbwork.read.incidents.archives import Part, read_ends
-from sbwork.read.incidents.stores import open_store
-from sbwork.read.incidents.tally import Batch, Reading, label_codes, make_tally
+from sbwork.read.incidents.tallies import Batch, Reading, fetch_tally, open_store
 
 __all__ = ["find_entry", "load_entry", "save_entry"]
 
-_VERSION = 3
+_VERSION = 4
 _EDGE = 16_384
 
 
 def find_entry(folder: Path, shown: str, parts: Iterable[Part], settings: object) -> Path:
-    """Name the file that holds the tally of these parts, read with these settings.
+    """Name the file for the tally of these parts, read with these settings; it may not exist yet.
 
     The name is a hash of what identifies the content without reading all of it: of a file its
     name, length, time of last change and a hash of its first and last 16 KiB; of a member of a
     zip its name, length and the CRC-32 of its content that the zip itself keeps. A full hash of
     2 GB would take longer than counting it.
-
-    Parameters
-    ----------
-    folder : Path
-        Where tallies are kept.
-    shown : str
-        What the cohort calls the source; older tallies of the same source are replaced.
-    parts : iterable of Part
-        The files.
-    settings : object
-        Everything else that the tally depends on; its ``repr`` counts.
-
-    Returns
-    -------
-    Path
-        The file, which may not exist yet.
     """
     content = hashlib.blake2b(repr((_VERSION, settings)).encode(), digest_size=16)
     for part in parts:
@@ -61,13 +42,7 @@ def find_entry(folder: Path, shown: str, parts: Iterable[Part], settings: object
 
 
 def load_entry(entry: Path) -> Reading | None:
-    """Read a kept tally.
-
-    Returns
-    -------
-    Reading or None
-        None where there is no such tally, or it can't be read; it is then made anew.
-    """
+    """Read a kept tally; None where there is none, or it can't be read and is to be made anew."""
     import duckdb
 
     if not entry.is_file():
@@ -77,20 +52,14 @@ def load_entry(entry: Path) -> Reading | None:
             rows = store.execute(
                 "SELECT value FROM parquet_kv_metadata($1) WHERE key = 'sbwork'", [str(entry)]
             ).fetchall()
-            told = json.loads(rows[0][0])
-            columns = store.execute("SELECT * FROM read_parquet($1)", [str(entry)]).fetchnumpy()
-        for name, texts in told["texts"].items():
-            columns[name] = label_codes(columns[name], texts)
-        tally = make_tally(columns)
-        if tally["n"].sum() != told["total"]:
+            kept = json.loads(rows[0][0])
+            store.execute("INSERT INTO tally BY NAME SELECT * FROM read_parquet($1)", [str(entry)])
+            tally = fetch_tally(store)
+        if tally["n"].sum() != kept["total"]:
             return None
-        return Reading(
-            told["style"],
-            [Batch(**batch) for batch in told["batches"]],
-            [Check(CheckKind(kind), *line) for kind, *line in told["quality"]],
-            tally,
-            told["names"],
-        )
+        batches = [Batch(**batch) for batch in kept["batches"]]
+        quality = [Check(CheckKind(kind), *line) for kind, *line in kept["quality"]]
+        return Reading(kept["style"], batches, quality, tally, kept["names"])
     except (duckdb.Error, ValueError, KeyError, TypeError, IndexError, OSError):
         return None
 
@@ -99,30 +68,25 @@ def save_entry(entry: Path, reading: Reading) -> None:
     """Keep a tally; a folder that can't be written to is no fault.
 
     The file appears whole or not at all, and takes the place of older ones of the same source.
-    Texts are kept once, beside the numbers that stand for them in the columns.
     """
     import duckdb
 
-    tally = reading.tally
-    texts = tally.select_dtypes("category")
-    told = {
-        "total": float(tally["n"].sum()),
+    kept = {
+        "total": float(reading.tally["n"].sum()),
         "style": reading.style,
         "batches": [asdict(batch) for batch in reading.batches],
         "quality": [astuple(line) for line in reading.quality],
         "names": reading.names,
-        "texts": {name: texts[name].cat.categories.tolist() for name in texts},
     }
-    text = json.dumps(told).replace("'", "''")
+    text = json.dumps(kept).replace("'", "''")
     unfinished = entry.with_suffix(f".{os.getpid()}.tmp")
     target = str(unfinished).replace("'", "''")
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
         with open_store() as store:
-            numbers = texts.apply(lambda column: column.cat.codes)
-            store.register("tally", pd.concat([tally.drop(columns=texts.columns), numbers], axis=1))
+            store.register("counted", reading.tally)
             store.execute(
-                f"COPY tally TO '{target}' (FORMAT parquet, KV_METADATA {{sbwork: '{text}'}})"
+                f"COPY counted TO '{target}' (FORMAT parquet, KV_METADATA {{sbwork: '{text}'}})"
             )
         unfinished.replace(entry)
         prefix = entry.name.partition("-")[0]

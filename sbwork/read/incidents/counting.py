@@ -13,7 +13,7 @@ import pandas as pd
 
 from sbwork.read.incidents.covering import cover_places
 from sbwork.read.incidents.police_uk import CRIME_TYPES
-from sbwork.read.incidents.tally import Reading
+from sbwork.read.incidents.tallies import Reading
 from sbwork.read.places.placing import Places
 from sbwork.specs.cohort import HARM, Cohort, list_months
 from sbwork.specs.documents import fold_name

@@ -12,15 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pandas as pd
-
 from sbwork.read.checks import Check, CheckKind
-from sbwork.read.incidents.archives import Part, read_ends, use_on_disk
+from sbwork.read.incidents.archives import Part, read_ends, unpack
 from sbwork.read.incidents.dates import read_month
 from sbwork.read.incidents.police_uk import is_street_header
-from sbwork.read.incidents.stores import open_store
-from sbwork.read.incidents.street_counting import PointNeed
-from sbwork.read.incidents.tally import Batch, Reading, join_tallies, make_tally
+from sbwork.read.incidents.tallies import Batch, PointNeed, Reading, fetch_tally, open_store
 from sbwork.specs.cohort import IncidentSource
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 
@@ -66,8 +62,8 @@ def choose_format(source: IncidentSource, parts: list[Part]) -> str:
         return source.format
     if any(part.labels[2] for part in parts):
         return "police-uk"
-    with _open_table(parts[0]) as (path, encoding):
-        header, _ = _read_header(path, encoding, parts[0].shown, parts[0])
+    with unpack(parts[0]) as part, _open_table(part) as (path, encoding):
+        header, _ = _read_header(path, encoding, part.shown)
     if is_street_header(header) and not source.columns:
         return "police-uk"
     guessed = _guess_columns(header)
@@ -103,15 +99,10 @@ def read_tables(
     """
     reading = Reading(style)
     with open_store() as store:
-
-        def _use(numbers: list[int], paths: list[Path]) -> list[pd.DataFrame]:
-            return [
-                _read_one(store, Part(parts[number].shown, path), source, style, points, reading)
-                for number, path in zip(numbers, paths, strict=True)
-            ]
-
-        tallies = use_on_disk(parts, _use)
-    reading.tally = join_tallies([tally for some in tallies for tally in some])
+        for part in parts:
+            with unpack(part) as file:
+                _read_one(store, file, source, style, points, reading)
+        reading.tally = fetch_tally(store)
     return reading
 
 
@@ -122,11 +113,11 @@ def _read_one(
     style: str,
     points: PointNeed,
     reading: Reading,
-) -> pd.DataFrame:
+) -> None:
     import duckdb
 
     with _open_table(part) as (path, encoding):
-        header, delimiter = _read_header(path, encoding, part.shown, part)
+        header, delimiter = _read_header(path, encoding, part.shown)
         where = _find_columns(header, source, style, part.shown)
         table = _Table(path, part.shown, header, delimiter, encoding, where)
         try:
@@ -134,7 +125,7 @@ def _read_one(
         except duckdb.Error as error:
             raise _explain_error(str(error), part.shown) from None
         _check_values(store, table, style)
-        return _tabulate(store, table, style, reading)
+        _tabulate(store, table, style, reading)
 
 
 def _load_raw(store: Any, table: _Table, style: str, points: PointNeed) -> None:
@@ -193,7 +184,7 @@ def _check_values(store: Any, table: _Table, style: str) -> None:
         store.executemany("INSERT INTO written_months VALUES (?, ?)", list(months.items()))
 
 
-def _tabulate(store: Any, table: _Table, style: str, reading: Reading) -> pd.DataFrame:
+def _tabulate(store: Any, table: _Table, style: str, reading: Reading) -> None:
     undated = store.execute("SELECT coalesce(sum(rows), 0) FROM raw WHERE written IS NULL")
     lost = float(undated.fetchone()[0])
     if lost:
@@ -220,11 +211,13 @@ def _tabulate(store: Any, table: _Table, style: str, reading: Reading) -> pd.Dat
         "INSERT INTO places VALUES (?, ?)",
         [(place, first + number) for number, place in enumerate(places)],
     )
-    query = f"""
+    store.execute(
+        f"""
+        INSERT INTO tally BY NAME
         SELECT places.batch, lsoa, called, kind, month, x, y, located, n
         FROM raw JOIN written_months USING (written) JOIN places ON place = {apart}
-    """  # noqa: S608 - one of two expressions of this module
-    return make_tally(store.execute(query).fetchnumpy())
+        """  # noqa: S608 - one of two expressions of this module
+    )
 
 
 def _refuse_repeated_counts(store: Any, table: _Table) -> None:
@@ -294,10 +287,7 @@ def _open_table(part: Part) -> Iterator[tuple[Path, str]]:
             yield target, "utf-8"
             return
         head, _ = read_ends(part)
-        if part.member is not None:
-            target.write_bytes(head)
-            yield target, "utf-8"
-        elif head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
             target.write_text(part.path.read_text("utf-16"), "utf-8", newline="")
             yield target, "utf-8"
         else:
@@ -354,7 +344,7 @@ def _write_sheet(part: Part, target: Path) -> None:
         book.close()
 
 
-def _read_header(path: Path, encoding: str, shown: str, part: Part) -> tuple[list[str], str]:
+def _read_header(path: Path, encoding: str, shown: str) -> tuple[list[str], str]:
     with path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as file:
         line = file.readline()
     if not line.strip():

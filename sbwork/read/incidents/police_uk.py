@@ -1,25 +1,28 @@
-"""Street files in the layout of data.police.uk, counted as they stream by."""
+"""Street files in the layout of data.police.uk."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
+import shutil
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sbwork.read.checks import Check, CheckKind
-from sbwork.read.incidents.archives import Part, read_ends
-from sbwork.read.incidents.street_counting import PointNeed, count_any_files, count_regular_files
-from sbwork.read.incidents.street_lines import LineLayout
-from sbwork.read.incidents.tally import Batch, Reading, join_tallies
+from sbwork.read.incidents.archives import Part, read_ends, serve_members, unpack
+from sbwork.read.incidents.tallies import Batch, PointNeed, Reading, fetch_tally, open_store
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 
-__all__ = ["CRIME_TYPES", "PointNeed", "is_street_header", "read_street_files"]
+__all__ = ["CRIME_TYPES", "is_street_header", "read_street_files"]
 
 CRIME_TYPES = (
     "All crime",
@@ -111,11 +114,7 @@ def read_street_files(parts: list[Part], shown: str, points: PointNeed) -> Readi
         allowed = "Street files have the columns 'Month' and 'Crime type'"
         raise InputError(Problem(shown, "", found, allowed))
     headers = [layouts[part].header for part in street]
-    fields = [_find_fields(header, points) for header in headers]
-    tallies, rest = count_regular_files(street, fields, reading.names)
-    if rest:
-        tallies += count_any_files(street, headers, rest, points, reading.names)
-    reading.tally = join_tallies(tallies)
+    reading.tally, reading.names = _count_files(street, headers, points)
     reading.batches = _describe_batches(reading.tally, street, layouts)
     return reading
 
@@ -258,21 +257,130 @@ def _is_in_britain(longitude: float, latitude: float) -> bool:
     )
 
 
-def _find_fields(header: tuple[str, ...], points: PointNeed) -> LineLayout | None:
-    """Say where the fields stand, where a file may be counted from its bytes."""
-    where = {name: number for number, name in enumerate(header)}
-    if "LSOA code" not in where or points.boxes:
-        return None
-    return LineLayout(
-        width=len(header),
-        month=where["Month"],
-        lsoa=where["LSOA code"],
-        kind=where["Crime type"],
-        name=where.get("LSOA name"),
-        x=where.get("Longitude", where.get("Easting")),
-        y=where.get("Latitude", where.get("Northing")),
-        keep_points=points.unplaced,
-    )
+def _count_files(
+    parts: Sequence[Part], headers: Sequence[tuple[str, ...]], points: PointNeed
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Count all files, those with the same columns in one query; return the names of LSOAs too."""
+    by_header: dict[tuple[str, ...], list[int]] = {}
+    for number, header in enumerate(headers):
+        by_header.setdefault(header, []).append(number)
+    with open_store() as store:
+        for header, numbers in by_header.items():
+            _count_alike(store, [parts[number] for number in numbers], numbers, header, points)
+        names = store.execute(
+            "SELECT lsoa, arg_min(name, (batch, name)) FROM tally"
+            " WHERE lsoa <> '' AND name <> '' GROUP BY lsoa"
+        ).fetchall()
+        return fetch_tally(store), dict(names)
+
+
+def _count_alike(
+    store: Any,
+    parts: Sequence[Part],
+    numbers: Sequence[int],
+    header: tuple[str, ...],
+    points: PointNeed,
+) -> None:
+    import duckdb
+
+    files = [str(part.path) for part in parts]
+    members: Any = None
+    if any(part.member is not None for part in parts):
+        members = serve_members(parts)
+        store.register_filesystem(members)
+        files = [f"member://{number}.csv" for number in range(len(parts))]
+    query = _write_query(header, points)
+    try:
+        store.execute(query, {"files": files, "numbers": numbers})
+    except duckdb.Error as error:
+        if members is not None and members.problems:
+            raise members.problems[0] from None
+        if not re.search("unicode|invalid state", str(error)):
+            raise _explain_error(str(error), files, parts) from None
+        for part, number in zip(parts, numbers, strict=True):
+            _count_irregular(store, part, number, query)
+    finally:
+        if members is not None:
+            store.unregister_filesystem(members.protocol)
+
+
+def _count_irregular(store: Any, part: Part, number: int, query: str) -> None:
+    """Count one file, with its line ends made alike and its text UTF-8 where that lets it pass.
+
+    Text that is not UTF-8 is no matter in a street's name, but it is in what is counted.
+    """
+    import duckdb
+
+    with unpack(part) as file, TemporaryDirectory(prefix="sbwork-") as folder:
+        files = [str(file.path)]
+        try:
+            store.execute(query, {"files": files, "numbers": [number]})
+            return
+        except duckdb.Error as error:
+            refusal = _explain_error(str(error), files, [part])
+        mended = Path(folder) / "mended.csv"
+        with (
+            file.path.open(encoding="utf-8", errors="replace") as text,
+            mended.open("w", encoding="utf-8", newline="\n") as target,
+        ):
+            shutil.copyfileobj(text, target)
+        try:
+            store.execute(query, {"files": [str(mended)], "numbers": [number]})
+        except duckdb.Error:
+            raise refusal from None
+    lost = "SELECT 1 FROM tally WHERE batch = $1 AND contains(concat(lsoa, kind, month), '\ufffd')"
+    if store.execute(lost, [number]).fetchone():
+        raise refusal
+
+
+def _write_query(header: tuple[str, ...], points: PointNeed) -> str:
+    """Write the query that counts files with these columns into the tally.
+
+    Columns are named by their positions, so that no text of a file gets into the query.
+    """
+    columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(header)))
+    where = {name: f"c{number}" for number, name in enumerate(header)}
+    lsoa, name = where.get("LSOA code", "NULL"), where.get("LSOA name", "NULL")
+    x = where.get("Longitude") or where.get("Easting") or "NULL"
+    y = where.get("Latitude") or where.get("Northing") or "NULL"
+    keep = [f"{lsoa} IS NULL"] if points.unplaced or points.boxes else ["false"]
+    keep += [
+        f"(TRY_CAST({x} AS DOUBLE) BETWEEN {west!r} AND {east!r}"
+        f" AND TRY_CAST({y} AS DOUBLE) BETWEEN {south!r} AND {north!r})"
+        for west, south, east, north in points.boxes
+    ]
+    kept = " OR ".join(keep)
+    return f"""
+        INSERT INTO tally BY NAME
+        SELECT $numbers[file_index::BIGINT + 1] AS batch, * EXCLUDE (file_index)
+        FROM (
+            SELECT file_index, {lsoa}::VARCHAR AS lsoa, {where["Crime type"]} AS kind,
+                   {where["Month"]} AS month, min({name}) AS name,
+                   {lsoa} IS NULL AND {x} IS NOT NULL AS located,
+                   CASE WHEN {kept} THEN TRY_CAST({x} AS DOUBLE) END AS x,
+                   CASE WHEN {kept} THEN TRY_CAST({y} AS DOUBLE) END AS y, count(*) AS n
+            FROM read_csv($files, auto_detect = false, header = true, delim = ',', quote = '"',
+                          escape = '"', columns = {{{columns}}})
+            GROUP BY ALL
+        )
+    """  # noqa: S608 - positions and numbers
+
+
+def _explain_error(message: str, files: Sequence[str], parts: Sequence[Part]) -> InputError:
+    place = re.search(r"CSV Error on Line: (\d+)", message)
+    shown = next((p.shown for f, p in zip(files, parts, strict=True) if f in message), "")
+    widths = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
+    if widths:
+        found = f"the row has {widths[2]} columns where the header has {widths[1]}"
+    elif "nicode" in message or "utf-8" in message.lower():
+        found = "the text is not UTF-8"
+    elif "quote" in message:
+        found = "a quotation mark is opened and never closed, or closed too early"
+    else:
+        found = "the row can't be read"
+    line = f"line {place[1]}" if place else ""
+    allowed = "Download or export the file again"
+    return InputError(Problem(shown or parts[0].shown, line, found, allowed))
 
 
 def _describe_batches(

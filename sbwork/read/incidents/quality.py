@@ -12,7 +12,7 @@ from sbwork.read.checks import Check, CheckKind, tabulate_lines
 from sbwork.read.incidents.continuity import Continuity
 from sbwork.read.incidents.counting import SHARE_OF_A_MAIN_FEED, Coverage, OutcomeKinds
 from sbwork.read.incidents.police_uk import CRIME_TYPES
-from sbwork.read.incidents.tally import Reading
+from sbwork.read.incidents.tallies import Reading
 from sbwork.read.places.placing import Places
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import find_nearest, list_names

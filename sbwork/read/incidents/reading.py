@@ -22,8 +22,7 @@ from sbwork.read.incidents.covering import mark_published
 from sbwork.read.incidents.incident_tables import choose_format, read_tables
 from sbwork.read.incidents.police_uk import read_street_files
 from sbwork.read.incidents.quality import tabulate_quality
-from sbwork.read.incidents.street_counting import PointNeed
-from sbwork.read.incidents.tally import Reading, join_tallies
+from sbwork.read.incidents.tallies import PointNeed, Reading, join_tallies
 from sbwork.read.incidents.tracking import track_series
 from sbwork.read.places.placing import Places, place_rows, read_places
 from sbwork.specs.cohort import Cohort, IncidentSource

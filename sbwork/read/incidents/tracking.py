@@ -9,7 +9,7 @@ import pandas as pd
 
 from sbwork.read.incidents.continuity import Continuity, check_continuity
 from sbwork.read.incidents.counting import Coverage, OutcomeKinds
-from sbwork.read.incidents.tally import Reading
+from sbwork.read.incidents.tallies import Reading
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.documents import fold_name
 

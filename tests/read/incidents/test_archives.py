@@ -7,8 +7,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sbwork.read.incidents.archives import find_parts, read_ends, use_on_disk
+from sbwork.read.incidents.archives import find_parts, read_ends, serve_members, unpack
 from sbwork.specs.errors import InputError
 
 TEXT = b"Month,Crime type\n" + b"2017-01,Burglary\n" * 5000
@@ -23,7 +25,12 @@ def write_zip(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_D
 
 
 def read_all(path: Path) -> list[bytes]:
-    return use_on_disk(find_parts(path, path.name), lambda _, files: files[0].read_bytes())
+    contents = []
+    for part in find_parts(path, path.name):
+        with unpack(part) as file:
+            contents.append(file.path.read_bytes())
+        assert not file.path.exists()
+    return contents
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
@@ -33,15 +40,25 @@ def test_members_are_inflated_whole_and_in_order(tmp_path: Path, method: int) ->
     assert read_all(path) == [b"x\n", TEXT * 9, TEXT]
 
 
-def test_parts_are_put_together_up_to_a_size(tmp_path: Path) -> None:
-    path = write_zip(tmp_path / "a.zip", {f"{n}.csv": b"0123456789" for n in range(5)})
-    used = use_on_disk(find_parts(path, "a.zip"), lambda numbers, _: numbers, together=15)
-    assert used == [[0, 1], [2, 3], [4]]
-
-
-def test_without_the_fast_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "isal", None)
-    assert read_all(write_zip(tmp_path / "a.zip", {"a.csv": TEXT})) == [TEXT]
+@given(
+    content=st.one_of(st.binary(max_size=2000), st.integers(0, 200_000).map(lambda n: b"ab," * n)),
+    level=st.sampled_from([0, 1, 9]),
+    size=st.sampled_from([1_000, 16_384, 1 << 20]),
+    start=st.integers(0, 3_000),
+)
+def test_a_member_is_read_in_pieces_and_from_any_place(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, level: int, size: int, start: int
+) -> None:
+    path = tmp_path_factory.mktemp("zip") / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
+        archive.writestr("a.csv", content)
+    files = serve_members(find_parts(path, "a.zip"))
+    assert files.size("member://0.csv") == len(content)
+    stream = files.open("member://0.csv", "rb")
+    for first in (0, min(start, len(content)), 0):
+        assert stream.seek(first) == first
+        assert b"".join(iter(lambda: stream.read(size), b"")) == content[first:]
+    stream.close()
 
 
 def test_broken_member_is_refused_by_name(tmp_path: Path) -> None:
