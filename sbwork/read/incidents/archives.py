@@ -32,7 +32,7 @@ _SMALL_MEMBER = 10_000_000
 _MOST_MEMBERS = 100_000
 _EXPECTED = "An archive of data.police.uk holds files such as 2017-07/2017-07-durham-street.csv"
 _STREET_NAME = re.compile(r"((?:19|20)\d\d-(?:0[1-9]|1[0-2]))-(.+)-([a-z]+)\.csv", re.IGNORECASE)
-_BROKEN: tuple[type[Exception], ...] = (
+_BROKEN: tuple[Any, ...] = (
     zipfile.BadZipFile, zlib.error, isal_zlib.error, EOFError, NotImplementedError, OSError
 )  # fmt: skip
 

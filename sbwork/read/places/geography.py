@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from sbwork.read.places.boundaries import Boundaries, read_boundaries
@@ -56,24 +56,12 @@ class AreaChange:
 
 
 def name_msoa(lsoa_name: str) -> str:
-    """Return the name of the MSOA that an LSOA lies in: its own without the last letter.
-
-    Examples
-    --------
-    >>> name_msoa("Leeds 063A")
-    'Leeds 063'
-    """
+    """Return the name of the MSOA that an LSOA lies in: its own without the last letter."""
     return lsoa_name[:-1] if re.fullmatch(r".+ \d{3}[A-Z]", lsoa_name) else lsoa_name
 
 
 def read_lookup(cohort: Cohort) -> pd.DataFrame:
-    """Read the cohort's lookup of LSOAs.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        ``geography.lookup`` names a CSV file with one row an LSOA; ``geography.lookup_columns``
-        says what its columns are called where they are not called as ONS does.
+    """Read the cohort's lookup of LSOAs: a CSV file with one row an LSOA.
 
     Returns
     -------
@@ -116,30 +104,15 @@ def read_lookup(cohort: Cohort) -> pd.DataFrame:
 
 
 def place_sites(cohort: Cohort, lookup: pd.DataFrame | None = None) -> dict[str, frozenset[str]]:
-    """List the LSOAs of each site.
+    """List the LSOAs of each site; none for a site given as a polygon or by name alone.
 
-    Parameters
-    ----------
-    cohort : Cohort
-        Sites name LSOAs, wards or authorities, by code or by name.
-    lookup : pandas.DataFrame, optional
-        From `read_lookup`; read when it is needed and not given.
-
-    Returns
-    -------
-    dict of str to frozenset of str
-        For each site its LSOA codes; none for a site given as a polygon or by name alone.
+    The lookup is read when it is needed and not given.
 
     Raises
     ------
     InputError
         A ward or an authority is not in the lookup or is the name of several; no lookup is
         given for it; two sites share an LSOA.
-
-    Examples
-    --------
-    >>> place_sites(Cohort(name="pilot", sites={"a1": {"lsoas": ["E01000001"]}}))
-    {'a1': frozenset({'E01000001'})}
     """
     problems: list[Problem] = []
     needs_lookup = any(site.wards or site.authorities for site in cohort.sites.values())
@@ -170,13 +143,7 @@ def place_sites(cohort: Cohort, lookup: pd.DataFrame | None = None) -> dict[str,
 
 
 def read_area_boundaries(cohort: Cohort) -> Boundaries:
-    """Read the boundaries of LSOAs that the cohort names; none where it names none.
-
-    Raises
-    ------
-    InputError
-        A file can't be read, or its areas carry no LSOA code.
-    """
+    """Read the boundaries of LSOAs that the cohort names; none where it names none."""
     files = [(cohort.resolve_path(path), path) for path in cohort.geography.boundaries]
     boundaries = read_boundaries(files)
     if not all(boundaries.codes):
@@ -192,43 +159,20 @@ def read_area_boundaries(cohort: Cohort) -> Boundaries:
 
 
 def read_site_polygons(cohort: Cohort) -> dict[str, Boundaries]:
-    """Read the polygon of every site that is given as one.
-
-    Raises
-    ------
-    InputError
-        A file can't be read, an outline crosses itself, or two sites share more than the noise
-        of drawing; see `sbwork.read.places.shapes.refuse_overlaps`.
-    """
+    """Read the polygon of every site that is given as one, and refuse those that overlap."""
     files = {key: site.polygon for key, site in cohort.sites.items() if site.polygon}
     polygons = {
         key: read_boundaries([(cohort.resolve_path(file), file)]) for key, file in files.items()
     }
-    refuse_overlaps(polygons, files)
+    refuse_overlaps({key: polygon.rings for key, polygon in polygons.items()}, files)
     return polygons
 
 
 def read_change(cohort: Cohort) -> AreaChange | None:
-    """Read the table that leads from LSOAs of 2011 to those of 2021.
+    """Read the table that leads from LSOAs of 2011 to those of 2021: ONS's exact-fit lookup.
 
     An LSOA that was split, merged or redrawn is counted as the smallest area that both years
-    can tell apart: the connected pieces of the table.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        ``geography.lsoa_change`` names ONS's exact-fit lookup, with columns LSOA11CD and
-        LSOA21CD.
-
-    Returns
-    -------
-    AreaChange or None
-        None where no table is named.
-
-    Raises
-    ------
-    InputError
-        The file can't be read or has no such columns.
+    can tell apart: the connected pieces of the table. None where no table is named.
     """
     shown = cohort.geography.lsoa_change
     if not shown:
@@ -239,18 +183,12 @@ def read_change(cohort: Cohort) -> AreaChange | None:
     if missing:
         found = f"there is no column {list_names([name.upper() for name in missing])}"
         columns = list(raw.columns)
-        raise InputError(
-            Problem(
-                shown,
-                "line 1",
-                found,
-                f"Columns found: {list_names(columns)}",
-                find_nearest(missing[0], columns),
-            )
-        )
-    old = raw[names["lsoa11cd"]].str.strip().tolist()
-    new = raw[names["lsoa21cd"]].str.strip().tolist()
-    return _join_changes([(a, b) for a, b in zip(old, new, strict=True) if a and b])
+        allowed, near = f"Columns found: {list_names(columns)}", find_nearest(missing[0], columns)
+        raise InputError(Problem(shown, "line 1", found, allowed, near))
+    pairs = pd.DataFrame(
+        {"old": raw[names["lsoa11cd"]].str.strip(), "new": raw[names["lsoa21cd"]].str.strip()}
+    )
+    return _join_changes(pairs[(pairs != "").all(axis=1)].reset_index(drop=True))
 
 
 def site_populations(cohort: Cohort) -> dict[str, float]:
@@ -258,11 +196,6 @@ def site_populations(cohort: Cohort) -> dict[str, float]:
 
     The site's own ``population`` comes first, then the lookup's column summed over the site's
     LSOAs; NaN where neither is given, or where an LSOA has no figure.
-
-    Examples
-    --------
-    >>> site_populations(Cohort(name="pilot", sites={"a1": {"population": 5000}}))
-    {'a1': 5000.0}
     """
     lookup = read_lookup(cohort)
     placed = place_sites(cohort, lookup)
@@ -279,31 +212,24 @@ def site_populations(cohort: Cohort) -> dict[str, float]:
     return populations
 
 
-def _join_changes(pairs: list[tuple[str, str]]) -> AreaChange:
-    parent: dict[str, str] = {}
+def _join_changes(pairs: pd.DataFrame) -> AreaChange:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def _root(code: str) -> str:
-        while parent.setdefault(code, code) != code:
-            parent[code] = parent[parent[code]]
-            code = parent[code]
-        return code
-
-    for old_code, new_code in pairs:
-        parent[_root(f"11{old_code}")] = _root(f"21{new_code}")
-    pieces: dict[str, tuple[set[str], set[str]]] = {}
-    for tagged in parent:
-        years = pieces.setdefault(_root(tagged), (set(), set()))
-        years[tagged.startswith("21")].add(tagged[2:])
+    (old, old_codes), (new, new_codes) = (pd.factorize(pairs[year]) for year in ("old", "new"))
+    size = len(old_codes) + len(new_codes)
+    links = coo_array((np.ones(len(pairs)), (old, new + len(old_codes))), (size, size))
+    piece = connected_components(links, directed=False)[1]
     units: dict[str, str] = {}
-    for old_codes, new_codes in pieces.values():
-        if old_codes == new_codes and len(old_codes) == 1:
+    for _, rows in pairs.groupby(piece[old]):
+        before, after = sorted(set(rows["old"])), sorted(set(rows["new"]))
+        if before == after and len(before) == 1:
             continue
-        whole = old_codes if len(old_codes) == 1 else new_codes
-        unit = min(whole) if len(whole) == 1 else "+".join(sorted(old_codes))
-        units |= dict.fromkeys(old_codes | new_codes, unit)
-    every_old = {old_code for old_code, _ in pairs}
-    every_new = {new_code for _, new_code in pairs}
-    return AreaChange(units, frozenset(every_old - every_new), frozenset(every_new - every_old))
+        whole = before if len(before) == 1 else after
+        unit = whole[0] if len(whole) == 1 else "+".join(before)
+        units |= dict.fromkeys([*before, *after], unit)
+    every_old, every_new = frozenset(old_codes), frozenset(new_codes)
+    return AreaChange(units, every_old - every_new, every_new - every_old)
 
 
 def _find_members(
@@ -346,10 +272,9 @@ def _find_overlaps(placed: dict[str, frozenset[str]]) -> list[Problem]:
     shared: dict[tuple[str, str], list[str]] = {}
     for key, codes in placed.items():
         for code in sorted(codes):
-            if code in owner:
-                shared.setdefault((owner[code], key), []).append(code)
-            else:
-                owner[code] = key
+            first = owner.setdefault(code, key)
+            if first != key:
+                shared.setdefault((first, key), []).append(code)
     return [
         Problem(
             "cohort.yml",
@@ -404,13 +329,12 @@ def _read_table(path: Path, shown: str) -> pd.DataFrame:
     return table.rename(columns=lambda name: str(name).strip())
 
 
-def _read_numbers(values: Iterable[str], column: str, shown: str) -> list[float]:
-    numbers: list[float] = []
-    for row, value in enumerate(values, start=2):
-        plain = value.replace(",", "").strip()
-        try:
-            numbers.append(float(plain) if plain else math.nan)
-        except ValueError:
-            found = f"'{quote(value)}' is not a number"
-            raise InputError(Problem(shown, f"row {row}, column '{column}'", found)) from None
+def _read_numbers(values: pd.Series, column: str, shown: str) -> pd.Series:
+    plain = values.str.replace(",", "").str.strip()
+    numbers = pd.to_numeric(plain, errors="coerce")
+    wrong = np.flatnonzero(numbers.isna() & ~plain.str.lower().isin(["", "nan"]))
+    if wrong.size:
+        found = f"'{quote(values.iloc[wrong[0]])}' is not a number"
+        place = f"row {wrong[0] + 2}, column '{column}'"
+        raise InputError(Problem(shown, place, found))
     return numbers

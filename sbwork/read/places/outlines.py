@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,19 +35,19 @@ class SiteOutlines:
 
     def find_middles(self) -> dict[str, tuple[float, float]]:
         """Find the middle of each site: longitude and latitude, weighted by surface."""
-        middles = {}
-        for site in dict.fromkeys(key for key in self.sites if key):
-            parts = [
-                _measure_ring(ring)
-                for rings, key in zip(self.rings, self.sites, strict=True)
-                if key == site
-                for ring in rings
-            ]
-            sizes = np.array([size for size, _ in parts])
-            points = np.array([middle for _, middle in parts])
-            middle = np.average(points, axis=0, weights=sizes if sizes.sum() else None)
-            middles[site] = (float(middle[0]), float(middle[1]))
-        return middles
+        import shapely
+
+        found: dict[str, list[Any]] = {}
+        for rings, site in zip(self.rings, self.sites, strict=True):
+            found.setdefault(site, []).extend(
+                shapely.Polygon(ring) for ring in rings if len(ring) > 3
+            )
+        middles = {
+            site: shapely.centroid(shapely.GeometryCollection(parts))
+            for site, parts in found.items()
+            if site
+        }
+        return {site: (float(middle.x), float(middle.y)) for site, middle in middles.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +71,7 @@ class Contact:
 
 
 def outline_sites(cohort: Cohort) -> SiteOutlines | None:
-    """Outline the sites and the areas around them.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        Its ``geography.boundaries`` hold the outlines of LSOAs, its sites their own polygons.
-
-    Returns
-    -------
-    SiteOutlines or None
-        None where no site has an outline.
-
-    Raises
-    ------
-    InputError
-        A file of boundaries can't be read.
-    """
+    """Outline the sites and the areas around them; None where no site has an outline."""
     boundaries = read_area_boundaries(cohort)
     polygons = read_site_polygons(cohort)
     if not boundaries.codes and not polygons:
@@ -106,27 +91,7 @@ def find_contacts(outlines: SiteOutlines, cohort: Cohort) -> tuple[Contact, ...]
     Of any pair, and not of their own alone: what spills over does not ask which pair a control
     stands in, and models that take all controls together use them all.
 
-    Parameters
-    ----------
-    outlines : SiteOutlines
-        A site without an outline is left out: whether it touches another can't be said.
-    cohort : Cohort
-        For the pairs, whose controls and controls of displacement areas are looked at.
-
-    Returns
-    -------
-    tuple of Contact
-        In the order of the pairs.
-
-    Examples
-    --------
-    >>> square = np.array([[0, 50], [0.01, 50], [0.01, 50.01], [0, 50.01], [0, 50.0]])
-    >>> outlines = SiteOutlines(((square,), (square + [0.01, 0],)), ("a", "c"))
-    >>> cohort = Cohort.model_validate({"name": "pilot", "sites": {"a": {}, "c": {}},
-    ...     "pairs": [{"intervention": "a", "control": "c"}]})
-    >>> [(found.control, found.other, round(found.border, -2))
-    ...     for found in find_contacts(outlines, cohort)]
-    [('c', 'a', 1100.0)]
+    A site without an outline is left out: whether it touches another can't be said.
     """
     controls = dict.fromkeys(
         site for pair in cohort.pairs for site in (pair.control, pair.displacement_control) if site
@@ -147,14 +112,3 @@ def find_contacts(outlines: SiteOutlines, cohort: Cohort) -> tuple[Contact, ...]
         if control != other and control in shapes and other in shapes
     ]
     return tuple(contact for contact in found if not math.isnan(contact.border))
-
-
-def _measure_ring(ring: Matrix) -> tuple[float, Matrix]:
-    """Measure a closed ring: its surface (square degrees, never below 0) and its middle."""
-    x, y = (ring - ring[0]).T
-    cross = x[:-1] * y[1:] - x[1:] * y[:-1]
-    twice = float(cross.sum())
-    if abs(twice) < 1e-15:
-        return 0.0, ring[:-1].mean(axis=0)
-    shift = np.array([((x[:-1] + x[1:]) * cross).sum(), ((y[:-1] + y[1:]) * cross).sum()])
-    return abs(twice) / 2, ring[0] + shift / (3 * twice)

@@ -23,6 +23,7 @@ from sbwork.read.places.geography import (
     read_lookup,
     read_site_polygons,
 )
+from sbwork.read.places.shapes import Array, form_shape
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.periods import number_month
@@ -183,7 +184,6 @@ def _take_first(*columns: Column) -> Column:
 
 def _place_points(tally: pd.DataFrame, cohort: Cohort, places: Places) -> pd.DataFrame:
     """Give rows with coordinates the LSOA and the polygon that they lie in."""
-    keys = list(cohort.sites)
     polygon = np.full(len(tally), -1, np.int32)
     pointed = np.zeros(len(tally), np.bool_)
     rows = tally.assign(polygon=polygon, pointed=pointed)
@@ -197,16 +197,8 @@ def _place_points(tally: pd.DataFrame, cohort: Cohort, places: Places) -> pd.Dat
     longitude, latitude = x.copy(), y.copy()
     if grid.any():
         longitude[grid], latitude[grid] = convert_grid(x[grid], y[grid])
-    within = np.full(len(first), -1)
-    for key, outline in places.polygons.items():
-        inside = locate_points(outline, longitude, latitude) >= 0
-        both = inside & (within >= 0)
-        if both.any():
-            other = keys[int(within[both][0])]
-            raise InputError(_report_overlap(key, other, int(both.sum()), "points"))
-        within[inside] = keys.index(key)
-    polygon[with_point] = within[group]
-    area = locate_points(places.boundaries, longitude, latitude)[group]
+    polygon[with_point] = _find_polygons(places, cohort, longitude, latitude)[group]
+    area = locate_points(places.boundaries.shapes, longitude, latitude)[group]
     unplaced = (tally["lsoa"] == "").to_numpy()[with_point] & (area >= 0)
     pointed[with_point] = unplaced
     lsoa = tally["lsoa"].astype("str").to_numpy(dtype=object, copy=True)
@@ -214,6 +206,25 @@ def _place_points(tally: pd.DataFrame, cohort: Cohort, places: Places) -> pd.Dat
     codes, found = pd.factorize(lsoa)
     placed: Any = pd.Categorical.from_codes(codes, pd.Index(found, dtype="str"))
     return rows.assign(lsoa=placed, polygon=polygon, pointed=pointed)
+
+
+def _find_polygons(places: Places, cohort: Cohort, longitude: Array, latitude: Array) -> Column:
+    """Find the site in whose polygon each point lies; none may lie inside two."""
+    import shapely
+
+    keys = list(cohort.sites)
+    within = np.full(longitude.shape, -1, np.int32)
+    for key, outline in places.polygons.items():
+        shape = form_shape(outline.rings)
+        inside = locate_points(np.array([shape]), longitude, latitude) == 0
+        both = inside & (within >= 0)
+        # A point on a border that two sites share is the first one's.
+        both[both] = shapely.contains_xy(shape, longitude[both], latitude[both])
+        if both.any():
+            other = keys[int(within[both][0])]
+            raise InputError(_report_overlap(key, other, int(both.sum()), "points"))
+        within[inside & (within < 0)] = keys.index(key)
+    return within
 
 
 def _join_years(

@@ -40,7 +40,7 @@ def square(west: float, south: float, size: float) -> np.ndarray:
 def test_hole_is_outside_and_island_inside() -> None:
     ring, hole, island = square(0, 50, 1), square(0.2, 50.2, 0.6), square(0.4, 50.4, 0.2)
     area = Boundaries(("A",), ("a",), ((ring, hole, island),))
-    found = locate_points(area, np.array([0.1, 0.3, 0.5, 2, np.nan]), np.full(5, 50.5))
+    found = locate_points(area.shapes, np.array([0.1, 0.3, 0.5, 2, np.nan]), np.full(5, 50.5))
     assert found.tolist() == [0, -1, 0, -1, -1]
 
 
@@ -55,7 +55,7 @@ def test_squares_agree_with_comparison(points: list[tuple[float, float]]) -> Non
     two = Boundaries(("A", "B"), ("a", "b"), ((square(0, 50, 1),), (square(1, 50, 1),)))
     x, y = np.array(points).T
     on_edge = np.isin(x, [0, 1, 2]) | np.isin(y, [50, 51])
-    found = locate_points(two, x, y)
+    found = locate_points(two.shapes, x, y)
     inside = (y > 50) & (y < 51)
     expected = np.where((x > 0) & (x < 1) & inside, 0, np.where((x > 1) & (x < 2) & inside, 1, -1))
     assert (found == expected)[~on_edge].all()
