@@ -13,7 +13,7 @@ from sbwork.compare.windows import MAIN
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
-from sbwork.stats.multiplicity import adjust_benjamini_hochberg, adjust_holm
+from sbwork.stats.multiplicity import adjust_family
 
 __all__ = ["adjust_counts"]
 
@@ -97,13 +97,12 @@ def adjust_counts(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
         asked = question.find(findings, question.estimator) & findings["p_value"].notna()
         bounded = question.find(findings, question.smallest)
         flags = flags.mask((asked | bounded) & declared, flags + f" {Flag.CONFIRMATORY}")
+        adjusted[asked] = adjust_family(findings.loc[asked, "p_value"], declared[asked])
         for confirmatory in (True, False):
             own = declared == confirmatory
-            adjust = adjust_holm if confirmatory else adjust_benjamini_hochberg
-            p_values = findings.loc[asked & own, "p_value"]
-            adjusted.loc[p_values.index] = adjust(p_values.to_numpy())
+            n_tests = int((asked & own).sum())
             for place, row in findings.assign(flags=flags)[bounded & own].iterrows():
-                bounds[int(str(place))] = _bound(row, len(p_values), confirmatory=confirmatory)
+                bounds[int(str(place))] = _bound(row, n_tests, confirmatory=confirmatory)
     whole = findings.assign(p_adjusted=adjusted, flags=flags.str.strip())
     return combine_findings(_insert(whole, bounds))
 

@@ -21,12 +21,12 @@ from sbwork.compare.windows import (
 from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import HARM, Cohort, Pair
 from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.estimate import add_note
 from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
 from sbwork.stats.pairs import (
     PAIR_ESTIMATORS,
     MonthlyCounts,
     PairCounts,
-    add_note,
     estimate_site_change,
 )
 from sbwork.stats.pooling import (

@@ -25,11 +25,11 @@ from sbwork.read.places.geography import site_populations
 from sbwork.specs.cohort import HARM, Cohort, Pair, list_months
 from sbwork.specs.periods import number_month
 from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.estimate import Refusal
 from sbwork.stats.findings import Finding, tabulate_findings
 from sbwork.stats.history import MOST_MONTHS
 from sbwork.stats.pairs import MonthlyCounts, PairCounts
 from sbwork.stats.panel import estimate_panel
-from sbwork.stats.regression import Refusal
 from sbwork.stats.sensitivity import bound_drift
 from sbwork.stats.trends import (
     FEWEST_MONTHS,
@@ -177,7 +177,6 @@ def analyse_panel(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     >>> round(float(found["panel_quasipoisson"]), 4)
     0.6
     """
-    people = site_populations(cohort)
     found: list[Finding] = []
     for outcome in cohort.list_outcomes():
         wide = _widen(incidents, outcome, cohort)
@@ -188,7 +187,7 @@ def analyse_panel(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
             ]
         found += [
             Finding("panel", outcome, "all", estimate, "all", period)
-            for period, estimate in _analyse_all(wide, cohort, people, weighted=outcome == HARM)
+            for period, estimate in _analyse_all(wide, cohort, weighted=outcome == HARM)
         ]
     return tabulate_findings(found)
 
@@ -337,7 +336,7 @@ def _analyse_pair(
 
 
 def _analyse_all(
-    wide: pd.DataFrame, cohort: Cohort, people: dict[str, float], *, weighted: bool
+    wide: pd.DataFrame, cohort: Cohort, *, weighted: bool
 ) -> list[tuple[str, Estimate]]:
     pairs = [pair for pair in cohort.pairs if pair.control]
     if len(pairs) < 2 or cohort.periods is None:
@@ -350,10 +349,8 @@ def _analyse_all(
     counts = wide.reindex(index=list(matched.months), columns=sites).to_numpy(dtype=float)
     arm = [site in treated for site in sites]
     times = _count_from(cohort.periods.after.start, matched.months)
-    population = np.array([people[site] for site in sites])
-    exposure = None if np.isnan(population).any() else population
     rows = [
-        estimate_panel(counts, arm, times, exposure=exposure, model=model, weighted=weighted)
+        estimate_panel(counts, arm, times, model=model, weighted=weighted)
         for model in get_args(_Model)
     ]
     return [(main.period, _remark_gaps(found, main, covered)) for found in rows]

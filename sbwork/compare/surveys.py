@@ -34,7 +34,7 @@ from sbwork.stats.means import (
     estimate_standardised_contrast,
     estimate_student_contrast,
 )
-from sbwork.stats.multiplicity import adjust_benjamini_hochberg, adjust_holm
+from sbwork.stats.multiplicity import adjust_family
 from sbwork.stats.precision import (
     add_shocks,
     compute_smallest_detectable_difference,
@@ -590,11 +590,8 @@ def _adjust_p_values(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
         findings["estimator"] == f"{_DID}{_SHOCKED}"
     )
     adjusted = findings["p_adjusted"].copy()
-    for (_, _, confirmatory), rows in findings[tested].groupby(
-        [findings["estimator"], reach, declared]
-    ):
-        adjust = adjust_holm if confirmatory else adjust_benjamini_hochberg
-        adjusted.loc[rows.index] = adjust(rows["p_value"].to_numpy())
+    for _, rows in findings[tested].groupby([findings["estimator"], reach]):
+        adjusted.loc[rows.index] = adjust_family(rows["p_value"], declared[rows.index])
     return findings.assign(p_adjusted=adjusted)
 
 

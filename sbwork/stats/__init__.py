@@ -1,4 +1,4 @@
-"""The statistics: arrays in, frozen Estimate out; numpy and scipy only."""
+"""The statistics: arrays in, frozen Estimate out; numpy, scipy, statsmodels, pingouin."""
 
 from sbwork.stats.estimate import Estimate, Flag, Reason
 

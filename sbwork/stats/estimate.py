@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 
 class Reason(StrEnum):
@@ -140,3 +141,70 @@ class Estimate:
             raise ValueError(f"'{self.estimator}' has no value and no reason for that")
         if self.reason and not missing:
             raise ValueError(f"'{self.estimator}' has a value and a reason for having none")
+
+
+class Refusal(NamedTuple):
+    """Why a number can't be computed, as data and in words."""
+
+    reason: Reason
+    note: str
+
+    def name(self, estimator: str, **known: Any) -> Estimate:
+        """Return the missing estimate of this name; `known` is what else there is to say of it."""
+        return Estimate(estimator, note=self.note, reason=self.reason, **known)
+
+
+def complete_estimate(
+    estimator: str,
+    value: float,
+    se: float,
+    df: float = math.inf,
+    level: float = 0.95,
+    *,
+    turn: Callable[[float], float] | None = None,
+    **known: Any,
+) -> Estimate:
+    """Add t, its two-sided p and its interval to a number with a standard error.
+
+    The normal distribution takes the place of t where `df` is infinite. `turn` takes the number
+    and the ends of its interval to the unit reported, such as ``math.exp`` for the log of a ratio;
+    `se` and `statistic` stay on the scale of the test.
+    """
+    half = find_critical_value(df, level) * se
+    middle, low, high = (
+        end if turn is None else turn(end) for end in (value, value - half, value + half)
+    )
+    return Estimate(
+        estimator,
+        middle,
+        low,
+        high,
+        level,
+        p_value=find_p_value(value / se, df),
+        se=se,
+        statistic=value / se,
+        df=df,
+        **known,
+    )
+
+
+def add_note(estimate: Estimate, note: str, *flags: Flag) -> Estimate:
+    """Return the estimate with a further sentence in its note, and further flags."""
+    every = tuple(dict.fromkeys((*estimate.flags, *flags)))
+    return replace(estimate, note=f"{estimate.note} {note}".strip(), flags=every)
+
+
+def find_critical_value(df: float, level: float = 0.95) -> float:
+    """Return the two-sided critical value of t; of the normal where `df` is infinite."""
+    from scipy.special import ndtri, stdtrit
+
+    tail = 0.5 + level / 2
+    return float(ndtri(tail) if math.isinf(df) else stdtrit(df, tail))
+
+
+def find_p_value(statistic: float, df: float) -> float:
+    """Return the two-sided p of a t statistic; of a z statistic where `df` is infinite."""
+    from scipy.special import ndtr, stdtr
+
+    tail = -abs(statistic)
+    return float(2 * (ndtr(tail) if math.isinf(df) else stdtr(df, tail)))

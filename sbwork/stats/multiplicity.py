@@ -2,50 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
 def adjust_holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Adjust p-values to control the chance of even one false alarm (Holm 1979).
+    """Adjust p-values to control the chance of even one false alarm; NaN is no test, and stays.
 
-    Source: Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian
-    Journal of Statistics, 6, 65-70.
+    Source: Holm, S. (1979). Scandinavian Journal of Statistics, 6, 65-70.
     """
-    return _adjust(p_values, _step_down)
+    return _adjust(p_values, "holm")
 
 
 def adjust_benjamini_hochberg(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Adjust p-values to control the share of false alarms (Benjamini & Hochberg 1995).
+    """Adjust p-values to control the share of false alarms; NaN is no test, and stays.
 
-    Source: Benjamini, Y., & Hochberg, Y. (1995). Controlling the false discovery rate. Journal of
-    the Royal Statistical Society B, 57, 289-300.
+    Source: Benjamini, Y., & Hochberg, Y. (1995). Journal of the Royal Statistical Society B, 57,
+    289-300.
     """
-    return _adjust(p_values, _step_up)
+    return _adjust(p_values, "fdr_bh")
 
 
-def _adjust(
-    p_values: ArrayLike, step: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-) -> NDArray[np.float64]:
-    p = np.array(p_values, dtype=np.float64)
-    if p.ndim != 1:
-        raise ValueError("p_values must be one-dimensional")
-    known = np.flatnonzero(~np.isnan(p))
-    if ((p[known] < 0) | (p[known] > 1)).any():
-        raise ValueError("a p-value lies outside 0 to 1")
-    order = known[np.argsort(p[known], kind="stable")]
-    p[order] = np.minimum(step(p[order]), 1.0)
+def adjust_family(p_values: ArrayLike, declared: ArrayLike) -> NDArray[np.float64]:
+    """Adjust a family split in two: Holm for the tests `declared` beforehand, else the other."""
+    p, first = np.array(p_values, dtype=np.float64), np.asarray(declared, dtype=bool)
+    p[first], p[~first] = adjust_holm(p[first]), adjust_benjamini_hochberg(p[~first])
     return p
 
 
-def _step_down(ascending: NDArray[np.float64]) -> NDArray[np.float64]:
-    factors = np.arange(len(ascending), 0, -1)
-    return np.maximum.accumulate(factors * ascending)
+def _adjust(p_values: ArrayLike, method: str) -> NDArray[np.float64]:
+    from statsmodels.stats.multitest import multipletests
 
-
-def _step_up(ascending: NDArray[np.float64]) -> NDArray[np.float64]:
-    count = len(ascending)
-    factors = count / np.arange(1, count + 1)
-    return np.minimum.accumulate((factors * ascending)[::-1])[::-1]
+    p = np.array(p_values, dtype=np.float64)
+    if p.ndim != 1:
+        raise ValueError("p_values must be one-dimensional")
+    known = ~np.isnan(p)
+    if ((p[known] < 0) | (p[known] > 1)).any():
+        raise ValueError("a p-value lies outside 0 to 1")
+    p[known] = multipletests(p[known], method=method)[1]
+    return p

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sbwork.stats.displacement import estimate_total_net_effect, estimate_wdd, estimate_wdq
-from sbwork.stats.estimate import Estimate, Flag, Reason
+from sbwork.stats.estimate import Estimate, Flag, Reason, add_note
 from sbwork.stats.rates import (
     Change,
     correct_dispersion,
@@ -20,6 +20,9 @@ from sbwork.stats.rates import (
     estimate_relative_effect_size,
     estimate_rirr,
     estimate_smallest_detectable_rirr,
+    estimate_total_net_effect,
+    estimate_wdd,
+    estimate_wdq,
 )
 
 PAIR_ESTIMATORS = {
@@ -108,11 +111,6 @@ class PairCounts:
         sides = (self.treated, self.control)
         return estimate_dispersion(*(s.before for s in sides), *(s.after for s in sides))
 
-    @property
-    def factor(self) -> Change:
-        """Factor on the variance, and degrees of freedom."""
-        return correct_dispersion(self.dispersion, floor=not self.weighted)
-
     def estimate(self) -> list[Estimate]:
         """Estimate all of `PAIR_ESTIMATORS`, in that order."""
         rirr = self.estimate_rirr()
@@ -129,78 +127,79 @@ class PairCounts:
 
     def estimate_rirr(self) -> Estimate:
         """Estimate the RIRR with the variance corrected for over-dispersion."""
-        factor, df = self.factor
-        rirr = estimate_rirr(
-            self.treated.sums,
-            self.control.sums,
-            months=self.treated.lengths,
-            dispersion=factor,
-            df=df,
+        return self._mark_single_month(
+            estimate_rirr(self.treated.sums, self.control.sums, **self._correction)
         )
-        return _mark_single_month(rirr, self.dispersion, weighted=self.weighted)
+
+    @property
+    def factor(self) -> tuple[float, float]:
+        """Factor on the variance, and degrees of freedom."""
+        return correct_dispersion(self.dispersion, floor=not self.weighted)
+
+    @property
+    def _correction(self) -> dict[str, Any]:
+        return dict(zip(("dispersion", "df"), self.factor, strict=True))
 
     def _estimate_poisson(self) -> Estimate:
+        name = "rirr_poisson"
         if self.weighted:
-            reason = Reason.NOT_APPLICABLE
-            return Estimate("rirr_poisson", unit="ratio", note=_WEIGHTED, reason=reason)
-        plain = estimate_rirr(
-            self.treated.sums,
-            self.control.sums,
-            months=self.treated.lengths,
-            estimator="rirr_poisson",
-        )
+            return Estimate(name, unit="ratio", note=_WEIGHTED, reason=Reason.NOT_APPLICABLE)
+        plain = estimate_rirr(self.treated.sums, self.control.sums, estimator=name)
         return self._mark_excess(plain)
 
     def _describe_dispersion(self) -> Estimate:
         found = self.dispersion
         if math.isnan(found.estimate):
             return found
+        note = "How many times as much the months vary as Poisson counts would."
         if self.weighted:
-            return add_note(found, "Monthly variance over monthly mean of the weighted sums.")
-        if found.estimate < 1:
-            return add_note(found, "Months varied less than chance alone would; 1 is used.")
-        return add_note(found, "How many times as much the months vary as Poisson counts would.")
+            note = "Monthly variance over monthly mean of the weighted sums."
+        elif found.estimate < 1:
+            note = "Months varied less than chance alone would; 1 is used."
+        return add_note(found, note)
 
     def _estimate_smallest(self) -> Estimate:
         counts = [*self.treated.sums, *self.control.sums]
-        smallest = estimate_smallest_detectable_rirr(counts, dispersion=self.factor[0])
+        factor = self.factor[0]
+        smallest = estimate_smallest_detectable_rirr(counts, dispersion=factor)
         if self.weighted and _lacks_spread(self.dispersion, weighted=True):
             reason = self._explain_no_spread()
             return Estimate(smallest.estimator, unit="ratio", note=_NO_PRECISION, reason=reason)
         if math.isnan(self.dispersion.estimate):
-            said = "Months were taken to vary like Poisson counts, so it is too hopeful."
-            return add_note(smallest, said, Flag.SINGLE_MONTH)
+            note = "Months were taken to vary like Poisson counts, so it is too hopeful."
+            return add_note(smallest, note, Flag.SINGLE_MONTH)
         return smallest
 
     def _estimate_wdd(self, *, corrected: bool, alone: bool = False) -> Estimate:
-        factor, df = self.factor if corrected else (1.0, math.inf)
         before, after = self.treated.lengths
         others = (None, None) if alone else (self.displacement, self.displacement_control)
-        areas = (area.sums if area else (0.0, 0.0) for area in others)
         return estimate_wdd(
             self.treated.sums,
             self.control.sums,
-            *areas,
+            *(area.sums if area else (0.0, 0.0) for area in others),
             time_weights=(before / after, 1.0),
-            dispersion=factor,
-            df=df,
             estimator="wdd_corrected" if corrected else "wdd",
+            **(self._correction if corrected else {}),
         )
 
     def _estimate_differences(self) -> list[Estimate]:
         plain, corrected = self._estimate_wdd(corrected=False), self._estimate_wdd(corrected=True)
-        said = ""
+        notes = []
         if self.treated.lengths[0] != self.treated.lengths[1]:
-            said = "Counts before are scaled to the length of the period after."
+            notes.append("Counts before are scaled to the length of the period after.")
         if self.displacement and not self.displacement_control:
-            said = _join(said, "The displacement area has no control of its own.")
+            notes.append("The displacement area has no control of its own.")
         if self.weighted:
-            plain = self._strip_interval(plain)
+            plain = replace(_strip_interval(plain, ""), n=math.nan, note=_WEIGHTED)
+        moved = self.displacement.sums if self.displacement else (0.0, 0.0)
+        net = estimate_total_net_effect(
+            self.treated.sums, self.control.sums, moved, **self._correction
+        )
         return [
-            add_note(self._mark_excess(plain), said),
-            add_note(_mark_single_month(corrected, self.dispersion, weighted=self.weighted), said),
+            add_note(self._mark_excess(plain), " ".join(notes)),
+            add_note(self._mark_single_month(corrected), " ".join(notes)),
             self._estimate_wdq(),
-            self._estimate_net_effect(),
+            self._mark_single_month(net),
         ]
 
     def _estimate_wdq(self) -> Estimate:
@@ -211,26 +210,16 @@ class PairCounts:
         areas = (self.treated.sums, self.control.sums, self.displacement.sums)
         return estimate_wdq(*((area[0] * after / before, area[1]) for area in areas))
 
-    def _estimate_net_effect(self) -> Estimate:
-        factor, df = self.factor
-        moved = self.displacement.sums if self.displacement else (0.0, 0.0)
-        net = estimate_total_net_effect(
-            self.treated.sums, self.control.sums, moved, dispersion=factor, df=df
-        )
-        return _mark_single_month(net, self.dispersion, weighted=self.weighted)
-
     def _compare_verdicts(self, rirr: Estimate) -> Estimate:
-        """Say in words whether the ratio and the difference tell the same story."""
+        """Find whether the ratio and the difference, both corrected, show the same."""
         wdd = self._estimate_wdd(corrected=True, alone=True)
-        name = "rirr_wdd_agreement"
+        verdict = partial(Estimate, "rirr_wdd_agreement", unit="count")
         if math.isnan(rirr.ci_low) or math.isnan(wdd.ci_low):
-            note = _join("They can't be compared.", rirr.note or wdd.note)
-            reason = rirr.reason or wdd.reason or self._explain_no_spread()
-            return Estimate(name, unit="count", note=note, reason=reason)
+            note = f"They can't be compared. {rirr.note or wdd.note}".strip()
+            return verdict(note=note, reason=rirr.reason or wdd.reason or self._explain_no_spread())
         signs = (_sign(math.log(rirr.estimate)), _sign(wdd.estimate))
         if signs[0] != signs[1]:
-            note, flags = _describe_opposition(*signs), (Flag.OPPOSITE_SIGNS,)
-            return Estimate(name, 0.0, unit="count", note=note, flags=flags)
+            return verdict(0.0, note=_describe_opposition(*signs), flags=(Flag.OPPOSITE_SIGNS,))
         clear = (rirr.ci_high < 1 or rirr.ci_low > 1, wdd.ci_high < 0 or wdd.ci_low > 0)
         if clear[0] != clear[1]:
             which = ("ratio (RIRR)", "difference (WDD)")
@@ -239,9 +228,9 @@ class PairCounts:
                 f"RIRR and WDD disagree: the interval of the {yes} leaves out 'no change', that of "
                 f"the {no} does not. A result that hangs on the choice between them is not settled."
             )
-            return Estimate(name, 0.0, unit="count", note=note)
-        told = "a change beyond the interval" if clear[0] else "no change beyond the interval"
-        agreed = Estimate(name, 1.0, unit="count", note=f"RIRR and WDD agree: both show {told}.")
+            return verdict(0.0, note=note)
+        shown = "a change beyond the interval" if clear[0] else "no change beyond the interval"
+        agreed = verdict(1.0, note=f"RIRR and WDD agree: both show {shown}.")
         if math.isnan(self.dispersion.estimate):
             return add_note(agreed, _SINGLE_MONTH, Flag.SINGLE_MONTH)
         return agreed
@@ -249,26 +238,17 @@ class PairCounts:
     def _explain_no_spread(self) -> Reason:
         return self.dispersion.reason or Reason.NO_VARIATION
 
-    def _strip_interval(self, wdd: Estimate) -> Estimate:
-        flags = () if wdd.reason else (Flag.NO_INTERVAL,)
-        return Estimate(
-            "wdd", wdd.estimate, unit="incidents", note=_WEIGHTED, reason=wdd.reason, flags=flags
-        )
+    def _mark_single_month(self, estimate: Estimate) -> Estimate:
+        return _mark_single_month(estimate, self.dispersion, weighted=self.weighted)
 
     def _mark_excess(self, plain: Estimate) -> Estimate:
         excess = self.dispersion.estimate
         if math.isnan(excess):
-            return _mark_single_month(plain, self.dispersion, weighted=self.weighted)
+            return self._mark_single_month(plain)
         if self.weighted or math.isnan(plain.ci_low) or excess < _NOTABLE_EXCESS:
             return plain
         note = f"Months vary {excess:.1f} times as much as Poisson counts would, so this "
         return add_note(plain, note + "interval is too narrow.", Flag.NARROW_INTERVAL)
-
-
-def add_note(estimate: Estimate, note: str, *flags: Flag) -> Estimate:
-    """Return the estimate with a further sentence in its note, and further flags."""
-    every = tuple(dict.fromkeys((*estimate.flags, *flags)))
-    return replace(estimate, note=_join(estimate.note, note), flags=every)
 
 
 def _mark_single_month(estimate: Estimate, dispersion: Estimate, *, weighted: bool) -> Estimate:
@@ -276,19 +256,17 @@ def _mark_single_month(estimate: Estimate, dispersion: Estimate, *, weighted: bo
         return estimate
     if not weighted:
         return add_note(estimate, _SINGLE_MONTH, Flag.SINGLE_MONTH)
-    bare = Estimate(
-        estimate.estimator,
-        estimate.estimate,
-        n=estimate.n,
-        unit=estimate.unit,
-        note=estimate.note,
-        flags=estimate.flags,
-    )
-    return add_note(bare, _NO_PRECISION, Flag.NO_INTERVAL)
+    return _strip_interval(estimate, _NO_PRECISION)
+
+
+def _strip_interval(estimate: Estimate, note: str) -> Estimate:
+    nan = math.nan
+    bare = replace(estimate, ci_low=nan, ci_high=nan, p_value=nan, se=nan, statistic=nan, df=nan)
+    return add_note(bare, note, *(() if estimate.reason else (Flag.NO_INTERVAL,)))
 
 
 def _lacks_spread(dispersion: Estimate, *, weighted: bool) -> bool:
-    """Tell whether the months show no spread that a variance could rest on."""
+    """Find whether the months show no spread that a variance could rest on."""
     return math.isnan(dispersion.estimate) or (weighted and dispersion.estimate < 1e-9)
 
 
@@ -304,7 +282,3 @@ def _describe_opposition(ratio: int, difference: int) -> str:
 
 def _sign(value: float) -> int:
     return 0 if abs(value) < 1e-12 else int(math.copysign(1, value))
-
-
-def _join(*notes: str) -> str:
-    return " ".join(note for note in notes if note)

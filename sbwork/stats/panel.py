@@ -8,13 +8,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sbwork.stats.estimate import Estimate, Flag, Reason
-from sbwork.stats.regression import Refusal, estimate_coefficient, fit_counts, fit_nb2
+from sbwork.stats.estimate import Estimate, Flag, Reason, Refusal
+from sbwork.stats.regression import estimate_coefficient, fit_counts, fit_nb2
 
 _MANY_SITES = 10
 _NARROW = (
     "With few sites and an effect for every month, this model takes counts to vary less than "
     "they do, so its interval is too narrow; prefer the quasi-Poisson model."
+)
+
+_NO_COUNTS = Refusal(
+    Reason.NOT_APPLICABLE,
+    "Not computed: the negative binomial is a model of counts, and these are sums of weights.",
 )
 
 
@@ -23,16 +28,17 @@ def estimate_panel(
     treated: ArrayLike,
     times: ArrayLike,
     *,
-    exposure: ArrayLike | None = None,
     model: Literal["quasipoisson", "nb2"] = "quasipoisson",
     trend: bool = False,
     weighted: bool = False,
-    level: float = 0.95,
 ) -> Estimate:
     """Estimate how treated sites changed against the others, with site and month effects.
 
-    ``log mean = site + month + beta x (treated and after) + log exposure``. An exposure that stays
-    the same over the months is taken up by the site effects: it leaves beta as it is.
+    ``log mean = site + month + beta x (treated and after)``; populations that stay the same are
+    taken up by the site effects. `counts` are months by sites; `times` are months since the start:
+    below 0 before it. A month that is NaN in any site is left out. The variance is in proportion to
+    the mean (quasi-Poisson), or negative binomial, which does not fit sums of weights (`weighted`).
+    With `trend`, a straight line for the treated sites carries forward what drifted before.
 
     Source: Cameron, A. C. & Trivedi, P. K. (2013). Regression Analysis of Count Data, 2nd ed., ch.
     9.
@@ -47,9 +53,9 @@ def estimate_panel(
     n = float(y.sum())
     refused = _NO_COUNTS if weighted and model == "nb2" else _refuse_panel(y, t, arm)
     if refused:
-        return refused.name(estimator, ci_level=level, n=n, unit="ratio")
-    heard = y.sum(axis=1) > 0
-    y, t = y[heard], t[heard]
+        return refused.name(estimator, n=n, unit="ratio")
+    known = y.sum(axis=1) > 0  # a month without any incident says nothing of a ratio
+    y, t = y[known], t[known]
     months, sites = y.shape
     site = np.tile(np.eye(sites), (months, 1))
     month = np.repeat(np.eye(months)[:, 1:], sites, axis=0)
@@ -57,10 +63,9 @@ def estimate_panel(
     columns = [worked[:, None], site, month]
     if trend:
         columns.insert(1, np.outer(t - t.mean(), arm).ravel()[:, None])
-    offset = np.zeros(sites) if exposure is None else np.log(np.asarray(exposure, dtype=float))
     fit = fit_nb2 if model == "nb2" else fit_counts
-    fitted = fit(y.ravel(), np.hstack(columns), offset=np.tile(offset, months))
-    found = estimate_coefficient(fitted, 0, estimator, floor=not weighted, level=level, n=n)
+    fitted = fit(y.ravel(), np.hstack(columns))
+    found = estimate_coefficient(fitted, 0, estimator, floor=not weighted, n=n)
     if model == "nb2" and sites < _MANY_SITES and not found.reason:
         found = replace(found, note=_NARROW, flags=(Flag.TOO_NARROW,))
     return found
@@ -86,9 +91,3 @@ def _refuse_panel(y: np.ndarray, t: np.ndarray, arm: np.ndarray) -> Refusal | No
             "precision by.",
         )
     return None
-
-
-_NO_COUNTS = Refusal(
-    Reason.NOT_APPLICABLE,
-    "Not computed: the negative binomial is a model of counts, and these are sums of weights.",
-)

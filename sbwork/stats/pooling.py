@@ -9,8 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from sbwork.stats.estimate import Estimate, Flag, Reason
-from sbwork.stats.rates import find_critical_value, find_p_value
+from sbwork.stats.estimate import Estimate, Flag, Reason, find_critical_value, find_p_value
 
 Array = npt.NDArray[np.float64]
 PoolingModel = Literal["fixed", "dersimonian-laird", "reml"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +9,12 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.stats.estimate import Estimate, Flag, Reason
+from sbwork.stats.estimate import Estimate, Flag, Reason, Refusal, find_critical_value
 from sbwork.stats.magnitudes import PeriodStudy, RelativeMagnitudes
-from sbwork.stats.rates import find_critical_value
-from sbwork.stats.regression import Refusal, fit_shares
+from sbwork.stats.regression import fit_shares
 
 Vector = NDArray[np.float64]
 
@@ -23,9 +22,8 @@ LARGEST_MULTIPLE = 5.0
 """The multiple at which the search for a breakdown value stops."""
 
 _QUARTER = 3
-_FEWEST_MONTHS = 2
+_FEWEST_IN_QUARTER = 2
 _LEAST_DISPERSION = 1e-9
-_POWER = "drift_power.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +45,6 @@ class DriftBounds:
     multiples: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DriftPower:
-    """How often simulated pairs had a breakdown value above some multiples, without any drift.
-
-    incidents_a_month: Expected incidents a month before the start, in the site as in its control.
-    phi: Variance of a month's count over its mean.
-    months: Months before the start, and as many after.
-    ratio: The true ratio after the start: 1 is no change.
-    runs: Simulated pairs.
-    above_0, above_half, above_1: Share of them with a breakdown value above 0, .5 and 1.
-    """
-
-    incidents_a_month: float
-    phi: float
-    months: int
-    ratio: float
-    runs: int
-    above_0: float
-    above_half: float
-    above_1: float
-
-
 def bound_drift(
     treated: ArrayLike,
     control: ArrayLike,
@@ -76,7 +52,6 @@ def bound_drift(
     *,
     multiples: Sequence[float] = (0.5, 1.0, 2.0),
     weighted: bool = False,
-    level: float = 0.95,
 ) -> DriftBounds:
     """Bound the site's mean ratio under drift as large as that seen before the start.
 
@@ -104,58 +79,40 @@ def bound_drift(
     quarter = _cut_quarters(t)
     kept = np.isfinite(quarter)
     y, c, t, quarter = y[kept], c[kept], t[kept], quarter[kept]
-    shared: dict[str, Any] = {"ci_level": level, "n": float(y.sum() + c.sum()), "unit": "ratio"}
-    found = _refuse(y, c, quarter) or _study_quarters(y, c, quarter, weighted=weighted, level=level)
+    shared: dict[str, Any] = {"n": float(y.sum() + c.sum()), "unit": "ratio"}
+    found = _refuse(y, c, quarter) or _study_quarters(y, c, quarter, weighted=weighted)
     if isinstance(found, Refusal):
         missing = found.name("trend_break_bound", **shared)
         breakdown = found.name("sensitivity_mbar", **shared)
         return DriftBounds(breakdown, (missing,) * len(multiples), tuple(multiples))
     study, df = found
-    drift = RelativeMagnitudes(study, level)
-    after = len(study.after)
+    drift = RelativeMagnitudes(study)
     bounds = []
     for multiple in multiples:
-        low, high = drift.find_interval(multiple)
-        bounds.append(
-            Estimate(
-                "trend_break_bound",
-                estimate=math.exp(drift.estimate),
-                ci_low=math.exp(low),
-                ci_high=math.exp(high),
-                df=df,
-                note=_word_bound(multiple, after),
-                **shared,
-            )
-        )
+        low, high = (math.exp(end) for end in drift.find_interval(multiple))
+        note, ratio = _word_bound(multiple, len(study.after)), math.exp(drift.estimate)
+        bounds.append(Estimate("trend_break_bound", ratio, low, high, df=df, note=note, **shared))
     value = drift.find_breakdown(LARGEST_MULTIPLE)
-    above = math.isinf(value)
     breakdown = Estimate(
         "sensitivity_mbar",
-        estimate=min(value, LARGEST_MULTIPLE),
+        min(value, LARGEST_MULTIPLE),
         df=df,
         note=_word_breakdown(value),
-        flags=(Flag.ABOVE_SEARCHED,) if above else (),
+        flags=(Flag.ABOVE_SEARCHED,) if math.isinf(value) else (),
         **shared,
     )
     return DriftBounds(breakdown, tuple(bounds), tuple(multiples))
 
 
-def read_drift_power() -> tuple[DriftPower, ...]:
-    """Read how often simulated pairs without drift had a breakdown value above 0, .5 and 1."""
-    text = (files("sbwork.stats") / _POWER).read_text(encoding="utf-8")
-    return tuple(
-        DriftPower(
-            incidents_a_month=float(row["incidents_a_month"]),
-            phi=float(row["phi"]),
-            months=int(row["months"]),
-            ratio=float(row["ratio"]),
-            runs=int(row["runs"]),
-            above_0=float(row["above_0"]),
-            above_half=float(row["above_half"]),
-            above_1=float(row["above_1"]),
-        )
-        for row in csv.DictReader(text.splitlines())
-    )
+def read_drift_power() -> list[Any]:
+    """Read how often simulated pairs that did not drift had a breakdown value above 0, .5 and 1.
+
+    A row a simulated world, with the shares of its `runs` in `above_0`, `above_half` and `above_1`:
+    `incidents_a_month` before the start in either site, `phi` their variance over their mean,
+    `months` before the start and as many after, and the true `ratio` after it.
+    """
+    table = pd.read_csv(str(files("sbwork.stats") / "drift_power.csv"))
+    return list(table.itertuples(index=False))
 
 
 def _cut_quarters(t: Vector) -> Vector:
@@ -165,7 +122,7 @@ def _cut_quarters(t: Vector) -> Vector:
         back = np.where(t < 0, np.floor((last - t) / _QUARTER), np.nan)
     middle = np.where(t < 0, last - 1 - _QUARTER * back, t - t % _QUARTER + 1)
     places, inverse, months = np.unique(middle, return_inverse=True, return_counts=True)
-    result: Vector = np.where(months >= _FEWEST_MONTHS, places / _QUARTER, np.nan)[inverse]
+    result: Vector = np.where(months >= _FEWEST_IN_QUARTER, places / _QUARTER, np.nan)[inverse]
     return result
 
 
@@ -188,7 +145,7 @@ def _refuse(y: Vector, c: Vector, quarter: Vector) -> Refusal | None:
 
 
 def _study_quarters(
-    y: Vector, c: Vector, quarter: Vector, *, weighted: bool, level: float
+    y: Vector, c: Vector, quarter: Vector, *, weighted: bool
 ) -> tuple[PeriodStudy, float] | Refusal:
     positions = np.unique(quarter)
     before = int((positions < 0).sum()) - 1
@@ -202,7 +159,7 @@ def _study_quarters(
             Reason.NO_VARIATION,
             "Not computed: months do not vary within quarters, so precision can't be judged.",
         )
-    scale *= (find_critical_value(df, level) / find_critical_value(math.inf, level)) ** 2
+    scale *= (find_critical_value(df) / find_critical_value(math.inf)) ** 2
     beta, covariance = fit.coefficients[1:], scale * fit.unscaled[1:, 1:]
     return PeriodStudy(beta[:before], beta[before:], covariance, positions), df
 

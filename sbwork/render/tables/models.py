@@ -20,7 +20,7 @@ from sbwork.stats.formats import (
     format_number,
     format_share,
 )
-from sbwork.stats.sensitivity import DriftPower, read_drift_power
+from sbwork.stats.sensitivity import read_drift_power
 from sbwork.stats.trends import read_series_errors
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _describe_power() -> str:
     )
 
 
-def _describe_world(world: DriftPower) -> str:
+def _describe_world(world: Any) -> str:
     level = f"{format_number(world.incidents_a_month, 0)} incidents a month"
     if world.phi == 1:
         return level
