@@ -10,33 +10,21 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
-from sbwork.specs.documents import KeyPath, Mistake, MistakesError, Name, Spec, fold_name, load_spec
+from sbwork.specs.documents import (
+    KeyPath,
+    Mistake,
+    MistakesError,
+    Name,
+    Spec,
+    fold_name,
+    load_spec,
+    refuse_name,
+)
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.specs.periods import Day, Period, Periods, list_months
-
-__all__ = [
-    "ASB",
-    "HARM",
-    "VICTIM_BASED_CRIME",
-    "Choice",
-    "Cohort",
-    "Engagement",
-    "Geography",
-    "IncidentSource",
-    "Outcome",
-    "Pair",
-    "Period",
-    "Periods",
-    "PlaceboDesign",
-    "ReportedFigure",
-    "Site",
-    "Story",
-    "SurveySource",
-    "Weighting",
-    "find_cohorts",
-    "list_months",
-    "read_cohort",
-]
+from sbwork.specs.periods import Day
+from sbwork.specs.periods import Period as Period
+from sbwork.specs.periods import Periods as Periods
+from sbwork.specs.periods import list_months as list_months
 
 VICTIM_BASED_CRIME = (
     "Bicycle theft",
@@ -58,8 +46,9 @@ ASB = ("Anti-social behaviour",)
 HARM = "harm"
 """The outcome that sums harm weights rather than incidents, where cohort.yml gives weights."""
 
-
 EvidenceKind = Literal["functional", "internal quality", "interactional"]
+
+SurveyFormat = Literal["auto", "qualtrics", "limesurvey", "spss", "stata", "forms", "excel", "csv"]
 
 
 class Site(Spec):
@@ -75,11 +64,8 @@ class Site(Spec):
 
     @field_validator("lsoas")
     @classmethod
-    def _refuse_repeated(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        repeated = _find_repeated(value)
-        if repeated:
-            raise ValueError(f"listed twice: {list_names(repeated)}")
-        return value
+    def _check_lsoas(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _refuse_repeated(value)
 
 
 class Pair(Spec):
@@ -157,21 +143,17 @@ class Choice(Spec):
 
 def _read_pool(value: Any) -> Any:
     """Turn the pool into a number of areas, the force or an authority, or a list of areas."""
+    pool: int | str | tuple[str, ...]
     if isinstance(value, list | tuple):
-        codes = tuple(str(code).strip() for code in value)
-        repeated = _find_repeated(codes)
-        if repeated:
-            raise ValueError(f"listed twice: {list_names(repeated)}")
-        if len(codes) < 2:
-            raise ValueError("a pool holds at least two areas")
-        return codes
-    if not isinstance(value, str | int) or not str(value).strip():
+        pool = _refuse_repeated(tuple(str(code).strip() for code in value))
+    elif isinstance(value, str | int) and str(value).strip():
+        number = re.fullmatch(r"-?\d+", str(value).strip())
+        pool = int(number[0]) if number else str(value)
+    else:
         raise ValueError("give 'force', an authority, a list of areas or how many areas there were")
-    if re.fullmatch(r"-?\d+", str(value).strip()):
-        if int(value) < 2:
-            raise ValueError("a pool holds at least two areas")
-        return int(value)
-    return value
+    if (pool if isinstance(pool, int) else len(pool)) < 2 and not isinstance(pool, str):
+        raise ValueError("a pool holds at least two areas")
+    return pool
 
 
 ChosenFrom = Annotated[int | str | tuple[str, ...], BeforeValidator(_read_pool)]
@@ -181,9 +163,7 @@ class SurveySource(Spec):
     """One survey export."""
 
     path: str = Field(min_length=1)
-    format: Literal["auto", "qualtrics", "limesurvey", "spss", "stata", "forms", "excel", "csv"] = (
-        "auto"
-    )
+    format: SurveyFormat = "auto"
     wave: Literal["before", "after"] | None = None
     wave_column: str = ""
     waves: dict[str, Literal["before", "after"]] = Field(default_factory=dict)
@@ -331,7 +311,7 @@ class Cohort(Spec):
             *_find_unknown_outcomes(self),
             *_find_bad_pairs(self.pairs),
             *_find_shared_areas(self.sites),
-            *_find_shared_names(self.sites),
+            *_find_shared_names(self),
             *_find_bad_choice(self),
         ]
         if mistakes:
@@ -343,6 +323,10 @@ class Cohort(Spec):
         """The folder that holds cohort.yml; every path in it starts from here."""
         return self._folder
 
+    def resolve_path(self, path: str) -> Path:
+        """Return a path named in cohort.yml as a full path, whichever slash it is written with."""
+        return self._folder / path.replace("\\", "/")
+
     @property
     def compared_sites(self) -> tuple[str, ...]:
         """The sites of every pair, each intervention site followed by its control."""
@@ -350,14 +334,11 @@ class Cohort(Spec):
         return tuple(site for site in sites if site)
 
     @property
-    def display_title(self) -> str:
-        """The title, or the name where no title is given."""
-        return self.title or self.name
-
-    @property
-    def counted(self) -> tuple[str, ...]:
-        """The keys of every outcome that is counted, in the order of cohort.yml."""
-        return (*self.outcomes, *([HARM] if self.harm_weights else []))
+    def how_assigned(self) -> str:
+        """How the work came to its areas: `assignment`, or ``"drawn"`` where they were drawn."""
+        because = self.chosen_because
+        drawn = because is not None and because.reason == "drawn"
+        return "drawn" if drawn and self.assignment == "chosen" else self.assignment
 
     def list_outcomes(self) -> tuple[str, ...]:
         """List the keys of every outcome that is counted: confirmatory ones first, harm last.
@@ -367,12 +348,13 @@ class Cohort(Spec):
         >>> Cohort(name="pilot", harm_weights="weights.csv").list_outcomes()
         ('victim_based_crime', 'asb', 'harm')
         """
-        declared = self.confirmatory_counts
-        return tuple(sorted(self.counted, key=lambda key: (key == HARM, key not in declared)))
+        ordered = sorted(self.outcomes, key=lambda key: key not in self.confirmatory_counts)
+        return (*ordered, *([HARM] if self.harm_weights else []))
 
-    def resolve_path(self, path: str) -> Path:
-        """Return a path named in cohort.yml as a full path, whichever slash it is written with."""
-        return self._folder / path.replace("\\", "/")
+    @property
+    def display_title(self) -> str:
+        """The title, or the name where no title is given."""
+        return self.title or self.name
 
     def title_site(self, site: str) -> str:
         """Return what readers call a site.
@@ -392,12 +374,12 @@ class Cohort(Spec):
         titles = {pair.intervention: pair.title for pair in self.pairs}
         return titles.get(intervention) or self.title_site(intervention)
 
-    @property
-    def how_assigned(self) -> str:
-        """How the work came to its areas: `assignment`, or ``"drawn"`` where they were drawn."""
-        because = self.chosen_because
-        drawn = because is not None and because.reason == "drawn"
-        return "drawn" if drawn and self.assignment == "chosen" else self.assignment
+    def title_outcome(self, outcome: str) -> str:
+        """Return what readers call an outcome."""
+        spec = self.outcomes.get(outcome)
+        if spec:
+            return spec.title
+        return "Crime harm" if outcome == HARM else outcome.replace("_", " ").capitalize()
 
     def describe_bound(self) -> str:
         """Say what difference is too small to matter, and who chose it.
@@ -412,23 +394,28 @@ class Cohort(Spec):
             return f"the {bound} set beforehand"
         return f"a {bound}, this tool's default"
 
+    def identify_site(self, called: str) -> str:
+        """Return the site that a file calls `called`, or an empty string.
+
+        Key, title and the site's listed names are tried, whatever their case and spacing.
+        """
+        wanted = fold_name(called)
+        found = (key for key, names in self._list_site_names() if wanted in names)
+        return next(found, "")
+
+    def _list_site_names(self) -> Iterator[tuple[str, set[str]]]:
+        for key, site in self.sites.items():
+            yield key, {fold_name(name) for name in (key, site.title, *site.names) if name}
+
     def list_surveyed_pairs(
         self, answered: Collection[tuple[str, str]], wave: str = ""
     ) -> tuple[Pair, ...]:
         """List the pairs whose survey figures can be set beside each other.
 
-        Parameters
-        ----------
-        answered : collection of (str, str)
-            The sites and waves with at least two answers.
-        wave : {"", "before", "after"}
-            Where no pair has both waves, those with this one are enough.
-
-        Returns
-        -------
-        tuple of Pair
-            Those with answers on both sides in both waves. Where no pair has a control site, the
-            intervention site is enough; where some have one, those without are left out.
+        Those with answers on both sides in both waves; `answered` holds the sites and waves with
+        at least two answers. Where no pair has both waves, those with `wave` are enough. Where no
+        pair has a control site, the intervention site is enough; where some have one, those
+        without are left out.
 
         Examples
         --------
@@ -440,33 +427,20 @@ class Cohort(Spec):
         """
         beside = [pair for pair in self.pairs if pair.control] or list(self.pairs)
 
-        def has(pair: Pair, waves: tuple[str, ...]) -> bool:
-            sides = [site for site in (pair.intervention, pair.control) if site]
-            return all((site, each) in answered for site in sides for each in waves)
+        def select(*waves: str) -> tuple[Pair, ...]:
+            return tuple(
+                pair
+                for pair in beside
+                if all(
+                    (site, each) in answered
+                    for site in (pair.intervention, pair.control)
+                    if site
+                    for each in waves
+                )
+            )
 
-        complete = [pair for pair in beside if has(pair, ("before", "after"))]
-        if not complete and wave:
-            complete = [pair for pair in beside if has(pair, (wave,))]
-        return tuple(complete)
-
-    def title_outcome(self, outcome: str) -> str:
-        """Return what readers call an outcome."""
-        spec = self.outcomes.get(outcome)
-        if spec:
-            return spec.title
-        return "Crime harm" if outcome == HARM else outcome.replace("_", " ").capitalize()
-
-    def identify_site(self, called: str) -> str:
-        """Return the site that a file calls `called`, or an empty string.
-
-        Key, title and the site's listed names are tried, whatever their case and spacing.
-        """
-        wanted = fold_name(called)
-        for key, site in self.sites.items():
-            names = (key, site.title, *site.names)
-            if any(fold_name(name) == wanted for name in names if name):
-                return key
-        return ""
+        complete = select("before", "after")
+        return select(wave) if wave and not complete else complete
 
 
 def read_cohort(name: str | Path, data: str | Path = "data") -> Cohort:
@@ -492,19 +466,19 @@ def read_cohort(name: str | Path, data: str | Path = "data") -> Cohort:
     folder = Path(data) / "cohorts" / name
     known = find_cohorts(data)
     if str(Path(name)) not in known:
-        raise InputError(
-            Problem(
-                str(folder / "cohort.yml"),
-                "",
-                f"there is no cohort '{quote(name)}'",
-                f"Cohorts here: {list_names(known) or 'none'}",
-                find_nearest(name, known),
-            )
-        )
+        found = f"there is no cohort '{quote(name)}'"
+        allowed = f"Cohorts here: {list_names(known) or 'none'}"
+        near = find_nearest(name, known)
+        raise InputError(Problem(str(folder / "cohort.yml"), "", found, allowed, near))
 
     def check(cohort: Cohort) -> list[Mistake]:
         cohort._folder = folder.resolve()
-        return [*_check_name_of_folder(cohort), *_find_missing_files(cohort, Path(data))]
+        mistakes = list(_find_missing_files(cohort, Path(data)))
+        if cohort.name != folder.resolve().name:
+            own = quote(folder.resolve().name)
+            found = f"the name '{cohort.name}' differs from the folder's, '{own}'"
+            mistakes.append(Mistake(("name",), found, "Make them the same"))
+        return mistakes
 
     return load_spec(folder / "cohort.yml", Cohort, check)
 
@@ -518,37 +492,36 @@ def _find_repeated(names: Iterable[str]) -> list[str]:
     return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
+def _refuse_repeated(names: tuple[str, ...]) -> tuple[str, ...]:
+    repeated = _find_repeated(names)
+    if repeated:
+        raise ValueError(f"listed twice: {list_names(repeated)}")
+    return names
+
+
 def _find_unknown_sites(cohort: Cohort) -> Iterator[Mistake]:
-    roles = ("intervention", "control", "displacement", "displacement_control")
-    named: list[tuple[KeyPath, str | None]] = [
-        (("pairs", i, role), getattr(pair, role))
-        for i, pair in enumerate(cohort.pairs)
-        for role in roles
-    ]
-    named += [(("surveys", i, "site"), source.site) for i, source in enumerate(cohort.surveys)]
-    figures, events = enumerate(cohort.reported_figures), enumerate(cohort.engagement)
-    named += [(("reported_figures", i, "site"), figure.site) for i, figure in figures]
-    named += [(("engagement", i, "site"), event.site) for i, event in events]
+    keys = {
+        "pairs": ("intervention", "control", "displacement", "displacement_control"),
+        "surveys": ("site",),
+        "reported_figures": ("site",),
+        "engagement": ("site",),
+    }
     known = list(cohort.sites)
-    for at, site in named:
-        if site and site not in cohort.sites:
-            found = f"the site '{quote(site)}' is not among the sites of this cohort"
-            yield Mistake(
-                at, found, f"Sites: {list_names(known) or 'none'}", find_nearest(site, known)
-            )
+    for part, roles in keys.items():
+        for i, entry in enumerate(getattr(cohort, part)):
+            for role in roles:
+                site = getattr(entry, role)
+                if site and site not in known:
+                    found = f"the site '{quote(site)}' is not among the sites of this cohort"
+                    yield refuse_name((part, i, role), found, site, "Sites", known)
 
 
 def _find_unknown_outcomes(cohort: Cohort) -> Iterator[Mistake]:
-    known = cohort.counted
+    known = [*cohort.outcomes, *([HARM] if cohort.harm_weights else [])]
     for i, outcome in enumerate(cohort.confirmatory_counts):
         if outcome not in known:
             found = f"the outcome '{quote(outcome)}' is not among those of this cohort"
-            yield Mistake(
-                ("confirmatory_counts", i),
-                found,
-                f"Outcomes: {list_names(known)}",
-                find_nearest(outcome, known),
-            )
+            yield refuse_name(("confirmatory_counts", i), found, outcome, "Outcomes", known)
 
 
 def _find_bad_pairs(pairs: tuple[Pair, ...]) -> Iterator[Mistake]:
@@ -576,12 +549,12 @@ def _find_shared_areas(sites: dict[str, Site]) -> Iterator[Mistake]:
                     yield Mistake(("sites", key, kind, i), found, "Sites may not overlap")
 
 
-def _find_shared_names(sites: dict[str, Site]) -> Iterator[Mistake]:
+def _find_shared_names(cohort: Cohort) -> Iterator[Mistake]:
     owner: dict[str, str] = {}
-    for key, site in sites.items():
+    for key, names in cohort._list_site_names():
         if key == "all":
             yield Mistake(("sites", key), "'all' stands for all sites together", "Use another key")
-        for called in {fold_name(name) for name in (key, site.title, *site.names) if name}:
+        for called in names:
             if owner.setdefault(called, key) != key:
                 found = f"'{quote(called)}' is a name of both '{owner[called]}' and '{key}'"
                 yield Mistake(("sites", key), found, "Files could mean either")
@@ -595,24 +568,18 @@ def _find_bad_choice(cohort: Cohort) -> Iterator[Mistake]:
             yield Mistake((key,), found, "Give 'chosen_because' too")
     if choice and choice.outcome and choice.outcome not in known:
         found = f"the outcome '{quote(choice.outcome)}' is not among the outcomes of this cohort"
-        near = find_nearest(choice.outcome, known)
-        yield Mistake(("chosen_because", "outcome"), found, f"Outcomes: {list_names(known)}", near)
+        at = ("chosen_because", "outcome")
+        yield refuse_name(at, found, choice.outcome, "Outcomes", known)
     start = cohort.periods.after.start if cohort.periods else ""
     if cohort.chosen_on and start and cohort.chosen_on.end >= start:
         found = f"'chosen_on' ends in {cohort.chosen_on.end}, but 'after' starts in {start}"
         yield Mistake(("chosen_on",), found, "Areas are chosen before the work starts")
 
 
-def _check_name_of_folder(cohort: Cohort) -> list[Mistake]:
-    if cohort.name == cohort.folder.name:
-        return []
-    found = f"the name '{cohort.name}' differs from the folder's, '{quote(cohort.folder.name)}'"
-    return [Mistake(("name",), found, "Make them the same")]
-
-
 def _find_missing_files(cohort: Cohort, data: Path) -> Iterator[Mistake]:
     geography = cohort.geography
     named: list[tuple[KeyPath, str]] = [
+        *((("incidents", i, "path"), source.path) for i, source in enumerate(cohort.incidents)),
         *((("surveys", i, "path"), source.path) for i, source in enumerate(cohort.surveys)),
         (("geography", "lookup"), geography.lookup),
         *((("geography", "boundaries", i), path) for i, path in enumerate(geography.boundaries)),
@@ -620,24 +587,17 @@ def _find_missing_files(cohort: Cohort, data: Path) -> Iterator[Mistake]:
         (("harm_weights",), cohort.harm_weights),
         *((("sites", key, "polygon"), site.polygon) for key, site in cohort.sites.items()),
     ]
-    for i, source in enumerate(cohort.incidents):
-        yield from _report_missing(cohort, ("incidents", i, "path"), source.path, folders=True)
     for at, path in named:
         if path:
-            yield from _report_missing(cohort, at, path)
+            yield from _report_missing(cohort, at, path, folders=at[0] == "incidents")
     instruments = sorted(path.stem for path in data.glob("instruments/*.yml"))
-    if cohort.instrument and cohort.instrument not in instruments:
-        yield Mistake(
-            ("instrument",),
-            f"there is no instrument '{quote(cohort.instrument)}'",
-            f"Instruments here: {list_names(instruments) or 'none'}",
-            find_nearest(cohort.instrument, instruments),
-        )
+    name = cohort.instrument
+    if name and name not in instruments:
+        found = f"there is no instrument '{quote(name)}'"
+        yield refuse_name(("instrument",), found, name, "Instruments here", instruments)
 
 
-def _report_missing(
-    cohort: Cohort, at: KeyPath, path: str, *, folders: bool = False
-) -> Iterator[Mistake]:
+def _report_missing(cohort: Cohort, at: KeyPath, path: str, folders: bool) -> Iterator[Mistake]:
     full = cohort.resolve_path(path)
     try:
         if full.is_file() or (folders and full.is_dir()):
@@ -647,7 +607,5 @@ def _report_missing(
     except OSError:
         nearby, folder = [], False
     found = "is a folder, not a file" if folder else "is not there"
-    near = find_nearest(full.name, nearby)
-    yield Mistake(
-        at, f"the file '{quote(path)}' {found}", "Paths start from the cohort's own folder", near
-    )
+    allowed, near = "Paths start from the cohort's own folder", find_nearest(full.name, nearby)
+    yield Mistake(at, f"the file '{quote(path)}' {found}", allowed, near)

@@ -357,11 +357,5 @@ def _join_keys(at: KeyPath) -> str:
 
 
 def fold_name(name: str) -> str:
-    """Fold a name so that case and spacing make no difference.
-
-    Examples
-    --------
-    >>> fold_name(" Violent  crime")
-    'violent crime'
-    """
+    """Fold a name so that case and spacing make no difference."""
     return " ".join(name.split()).casefold()

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-__all__ = ["InputError", "Problem", "find_nearest", "list_names", "quote"]
-
 _LONGEST_QUOTE = 80
 _LONGEST_PLACE = 300
 _MOST_PROBLEMS = 50
@@ -17,18 +15,9 @@ _MOST_PROBLEMS = 50
 class Problem:
     """One thing wrong with one place of one file.
 
-    Attributes
-    ----------
-    file : str
-        The file, as the user would name it.
-    place : str
-        Where in it: a line, a row and column, a key. Empty for the whole file.
-    found : str
-        What is there, as a sentence without its full stop.
-    allowed : str
-        What may stand there instead, or what to do.
-    nearest : str
-        The allowed name most like the one found; empty when none is near.
+    `place` is a line, a row and column or a key, empty for the whole file; `found` is a sentence
+    without its full stop; `allowed` is what may stand there instead, or what to do; `nearest` is
+    the allowed name most like the one found, if any.
     """
 
     file: str
@@ -82,11 +71,6 @@ def find_nearest(name: object, allowed: Iterable[str]) -> str:
     """Return the allowed name most like `name`, or an empty string.
 
     Case, spaces, hyphens and underscores count for nothing in the comparison.
-
-    Examples
-    --------
-    >>> find_nearest("Tittle", ["title", "pairs"])
-    'title'
     """
     plain = {_fold(option): option for option in allowed}
     close = get_close_matches(_fold(str(name)[:200]), list(plain), n=1, cutoff=0.6)
@@ -94,26 +78,14 @@ def find_nearest(name: object, allowed: Iterable[str]) -> str:
 
 
 def list_names(names: Sequence[str], most: int = 12) -> str:
-    """Join names for a message, cutting a long list short and saying so.
-
-    Examples
-    --------
-    >>> list_names(["a", "b", "c"], most=2)
-    "'a', 'b' and 1 more"
-    """
+    """Join names for a message, cutting a long list short and saying so."""
     shown = ", ".join(f"'{quote(name)}'" for name in names[:most])
     left = len(names) - most
     return f"{shown} and {left} more" if left > 0 else shown
 
 
 def quote(value: object, longest: int = _LONGEST_QUOTE) -> str:
-    """Return `value` as text safe to print in a message: one line, no controls, not too long.
-
-    Examples
-    --------
-    >>> quote("abcdef", longest=4)
-    'abc…'
-    """
+    """Return `value` as text safe to print in a message: one line, no controls, not too long."""
     text = str(value)[: longest + 1]
     text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     return text if len(text) <= longest else text[: longest - 1] + "…"

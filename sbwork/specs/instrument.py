@@ -8,10 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from sbwork.specs.documents import KeyPath, Mistake, MistakesError, Spec, load_spec
+from sbwork.specs.documents import KeyPath, Mistake, MistakesError, Spec, load_spec, refuse_name
 from sbwork.specs.errors import find_nearest, list_names, quote
-
-__all__ = ["Instrument", "Item", "Option", "Scale", "read_instrument"]
 
 Nonresponse = Literal["dont_know", "prefer_not_to_say"]
 
@@ -155,13 +153,8 @@ def _find_bad_items(instrument: Instrument) -> Iterator[Mistake]:
         if key in _RESERVED:
             yield Mistake(at, f"an item may not be called '{key}'", "The answers' frame uses it")
         if isinstance(item.options, str) and item.options not in instrument.options:
-            sets = list(instrument.options)
-            yield Mistake(
-                (*at, "options"),
-                f"there is no option set '{quote(item.options)}'",
-                f"Option sets: {list_names(sets) or 'none'}",
-                find_nearest(item.options, sets),
-            )
+            found, sets = f"there is no option set '{quote(item.options)}'", [*instrument.options]
+            yield refuse_name((*at, "options"), found, item.options, "Option sets", sets)
         elif not item.options:
             yield Mistake(at, "no options are given")
         elif not isinstance(item.options, str):
@@ -180,18 +173,16 @@ def _find_bad_options(at: KeyPath, options: tuple[Option, ...]) -> Iterator[Mist
 
 
 def _find_bad_scales(instrument: Instrument) -> Iterator[Mistake]:
-    items, scales = list(instrument.items), list(instrument.scales)
+    known = {"item": list(instrument.items), "scale": list(instrument.scales)}
     for key, scale in instrument.scales.items():
         at = ("scales", key)
         if key in instrument.items or key in _RESERVED:
             yield Mistake(at, f"the name '{quote(key)}' is taken", "Use another name for the scale")
-        for i, part in enumerate(scale.items):
-            if part not in instrument.items:
-                found, near = f"there is no item '{quote(part)}'", find_nearest(part, items)
-                yield Mistake((*at, "items", i), found, nearest=near)
-        for i, part in enumerate(scale.scales):
-            if part not in instrument.scales:
-                found, near = f"there is no scale '{quote(part)}'", find_nearest(part, scales)
-                yield Mistake((*at, "scales", i), found, nearest=near)
-            elif instrument.scales[part].scales:
-                yield Mistake((*at, "scales", i), f"'{quote(part)}' is itself made of scales")
+        for kind, parts in (("item", scale.items), ("scale", scale.scales)):
+            for i, part in enumerate(parts):
+                place = (*at, f"{kind}s", i)
+                if part not in known[kind]:
+                    near = find_nearest(part, known[kind])
+                    yield Mistake(place, f"there is no {kind} '{quote(part)}'", nearest=near)
+                elif kind == "scale" and instrument.scales[part].scales:
+                    yield Mistake(place, f"'{quote(part)}' is itself made of scales")

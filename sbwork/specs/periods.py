@@ -11,8 +11,6 @@ from pydantic import AfterValidator, model_validator
 from sbwork.specs.documents import Mistake, MistakesError, Spec
 from sbwork.specs.errors import quote
 
-__all__ = ["Day", "Month", "Period", "Periods", "list_months", "name_month", "number_month"]
-
 
 def _check_month(value: str) -> str:
     if not re.fullmatch(r"(19|20)[0-9]{2}-(0[1-9]|1[0-2])", value):
@@ -38,35 +36,17 @@ Month = Annotated[str, AfterValidator(_check_month)]
 
 
 def list_months(start: str, end: str) -> tuple[str, ...]:
-    """List the months from `start` to `end`, both included, written YYYY-MM.
-
-    Examples
-    --------
-    >>> list_months("2016-11", "2017-01")
-    ('2016-11', '2016-12', '2017-01')
-    """
+    """List the months from `start` to `end`, both included, written YYYY-MM."""
     return tuple(name_month(n) for n in range(number_month(start), number_month(end) + 1))
 
 
 def number_month(month: str) -> int:
-    """Return the number of a month, so that one later is one more.
-
-    Examples
-    --------
-    >>> number_month("2017-01") - number_month("2016-11")
-    2
-    """
+    """Return the number of a month, so that one later is one more."""
     return int(month[:4]) * 12 + int(month[5:]) - 1
 
 
 def name_month(number: int) -> str:
-    """Write the month that has this number.
-
-    Examples
-    --------
-    >>> name_month(number_month("2016-12") + 1)
-    '2017-01'
-    """
+    """Write the month that has this number, YYYY-MM."""
     return f"{number // 12:04d}-{number % 12 + 1:02d}"
 
 
@@ -104,17 +84,9 @@ class Periods(Spec):
             raise MistakesError([Mistake(("after",), found, allowed)])
         seasons = [sorted(m[5:] for m in p.months) for p in (self.before, self.after)]
         if seasons[0] != seasons[1] and not self.unequal_seasons:
-            found = (
-                "'before' and 'after' hold different calendar months, so seasons would be taken "
-                "for change"
-            )
-            allowed = (
-                "Use the same months, or set 'unequal_seasons: true' and the report will say so"
-            )
+            found = "'before' and 'after' hold different calendar months, "
+            found += "so seasons would be taken for change"
+            allowed = "Use the same months, or set 'unequal_seasons: true' "
+            allowed += "and the report will say so"
             raise MistakesError([Mistake(("after",), found, allowed)])
         return self
-
-    @property
-    def transition(self) -> tuple[str, ...]:
-        """The months between the two periods."""
-        return list_months(self.before.end, self.after.start)[1:-1]

@@ -74,7 +74,6 @@ def test_a_good_file_is_read(write: Write) -> None:
     assert cohort.pairs[0].sites == ("north", "south")
     assert cohort.periods is not None
     assert len(cohort.periods.before.months) == len(cohort.periods.after.months) == 12
-    assert cohort.periods.transition == list_months("2016-10", "2017-09")
     assert cohort.resolve_path("surveys/before.csv").read_text() == "Area\n"
     assert cohort.folder.is_absolute()
 
