@@ -10,8 +10,6 @@ from math import isfinite, nan
 
 from sbwork.specs.instrument import Option
 
-__all__ = ["ANSWERED", "KINDS", "Match", "fold_answer", "match_answers", "parse_number"]
-
 KINDS = ("dont_know", "prefer_not_to_say", "blank")
 """Why there is no answer."""
 
@@ -33,16 +31,10 @@ _STRAIGHT = str.maketrans("‘’‛`´“”„‐‑‒–—−", "'" * 5 + '
 class Match:
     """What one written answer means.
 
-    Attributes
-    ----------
-    code : float
-        The option's code; NaN where there is no answer.
-    kind : str
-        ``"answered"``, ``"dont_know"``, ``"prefer_not_to_say"``, ``"blank"``, ``"unknown"`` for
-        a text that is no option, or ``"ambiguous"`` for one that is the code of one option and
-        the label of another.
-    recoded : bool
-        The file's own code for this label differs from the instrument's.
+    The kind is ``"answered"``, one of `KINDS`, ``"unknown"`` for a text that is no option, or
+    ``"ambiguous"`` for one that is the code of one option and the label of another; without an
+    answer the code is NaN. `recoded` says that the file's own code for this label differs from
+    the instrument's.
     """
 
     code: float
@@ -56,64 +48,43 @@ def match_answers(
     labels: Mapping[str, str] | None = None,
     missing: frozenset[str] = frozenset(),
 ) -> list[Match]:
-    """Match the distinct texts of one column to options.
+    """Match the distinct texts of one column to options, "don't know" and the like included.
 
     Case and spacing count for nothing. A text may be an option's label, its code, or both
-    together (``10 (All my time)``, ``5 - Often``). Where the file labels its own codes, the label
-    decides, since it is what people saw.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        Distinct cells of the column.
-    options : sequence of Option
-        What may be answered, "don't know" and "prefer not to say" included.
-    labels : mapping, optional
-        The file's own labels: code as text -> label.
-    missing : frozenset of str, optional
-        Codes that the file declares missing. One labelled "don't know" or "prefer not to say" is
-        counted as that, any other as blank.
-
-    Returns
-    -------
-    list of Match
-        One a text, in the same order.
-
-    Examples
-    --------
-    >>> options = [Option(code=1, label="Never"), Option(code=2, label="Very often")]
-    >>> [match.code for match in match_answers(["very  OFTEN", "1", "2 - Very often"], options)]
-    [2.0, 1.0, 2.0]
+    together (``10 (All my time)``, ``5 - Often``). Where the file labels its own codes (`labels`),
+    the label decides, since it is what people saw. A code that the file declares `missing` is
+    counted as "don't know" or "prefer not to say" if so labelled, any other as blank.
     """
     by_code = {option.code: option for option in options}
     by_label = {fold_answer(option.label): option for option in options if option.label}
-    labels = labels or {}
     folded = [fold_answer(text) for text in texts]
-    said = [by_label.get(text) for text in folded]
+    labelled = [by_label.get(text) for text in folded]
     coded = [by_code.get(parse_number(text)) for text in folded]
-    differs = any(a and b and a != b for a, b in zip(said, coded, strict=True))
-    full = [i for i, text in enumerate(folded) if text not in _BLANK or said[i]]
-    all_said = all(said[i] for i in full)
-    all_coded = all(coded[i] for i in full)
+    filled = [i for i, text in enumerate(folded) if text not in _BLANK or labelled[i]]
+    all_labelled = all(labelled[i] for i in filled)
+    all_coded = all(coded[i] for i in filled)
+    # Labels that are numbers, such as "0" for code 1: where every text of the column is a label,
+    # or every one a code, that decides; where both fit, nothing does.
+    differ = any(a and b and a != b for a, b in zip(labelled, coded, strict=True))
+    doubtful = differ and all_labelled == all_coded
     matches = []
-    for i, text in enumerate(folded):
-        label = fold_answer(labels.get(texts[i].strip(), ""))
-        if texts[i].strip() in missing:
-            matches.append(_match_missing(by_label.get(label) or coded[i], label))
-        elif label and label in by_label:
-            option = by_label[label]
+    for written, text, by_words, by_number in zip(texts, folded, labelled, coded, strict=True):
+        own_label = fold_answer((labels or {}).get(written.strip(), ""))
+        if written.strip() in missing:
+            matches.append(_match_missing(by_label.get(own_label) or by_number, own_label))
+        elif own_label and own_label in by_label:
+            option = by_label[own_label]
             matches.append(_give(option, recoded=option.code != parse_number(text)))
-        elif differs and said[i] and coded[i] and all_said == all_coded:
-            same = said[i] == coded[i]
-            matches.append(_give(said[i]) if same else Match(nan, "ambiguous"))
-        elif differs:
-            chosen = (said[i] or coded[i]) if all_said else (coded[i] or said[i])
-            matches.append(_give(chosen) if chosen else _match_rest(text, by_code))
-        elif said[i] or coded[i]:
-            matches.append(_give(said[i] or coded[i]))
+        elif doubtful and by_words and by_number and by_words != by_number:
+            matches.append(Match(nan, "ambiguous"))
+        elif by_words or by_number:
+            words_first = all_labelled or not differ
+            first, second = (by_words, by_number) if words_first else (by_number, by_words)
+            matches.append(_give(first or second))
+        elif not differ and text in _YES_OR_NO and _YES_OR_NO[text] in by_label:
+            matches.append(_give(by_label[_YES_OR_NO[text]]))
         else:
-            yes_or_no = by_label.get(_YES_OR_NO.get(text, ""))
-            matches.append(_give(yes_or_no) if yes_or_no else _match_rest(text, by_code))
+            matches.append(_match_rest(text, by_code))
     return matches
 
 
@@ -122,24 +93,13 @@ def fold_answer(text: str) -> str:
 
     Case, spacing, the shape of quotation marks and dashes, and a full stop at the end count for
     nothing.
-
-    Examples
-    --------
-    >>> fold_answer("  Don’t   KNOW. ")
-    "don't know"
     """
     plain = unicodedata.normalize("NFKC", text).translate(_STRAIGHT)
     return " ".join(plain.split()).casefold().rstrip(".") or plain.strip()
 
 
 def parse_number(text: str) -> float:
-    """Return a number written with a decimal point or comma, or NaN.
-
-    Examples
-    --------
-    >>> parse_number("2,50")
-    2.5
-    """
+    """Return a number written with a decimal point or comma, or NaN."""
     text = text.strip()
     if not _NUMBER.match(text.casefold()):
         return nan

@@ -7,23 +7,24 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from sbwork.read.surveys.answers import fold_answer
 from sbwork.read.surveys.personal import find_personal_content, mask_text
-from sbwork.read.surveys.tables import Mask, RawTable, fold_name
-
-__all__ = ["OTHER", "read_choices"]
+from sbwork.read.surveys.tables import (
+    Mask,
+    RawTable,
+    Texts,
+    fold_name,
+    list_texts,
+    map_texts,
+)
 
 OTHER = "Other (written in)"
 """What stands for every answer in people's own words."""
 
-_NOT_CHOSEN = frozenset(
-    (
-        *("no", "n", "0", "false", "unchecked", "nein", "non", "nee", "off", "na", "n/a", "-99"),
-        *("not selected", "not chosen"),
-    )
-)
+_BLANK = frozenset(("", "na", "n/a", "-99"))
+_NO = ("no", "n", "0", "false", "unchecked", "nein", "non", "nee", "off")
+_UNCHOSEN = _BLANK | {*_NO, "not selected", "not chosen"}
 _CHOSEN = frozenset(("yes", "y", "1", "true", "checked", "selected", "ja", "oui", "x", "on"))
 _WRITTEN = re.compile(r"(?:_text|\[other\]|\[comment\]|comment|_other)$")
 _FEWEST = 3
@@ -35,66 +36,43 @@ def read_choices(
 ) -> tuple[dict[str, Mask], Mask]:
     """Read one set, given as a column an option or as one column of separated options.
 
-    Parameters
-    ----------
-    table : RawTable
-        The export.
-    columns : sequence of int
-        The set's columns.
-    prefix : str
-        What their names start with.
-    rows : numpy.ndarray of bool
-        The rows to read.
-
-    Returns
-    -------
-    tuple
-        Option -> mask of those who chose it, and the mask of those who answered the set at all
-        (its base). What people wrote themselves is `OTHER`; in a column of separated options that
-        is every text that fewer than three people gave.
+    Returns a mask of `rows` for each option, of those who chose it, and one of those who answered
+    the set at all (its base). What people wrote themselves is `OTHER`; in a column of separated
+    options that is every text that fewer than three people gave.
     """
     if len(columns) == 1 and fold_name(table.names[columns[0]]) == fold_name(prefix):
         return _read_separated(table.read_column(columns[0])[rows])
     chosen: dict[str, Mask] = {}
     answered = np.zeros(int(rows.sum()), dtype=bool)
     for column in columns:
-        codes, found = pd.factorize(table.read_column(column)[rows])
-        texts = [fold_answer(str(text)) for text in found]
-        filled = np.array([bool(text) and text not in {"na", "n/a", "-99"} for text in texts])
-        named = np.array([bool(text) and text not in _NOT_CHOSEN for text in texts])
-        words = [str(text) for text, is_named in zip(found, named, strict=True) if is_named]
-        mask = named[codes] if len(texts) else answered
-        option = _name_option(table, column, prefix, words, int(mask.sum()))
-        chosen[option] = chosen.get(option, np.zeros_like(answered)) | mask
-        answered = answered | (filled[codes] if len(texts) else False)
+        values = table.read_column(column)[rows]
+        named: Mask = map_texts(values, lambda text: fold_answer(text) not in _UNCHOSEN, bool)
+        words = list_texts(values[named])[1]
+        option = _name_option(table, column, prefix, words, int(named.sum()))
+        chosen[option] = chosen.get(option, False) | named
+        answered |= map_texts(values, lambda text: fold_answer(text) not in _BLANK, bool)
     return chosen, answered
 
 
-def _read_separated(
-    values: np.ndarray[tuple[int], np.dtype[np.object_]],
-) -> tuple[dict[str, Mask], Mask]:
-    codes, found = pd.factorize(values)
-    texts = [str(text).strip() for text in found]
+def _read_separated(values: Texts) -> tuple[dict[str, Mask], Mask]:
+    codes, texts = list_texts(values)
     separator = ";" if any(";" in text for text in texts) else ", "
-    parts = [
-        list(
-            dict.fromkeys(" ".join(part.split()) for part in text.split(separator) if part.strip())
-        )
-        for text in texts
-    ]
-    times = np.bincount(codes, minlength=len(texts))
+    folded: list[dict[str, str]] = []
+    for text in texts:
+        parts = [" ".join(part.split()) for part in text.split(separator)]
+        folded.append({fold_answer(part): part for part in parts if part})
     counts: Counter[str] = Counter()
     shown: dict[str, str] = {}
-    for options, count in zip(parts, times, strict=True):
-        for option in options:
-            counts[fold_answer(option)] += int(count)
-            shown.setdefault(fold_answer(option), option)
-    titles = {key: _hide_written(shown[key], counts[key]) for key in counts}
+    for options, times in zip(folded, np.bincount(codes, minlength=len(texts)), strict=True):
+        for key, part in options.items():
+            counts[key] += int(times)
+            shown.setdefault(key, part)
     chosen: dict[str, Mask] = {}
-    for key, title in titles.items():
-        has = np.array([key in {fold_answer(part) for part in options} for options in parts])
-        chosen[title] = chosen.get(title, np.zeros(len(values), dtype=bool)) | has[codes]
-    answered = np.array([bool(options) for options in parts], dtype=bool)[codes]
+    for key, count in counts.items():
+        has = np.array([key in options for options in folded], dtype=bool)[codes]
+        title = _hide_written(shown[key], count)
+        chosen[title] = chosen.get(title, False) | has
+    answered = np.array([bool(options) for options in folded], dtype=bool)[codes]
     return chosen, answered
 
 

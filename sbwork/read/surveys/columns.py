@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from sbwork.read.surveys.answers import fold_answer
@@ -14,25 +13,17 @@ from sbwork.specs.cohort import SurveySource
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.instrument import Instrument
 
-__all__ = ["Assignment", "assign_columns", "find_column", "find_set_columns"]
-
 _LAST_PART = re.compile(r"^.*(?: [-–—:] |\[)(.+?)\]?\s*$", re.DOTALL)
+
+_Index = dict[str, list[int]]
 
 
 @dataclass
 class Assignment:
     """The columns that a cohort asks of one file, by number.
 
-    Attributes
-    ----------
-    items : dict
-        Item -> column.
-    keep, stories : dict
-        Name as cohort.yml has it -> column.
-    sets : dict
-        Multiple-response set -> columns.
-    wave, site, person, weight : int or None
-        The columns named for these.
+    `items` has the column of each item, `keep` and `stories` those of names in cohort.yml, `sets`
+    the columns of each multiple-response set.
     """
 
     items: dict[str, int] = field(default_factory=dict)
@@ -48,210 +39,164 @@ class Assignment:
         """Return every column that is asked for."""
         named = {self.wave, self.site, self.person, self.weight}
         named |= {*self.items.values(), *self.keep.values(), *self.stories.values()}
-        for columns in self.sets.values():
-            named |= set(columns)
+        named |= {column for columns in self.sets.values() for column in columns}
         return {column for column in named if column is not None}
 
 
 def assign_columns(table: RawTable, source: SurveySource, instrument: Instrument) -> Assignment:
-    """Find the columns that the cohort and the instrument ask for.
+    """Find the columns that the cohort and the instrument ask for; an InputError lists all amiss.
 
     An item is found by ``columns`` in cohort.yml, else by its key, by another name that the
     platform gives the column, by its question, or by its key with punctuation set aside; the
     first of these that fits decides. Case and spaces never count.
-
-    Parameters
-    ----------
-    table : RawTable
-        The export.
-    source : SurveySource
-        Its entry in cohort.yml.
-    instrument : Instrument
-        The questionnaire.
-
-    Returns
-    -------
-    Assignment
-        Columns by what they hold.
-
-    Raises
-    ------
-    InputError
-        A column is missing, stands twice with different answers, or would serve two items; all
-        of these at once.
     """
-    problems: list[Problem] = []
-    found = Assignment()
-
-    def look_up(name: str, key: str) -> int | None:
-        try:
-            return find_column(table, name, key)
-        except InputError as error:
-            problems.extend(error.problems)
-            return None
-
-    found.wave = look_up(source.wave_column, "wave_column") if source.wave_column else None
-    found.site = look_up(source.site_column, "site_column") if source.site_column else None
-    found.person = look_up(source.person_column, "person_column") if source.person_column else None
-    found.weight = look_up(source.weight_column, "weight_column") if source.weight_column else None
-    for names, key, target in (
-        (source.keep, "keep", found.keep),
-        (source.stories, "stories", found.stories),
-    ):
-        for name in names:
-            column = look_up(name, key)
-            if column is not None:
-                target[name] = column
+    finder = _Finder(table)
+    found = Assignment(
+        wave=finder.look_up(source.wave_column, "wave_column"),
+        site=finder.look_up(source.site_column, "site_column"),
+        person=finder.look_up(source.person_column, "person_column"),
+        weight=finder.look_up(source.weight_column, "weight_column"),
+        keep=finder.look_up_all(source.keep, "keep"),
+        stories=finder.look_up_all(source.stories, "stories"),
+    )
     for name, prefix in source.multiple.items():
-        columns = find_set_columns(table, prefix)
-        if not columns:
-            near = find_nearest(prefix, table.names)
+        found.sets[name] = find_set_columns(table, prefix)
+        if not found.sets[name]:
             message = f"no column starts with '{quote(prefix)}', as key 'multiple' has it"
-            problems.append(Problem(table.file, "header", message, nearest=near))
-        found.sets[name] = columns
-    problems += _assign_items(table, source, instrument, found, look_up)
-    if problems:
-        raise InputError(problems)
+            finder.report("header", message, nearest=find_nearest(prefix, table.names))
+    _assign_items(finder, source, instrument, found)
+    if finder.problems:
+        raise InputError(finder.problems)
     return found
 
 
-def find_column(table: RawTable, name: str, key: str) -> int:
-    """Return the column called `name`, by its name, another name of it, or its question.
+class _Finder:
+    """Finds columns by name, and gathers what is wrong."""
 
-    Raises
-    ------
-    InputError
-        No column is called so, or several are and differ.
-    """
-    for index in (_index_names(table), _index_aliases(table), _index_labels(table)):
-        columns = index.get(fold_name(name))
+    def __init__(self, table: RawTable) -> None:
+        self.table = table
+        self.problems: list[Problem] = []
+        self.names = _index((fold_name(name), i) for i, name in enumerate(table.names))
+        self.aliases = _index(
+            (fold_name(name), i) for i, names in enumerate(table.aliases) for name in names
+        )
+        self.loose = _index((_loosen(name), i) for i, name in enumerate(table.names))
+        labels = [(label, i) for i, label in enumerate(table.labels) if label]
+        parts = [(_LAST_PART.match(label), i) for label, i in labels]
+        self.labels = {
+            **_index((_fold_label(part[1]), i) for part, i in parts if part),
+            **_index((_fold_label(label), i) for label, i in labels),
+        }
+
+    def report(self, place: str, found: str, allowed: str = "", nearest: str = "") -> None:
+        self.problems.append(Problem(self.table.file, place, found, allowed, nearest))
+
+    def look_up(self, name: str, key: str) -> int | None:
+        """Return the column that a key of cohort.yml names: by name, another name or question."""
+        if not name:
+            return None
+        folded = fold_name(name)
+        indexes = (self.names, self.aliases, self.labels)
+        columns = next((index[folded] for index in indexes if folded in index), [])
         if columns:
-            return _settle(table, name, columns)
-    message = f"there is no column '{quote(name)}', as key '{key}' has it"
-    near = find_nearest(name, table.names)
-    allowed = f"Columns here: {list_names([mask_text(name) for name in table.names])}"
-    raise InputError(Problem(table.file, "header", message, "" if near else allowed, near))
+            return self.settle(name, columns)
+        near = find_nearest(name, self.table.names)
+        names = list_names([mask_text(name) for name in self.table.names])
+        message = f"there is no column '{quote(name)}', as key '{key}' has it"
+        self.report("header", message, "" if near else f"Columns here: {names}", near)
+        return None
+
+    def look_up_all(self, names: Iterable[str], key: str) -> dict[str, int]:
+        columns = {name: self.look_up(name, key) for name in names}
+        return {name: column for name, column in columns.items() if column is not None}
+
+    def look_up_item(self, item: str, question: str) -> list[int]:
+        """Return every column that may be an item's."""
+        folded = fold_name(item)
+        columns = self.names.get(folded) or self.aliases.get(folded)
+        if not columns and question:
+            columns = self.labels.get(_fold_label(question))
+        return columns or self.loose.get(_loosen(item), [])
+
+    def settle(self, name: str, columns: Sequence[int]) -> int | None:
+        """Return the first of several columns, if their answers agree."""
+        first = self.table.read_column(columns[0])
+        if all((self.table.read_column(column) == first).all() for column in columns[1:]):
+            return columns[0]
+        message = f"{len(columns)} columns are called '{quote(name)}', and their answers differ"
+        self.report("header", message, "Keep one, or rename the others")
+        return None
 
 
 def find_set_columns(table: RawTable, prefix: str) -> list[int]:
-    """Return the columns whose name starts with `prefix`, or the one that is called so."""
+    """Return the columns whose name starts with `prefix`, or the one that is called so.
+
+    Q12 does not start with Q1: a digit does not go on after the prefix's own.
+    """
     wanted = fold_name(prefix)
-    exact = [i for i, name in enumerate(table.names) if fold_name(name) == wanted]
-    started = [i for i, name in enumerate(table.names) if fold_name(name).startswith(wanted)]
-    parts = [i for i in started if i not in exact and not _continues(table.names[i], wanted)]
-    return parts or exact
-
-
-def _continues(name: str, wanted: str) -> bool:
-    """Tell whether a name goes on with a digit after the prefix's own, as Q12 does after Q1."""
-    return wanted[-1:].isdigit() and fold_name(name)[len(wanted) :][:1].isdigit()
+    names = [fold_name(name) for name in table.names]
+    parts = [
+        i
+        for i, name in enumerate(names)
+        if name.startswith(wanted)
+        and name != wanted
+        and not (wanted[-1:].isdigit() and name[len(wanted) :][:1].isdigit())
+    ]
+    return parts or [i for i, name in enumerate(names) if name == wanted]
 
 
 def _assign_items(
-    table: RawTable,
-    source: SurveySource,
-    instrument: Instrument,
-    found: Assignment,
-    look_up: Callable[[str, str], int | None],
-) -> list[Problem]:
-    problems: list[Problem] = []
+    finder: _Finder, source: SurveySource, instrument: Instrument, found: Assignment
+) -> None:
     for name, item in source.columns.items():
         if item not in instrument.items:
             message = f"'{quote(name)}' is to be the item '{quote(item)}', which is no item"
-            near = find_nearest(item, instrument.items)
-            problems.append(Problem(table.file, "key 'columns'", message, nearest=near))
+            finder.report("key 'columns'", message, nearest=find_nearest(item, instrument.items))
             continue
-        column = look_up(name, "columns")
+        column = finder.look_up(name, "columns")
         if column is not None:
             found.items[item] = column
     for item in source.not_asked:
         if item not in instrument.items:
             message = f"'{quote(item)}' is no item of the instrument"
-            near = find_nearest(item, instrument.items)
-            problems.append(Problem(table.file, "key 'not_asked'", message, nearest=near))
-    indexes = [index(table) for index in (_index_names, _index_aliases)]
-    labels, loose = _index_labels(table), _index_loosely(table)
+            finder.report("key 'not_asked'", message, nearest=find_nearest(item, instrument.items))
     absent = []
-    mapped = set(source.columns.values())
     for item, spec in instrument.items.items():
-        if item in mapped or item in source.not_asked:
+        if item in source.columns.values() or item in source.not_asked:
             continue
-        columns = next((i[fold_name(item)] for i in indexes if fold_name(item) in i), [])
-        if not columns and spec.text:
-            columns = labels.get(fold_name(fold_answer(spec.text)), [])
-        columns = columns or loose.get(_loosen(item), [])
-        if not columns:
+        columns = finder.look_up_item(item, spec.text)
+        column = finder.settle(item, columns) if columns else None
+        if column is not None:
+            found.items[item] = column
+        elif not columns:
             absent.append(item)
-            continue
-        try:
-            found.items[item] = _settle(table, item, columns)
-        except InputError as error:
-            problems.extend(error.problems)
     if absent:
-        problems.append(_report_absent(table, absent, found))
+        taken = set(found.items.values())
+        free = [name for i, name in enumerate(finder.table.names) if i not in taken]
+        which = "this item has" if len(absent) == 1 else "these items have"
+        allowed = "Name its column under 'columns' in cohort.yml, or list the item under"
+        message = f"{which} no column: {list_names(absent)}"
+        finder.report("header", message, f"{allowed} 'not_asked'", find_nearest(absent[0], free))
     owners: dict[int, str] = {}
     for item, column in found.items.items():
         if column in owners:
-            message = f"the column '{quote(table.names[column])}' would serve the items "
+            message = f"the column '{quote(finder.table.names[column])}' would serve the items "
             message += list_names([owners[column], item])
-            problems.append(
-                Problem(table.file, "header", message, "Name each one's column under 'columns'")
-            )
+            finder.report("header", message, "Name each one's column under 'columns'")
         owners[column] = item
-    return problems
 
 
-def _report_absent(table: RawTable, absent: Sequence[str], found: Assignment) -> Problem:
-    free = [n for i, n in enumerate(table.names) if i not in set(found.items.values())]
-    which = "this item has" if len(absent) == 1 else "these items have"
-    return Problem(
-        table.file,
-        "header",
-        f"{which} no column: {list_names(absent)}",
-        "Name its column under 'columns' in cohort.yml, or list the item under 'not_asked'",
-        find_nearest(absent[0], free),
-    )
+def _index(entries: Iterable[tuple[str, int]]) -> _Index:
+    index: _Index = {}
+    for name, column in entries:
+        columns = index.setdefault(name, [])
+        if column not in columns:
+            columns.append(column)
+    return index
 
 
-def _settle(table: RawTable, name: str, columns: Sequence[int]) -> int:
-    first = table.read_column(columns[0])
-    if all((table.read_column(column) == first).all() for column in columns[1:]):
-        return columns[0]
-    message = f"{len(columns)} columns are called '{quote(name)}', and their answers differ"
-    raise InputError(Problem(table.file, "header", message, "Keep one, or rename the others"))
-
-
-def _index_names(table: RawTable) -> dict[str, list[int]]:
-    index = defaultdict(list)
-    for column, name in enumerate(table.names):
-        index[fold_name(name)].append(column)
-    return dict(index)
-
-
-def _index_aliases(table: RawTable) -> dict[str, list[int]]:
-    index = defaultdict(list)
-    for column, names in enumerate(table.aliases):
-        for name in {fold_name(name) for name in names}:
-            index[name].append(column)
-    return dict(index)
-
-
-def _index_labels(table: RawTable) -> dict[str, list[int]]:
-    whole, parts = defaultdict(list), defaultdict(list)
-    for column, label in enumerate(table.labels):
-        if label:
-            whole[fold_name(fold_answer(label))].append(column)
-            last = _LAST_PART.match(label)
-            if last:
-                parts[fold_name(fold_answer(last[1]))].append(column)
-    return {**parts, **whole}
-
-
-def _index_loosely(table: RawTable) -> dict[str, list[int]]:
-    index = defaultdict(list)
-    for column, name in enumerate(table.names):
-        index[_loosen(name)].append(column)
-    return dict(index)
+def _fold_label(label: str) -> str:
+    return fold_name(fold_answer(label))
 
 
 def _loosen(name: str) -> str:

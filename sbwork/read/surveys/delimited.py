@@ -15,35 +15,18 @@ import pandas as pd
 from sbwork.read.surveys.tables import MOST_CELLS, Grid, refuse_size
 from sbwork.specs.errors import InputError, Problem
 
-__all__ = ["decode_text", "find_separator", "read_delimited"]
-
 _LARGEST_FILE = 200_000_000
 _SAMPLE_BYTES = 2_000_000
 _SAMPLE_RECORDS = 60
 _SEPARATORS = ",;\t|"
 _FEWEST_SHORT_ROWS = 16
-_CHUNK = 1 << 23
 
 
 def read_delimited(path: Path) -> Grid:
     """Read a text file of separated values, whatever its encoding and separator.
 
-    Parameters
-    ----------
-    path : Path
-        The file: comma, semicolon, tab or vertical bar between values; UTF-8, UTF-16 or
-        Windows-1252, with or without a byte-order mark.
-
-    Returns
-    -------
-    Grid
-        Every cell as text.
-
-    Raises
-    ------
-    InputError
-        The file is empty, too large, not text, has an open quotation mark, or has rows of
-        different lengths.
+    Comma, semicolon, tab or vertical bar between values; UTF-8, UTF-16 or Windows-1252, with or
+    without a byte-order mark. Rows of different lengths are refused.
     """
     size = path.stat().st_size
     if size > _LARGEST_FILE:
@@ -51,7 +34,7 @@ def read_delimited(path: Path) -> Grid:
         allowed = f"At most {_LARGEST_FILE / 1e6:.0f} MB are read; split it, or save it as .sav"
         raise InputError(Problem(path.name, "", found, allowed))
     data, note = decode_text(path.read_bytes(), path.name)
-    separator, data = find_separator(data, path.name)
+    separator, data = find_separator(data)
     width = _find_width(data, separator, path.name)
     refuse_size(path.name, max(data.count(b"\n"), data.count(b"\r")), width)
     if len(data) > MOST_CELLS and data.count(separator.encode()) > MOST_CELLS:
@@ -75,21 +58,9 @@ def read_delimited(path: Path) -> Grid:
 
 
 def decode_text(data: bytes, file: str) -> tuple[bytes, str]:
-    """Return the text as UTF-8 without its byte-order mark, with a note if it was not UTF-8.
-
-    Raises
-    ------
-    InputError
-        The file is empty or holds NUL bytes, as no text does.
-
-    Examples
-    --------
-    >>> decode_text("café".encode("cp1252"), "wave1.csv")[0].decode()
-    'café'
-    """
-    note = ""
+    """Return the text as UTF-8 without its byte-order mark, with a note if it was not UTF-8."""
     start = data[:4000]
-    encoding = ""
+    note = encoding = ""
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
     elif len(start) > 3 and start[1::2].count(0) > len(start) / 5 and start[::2].count(0) == 0:
@@ -100,10 +71,8 @@ def decode_text(data: bytes, file: str) -> tuple[bytes, str]:
         try:
             data = data.decode(encoding).encode()
         except UnicodeError:
-            found = "the text starts as UTF-16 but breaks off"
-            raise InputError(
-                Problem(file, "", found, "Export it again, and choose UTF-8 if asked")
-            ) from None
+            found, hint = "the text starts as UTF-16 but breaks off", "Export it again, and choose"
+            raise InputError(Problem(file, "", found, f"{hint} UTF-8 if asked")) from None
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         if not data.isascii():
@@ -120,15 +89,10 @@ def decode_text(data: bytes, file: str) -> tuple[bytes, str]:
     return data, note
 
 
-def find_separator(data: bytes, file: str) -> tuple[str, bytes]:
-    r"""Return the separator between values, and the text without a leading ``sep=`` line.
+def find_separator(data: bytes) -> tuple[str, bytes]:
+    """Return the separator between values, and the text without a leading ``sep=`` line.
 
     The separator is the one that cuts the first records into the most equal number of values.
-
-    Examples
-    --------
-    >>> find_separator(b"q1;q2\n1,5;2\n2,5;3\n", "wave1.csv")[0]
-    ';'
     """
     declared = re.match(rb'"?sep=([,;\t|])"?\r?\n', data)
     if declared:
@@ -186,7 +150,8 @@ def _refuse_short_rows(data: bytes, separator: str, cells: pd.DataFrame, file: s
     A spreadsheet leaves off empty values at the end of many rows at once; that is let through.
     """
     width = cells.shape[1]
-    if width == 1 or _count_separators(data, separator) == len(cells) * (width - 1):
+    outside_quotes = re.sub(rb'"[^"]*"', b"", data)
+    if width == 1 or outside_quotes.count(separator.encode()) == len(cells) * (width - 1):
         return
     reader = csv.reader(io.StringIO(data.decode(), newline=""), delimiter=separator)
     lengths = np.array([len(record) for record in reader])
@@ -198,18 +163,3 @@ def _refuse_short_rows(data: bytes, separator: str, cells: pd.DataFrame, file: s
         found = f"the row holds {lengths[row]} values, but the header has {width}"
         hint = "The file may have been cut or joined here; export it again"
         raise InputError(Problem(file, f"row {row + 1}", found, hint))
-
-
-def _count_separators(data: bytes, separator: str) -> int:
-    """Count the separators outside quotation marks, a few megabytes at a time."""
-    if b'"' not in data:
-        return data.count(separator.encode())
-    total, inside = 0, np.uint8(0)
-    for start in range(0, len(data), _CHUNK):
-        chunk = np.frombuffer(
-            data, dtype=np.uint8, count=min(_CHUNK, len(data) - start), offset=start
-        )
-        parity = np.bitwise_xor.accumulate((chunk == ord('"')).view(np.uint8)) ^ inside
-        total += int(np.count_nonzero((chunk == ord(separator)) & (parity == 0)))
-        inside = parity[-1]
-    return total

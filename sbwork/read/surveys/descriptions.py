@@ -1,20 +1,16 @@
-"""What a survey export holds, told without any of its personal content."""
+"""What a survey export holds, described without any of its personal content."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from sbwork.read.surveys.answers import fold_answer, parse_number
-from sbwork.read.surveys.detection import read_table
 from sbwork.read.surveys.personal import find_personal_content, find_personal_name, mask_text
 from sbwork.read.surveys.tables import Mask, RawTable
-
-__all__ = ["ColumnDescription", "SourceDescription", "describe_source", "describe_table"]
 
 _MOST_VALUES = 15
 _FEWEST_EACH = 3
@@ -26,23 +22,10 @@ _LONGEST_NAME = 300
 class ColumnDescription:
     """One column of a survey export.
 
-    Attributes
-    ----------
-    name : str
-        Its name, as cohort.yml should call it.
-    question : str
-        The question behind it, where the file tells.
-    values : tuple of str
-        Its distinct answers, most frequent first; empty when the column looks personal, has many
-        different answers, or has answers that too few people share to be shown.
-    labels : mapping
-        The file's own value labels: code as text -> label.
-    distinct : int
-        How many different answers it has.
-    blank : int
-        How many rows have none.
-    personal : str
-        The kind of personal data that it looks like; empty for none.
+    `values` are its distinct answers, most frequent first; empty when the column looks personal,
+    has many different answers, or has answers that too few people share to be shown. `labels` are
+    the file's own (code as text -> label), `distinct` and `blank` count its answers and its rows
+    without one, `personal` is the kind of personal data that it looks like, if any.
     """
 
     name: str
@@ -56,24 +39,7 @@ class ColumnDescription:
 
 @dataclass(frozen=True)
 class SourceDescription:
-    """A survey export, as `sbwork new` and `sbwork check` tell of it.
-
-    Attributes
-    ----------
-    file : str
-        The file's name.
-    platform : str
-        What wrote it: ``"qualtrics"``, ``"limesurvey"``, ``"forms"``, ``"spss"``, ``"stata"``,
-        ``"excel"`` or ``"csv"``.
-    rows : int
-        Rows of answers, those to be left out included.
-    left_out : mapping
-        Reason -> number of rows left out for it.
-    columns : tuple of ColumnDescription
-        Every column, in file order.
-    notes : tuple of str
-        What the user should know of how the file was read.
-    """
+    """A survey export, as `sbwork new` and `sbwork check` describe it; `rows` counts them all."""
 
     file: str
     platform: str
@@ -83,40 +49,8 @@ class SourceDescription:
     notes: tuple[str, ...]
 
 
-def describe_source(path: str | Path, format: str = "auto") -> SourceDescription:
-    r"""Look into a survey export.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-    format : str, default "auto"
-        The platform, as under ``format`` in cohort.yml.
-
-    Returns
-    -------
-    SourceDescription
-        Its platform, its columns, and the answers met where they are few and not personal.
-
-    Raises
-    ------
-    InputError
-        The file can't be read.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = Path(tempfile.mkdtemp()) / "wave1.csv"
-    >>> _ = path.write_text("site,q1,email\nA,1,ann@example.org\nA,1,bo@example.org\n")
-    >>> told = describe_source(path)
-    >>> told.platform, told.rows, [column.personal for column in told.columns]
-    ('csv', 2, ['', '', 'e-mail address'])
-    """
-    return describe_table(read_table(Path(path), format))
-
-
 def describe_table(table: RawTable) -> SourceDescription:
-    """Look into a survey export that is read already; see `describe_source`."""
+    """Describe a survey export, with the answers where they are few and not personal."""
     rows = table.kept
     return SourceDescription(
         file=table.file,

@@ -1,4 +1,4 @@
-"""Files of statistics programs, through pyreadstat: codes as text beside their labels."""
+"""SPSS and Stata files, through pyreadstat: codes as text beside their labels."""
 
 from __future__ import annotations
 
@@ -16,48 +16,32 @@ from sbwork.read.surveys.qualtrics import is_qualtrics, mark_responses
 from sbwork.read.surveys.tables import MOST_COLUMNS, Grid, RawTable, build_table, refuse_size
 from sbwork.specs.errors import InputError, Problem
 
-__all__ = ["read_labelled"]
-
 _MOST_CELLS = 20_000_000
 _LEAST_SECONDS = 9.0
 _SECONDS_PER_MEGABYTE = 0.5
 
 
 def read_labelled(path: Path, platform: str) -> RawTable:
-    """Read an SPSS or a Stata file.
+    """Read an SPSS (.sav, .zsav) or a Stata file (.dta); `platform` is "spss" or "stata".
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    platform : {"spss", "stata"}
-        Which of the two it is.
-
-    Returns
-    -------
-    RawTable
-        Codes as text; value labels in ``codes``, declared missing codes in ``missing``.
-
-    Raises
-    ------
-    InputError
-        The file is damaged, too large or without answers.
+    Value labels are in ``codes`` of the table; user-missing codes of SPSS, and Stata's extended
+    missing values as the letters ``a`` to ``z``, are in ``missing``.
     """
-    told, numbers = _run_reader(path, platform)
-    if not told.get("names") or not told["rows"]:
+    outline, numbers = _run_reader(path, platform)
+    if not outline.get("names") or not outline["rows"]:
         raise InputError(Problem(path.name, "", "the file holds no answers"))
-    names: list[str] = told["names"]
+    names: list[str] = outline["names"]
     cells = pd.DataFrame(
         {
             column: np.array([*texts, ""], dtype=object)[numbers[column]]
-            for column, texts in enumerate(told["texts"])
+            for column, texts in enumerate(outline["texts"])
         }
     )
-    table = build_table(Grid(cells, path.name), platform, 0, names, told["questions"])
+    table = build_table(Grid(cells, path.name), platform, 0, names, outline["questions"])
     table = replace(
         table,
-        codes={i: labels for i, labels in enumerate(told["labels"]) if labels},
-        missing={i: frozenset(codes) for i, codes in enumerate(told["missing"]) if codes},
+        codes={i: labels for i, labels in enumerate(outline["labels"]) if labels},
+        missing={i: frozenset(codes) for i, codes in enumerate(outline["missing"]) if codes},
     )
     return mark_responses(table) if is_qualtrics([names]) else table
 
@@ -83,12 +67,12 @@ def _run_reader(
         if run.returncode:
             raise InputError(damaged)
         header, _, data = run.stdout.partition(b"\n")
-        told: dict[str, Any] = json.loads(header)
-        if "names" not in told:
-            refuse_size(path.name, told["rows"], told["columns"])
-            found = f"there are {told['rows']:,} rows by {told['columns']:,} columns"
+        outline: dict[str, Any] = json.loads(header)
+        if "names" not in outline:
+            refuse_size(path.name, outline["rows"], outline["columns"])
+            found = f"there are {outline['rows']:,} rows by {outline['columns']:,} columns"
             raise InputError(Problem(path.name, "", found, f"At most {_MOST_CELLS:,} cells"))
-        numbers = np.frombuffer(data, dtype=np.int32).reshape(len(told["names"]), -1)
+        numbers = np.frombuffer(data, dtype=np.int32).reshape(len(outline["names"]), -1)
     except subprocess.TimeoutExpired as error:
         found = f"reading was given up after {error.timeout:.0f} seconds"
         hint = "The file may be damaged, or the computer busy: try again, or save it as CSV"
@@ -97,4 +81,4 @@ def _run_reader(
         raise
     except ValueError:
         raise InputError(damaged) from None
-    return told, numbers
+    return outline, numbers

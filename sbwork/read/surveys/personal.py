@@ -11,17 +11,6 @@ from pathlib import Path
 
 from sbwork.specs.errors import InputError, Problem
 
-__all__ = [
-    "FREE_TEXT",
-    "KEY_FILE",
-    "PERSON_ID",
-    "find_personal_content",
-    "find_personal_name",
-    "hash_ids",
-    "make_key",
-    "mask_text",
-]
-
 KEY_FILE = ".sbwork-key"
 """The file beside cohort.yml that may hold the secret for hashes."""
 
@@ -140,15 +129,7 @@ _LONGEST_VALUE = 400
 
 
 def find_personal_name(*names: str) -> str:
-    """Return the kind of personal data that a column's name or question speaks of, or "".
-
-    Examples
-    --------
-    >>> find_personal_name("RecipientLastName")
-    'name of a person'
-    >>> find_personal_name("site name")
-    ''
-    """
+    """Return the kind of personal data that a column's name or question speaks of, or ""."""
     for name in names:
         words = _split_words(name[:200])
         short = len(words.split()) <= _MOST_WORDS
@@ -161,24 +142,9 @@ def find_personal_name(*names: str) -> str:
 def find_personal_content(values: Sequence[str]) -> str:
     """Return the kind of personal data that a column's cells hold, or "".
 
-    Parameters
-    ----------
-    values : sequence of str
-        Cells of one column; empty ones count for nothing.
-
-    Returns
-    -------
-    str
-        The kind. A pattern that no answer has by chance (an e-mail address, an IP address, a
-        phone number, a postcode, a browser's name) tells by one cell; ids, coordinates, names and
-        free text only when most cells look like it.
-
-    Examples
-    --------
-    >>> find_personal_content(["3", "4", "ann@example.org"])
-    'e-mail address'
-    >>> find_personal_content(["Agree", "Disagree", "Agree"])
-    ''
+    A pattern that no answer has by chance (an e-mail address, an IP address, a phone number, a
+    postcode, a browser's name) decides by one cell; ids, coordinates, names and free text only
+    when most cells look like it.
     """
     texts = [value.strip()[:_LONGEST_VALUE] for value in values if value.strip()]
     if not texts:
@@ -202,11 +168,6 @@ def mask_text(text: str) -> str:
 
     Names of people in running text are not found: stories are read by a person before they are
     published.
-
-    Examples
-    --------
-    >>> mask_text("Ring 0191 498 0123 or write to ann@example.org, DH1 5UZ")
-    'Ring [phone removed] or write to [e-mail removed], [postcode removed]'
     """
     text = unicodedata.normalize("NFKC", text)
     for mask, pattern in _MASKS:
@@ -221,23 +182,6 @@ def make_key(folder: Path, files: Iterable[Path]) -> bytes:
     files gives the same hashes, and nobody without those files, which hold the ids anyway, can
     find an id by hashing guesses. With a file ``.sbwork-key`` beside cohort.yml (any secret text)
     the hashes stay the same when files are added. The key is never written anywhere.
-
-    Parameters
-    ----------
-    folder : Path
-        The cohort's folder.
-    files : iterable of Path
-        The survey files.
-
-    Returns
-    -------
-    bytes
-        32 bytes.
-
-    Raises
-    ------
-    InputError
-        There is a key file, but it holds fewer than 16 bytes.
     """
     digest = hashlib.blake2b(digest_size=32, person=b"sbwork-person")
     stored = folder / KEY_FILE
@@ -258,12 +202,6 @@ def hash_ids(ids: Iterable[str], key: bytes) -> list[str]:
 
     Case, spaces and a ``.0`` left behind by a spreadsheet count for nothing, so that a person is
     the same in both waves.
-
-    Examples
-    --------
-    >>> first, second, blank = hash_ids(["ab 12", "AB12", " "], key=b"secret")
-    >>> first == second, blank
-    (True, '')
     """
     hashes = []
     for written in ids:

@@ -7,11 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
-from sbwork.read.surveys.tables import Grid, Mask, RawTable, Texts, build_table
-
-__all__ = ["is_qualtrics", "mark_responses", "read_qualtrics"]
+from sbwork.read.surveys.tables import Grid, Mask, RawTable, build_table, map_texts
 
 _IMPORT_ID = re.compile(r"""^\{\s*['"]+ImportId['"]+\s*:\s*['"]+([^'"]*)['"]""", re.I)
 _SYSTEM = {
@@ -46,50 +43,31 @@ _UNFINISHED = frozenset(
     ("0", "false", "falsch", "faux", "falso", "onwaar", "nein", "no", "nee", "non")
 )
 _PREVIEW_WORDS = ("preview", "test", "vorschau", "aperçu", "vista previa", "anteprima", "prueba")
-_TELLING = ("finished", "status", "progress", "duration", "record", "start")
+_PREVIEW_BITS, _SPAM_BIT = 3, 8
+_HEADER_COLUMNS = ("finished", "status", "progress", "duration", "record", "start")
 _HEAD_ROWS = 8
 
 
 def is_qualtrics(head: Sequence[Sequence[str]]) -> bool:
-    """Tell whether the first rows of a file are those of a Qualtrics export.
-
-    Examples
-    --------
-    >>> is_qualtrics([["StartDate", "Finished", "ResponseId", "Q1"]])
-    True
-    >>> is_qualtrics([["site", "q1", "q2"]])
-    False
-    """
+    """Return whether the first rows of a file are those of a Qualtrics export."""
     return any(_count_system(row) >= 3 or _is_import_row(row) for row in head[:_HEAD_ROWS])
 
 
 def read_qualtrics(grid: Grid) -> RawTable:
-    """Tell headers from answers in a Qualtrics export, also one saved again by another program.
+    """Separate headers from answers in a Qualtrics export, also one saved by another program.
 
     Rows above the names are passed over, and a missing or translated second row and a missing
     third are no hindrance. With the first row lost, columns are called by the second or the third.
-
-    Parameters
-    ----------
-    grid : Grid
-        The file's cells.
-
-    Returns
-    -------
-    RawTable
-        Answers; previews, spam, and unfinished answers are marked in ``left_out``.
-
-    Raises
-    ------
-    InputError
-        No row of answers follows the header.
     """
     head = grid.list_head(_HEAD_ROWS + 4)
     imports = next((i for i, row in enumerate(head) if _is_import_row(row)), None)
     named = next((i for i, row in enumerate(head[:_HEAD_ROWS]) if _count_system(row) >= 3), None)
     if named is None or (imports is not None and named > imports):
         named = max(imports - 1, 0) if imports is not None else 0
-    ids = _read_import_ids(head[imports]) if imports is not None else [""] * len(head[named])
+    ids = [""] * len(head[named])
+    if imports is not None:
+        found = (_IMPORT_ID.match(cell) for cell in head[imports])
+        ids = [match[1] if match else "" for match in found]
     names = ids if named == imports else head[named]
     system = _find_system(names, ids)
     first = named + 1
@@ -98,34 +76,46 @@ def read_qualtrics(grid: Grid) -> RawTable:
     ):
         first += 1
     texts = [row for i, row in enumerate(head[named + 1 : first], named + 1) if i != imports]
-    labels = (
-        [next((text for text in column if text), "") for column in zip(*texts, strict=True)]
-        if texts
-        else list(names)
-    )
-    names = [name or label or found for name, label, found in zip(names, labels, ids, strict=True)]
-    aliases = [(found,) if found else () for found in ids]
-    table = build_table(grid, "qualtrics", first, names, labels, aliases)
-    return mark_responses(table, ids)
+    labels = list(names)
+    if texts:
+        labels = [next(filter(None, column), "") for column in zip(*texts, strict=True)]
+    names = [name or label or own for name, label, own in zip(names, labels, ids, strict=True)]
+    aliases = [(own,) if own else () for own in ids]
+    return mark_responses(build_table(grid, "qualtrics", first, names, labels, aliases), ids)
 
 
 def mark_responses(table: RawTable, ids: Sequence[str] = ()) -> RawTable:
     """Mark previews, spam and unfinished answers by the columns that Qualtrics always writes.
 
-    Parameters
-    ----------
-    table : RawTable
-        Answers, also from an SPSS file that Qualtrics wrote.
-    ids : sequence of str
-        The import ids of the columns, if any are known.
-
-    Returns
-    -------
-    RawTable
-        The same answers, with ``left_out`` and ``record`` filled in.
+    The table may come from an SPSS file that Qualtrics wrote; `ids` are the import ids of its
+    columns, if any are known.
     """
     system = _find_system(table.names, ids)
-    return replace(table, left_out=_mark_rows(table, system), record=system.get("record"))
+    nobody = np.zeros(len(table.rows), dtype=bool)
+
+    def mark(key: str, test: Callable[[str], bool]) -> Mask:
+        if key not in system:
+            return nobody
+        values = table.read_column(system[key])
+        marked: Mask = map_texts(values, lambda text: test(text.strip().casefold()), bool)
+        return marked
+
+    key = next((key for key in _HEADER_COLUMNS if key in system), "")
+    column = system.get(key, 0)
+    headers = {table.names[column].casefold(), table.labels[column].casefold()} - {""}
+    unfinished = mark("finished", _UNFINISHED.__contains__)
+    unknown = ~unfinished & ~mark("finished", _FINISHED.__contains__)
+    masks = {
+        "repeated header rows": mark(key, lambda text: text in headers or _is_import_row([text])),
+        "previews and tests": mark("status", _is_preview),
+        "marked as spam by Qualtrics": mark("status", _is_spam),
+        "unfinished": unfinished | (unknown & mark("progress", _is_under_way)),
+    }
+    taken = nobody
+    for reason, mask in masks.items():
+        masks[reason] = mask & ~taken
+        taken = taken | mask
+    return replace(table, left_out=masks, record=system.get("record"))
 
 
 def _fold(name: str) -> str:
@@ -140,12 +130,8 @@ def _is_import_row(row: Sequence[str]) -> bool:
     return any(_IMPORT_ID.match(cell) for cell in row)
 
 
-def _read_import_ids(row: Sequence[str]) -> list[str]:
-    found = (_IMPORT_ID.match(cell) for cell in row)
-    return [match[1] if match else "" for match in found]
-
-
 def _find_system(names: Sequence[str], ids: Sequence[str]) -> dict[str, int]:
+    """Return the columns that Qualtrics adds to every export, by what they hold."""
     system: dict[str, int] = {}
     for row in (names, ids):
         for column, name in enumerate(row):
@@ -156,7 +142,7 @@ def _find_system(names: Sequence[str], ids: Sequence[str]) -> dict[str, int]:
 
 
 def _is_header(row: Sequence[str], system: dict[str, int]) -> bool:
-    """Tell a second header row by words where an answer would have a date or a number."""
+    """Return whether a row has words where an answer would have a date or a number."""
     cells = [row[system[key]] for key in _NUMERIC if key in system and row[system[key]]]
     if cells:
         wordy = sum(not any(char.isdigit() for char in cell) and cell != "NA" for cell in cells)
@@ -165,57 +151,21 @@ def _is_header(row: Sequence[str], system: dict[str, int]) -> bool:
     return bool(finished) and finished not in _FINISHED | _UNFINISHED
 
 
-def _mark_rows(table: RawTable, system: dict[str, int]) -> dict[str, Mask]:
-    count = len(table.rows)
-    repeated = np.zeros(count, dtype=bool)
-    column = next((system[key] for key in _TELLING if key in system), None)
-    if column is not None:
-        headers = {table.names[column].casefold(), table.labels[column].casefold()} - {""}
-        repeated = _mark(
-            table.read_column(column), lambda text: text in headers or _is_import_row([text])
-        )
-    preview, spam = np.zeros((2, count), dtype=bool)
-    if "status" in system:
-        status = table.read_column(system["status"])
-        preview = _mark(status, _is_preview)
-        spam = _mark(status, _is_spam) & ~preview
-    unfinished = np.zeros(count, dtype=bool)
-    unknown = np.ones(count, dtype=bool)
-    if "finished" in system:
-        finished = table.read_column(system["finished"])
-        unfinished = _mark(finished, lambda text: text in _UNFINISHED)
-        unknown = ~unfinished & ~_mark(finished, lambda text: text in _FINISHED)
-    if "progress" in system and unknown.any():
-        progress = table.read_column(system["progress"])
-        unfinished |= unknown & _mark(
-            progress, lambda text: text.isdecimal() and len(text) < 4 and int(text) < 100
-        )
-    marks: dict[str, Mask] = {}
-    taken = np.zeros(count, dtype=bool)
-    for reason, mask in (
-        ("repeated header rows", repeated),
-        ("previews and tests", preview),
-        ("marked as spam by Qualtrics", spam),
-        ("unfinished", unfinished),
-    ):
-        marks[reason] = mask & ~taken
-        taken |= mask
-    return marks
-
-
-def _mark(values: Texts, test: Callable[[str], bool]) -> Mask:
-    codes, found = pd.factorize(values)
-    verdicts = [test(str(text).strip().casefold()) for text in found]
-    return np.array([*verdicts, False], dtype=bool)[codes]
+def _is_short_number(text: str) -> bool:
+    return text.isdecimal() and len(text) < 4
 
 
 def _is_preview(text: str) -> bool:
     if text.isdecimal():
-        return len(text) < 4 and bool(int(text) & 3)
+        return _is_short_number(text) and bool(int(text) & _PREVIEW_BITS)
     return any(word in text for word in _PREVIEW_WORDS)
 
 
 def _is_spam(text: str) -> bool:
     if text.isdecimal():
-        return len(text) < 4 and bool(int(text) & 8)
+        return _is_short_number(text) and bool(int(text) & _SPAM_BIT)
     return "spam" in text
+
+
+def _is_under_way(text: str) -> bool:
+    return _is_short_number(text) and int(text) < 100

@@ -14,21 +14,12 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["main"]
-
 
 def main(arguments: Sequence[str]) -> int:
     """Read the file named and write its cells and labels to standard output.
 
-    Parameters
-    ----------
-    arguments : sequence of str
-        The path, ``"spss"`` or ``"stata"``, the most columns and the most cells to read.
-
-    Returns
-    -------
-    int
-        0 when the file was read, also when it is too large to be read whole.
+    The arguments are the path, ``"spss"`` or ``"stata"``, the most columns and the most cells to
+    read; of a file that is larger only the size is written.
     """
     import pyreadstat
 
@@ -67,9 +58,9 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _write(told: Mapping[str, Any], numbers: Sequence[array[int]]) -> None:
+def _write(description: Mapping[str, Any], numbers: Sequence[array[int]]) -> None:
     out = sys.stdout.buffer
-    out.write(json.dumps(told).encode() + b"\n")
+    out.write(json.dumps(description).encode() + b"\n")
     for column in numbers:
         out.write(column.tobytes())
     out.flush()

@@ -18,18 +18,21 @@ from sbwork.read.surveys.personal import (
     make_key,
     mask_text,
 )
-from sbwork.read.surveys.sources import SurveyFile, leave_out_duplicates, name_cell, open_survey
-from sbwork.read.surveys.tables import Mask, RawTable, Texts
+from sbwork.read.surveys.sources import (
+    SurveyFile,
+    leave_out_duplicates,
+    open_survey,
+    report_unknown,
+)
+from sbwork.read.surveys.tables import Mask, RawTable, Texts, list_texts, map_texts
 from sbwork.specs.cohort import Cohort
-from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.errors import InputError, Problem, list_names, quote
 from sbwork.specs.instrument import Instrument
-
-__all__ = ["Responses", "read_responses"]
 
 _MOST_PROBLEMS = 40
 _MOST_UNKNOWN = 3
 _SAMPLE = 200
-_UNTOLD = {"", "NA", "N/A", "-99"}
+_UNWRITTEN = {"", "NA", "N/A", "-99"}
 _NOT_ASKED = "not_asked"
 _KIND_CODES = {kind: code for code, kind in enumerate((ANSWERED, *KINDS, _NOT_ASKED))}
 _STORY_COLUMNS = ["wave", "site", "question", "text"]
@@ -133,7 +136,11 @@ def read_responses(cohort: Cohort, instrument: Instrument) -> Responses:
         except InputError as error:
             problems.extend(error.problems)
     if problems:
-        raise InputError(_shorten(problems))
+        left = len(problems) - _MOST_PROBLEMS
+        if left > 0:
+            found = f"{left} further problems of the same kinds are not listed"
+            problems[_MOST_PROBLEMS:] = [Problem("and more", "", found)]
+        raise InputError(problems)
     return _join(cohort, instrument, sources, pieces)
 
 
@@ -147,22 +154,29 @@ def _read_piece(source: SurveyFile, instrument: Instrument) -> _Piece:
         "weight": _read_weight(source, problems),
     }
     for name, column in columns.keep.items():
-        data[name] = _read_text(table, column, rows)
-    kinds = np.full(
-        (int(rows.sum()), len(instrument.items)), _KIND_CODES[_NOT_ASKED], dtype=np.int8
-    )
+        data[name] = _read_labels(table, column, rows)
+    shape = (int(rows.sum()), len(instrument.items))
+    kinds = np.full(shape, _KIND_CODES[_NOT_ASKED], dtype=np.int8)
     for number, item in enumerate(instrument.items):
+        data[item] = np.full(len(kinds), np.nan)
         if item in columns.items:
             data[item], kinds[:, number] = _read_item(source, instrument, item, problems)
-        else:
-            data[item] = np.full(len(kinds), np.nan)
     if problems:
         raise InputError(problems)
-    answers = pd.DataFrame(data)
     silent = float((kinds != _KIND_CODES[ANSWERED]).all(axis=1).sum())
     check = "finished without answering any item"
     source.quality.append(Check(CheckKind.DOUBT, check, silent, "kept, as blanks"))
-    return _Piece(answers, kinds, _read_stories(source), _read_multiple(source))
+    return _Piece(pd.DataFrame(data), kinds, _read_stories(source), _read_multiple(source))
+
+
+def _read_labels(table: RawTable, column: int, rows: Mask) -> Texts:
+    labels = table.codes.get(column, {})
+
+    def word(text: str) -> str:
+        return " ".join(labels.get(text.strip(), text).split())
+
+    worded: Texts = map_texts(table.read_column(column)[rows], word)
+    return worded
 
 
 def _read_item(
@@ -170,37 +184,28 @@ def _read_item(
 ) -> tuple[Codes, Kinds]:
     table, column = source.table, source.columns.items[item]
     options = instrument.list_options(item)
-    codes, found = pd.factorize(table.read_column(column)[source.rows])
-    texts = [str(text) for text in found]
+    codes, texts = list_texts(table.read_column(column)[source.rows])
     labels, missing = table.codes.get(column, {}), table.missing.get(column, frozenset())
     matches = match_answers(texts, options, labels, missing)
-    unknown = [i for i, match in enumerate(matches) if match.kind not in _KIND_CODES]
-    places = np.flatnonzero(source.rows)
-    allowed = [option.label or f"{option.code:g}" for option in options]
-    for i in unknown[:_MOST_UNKNOWN]:
-        row = int(places[int(np.argmax(codes == i))])
-        what = f"'{quote(mask_text(texts[i]))}' is no answer to the item '{item}'"
-        if matches[i].kind == "ambiguous":
-            what = f"'{quote(texts[i])}' is the code of one option and the label of another"
-        more = len(unknown) - _MOST_UNKNOWN if i == unknown[:_MOST_UNKNOWN][-1] else 0
-        what += f", and {more} other texts in this column are none either" if more > 0 else ""
-        problems.append(
-            Problem(
-                table.file,
-                name_cell(table, row, column),
-                what,
-                f"Options: {list_names(allowed)}",
-                find_nearest(texts[i], allowed),
-            )
-        )
-    recoded = [texts[i] for i, match in enumerate(matches) if match.recoded]
+    unknown = []
+    for number, (text, match) in enumerate(zip(texts, matches, strict=True)):
+        if match.kind not in _KIND_CODES:
+            found = f"'{quote(mask_text(text))}' is no answer to the item '{item}'"
+            if match.kind == "ambiguous":
+                found = f"'{quote(text)}' is the code of one option and the label of another"
+            row = int(np.flatnonzero(source.rows)[np.argmax(codes == number)])
+            unknown.append((row, text, found))
+    names = [option.label or f"{option.code:g}" for option in options]
+    allowed = f"Options: {list_names(names)}"
+    problems += report_unknown(table, column, unknown, names, allowed, _MOST_UNKNOWN)
+    recoded = sum(match.recoded for match in matches)
     if recoded:
         note = f"'{item}': the file's codes differ from the instrument's, so its labels decided"
-        line = Check(CheckKind.READ, "codes read by their labels", float(len(recoded)), note)
+        line = Check(CheckKind.READ, "codes read by their labels", float(recoded), note)
         source.quality.append(line)
     titles = {option.code: fold_answer(option.label) for option in options if option.label}
     differ = [
-        text
+        f"{text} = {labels[text]}"
         for text, match in zip(texts, matches, strict=True)
         if match.kind == ANSWERED
         and not match.recoded
@@ -209,56 +214,42 @@ def _read_item(
     ]
     if differ:
         note = f"'{item}': the file and the instrument word these codes differently: "
-        note += list_names([f"{text} = {labels[text]}" for text in differ])
+        note += list_names(differ)
         line = Check(CheckKind.DOUBT, "codes whose labels differ", float(len(differ)), note)
         source.quality.append(line)
-    values = np.array([*(match.code for match in matches), np.nan])[codes]
+    values = np.array([match.code for match in matches], dtype=float)
     kinds = [_KIND_CODES.get(match.kind, _KIND_CODES["blank"]) for match in matches]
-    return values, np.array([*kinds, _KIND_CODES["blank"]], dtype=np.int8)[codes]
+    return values[codes], np.array(kinds, dtype=np.int8)[codes]
 
 
 def _read_weight(source: SurveyFile, problems: list[Problem]) -> Codes:
     column = source.columns.weight
     if column is None:
         return np.ones(int(source.rows.sum()))
-    codes, found = pd.factorize(source.table.read_column(column)[source.rows])
-    numbers = np.array([*(parse_number(str(text)) for text in found), np.nan])
-    weights: Codes = numbers[codes]
+    texts = source.table.read_column(column)[source.rows]
+    weights: Codes = map_texts(texts, parse_number, float)
     bad = np.flatnonzero(~(weights >= 0))
     if len(bad):
-        row = int(np.flatnonzero(source.rows)[bad[0]])
-        text = str(found[codes[bad[0]]])
-        more = f", nor in {len(bad) - 1} other rows" if len(bad) > 1 else ""
-        found_here = f"'{quote(mask_text(text))}'" if text.strip() else "a blank"
-        message = f"{found_here} is no weight{more}"
-        place = name_cell(source.table, row, column)
-        problems.append(Problem(source.table.file, place, message, "A weight is 0 or more"))
+        row, text = int(np.flatnonzero(source.rows)[bad[0]]), str(texts[bad[0]])
+        found = f"'{quote(mask_text(text))}'" if text.strip() else "a blank"
+        found += " is no weight" + (f", nor in {len(bad) - 1} other rows" if len(bad) > 1 else "")
+        place = source.table.name_cell(row, column)
+        problems.append(Problem(source.table.file, place, found, "A weight is 0 or more"))
     return weights
 
 
-def _read_text(table: RawTable, column: int, rows: Mask) -> Texts:
-    codes, found = pd.factorize(table.read_column(column)[rows])
-    labels = table.codes.get(column, {})
-    texts = [" ".join(labels.get(str(text).strip(), str(text)).split()) for text in found]
-    written: Texts = np.array([*texts, ""], dtype=object)[codes]
-    return written
-
-
 def _read_stories(source: SurveyFile) -> pd.DataFrame:
-    table, frames = source.table, []
+    frames = []
     for name, column in source.columns.stories.items():
-        values = table.read_column(column)[source.rows]
-        told = np.array([str(value).strip() not in _UNTOLD for value in values], dtype=bool)
-        frames.append(
-            pd.DataFrame(
-                {
-                    "wave": source.wave[source.rows][told],
-                    "site": source.site[source.rows][told],
-                    "question": table.labels[column] or name,
-                    "text": [mask_text(str(value).strip()) for value in values[told]],
-                }
-            )
-        )
+        values = source.table.read_column(column)
+        written = source.rows & ~map_texts(values, lambda text: text.strip() in _UNWRITTEN, bool)
+        story = {
+            "wave": source.wave[written],
+            "site": source.site[written],
+            "question": source.table.labels[column] or name,
+            "text": [mask_text(str(value).strip()) for value in values[written]],
+        }
+        frames.append(pd.DataFrame(story))
     return _stack(frames, _STORY_COLUMNS)
 
 
@@ -269,13 +260,9 @@ def _read_multiple(source: SurveyFile) -> pd.DataFrame:
         prefix = source.spec.multiple[name]
         chosen, answered = read_choices(source.table, columns, prefix, source.rows)
         for option, mask in chosen.items():
-            group = pd.DataFrame({"wave": wave, "site": site, "count": mask, "base": answered})
-            counts = group.groupby(["wave", "site"], sort=False)[["count", "base"]].sum()
-            counts = counts.reset_index()
-            counts.insert(2, "set", name)
-            counts.insert(3, "option", option)
-            frames.append(counts)
-    return _stack(frames, _MULTIPLE_COLUMNS)
+            group = {"wave": wave, "site": site, "set": name, "option": option}
+            frames.append(pd.DataFrame({**group, "count": mask, "base": answered}))
+    return _add_up(frames)
 
 
 def _join(
@@ -310,8 +297,8 @@ def _join(
 
 
 def _sum_up(source: SurveyFile) -> list[Check]:
-    matched, absent = source.columns.items, source.spec.not_asked
     used, note = float(source.rows.sum()), "questionnaires that enter the evaluation"
+    matched, absent = source.columns.items, source.spec.not_asked
     lines = [
         Check(CheckKind.USED, "answers used", used, note),
         Check(CheckKind.READ, "items matched", float(len(matched))),
@@ -326,10 +313,8 @@ def _count_linked(answers: pd.DataFrame) -> list[Check]:
     known = answers.loc[answers["person"] != "", ["person", "wave", "site"]]
     if known.empty:
         return []
-    waves = known.groupby("person", sort=False)["wave"].nunique()
-    sites = known.groupby("person", sort=False)["site"].nunique()
-    both = float((waves > 1).sum())
-    moved = float((sites > 1).sum())
+    counts = known.groupby("person", sort=False)[["wave", "site"]].nunique()
+    both, moved = (float((counts[name] > 1).sum()) for name in ("wave", "site"))
     note = "the same id before and after"
     lines = [Check(CheckKind.LINKED, "people linked across waves", both, note)]
     if moved:
@@ -382,11 +367,3 @@ def _stack(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFra
     return pd.DataFrame(
         {name: pd.Series(dtype="int64" if name in {"count", "base"} else "str") for name in columns}
     )
-
-
-def _shorten(problems: list[Problem]) -> list[Problem]:
-    left = len(problems) - _MOST_PROBLEMS
-    if left <= 0:
-        return problems
-    last = Problem("and more", "", f"{left} further problems of the same kinds are not listed")
-    return [*problems[:_MOST_PROBLEMS], last]

@@ -23,16 +23,13 @@ from sbwork.read.surveys.personal import (
     hash_ids,
     mask_text,
 )
-from sbwork.read.surveys.tables import Mask, RawTable, Texts
+from sbwork.read.surveys.tables import Mask, RawTable, Texts, list_texts, map_texts
 from sbwork.specs.cohort import Cohort, SurveySource
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.instrument import Instrument
 
-__all__ = ["SurveyFile", "leave_out_duplicates", "name_cell", "open_survey"]
-
 _MOST_UNKNOWN = 5
-_TELLING_ID = 10
-_WAVES = {"before": "before", "after": "after"}
+_LONG_ID = 10
 _REASONS = {
     "repeated header rows": "header rows repeated among the answers",
     "unfinished": "answers that were not finished or not sent",
@@ -43,20 +40,8 @@ _REASONS = {
 class SurveyFile:
     """One file on its way: what it holds, and which of its rows stay.
 
-    Attributes
-    ----------
-    spec : SurveySource
-        Its entry in cohort.yml.
-    table : RawTable
-        Its cells.
-    columns : Assignment
-        Which column holds what.
-    wave, site, person : numpy.ndarray of str
-        One entry a row of the table; the person is hashed.
-    rows : numpy.ndarray of bool
-        The rows that stay.
-    quality : list of Check
-        Lines for the table of data quality.
+    `wave`, `site` and `person` (hashed) have an entry a row of the table; `rows` are those that
+    stay; `quality` are lines for the table of data quality.
     """
 
     spec: SurveySource
@@ -74,28 +59,7 @@ def open_survey(
 ) -> SurveyFile:
     """Read a file and decide which of its rows enter the evaluation.
 
-    Parameters
-    ----------
-    cohort : Cohort
-        The evaluation.
-    instrument : Instrument
-        The questionnaire.
-    spec : SurveySource
-        The file's entry in cohort.yml.
-    path : Path
-        The file.
-    key : bytes
-        The key that ids of people are hashed with.
-
-    Returns
-    -------
-    SurveyFile
-        The table, its columns, and the rows that stay.
-
-    Raises
-    ------
-    InputError
-        The file can't be read, or a column, a site or a wave is unknown; all of it at once.
+    `key` is what ids of people are hashed with. An InputError lists all that is wrong.
     """
     table = read_table(path, spec.format)
     columns = assign_columns(table, spec, instrument)
@@ -110,8 +74,15 @@ def open_survey(
         Check(CheckKind.READ, "how the file was read", math.nan, note) for note in table.notes
     ]
     problems: list[Problem] = []
-    wave = _read_wave(table, spec, columns, rows, problems)
-    site = _read_site(cohort, table, spec, columns, rows, problems)
+    waves = spec.waves or {"before": "before", "after": "after"}
+    known = {fold_answer(name): str(wave) for name, wave in waves.items()}
+    sites = [n for key, site in cohort.sites.items() for n in (key, site.title, *site.names) if n]
+    wave = np.full(len(rows), spec.wave or "", dtype=object)
+    site = np.full(len(rows), spec.site, dtype=object)
+    if columns.wave is not None:
+        wave = _translate(table, columns.wave, rows, known.get, "wave", [*waves], problems)
+    if columns.site is not None:
+        site = _translate(table, columns.site, rows, cohort.identify_site, "site", sites, problems)
     problems += _check_kept(table, columns, rows)
     if problems:
         raise InputError(problems)
@@ -122,11 +93,10 @@ def open_survey(
             rows = rows & ~blank
     person = np.full(len(rows), "", dtype=object)
     if columns.person is not None:
-        codes, ids = pd.factorize(table.read_column(columns.person))
-        person = np.array([*hash_ids(map(str, ids), key), ""], dtype=object)[codes]
-        blank = rows & (person == "")
+        person = map_texts(table.read_column(columns.person), lambda text: hash_ids([text], key)[0])
+        unlinked = float((rows & (person == "")).sum())
         note = "kept, but not linked across waves"
-        quality.append(Check(CheckKind.DOUBT, "without an id", float(blank.sum()), note))
+        quality.append(Check(CheckKind.DOUBT, "without an id", unlinked, note))
     return SurveyFile(spec, table, columns, wave, site, person, rows, quality)
 
 
@@ -134,74 +104,59 @@ def _leave_out(reason: str, rows: Mask, note: str) -> Check:
     return Check(CheckKind.LEFT_OUT, f"left out: {reason}", float(rows.sum()), note)
 
 
-def _read_wave(
-    table: RawTable,
-    spec: SurveySource,
-    columns: Assignment,
-    rows: Mask,
-    problems: list[Problem],
-) -> Texts:
-    if columns.wave is None:
-        return np.full(len(rows), spec.wave, dtype=object)
-    known = {fold_answer(name): str(wave) for name, wave in (spec.waves or _WAVES).items()}
-    names = list(spec.waves or _WAVES)
-    return _translate(table, columns.wave, rows, known.get, ("wave", names), problems)
-
-
-def _read_site(
-    cohort: Cohort,
-    table: RawTable,
-    spec: SurveySource,
-    columns: Assignment,
-    rows: Mask,
-    problems: list[Problem],
-) -> Texts:
-    if columns.site is None:
-        return np.full(len(rows), spec.site, dtype=object)
-    names = [n for key, site in cohort.sites.items() for n in (key, site.title, *site.names) if n]
-    return _translate(table, columns.site, rows, cohort.identify_site, ("site", names), problems)
-
-
 def _translate(
     table: RawTable,
     column: int,
     rows: Mask,
     identify: Callable[[str], str | None],
-    named: tuple[str, Sequence[str]],
+    kind: str,
+    names: Sequence[str],
     problems: list[Problem],
 ) -> Texts:
-    """Replace what a column says by the wave or the site that is meant."""
-    kind, names = named
-    codes, found = pd.factorize(table.read_column(column))
+    """Replace what a column says by the wave or the site that is meant; other rows are blank."""
+    codes, texts = list_texts(table.read_column(column)[rows])
     labels = table.codes.get(column, {})
     meant: list[str] = []
-    unknown: list[tuple[int, str]] = []
-    for number, text in enumerate(map(str, found)):
+    unknown: list[tuple[int, str, str]] = []
+    for number, text in enumerate(texts):
         written = labels.get(text.strip(), text)
         plain = re.sub(r"^(\d+)\.0+$", r"\1", text.strip())
         meant.append(identify(fold_answer(written)) or identify(fold_answer(plain)) or "")
         if not meant[-1] and fold_answer(text):
-            at = np.flatnonzero((codes == number) & rows)
-            unknown += [(int(at[0]), written)] if len(at) else []
-    shown = unknown[:_MOST_UNKNOWN]
-    left = len(unknown) - len(shown)
-    for place, written in shown:
-        last = left and (place, written) == shown[-1]
-        others = f", and {left} other texts in this column are none either" if last else ""
-        problems.append(
-            Problem(
-                table.file,
-                name_cell(table, place, column),
-                f"'{quote(mask_text(written))}' is no {kind} of this cohort{others}",
-                f"Known: {list_names(names) or 'none is given'}",
-                find_nearest(written, names),
-            )
-        )
-    translated: Texts = np.array([*meant, ""], dtype=object)[codes]
+            row = int(np.flatnonzero(rows)[np.argmax(codes == number)])
+            found = f"'{quote(mask_text(written))}' is no {kind} of this cohort"
+            unknown.append((row, written, found))
+    known = f"Known: {list_names(names) or 'none is given'}"
+    problems += report_unknown(table, column, unknown, names, known, _MOST_UNKNOWN)
+    translated = np.full(len(rows), "", dtype=object)
+    translated[rows] = np.array(meant, dtype=object)[codes]
     return translated
 
 
+def report_unknown(
+    table: RawTable,
+    column: int,
+    unknown: Sequence[tuple[int, str, str]],
+    names: Sequence[str],
+    allowed: str,
+    most: int,
+) -> list[Problem]:
+    """Report texts of a column that mean nothing, the first of them and how many more there are.
+
+    Each of `unknown` is a row, the text, and what is wrong with it.
+    """
+    shown, left = unknown[:most], len(unknown) - most
+    problems = []
+    for number, (row, text, found) in enumerate(shown, 1):
+        if left > 0 and number == most:
+            found += f", and {left} other texts in this column are none either"
+        place, near = table.name_cell(row, column), find_nearest(text, names)
+        problems.append(Problem(table.file, place, found, allowed, near))
+    return problems
+
+
 def _check_kept(table: RawTable, columns: Assignment, rows: Mask) -> list[Problem]:
+    """Refuse personal data under 'keep'."""
     problems = []
     for name, column in columns.keep.items():
         values = [str(value) for value in table.read_column(column)[rows]]
@@ -221,11 +176,6 @@ def leave_out_duplicates(sources: Sequence[SurveyFile]) -> None:
     """Leave out the same response met twice, then a person's later answers to the same wave.
 
     The rows of each file are narrowed in place, and what was left out is added to its quality.
-
-    Parameters
-    ----------
-    sources : sequence of SurveyFile
-        Every file of the cohort, in order.
     """
     seen: set[str] = set()
     for source in sources:
@@ -233,36 +183,23 @@ def leave_out_duplicates(sources: Sequence[SurveyFile]) -> None:
         if record is None:
             continue
         ids = pd.Series(source.table.read_column(record), dtype=object)
-        filled = np.asarray(ids.to_numpy() != "", dtype=bool)
-        again = ids.duplicated().to_numpy() & filled & source.rows
+        again = (ids.duplicated() & (ids != "")).to_numpy() & source.rows
         if len(sources) > 1:
-            telling = np.asarray(ids.map(len) >= _TELLING_ID, dtype=bool) & source.rows
-            again |= ids.isin(seen).to_numpy() & telling
-            seen |= set(ids[telling])
+            long = np.asarray(ids.map(len) >= _LONG_ID, dtype=bool) & source.rows
+            again |= ids.isin(seen).to_numpy() & long
+            seen |= set(ids[long])
         note = f"the same '{quote(source.table.names[record])}' stands in a row above"
         source.quality.append(_leave_out("the same response again", again, note))
         source.rows = source.rows & ~again
-    if not sources:
-        return
-    everyone = pd.DataFrame(
-        {
-            "person": np.concatenate([source.person for source in sources]),
-            "wave": np.concatenate([source.wave for source in sources]),
-            "row": np.concatenate([source.rows for source in sources]),
-        }
-    )
-    known = everyone[everyone["row"] & (everyone["person"] != "")]
-    repeated = known.index[known.duplicated(["person", "wave"])]
-    again = np.zeros(len(everyone), dtype=bool)
-    again[repeated] = True
-    ends = np.cumsum([len(source.rows) for source in sources])
-    for source, mask in zip(sources, np.split(again, ends[:-1]), strict=True):
-        if source.columns.person is not None:
-            note = "the first finished answer of a person in a wave counts"
-            source.quality.append(_leave_out("the person answered before", mask, note))
-        source.rows = source.rows & ~mask
-
-
-def name_cell(table: RawTable, row: int, column: int) -> str:
-    """Return the place of a cell as a spreadsheet names it, for messages."""
-    return f"row {table.rows[row]}, column '{quote(table.names[column])}'"
+    answered: set[tuple[str, str]] = set()
+    for source in sources:
+        if source.columns.person is None:
+            continue
+        again = np.zeros(len(source.rows), dtype=bool)
+        for row in np.flatnonzero(source.rows & (source.person != "")):
+            who = (source.person[row], source.wave[row])
+            again[row] = who in answered
+            answered.add(who)
+        note = "the first finished answer of a person in a wave counts"
+        source.quality.append(_leave_out("the person answered before", again, note))
+        source.rows = source.rows & ~again

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sbwork.specs.errors import InputError, Problem
-
-__all__ = ["MOST_CELLS", "MOST_COLUMNS", "Grid", "RawTable", "fold_name", "refuse_size"]
+from sbwork.specs.errors import InputError, Problem, quote
 
 MOST_COLUMNS = 10_000
 MOST_CELLS = 50_000_000
@@ -22,17 +20,10 @@ Texts = np.ndarray[Any, np.dtype[np.object_]]
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells of a text file or a sheet, headers included, nothing yet interpreted.
+    """The cells of a text file or a sheet as text, headers included, nothing yet interpreted.
 
-    Attributes
-    ----------
-    cells : pandas.DataFrame
-        Text throughout (object columns numbered from 0); an empty cell is an empty string. Row i
-        is row i + 1 of the file as a spreadsheet shows it.
-    file : str
-        The file's name, for messages.
-    notes : tuple of str
-        What the user should know of how the file was opened.
+    Row i of `cells` is row i + 1 of the file as a spreadsheet shows it; an empty cell is an empty
+    string. `notes` say what the user should know of how the file was opened.
     """
 
     cells: pd.DataFrame
@@ -52,14 +43,13 @@ class RawTable:
     Attributes
     ----------
     platform : str
-        ``"qualtrics"``, ``"limesurvey"``, ``"forms"``, ``"spss"``, ``"stata"``, ``"excel"`` or
-        ``"csv"``.
+        A format of cohort.yml, such as ``"qualtrics"``.
     file : str
         The file's name, for messages.
     names : tuple of str
         Column names, in file order; they may repeat.
     labels : tuple of str
-        The question behind each column, empty where the file tells none.
+        The question behind each column, empty where the file has none.
     aliases : tuple of tuple of str
         Other names by which each column may be called.
     cells : pandas.DataFrame
@@ -104,16 +94,39 @@ class RawTable:
         values: Texts = self.cells[column].to_numpy(dtype=object)
         return values
 
+    def name_cell(self, row: int, column: int) -> str:
+        """Return the place of a cell as a spreadsheet names it, for messages."""
+        return f"row {self.rows[row]}, column '{quote(self.names[column])}'"
+
+
+def list_texts(values: Texts) -> tuple[np.ndarray[Any, np.dtype[np.intp]], list[str]]:
+    """Return the distinct texts of a column in order of appearance, and the number of each cell's.
+
+    Answers repeat, so that each is interpreted once.
+    """
+    codes, found = pd.factorize(values)
+    return codes, [str(text) for text in found]
+
+
+def map_texts(values: Texts, function: Callable[[str], Any], dtype: Any = object) -> Any:
+    """Apply a function to each distinct text of a column, and return one result a cell."""
+    codes, texts = list_texts(values)
+    return np.array([function(text) for text in texts], dtype=dtype)[codes]
+
 
 def fold_name(name: str) -> str:
-    """Return a name without case and without spaces, to compare it by.
-
-    Examples
-    --------
-    >>> fold_name(" Trust 1 ") == fold_name("trust1")
-    True
-    """
+    """Return a name without case and without spaces, to compare it by."""
     return "".join(name.split()).casefold()
+
+
+def find_header(head: Sequence[Sequence[str]]) -> int:
+    """Return the number of the first row that names most of the columns.
+
+    Titles above a table fill one cell or two, so they are passed over.
+    """
+    filled = [sum(bool(cell) for cell in row) for row in head]
+    most = max(filled, default=0)
+    return next((i for i, count in enumerate(filled) if count > most / 2), 0)
 
 
 def build_table(
@@ -124,23 +137,9 @@ def build_table(
     labels: Sequence[str] = (),
     aliases: Sequence[tuple[str, ...]] = (),
 ) -> RawTable:
-    """Cut the rows of answers from a grid; rows without any answer are dropped.
+    """Cut the rows of answers from a grid, from row `first` (of 0); rows without any are dropped.
 
-    Parameters
-    ----------
-    grid : Grid
-        The file's cells.
-    platform : str
-        What wrote the file.
-    first : int
-        The first row of answers, counted from 0.
-    names, labels, aliases : sequence
-        One entry a column; missing labels and aliases are empty.
-
-    Raises
-    ------
-    InputError
-        No row of answers follows the header, or the header is a name short.
+    An InputError says that no row of answers follows the header, or that it is a name short.
     """
     cells = grid.cells.iloc[first:]
     empty = np.ones(len(cells), dtype=bool)
@@ -151,9 +150,8 @@ def build_table(
             break
         empty[undecided] = values[undecided] == ""
     if empty.all():
-        raise InputError(
-            Problem(grid.file, "", "there is a header, but no row of answers follows it")
-        )
+        found = "there is a header, but no row of answers follows it"
+        raise InputError(Problem(grid.file, "", found))
     _refuse_unnamed(grid.file, cells, names)
     rows = np.arange(first + 1, first + 1 + len(cells), dtype=np.int64)
     if empty.any():
@@ -181,17 +179,7 @@ def _refuse_unnamed(file: str, cells: pd.DataFrame, names: Sequence[str]) -> Non
 
 
 def refuse_size(file: str, rows: int, columns: int) -> None:
-    """Refuse a table too large for a survey before memory is spent on it.
-
-    Raises
-    ------
-    InputError
-        More than `MOST_COLUMNS` columns or `MOST_CELLS` cells.
-
-    Examples
-    --------
-    >>> refuse_size("wave1.csv", rows=300, columns=60)
-    """
+    """Refuse a table too large for a survey before memory is spent on it."""
     if columns > MOST_COLUMNS:
         found = f"there are {columns:,} columns or more, which no survey has"
         raise InputError(Problem(file, "", found, f"At most {MOST_COLUMNS:,} columns are read"))

@@ -12,48 +12,26 @@ import pandas as pd
 from sbwork.read.surveys.tables import Grid, refuse_size
 from sbwork.specs.errors import InputError, Problem
 
-__all__ = ["read_workbook"]
-
 _LARGEST_UNPACKED = 300_000_000
 _MOST_CELLS = 600_000
 _EXPORT_AGAIN = "Open it in Excel and save it again, as .xlsx or as CSV UTF-8"
 
 
 def read_workbook(path: Path) -> Grid:
-    """Read the sheet with the most cells of an .xlsx workbook.
+    """Read the sheet with the most cells: whole numbers without decimals, dates in ISO form.
 
     Formulas give the value that Excel last worked out; they are never worked out here.
-
-    Parameters
-    ----------
-    path : Path
-        The workbook.
-
-    Returns
-    -------
-    Grid
-        Every cell as text: whole numbers without decimals, dates as YYYY-MM-DD HH:MM:SS.
-
-    Raises
-    ------
-    InputError
-        The workbook is damaged, too large, or holds no cells.
     """
-    _refuse_bomb(path)
-    import openpyxl
-
+    step = "opened"
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        try:
-            sheets = {sheet.title: _read_sheet(sheet, path.name) for sheet in book.worksheets}
-        finally:
-            book.close()
+        _refuse_bomb(path)
+        step = "read"
+        sheets = _read_sheets(path)
     except InputError:
         raise
     except Exception:
-        raise InputError(
-            Problem(path.name, "", "the workbook is damaged and can't be read", _EXPORT_AGAIN)
-        ) from None
+        found = f"the workbook is damaged and can't be {step}"
+        raise InputError(Problem(path.name, "", found, _EXPORT_AGAIN)) from None
     if not any(sheets.values()):
         raise InputError(Problem(path.name, "", "the workbook holds no cells"))
     title = max(sheets, key=lambda name: len(sheets[name]) * max(map(len, sheets[name]), default=0))
@@ -68,31 +46,37 @@ def read_workbook(path: Path) -> Grid:
 
 
 def _refuse_bomb(path: Path) -> None:
+    """Refuse what would fill the memory, or is no spreadsheet, before any of it is interpreted."""
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > _LARGEST_UNPACKED:
+            found = f"the workbook unpacks to {unpacked / 1e6:,.0f} MB"
+            allowed = "Save the sheet of answers as CSV UTF-8"
+            raise InputError(Problem(path.name, "", found, allowed))
+        for member in archive.infolist():
+            with archive.open(member) as part:
+                if b"<!DOCTYPE" in part.read(2000).upper():
+                    found = "the workbook holds a document type, as no spreadsheet does"
+                    raise InputError(Problem(path.name, "", found, _EXPORT_AGAIN))
+
+
+def _read_sheets(path: Path) -> dict[str, list[list[str]]]:
+    import openpyxl
+
+    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-            if unpacked > _LARGEST_UNPACKED:
-                found = f"the workbook unpacks to {unpacked / 1e6:,.0f} MB"
-                allowed = "Save the sheet of answers as CSV UTF-8"
-                raise InputError(Problem(path.name, "", found, allowed))
-            for member in archive.infolist():
-                with archive.open(member) as part:
-                    if b"<!DOCTYPE" in part.read(2000).upper():
-                        found = "the workbook holds a document type, as no spreadsheet does"
-                        raise InputError(Problem(path.name, "", found, _EXPORT_AGAIN))
-    except InputError:
-        raise
-    except Exception:
-        raise InputError(
-            Problem(path.name, "", "the workbook is damaged and can't be opened", _EXPORT_AGAIN)
-        ) from None
+        return {sheet.title: _read_sheet(sheet, path.name) for sheet in book.worksheets}
+    finally:
+        book.close()
 
 
 def _read_sheet(sheet: Any, file: str) -> list[list[str]]:
     rows: list[list[str]] = []
     cells = 0
     for values in sheet.iter_rows(values_only=True):
-        row = _trim([_write_cell(value) for value in values])
+        row = [_write_cell(value) for value in values]
+        while row and not row[-1]:
+            row.pop()
         cells += len(values) + 1
         if cells > _MOST_CELLS:
             found = f"the sheet '{sheet.title}' holds more than {_MOST_CELLS:,} cells"
@@ -101,12 +85,6 @@ def _read_sheet(sheet: Any, file: str) -> list[list[str]]:
     while rows and not rows[-1]:
         rows.pop()
     return rows
-
-
-def _trim(row: list[str]) -> list[str]:
-    while row and not row[-1]:
-        row.pop()
-    return row
 
 
 def _write_cell(value: object) -> str:
