@@ -11,8 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sbwork.read.incidents.continuity import check_continuity
-from sbwork.read.incidents.partial_months import find_partial_months
+from sbwork.read.incidents.continuity import check_continuity, find_partial_months
 from sbwork.specs.cohort import list_months
 
 MONTHS = list_months("2010-12", "2024-12")

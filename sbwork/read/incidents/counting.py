@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sbwork.read.incidents.covering import cover_places
 from sbwork.read.incidents.police_uk import CRIME_TYPES
 from sbwork.read.incidents.tallies import Reading
 from sbwork.read.places.placing import Places
@@ -26,12 +26,15 @@ __all__ = [
     "OutcomeKinds",
     "count_areas",
     "count_sites",
+    "cover_places",
     "list_coverage",
     "list_feeds",
     "read_outcomes",
+    "rename_kinds",
 ]
 
 SHARE_OF_A_MAIN_FEED = 0.1
+_OVERLAP = 3
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -97,35 +100,35 @@ class Coverage:
         return number_month(self.span[0]) if self.span else 0
 
 
-def list_coverage(cohort: Cohort, readings: list[Reading]) -> Coverage:
+def list_coverage(cohort: Cohort, readings: Sequence[Reading]) -> Coverage:
     """List the months that the files cover; a month without a file is missing, not zero."""
-    months_of: dict[str, set[str]] = {}
-    for reading in readings:
+    feeds = list_feeds(readings)
+    months_of: dict[str, set[str]] = {feed: set() for feed in feeds}
+    sources_of: dict[str, set[int]] = {feed: set() for feed in feeds}
+    for source, reading in enumerate(readings):
         for batch in reading.batches:
-            months_of.setdefault(batch.feed, set()).update(batch.months)
-    months = tuple(sorted(set().union(*months_of.values()))) if months_of else ()
+            months_of[batch.feed].update(batch.months)
+            sources_of[batch.feed].add(source)
+    months = tuple(sorted(set().union(*months_of.values())))
     span = list_months(months[0], months[-1]) if months else ()
     wanted: set[str] = set()
     if cohort.periods and months:
         wanted = {*cohort.periods.before.months, *cohort.periods.after.months}
     missing = tuple(sorted((set(span) | wanted) - set(months)))
-    feeds = list_feeds(readings)
-    covered = np.array(
-        [[month in months_of[feed] for month in span] for feed in feeds], dtype=np.bool_
-    ).reshape(len(feeds), len(span))
-    sources = [
-        sorted({s for s, r in enumerate(readings) if any(b.feed == feed for b in r.batches)})
-        for feed in feeds
-    ]
+    covered = np.array([[month in months_of[feed] for month in span] for feed in feeds], np.bool_)
+    covered = covered.reshape(len(feeds), len(span))
+    sources = [sorted(sources_of[feed]) for feed in feeds]
     return Coverage(months, span, missing, feeds, covered, sources)
 
 
-def list_feeds(readings: list[Reading]) -> list[str]:
+def list_feeds(readings: Iterable[Reading]) -> list[str]:
     """List who recorded: forces, or files where no force is named; sorted."""
     return sorted({batch.feed for reading in readings for batch in reading.batches})
 
 
-def read_outcomes(placed: pd.DataFrame, cohort: Cohort, readings: list[Reading]) -> OutcomeKinds:
+def read_outcomes(
+    placed: pd.DataFrame, cohort: Cohort, readings: Sequence[Reading]
+) -> OutcomeKinds:
     """Say which outcome each kind of incident counts for, and how much.
 
     A kind is a crime type, under the name that ``crime_types`` of its source gives it, or the
@@ -137,101 +140,86 @@ def read_outcomes(placed: pd.DataFrame, cohort: Cohort, readings: list[Reading])
         An outcome names a crime type that neither data.police.uk nor the files know, the table
         of harm weights can't be used, or two sources hold the same incidents.
     """
-    names = placed["kind"].cat.categories
-    cell = placed["source"].to_numpy() * len(names) + placed["kind"].cat.codes.to_numpy()
-    totals = np.bincount(cell, placed["n"])
-    found = sorted(
-        (at // len(names), names[at % len(names)], float(totals[at]))
-        for at in np.flatnonzero(np.bincount(cell)).tolist()
-    )
-    renamed = {
-        source: {fold_name(theirs): ours for theirs, ours in spec.crime_types.items()}
-        for source, spec in enumerate(cohort.incidents)
-    }
+    totals = placed.groupby(["source", "kind"], observed=True)["n"].sum()
+    found = sorted((int(source), str(kind), float(n)) for (source, kind), n in totals.items())
+    renamed = [rename_kinds(source.crime_types) for source in cohort.incidents]
     kinds = {
         (source, kind): renamed[source].get(fold_name(kind), kind) for source, kind, _ in found
     }
     _refuse_unknown_types(cohort, set(kinds.values()))
     wanted: dict[str, list[str]] = {}
     for key, outcome in cohort.outcomes.items():
-        for name in {
-            fold_name(key),
-            fold_name(outcome.title),
-            *map(fold_name, outcome.crime_types),
-        }:
+        for name in {fold_name(name) for name in (key, outcome.title, *outcome.crime_types)}:
             wanted.setdefault(name, []).append(key)
-    weights = _read_weights(cohort)
-    outcomes = OutcomeKinds([*cohort.outcomes, *([HARM] if weights is not None else [])])
+    harm = _read_weights(cohort)
+    outcomes = OutcomeKinds([*cohort.outcomes, *([HARM] if harm is not None else [])])
     published = {fold_name(name) for name in CRIME_TYPES}
     for source, kind, count in found:
-        ours = fold_name(kinds[source, kind])
-        for key in wanted.get(ours, []):
+        name = kinds[source, kind]
+        folded = fold_name(name)
+        for key in wanted.get(folded, []):
             outcomes.weights[source, kind, outcomes.keys.index(key)] = 1.0
-        if ours not in wanted and ours not in published:
+        if folded not in wanted and folded not in published:
             outcomes.unknown[source, kind] = count
-        if weights is not None and ours in weights:
-            outcomes.weights[source, kind, len(outcomes.keys) - 1] = weights[ours]
-        elif weights is not None:
-            name = kinds[source, kind]
+        if harm is not None and folded in harm:
+            outcomes.weights[source, kind, len(outcomes.keys) - 1] = harm[folded]
+        elif harm is not None:
             outcomes.unweighted[name] = outcomes.unweighted.get(name, 0.0) + count
     outcomes.held = np.zeros((len(readings), len(outcomes.keys)), dtype=np.bool_)
     for source, _, number in outcomes.weights:
         outcomes.held[source, number] = True
     for source, reading in enumerate(readings):
         outcomes.held[source] |= reading.style == "police-uk"
-    _refuse_double_counts(placed, cohort, outcomes, readings, kinds)
+    problems: dict[tuple[int, str], Problem] = {}
+    for entry, problem in _find_double_counts(placed, cohort, outcomes, readings, kinds):
+        problems.setdefault(entry, problem)
+    if problems:
+        raise InputError(problems.values())
     return outcomes
 
 
-def _refuse_double_counts(
+def rename_kinds(crime_types: Mapping[str, str]) -> dict[str, str]:
+    """Return the cohort's name of each crime type that a source calls otherwise."""
+    return {fold_name(theirs): ours for theirs, ours in crime_types.items()}
+
+
+def _find_double_counts(
     placed: pd.DataFrame,
     cohort: Cohort,
     counted: OutcomeKinds,
-    readings: list[Reading],
+    readings: Sequence[Reading],
     kinds: dict[tuple[int, str], str],
-) -> None:
-    """Refuse incidents given twice: by two sources, or as a type and as a whole outcome."""
-    if all(reading.style == "police-uk" for reading in readings):
+) -> Iterator[tuple[tuple[int, str], Problem]]:
+    """Find incidents given twice: by two sources, or as a type and as a whole outcome."""
+    archives = [reading.style == "police-uk" for reading in readings]
+    if all(archives):
         return
     inside = placed[placed["site"] >= 0]
     once = inside[["site", "month", "source", "kind"]].drop_duplicates()
-    found: dict[tuple[int, int, int], list[tuple[int, str]]] = {}
+    given: dict[tuple[int, int, int], list[tuple[int, str]]] = {}
     for site, month, source, kind in sorted(once.itertuples(index=False, name=None)):
         for number in range(len(cohort.outcomes)):
             if (source, kind, number) in counted.weights:
-                found.setdefault((site, number, month), []).append((source, kind))
-    sites, outcomes = list(cohort.sites), list(cohort.outcomes)
-    problems: dict[tuple[int, str], Problem] = {}
-    for (site, number, month), entries in sorted(found.items()):
-        outcome = cohort.outcomes[outcomes[number]]
+                given.setdefault((site, number, month), []).append((source, kind))
+    sites, outcomes = list(cohort.sites), list(cohort.outcomes.values())
+    for (site, number, month), entries in sorted(given.items()):
+        outcome = outcomes[number]
         types = {fold_name(name) for name in outcome.crime_types}
-        given: dict[str, int] = {}
+        first: dict[str, int] = {}
         for source, kind in entries:
             name = fold_name(kinds[source, kind])
-            first = given.setdefault(name, source)
-            both_police = readings[first].style == readings[source].style == "police-uk"
+            earlier = first.setdefault(name, source)
             whole = name not in types and len(entries) > 1
-            if whole or (first != source and not both_police):
-                said = f"{kind} of {cohort.title_site(sites[site])} in {name_month(month)}"
-                other = next(
-                    (s for s, k in entries if (s, k) != (source, kind) and s != source), source
-                )
-                problems.setdefault(
-                    (source, name),
-                    Problem(
-                        cohort.incidents[source].path,
-                        "",
-                        f"{quote(said)} would be counted twice: "
-                        + (
-                            f"{cohort.incidents[other].path} holds it too"
-                            if other != source
-                            else f"the file holds single crime types of '{outcome.title}' as well"
-                        ),
-                        "Leave one of the two out",
-                    ),
-                )
-    if problems:
-        raise InputError(problems.values())
+            if not whole and (earlier == source or (archives[earlier] and archives[source])):
+                continue
+            what = f"{kind} of {cohort.title_site(sites[site])} in {name_month(month)}"
+            others = [other for other, _ in entries if other != source]
+            why = f"the file holds single crime types of '{outcome.title}' as well"
+            if others:
+                why = f"{cohort.incidents[others[0]].path} holds it too"
+            path = cohort.incidents[source].path
+            twice = f"{quote(what)} would be counted twice: {why}"
+            yield (source, name), Problem(path, "", twice, "Leave one of the two out")
 
 
 def count_sites(
@@ -317,24 +305,50 @@ def _sum_by(
     return counts
 
 
+def cover_places(main: Flags, published: Flags, covered: Flags) -> Flags:
+    """Find the months in which a place's count is whole, by those who record there.
+
+    A month counts if some main feed of the place covers it and none is lacking that records
+    beside it. So where a force stops publishing, what the transport police still record there
+    does not pass for the whole. Feeds that follow each other, such as one file a year, share
+    fewer than three months, and need not all be there.
+
+    Parameters
+    ----------
+    main : ndarray of bool, shape (n_places, n_outcomes, n_feeds)
+        Which feeds hold a notable part of a place's incidents.
+    published : ndarray of bool, shape (n_feeds, n_outcomes, n_span)
+        Which feed covers which outcome in which month.
+    covered : ndarray of bool, shape (n_feeds, n_span)
+        Which feed has a file for which month.
+    """
+    # Outcome first, so that the products run as matrices of places by months.
+    by_outcome = main.transpose(1, 0, 2).astype(np.float32)
+    some = by_outcome @ published.transpose(1, 0, 2).astype(np.float32)
+    whole: Flags = np.asarray(some > 0, dtype=np.bool_).transpose(1, 0, 2).copy()
+    lengths = covered.sum(axis=1)
+    shared = covered.astype(np.intp) @ covered.T.astype(np.intp)
+    needed = np.minimum(_OVERLAP, np.minimum(lengths[:, None], lengths[None, :]))
+    beside = (shared >= needed) & (needed > 0)
+    for place, outcome in np.argwhere(main.sum(axis=2) > 1):
+        feeds = np.flatnonzero(main[place, outcome])
+        there = published[feeds, outcome]
+        joined = beside[np.ix_(feeds, feeds)].astype(np.intp)
+        lacking = ~there & (joined @ there.astype(np.intp) > 0)
+        whole[place, outcome] &= ~lacking.any(axis=0)
+    return whole
+
+
 def _lay_out(
-    labels: dict[str, list[str]], outcomes: list[str], span: tuple[str, ...], counts: Array
+    labels: dict[str, list[str]], outcomes: Sequence[str], span: Sequence[str], counts: Array
 ) -> pd.DataFrame:
-    size = counts.size
-    place = np.repeat(np.arange(counts.shape[0]), counts.shape[1] * counts.shape[2])
-    columns = {name: _spread(values, place) for name, values in labels.items()}
-    columns["outcome"] = _spread(
-        outcomes, np.tile(np.repeat(np.arange(len(outcomes)), len(span)), counts.shape[0])
-    )
-    columns["month"] = _spread(
-        list(span), np.tile(np.arange(len(span)), counts.shape[0] * len(outcomes))
-    )
-    columns["count"] = counts.ravel()
-    return pd.DataFrame(columns, index=pd.RangeIndex(size))
-
-
-def _spread(values: list[str], where: npt.NDArray[np.intp]) -> Any:
-    return pd.array(values, dtype="str").take(where)
+    place, outcome, month = np.indices(counts.shape).reshape(3, -1)
+    at = dict.fromkeys(labels, place) | {"outcome": outcome, "month": month}
+    texts = labels | {"outcome": list(outcomes), "month": list(span)}
+    columns: dict[str, Any] = {
+        name: pd.array(values, dtype="str").take(at[name]) for name, values in texts.items()
+    }
+    return pd.DataFrame(columns | {"count": counts.ravel()})
 
 
 def _refuse_unknown_types(cohort: Cohort, present: set[str]) -> None:
@@ -372,9 +386,8 @@ def _read_weights(cohort: Cohort) -> dict[str, float] | None:
     if missing:
         found = f"there is no column {list_names(missing)}"
         allowed = f"Columns found: {list_names(columns) or 'none'}"
-        raise InputError(
-            Problem(shown, "line 1", found, allowed, find_nearest(missing[0], columns))
-        )
+        near = find_nearest(missing[0], columns)
+        raise InputError(Problem(shown, "line 1", found, allowed, near))
     weights: dict[str, float] = {}
     problems: list[Problem] = []
     for row, line in enumerate(table, start=2):

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,13 +14,19 @@ from typing import Any
 
 from sbwork.read.checks import Check, CheckKind
 from sbwork.read.incidents.archives import Part, read_ends, unpack
-from sbwork.read.incidents.dates import read_month
 from sbwork.read.incidents.police_uk import is_street_header
-from sbwork.read.incidents.tallies import Batch, PointNeed, Reading, fetch_tally, open_store
+from sbwork.read.incidents.tallies import (
+    Batch,
+    PointNeed,
+    Reading,
+    explain_row,
+    fetch_tally,
+    open_store,
+)
 from sbwork.specs.cohort import IncidentSource
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 
-__all__ = ["choose_format", "read_tables"]
+__all__ = ["choose_format", "read_month", "read_tables"]
 
 _GUESSES = {
     "month": ("month", "date", "incidentdate", "dateofincident", "datereported", "reporteddate",
@@ -34,6 +40,14 @@ _GUESSES = {
     "count": ("count", "counts", "n", "incidents", "number", "total", "numberofincidents"),
 }  # fmt: skip
 _EXCEL = {".xlsx", ".xlsm"}
+_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_ISO = re.compile(r"(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?")
+_BRITISH = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})")
+_MONTH_FIRST = re.compile(r"(\d{1,2})[-/.](\d{4})")
+_PLAIN = re.compile(r"(\d{4})(\d{2})(\d{2})?")
+_WORDS = re.compile(r"(?:(\d{1,2})(?:st|nd|rd|th)?[- /]*)?([a-z]{3,9})\.?,?[- /]*(\d{4}|\d{2})")
+_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
 _MOST_PLACES_APART = 200
 _MOST_EXAMPLES = 3
 
@@ -51,13 +65,7 @@ class _Table:
 
 
 def choose_format(source: IncidentSource, parts: list[Part]) -> str:
-    """Tell which format a source is in, from its file names and its columns.
-
-    Returns
-    -------
-    str
-        ``"police-uk"``, ``"rows"`` or ``"counts"``.
-    """
+    """Find which format a source is in: ``"police-uk"``, ``"rows"`` or ``"counts"``."""
     if source.format != "auto":
         return source.format
     if any(part.labels[2] for part in parts):
@@ -73,23 +81,9 @@ def choose_format(source: IncidentSource, parts: list[Part]) -> str:
 def read_tables(
     parts: list[Part], source: IncidentSource, style: str, points: PointNeed
 ) -> Reading:
-    """Count a force's own CSV or Excel files.
+    """Count a force's own CSV or Excel files: one row an incident, or one row a count.
 
-    Parameters
-    ----------
-    parts : list of Part
-        The files. Of an Excel workbook the first sheet is read.
-    source : IncidentSource
-        Its ``columns`` say what the columns are called; those with common names are found.
-    style : {"rows", "counts"}
-        One row an incident, or one row a count.
-    points : PointNeed
-        Which coordinates to keep.
-
-    Returns
-    -------
-    Reading
-        The files counted, and what was left out.
+    Columns with common names are found; of a workbook the first sheet is read.
 
     Raises
     ------
@@ -104,6 +98,36 @@ def read_tables(
                 _read_one(store, file, source, style, points, reading)
         reading.tally = fetch_tally(store)
     return reading
+
+
+def read_month(text: str) -> str:
+    """Return the month of a date, written YYYY-MM; empty where it is no date.
+
+    ISO dates and months, day before month as in Britain (31/12/2017, 31.12.17), months with
+    their names (Jul 2017, 3 July 2017, Jul-17) and plain digits (201707, 20170703) are read, with
+    or without a time of day. Month before day is never guessed.
+    """
+    plain = re.sub(r"[ t]\d{1,2}:\d{2}.*$", "", text.strip().lower())
+    day = ""
+    if found := _ISO.fullmatch(plain):
+        year, month, day = found[1], found[2], found[3] or ""
+    elif found := _BRITISH.fullmatch(plain):
+        year, month, day = found[3], found[2], found[1]
+    elif found := _MONTH_FIRST.fullmatch(plain):
+        year, month = found[2], found[1]
+    elif found := _PLAIN.fullmatch(plain):
+        year, month, day = found[1], found[2], found[3] or ""
+    elif (found := _WORDS.fullmatch(plain)) and found[2][:3] in _NAMES:
+        year, month, day = found[3], str(_NAMES.index(found[2][:3]) + 1), found[1] or ""
+    else:
+        return ""
+    number = int(month)
+    whole_year = int(year) if len(year) == 4 else 2000 + int(year)
+    if not (1 <= number <= 12 and 1900 <= whole_year <= 2099):
+        return ""
+    if day and not 1 <= int(day) <= _DAYS[number - 1]:
+        return ""
+    return f"{whole_year:04d}-{number:02d}"
 
 
 def _read_one(
@@ -123,7 +147,8 @@ def _read_one(
         try:
             _load_raw(store, table, style, points)
         except duckdb.Error as error:
-            raise _explain_error(str(error), part.shown) from None
+            line, found = explain_row(str(error))
+            raise InputError(Problem(part.shown, line, found, "Export the file again")) from None
         _check_values(store, table, style)
         _tabulate(store, table, style, reading)
 
@@ -295,22 +320,18 @@ def _open_table(part: Part) -> Iterator[tuple[Path, str]]:
 
 
 def _is_utf8(path: Path) -> bool:
-    import codecs
-
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    with path.open("rb") as stream:
+    with path.open(encoding="utf-8") as stream:
         try:
-            while chunk := stream.read(1 << 20):
-                decoder.decode(chunk)
-            decoder.decode(b"", final=True)
+            while stream.read(1 << 20):
+                pass
         except UnicodeDecodeError:
             return False
     return True
 
 
 def _write_sheet(part: Part, target: Path) -> None:
+    """Write the first sheet of a workbook, from its first row that holds anything, as CSV."""
     import zipfile
-    from datetime import date, datetime
 
     import openpyxl
 
@@ -319,29 +340,20 @@ def _write_sheet(part: Part, target: Path) -> None:
     except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         found = f"the workbook can't be read ({type(error).__name__})"
         raise InputError(Problem(part.shown, "", found, "Save it again as .xlsx")) from None
-    try:
-        with target.open("w", encoding="utf-8", newline="") as out:
-            writer = csv.writer(out)
-            width = 0
-            for row in book.worksheets[0].iter_rows(values_only=True):
-                cells = [
-                    value.isoformat(" ")
-                    if isinstance(value, datetime)
-                    else value.isoformat()
-                    if isinstance(value, date)
-                    else int(value)
-                    if isinstance(value, float) and value.is_integer()
-                    else value
-                    for value in row
-                ]
-                if not width:
-                    while cells and cells[-1] is None:
-                        cells.pop()
-                    width = len(cells)
-                if width:
-                    writer.writerow((cells + [None] * width)[:width])
-    finally:
-        book.close()
+    with closing(book), target.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out)
+        width = 0
+        for row in book.worksheets[0].iter_rows(values_only=True):
+            filled = [number for number, value in enumerate(row, start=1) if value is not None]
+            width = width or max(filled, default=0)
+            if width:
+                cells = [_write_cell(value) for value in row[:width]]
+                writer.writerow(cells + [None] * (width - len(cells)))
+
+
+def _write_cell(value: object) -> object:
+    """Write dates as ISO has them (datetime does by itself), and whole numbers without a point."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _read_header(path: Path, encoding: str, shown: str) -> tuple[list[str], str]:
@@ -427,15 +439,3 @@ def _name_rows(table: _Table, key: str, wrong: set[str], verdict: str, hint: str
             if len(problems) == _MOST_EXAMPLES:
                 break
     return problems
-
-
-def _explain_error(message: str, shown: str) -> InputError:
-    place = re.search(r"CSV Error on Line: (\d+)", message)
-    widths = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
-    found = (
-        f"the row has {widths[2]} columns where the header has {widths[1]}"
-        if widths
-        else "the row can't be read"
-    )
-    line = f"line {place[1]}" if place else ""
-    return InputError(Problem(shown, line, found, "Export the file again"))

@@ -18,8 +18,15 @@ import numpy as np
 import pandas as pd
 
 from sbwork.read.checks import Check, CheckKind
-from sbwork.read.incidents.archives import Part, read_ends, serve_members, unpack
-from sbwork.read.incidents.tallies import Batch, PointNeed, Reading, fetch_tally, open_store
+from sbwork.read.incidents.archives import Part, read_ends, read_through, serve_members, unpack
+from sbwork.read.incidents.tallies import (
+    Batch,
+    PointNeed,
+    Reading,
+    explain_row,
+    fetch_tally,
+    open_store,
+)
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 
 __all__ = ["CRIME_TYPES", "is_street_header", "read_street_files"]
@@ -68,37 +75,17 @@ class _Layout:
 
 
 def is_street_header(header: list[str]) -> bool:
-    """Say whether these are the columns of a street file.
-
-    Examples
-    --------
-    >>> is_street_header(["Month", "Reported by", "Crime type"])
-    True
-    """
-    return {"Month", "Crime type"} <= set(header) and bool(
+    """Say whether these are the columns of a street file."""
+    return set(_NEEDED) <= set(header) and bool(
         {"Reported by", "Falls within", "LSOA code"} & set(header)
     )
 
 
 def read_street_files(parts: list[Part], shown: str, points: PointNeed) -> Reading:
-    """Count street files.
+    """Count street files; those of other kinds are skipped and counted.
 
     Nothing is dropped as a duplicate: rows of anti-social behaviour carry no Crime ID, and
     identical rows are separate incidents at the same anonymised point.
-
-    Parameters
-    ----------
-    parts : list of Part
-        The CSV files; those that are not street files are skipped and counted.
-    shown : str
-        What a message calls the whole source.
-    points : PointNeed
-        Which coordinates to keep.
-
-    Returns
-    -------
-    Reading
-        The files counted, and what was left out.
 
     Raises
     ------
@@ -284,24 +271,24 @@ def _count_alike(
     import duckdb
 
     files = [str(part.path) for part in parts]
-    members: Any = None
     if any(part.member is not None for part in parts):
-        members = serve_members(parts)
-        store.register_filesystem(members)
         files = [f"member://{number}.csv" for number in range(len(parts))]
+        store.register_filesystem(serve_members(parts))
     query = _write_query(header, points)
     try:
         store.execute(query, {"files": files, "numbers": numbers})
     except duckdb.Error as error:
-        if members is not None and members.problems:
-            raise members.problems[0] from None
-        if not re.search("unicode|invalid state", str(error)):
-            raise _explain_error(str(error), files, parts) from None
+        message = str(error)
+        if "Traceback" in message:
+            for part in parts:
+                read_through(part)
+        if not re.search("unicode|invalid state", message):
+            raise _explain_error(message, files, parts) from None
         for part, number in zip(parts, numbers, strict=True):
             _count_irregular(store, part, number, query)
     finally:
-        if members is not None:
-            store.unregister_filesystem(members.protocol)
+        if "member" in store.list_filesystems():
+            store.unregister_filesystem("member")
 
 
 def _count_irregular(store: Any, part: Part, number: int, query: str) -> None:
@@ -367,20 +354,14 @@ def _write_query(header: tuple[str, ...], points: PointNeed) -> str:
 
 
 def _explain_error(message: str, files: Sequence[str], parts: Sequence[Part]) -> InputError:
-    place = re.search(r"CSV Error on Line: (\d+)", message)
-    shown = next((p.shown for f, p in zip(files, parts, strict=True) if f in message), "")
-    widths = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
-    if widths:
-        found = f"the row has {widths[2]} columns where the header has {widths[1]}"
-    elif "nicode" in message or "utf-8" in message.lower():
+    named = (part.shown for file, part in zip(files, parts, strict=True) if file in message)
+    line, found = explain_row(message)
+    if "nicode" in message or "utf-8" in message.lower():
         found = "the text is not UTF-8"
-    elif "quote" in message:
+    elif "quote" in message and "Expected Number of Columns" not in message:
         found = "a quotation mark is opened and never closed, or closed too early"
-    else:
-        found = "the row can't be read"
-    line = f"line {place[1]}" if place else ""
     allowed = "Download or export the file again"
-    return InputError(Problem(shown or parts[0].shown, line, found, allowed))
+    return InputError(Problem(next(named, parts[0].shown), line, found, allowed))
 
 
 def _describe_batches(

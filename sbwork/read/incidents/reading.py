@@ -11,6 +11,7 @@ import pandas as pd
 
 from sbwork.read.incidents.archives import find_parts
 from sbwork.read.incidents.cache import find_entry, load_entry, save_entry
+from sbwork.read.incidents.continuity import mark_published, track_series
 from sbwork.read.incidents.counting import (
     count_areas,
     count_sites,
@@ -18,12 +19,10 @@ from sbwork.read.incidents.counting import (
     list_feeds,
     read_outcomes,
 )
-from sbwork.read.incidents.covering import mark_published
 from sbwork.read.incidents.incident_tables import choose_format, read_tables
 from sbwork.read.incidents.police_uk import read_street_files
 from sbwork.read.incidents.quality import tabulate_quality
 from sbwork.read.incidents.tallies import PointNeed, Reading, join_tallies
-from sbwork.read.incidents.tracking import track_series
 from sbwork.read.places.placing import Places, place_rows, read_places
 from sbwork.specs.cohort import Cohort, IncidentSource
 from sbwork.specs.errors import InputError, Problem

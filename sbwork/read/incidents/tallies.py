@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,15 @@ from pandas.api.types import union_categoricals
 
 from sbwork.read.checks import Check
 
-__all__ = ["Batch", "PointNeed", "Reading", "fetch_tally", "join_tallies", "open_store"]
+__all__ = [
+    "Batch",
+    "PointNeed",
+    "Reading",
+    "explain_row",
+    "fetch_tally",
+    "join_tallies",
+    "open_store",
+]
 
 _TEXTS = ("lsoa", "called", "kind", "month")
 _COLUMNS = {"batch": "INTEGER", "lsoa": "VARCHAR", "called": "VARCHAR", "kind": "VARCHAR",
@@ -111,6 +120,16 @@ def open_store() -> Any:
     columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
     store.execute(f"CREATE TEMP TABLE tally ({columns}, name VARCHAR)")
     return store
+
+
+def explain_row(message: str) -> tuple[str, str]:
+    """Say from DuckDB's message in which line a CSV file can't be read, and why."""
+    place = re.search(r"CSV Error on Line: (\d+)", message)
+    widths = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
+    found = "the row can't be read"
+    if widths:
+        found = f"the row has {widths[2]} columns where the header has {widths[1]}"
+    return f"line {place[1]}" if place else "", found
 
 
 def fetch_tally(store: Any) -> pd.DataFrame:

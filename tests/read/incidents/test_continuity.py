@@ -7,9 +7,13 @@ import pandas as pd
 import pytest
 
 from sbwork.read.checks import CheckKind
-from sbwork.read.incidents.continuity import Continuity, check_continuity
-from sbwork.read.incidents.covering import cover_places, mark_published
-from sbwork.read.incidents.partial_months import find_partial_months
+from sbwork.read.incidents.continuity import (
+    Continuity,
+    check_continuity,
+    find_partial_months,
+    mark_published,
+)
+from sbwork.read.incidents.counting import cover_places
 from sbwork.specs.cohort import ASB, VICTIM_BASED_CRIME, list_months
 
 SEED = 20180601
