@@ -26,13 +26,18 @@ from sbwork.read.places.geography import site_populations
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.findings import Finding, tabulate_findings
-from sbwork.stats.likeness import describe_series, measure_distance
 from sbwork.stats.rates import (
     correct_dispersion,
     estimate_dispersion,
     estimate_smallest_detectable_rirr,
 )
-from sbwork.stats.synthetic import SyntheticControl, choose_donors, fit_synthetic_controls
+from sbwork.stats.synthetic import (
+    SyntheticControl,
+    choose_donors,
+    describe_series,
+    fit_synthetic_controls,
+    measure_distance,
+)
 
 __all__ = [
     "BALANCE_COLUMNS",

@@ -17,7 +17,7 @@ from sbwork.score.weights.targets import find_margins
 from sbwork.specs.cohort import Cohort, Pair
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Estimate, Flag, Reason
-from sbwork.stats.cells import Cell, Link, link_cells, match_people, summarise_cell
+from sbwork.stats.cells import Cell, Link, Margins, link_cells, match_people, summarise_cell
 from sbwork.stats.findings import (
     Finding,
     combine_findings,
@@ -25,7 +25,6 @@ from sbwork.stats.findings import (
     find_row,
     tabulate_findings,
 )
-from sbwork.stats.margins import Margins
 from sbwork.stats.means import (
     compute_overlap,
     compute_pooled_spread,

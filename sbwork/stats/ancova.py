@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sbwork.stats.estimate import Estimate, Flag, Reason
-from sbwork.stats.means import complete_estimate
+from sbwork.stats.estimate import Estimate, Flag, Reason, complete_estimate
 
 _NO_SPREAD = "The scores fit without any error, so chance cannot be gauged."
 _TOO_FEW = "Too few linked people, or all with the same score before, to compare the sites."
@@ -31,31 +30,19 @@ class AncovaFit:
     used: NDArray[np.bool_]
 
 
-def estimate_ancova(
-    follow_up: ArrayLike,
-    baseline: ArrayLike,
-    treated: ArrayLike,
-    weights: ArrayLike | None = None,
-    level: float = 0.95,
-) -> Estimate:
-    """Estimate the treated people's lead at follow-up over controls with the same baseline.
-
-    Returns ``"ancova"``, in points: the coefficient of `treated` in weighted least squares of
-    follow-up on baseline and treated, HC2 standard error, n - 3 degrees of freedom.
-
-    Source: Vickers, A. J., & Altman, D. G. (2001). Analysing controlled trials with baseline and
-    follow up measurements. BMJ, 323, 1123-1124.
-    """
-    return pool_ancovas([fit_ancova(follow_up, baseline, treated, weights)], level)
-
-
 def fit_ancova(
     follow_up: ArrayLike,
     baseline: ArrayLike,
     treated: ArrayLike,
     weights: ArrayLike | None = None,
 ) -> AncovaFit:
-    """Fit weighted least squares of follow-up on baseline and treated; see `estimate_ancova`."""
+    """Fit weighted least squares of follow-up on baseline and treated (1, or 0 in the control).
+
+    A person with either score missing is left out. statsmodels' WLS has the same HC2 error, but
+    not each person's part in it, by which pairs with people in common are pooled.
+
+    Source: Vickers, A. J., & Altman, D. G. (2001). BMJ, 323, 1123-1124.
+    """
     y, x, arm = (np.asarray(v, dtype=np.float64) for v in (follow_up, baseline, treated))
     weight = np.ones_like(y) if weights is None else np.asarray(weights, dtype=np.float64)
     influence = np.zeros(len(y))
@@ -75,7 +62,7 @@ def fit_ancova(
     return AncovaFit(float(beta[2]), influence, known)
 
 
-def pool_ancovas(fits: Sequence[AncovaFit], level: float = 0.95) -> Estimate:
+def pool_ancovas(fits: Sequence[AncovaFit]) -> Estimate:
     """Average the leads of several pairs of sites, each pair with the same say.
 
     Returns ``"ancova"``, in points. Degrees of freedom are Satterthwaite's over the fits, n - 3
@@ -94,4 +81,6 @@ def pool_ancovas(fits: Sequence[AncovaFit], level: float = 0.95) -> Estimate:
         )
     own = np.array([float(np.square(fit.influence).sum()) for fit in fits]) / len(fits) ** 2
     df = float(own.sum() ** 2 / np.sum(own**2 / freedom))
-    return complete_estimate("ancova", lead, math.sqrt(variance), min(df, n - 3), level, n)
+    return complete_estimate(
+        "ancova", lead, math.sqrt(variance), min(df, n - 3), n=n, unit="points"
+    )

@@ -18,10 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sbwork.stats.cells import Cell, Link
-from sbwork.stats.estimate import Estimate, Flag, Reason
-from sbwork.stats.noncentral import invert_noncentral_t
+from sbwork.stats.estimate import Estimate, Flag, Reason, complete_estimate
 
-_DID = (1.0, -1.0, -1.0, 1.0)
 _TOO_FEW = "Fewer than two people gave a score in one of the groups."
 _TOO_UNEVEN = "The weights are so uneven that hardly one person counts in each group."
 _NO_SPREAD = "Everybody in the groups gave the same score, so chance cannot be gauged."
@@ -86,28 +84,11 @@ def estimate_contrast(
     if variance <= _ROUNDING * float(c**2 @ np.array([cell.mean_variance for cell in cells])):
         note = _explain_certainty(cells, linked=bool(links))
         return replace(_give_no_interval(estimator, estimate, cells, note), se=0.0)
+    if c.tolist() == [-1.0, 1.0] and not links and all(cell.answers is not None for cell in cells):
+        return _test_by_welch(estimator, cells[0], cells[1], math.sqrt(variance))
     df = variance**2 / float(np.sum(parts**2 / freedom))
-    return complete_estimate(estimator, estimate, math.sqrt(variance), df, level, _count(cells))
-
-
-def estimate_mean_difference(before: Cell, after: Cell, level: float = 0.95) -> Estimate:
-    """Estimate after minus before with Welch's t-test.
-
-    Returns ``"mean_difference"``, in points, with t, degrees of freedom and two-sided p.
-
-    Source: Welch, B. L. (1947). Biometrika, 34, 28-35.
-    """
-    return estimate_contrast([before, after], [-1.0, 1.0], estimator="mean_difference", level=level)
-
-
-def estimate_student_difference(before: Cell, after: Cell, level: float = 0.95) -> Estimate:
-    """Estimate after minus before with Student's t-test, which takes the spreads as equal.
-
-    Returns ``"mean_difference_student"``, in points, with t, degrees of freedom and two-sided p.
-    """
-    return estimate_student_contrast(
-        [before, after], [-1.0, 1.0], estimator="mean_difference_student", level=level
-    )
+    se = math.sqrt(variance)
+    return complete_estimate(estimator, estimate, se, df, level, n=_count(cells), unit="points")
 
 
 def estimate_student_contrast(
@@ -126,39 +107,8 @@ def estimate_student_contrast(
     if spread * factor <= 0:
         note = _explain_certainty(cells)
         return replace(_give_no_interval(estimator, estimate, cells, note), se=0.0)
-    return complete_estimate(estimator, estimate, spread * factor, df, level, _count(cells))
-
-
-def estimate_difference_in_differences(
-    treated_before: Cell,
-    treated_after: Cell,
-    control_before: Cell,
-    control_after: Cell,
-    level: float = 0.95,
-) -> Estimate:
-    """Estimate by how much the change of one site differs from that of its control.
-
-    Returns ``"difference_in_differences"``, in points: weighted least squares on wave, site and
-    their product, with a linearised standard error, which is HC2 where weights are equal. The
-    interval takes people for independent and knows nothing of chance shocks to a whole area: see
-    `precision.compute_tau_star`.
-    """
-    return estimate_contrast(
-        [treated_after, treated_before, control_after, control_before],
-        _DID,
-        estimator="difference_in_differences",
-        level=level,
-    )
-
-
-def estimate_hedges_g(before: Cell, after: Cell, level: float = 0.95) -> Estimate:
-    """Estimate after minus before in standard deviations (Hedges g).
-
-    Returns ``"hedges_g"``; see `estimate_standardised_contrast`.
-    """
-    return estimate_standardised_contrast(
-        [before, after], [-1.0, 1.0], estimator="hedges_g", level=level
-    )
+    se = spread * factor
+    return complete_estimate(estimator, estimate, se, df, n=_count(cells), unit="points")
 
 
 def estimate_standardised_contrast(
@@ -231,27 +181,14 @@ def compute_overlap(
     return total
 
 
-def complete_estimate(
-    estimator: str, estimate: float, se: float, df: float, level: float, n: float
-) -> Estimate:
-    """Add t, its two-sided p and its interval to a number of points with a standard error."""
-    from scipy.special import stdtr, stdtrit
+def _test_by_welch(estimator: str, before: Cell, after: Cell, se: float) -> Estimate:
+    """Compare two unweighted cells by pingouin's t, df and p; it rounds its intervals."""
+    from pingouin import ttest
 
-    half = float(stdtrit(df, (1 + level) / 2)) * se
-    t = estimate / se
-    return Estimate(
-        estimator,
-        estimate,
-        estimate - half,
-        estimate + half,
-        level,
-        p_value=2 * float(stdtr(df, -abs(t))),
-        se=se,
-        statistic=t,
-        df=df,
-        n=n,
-        unit="points",
-    )
+    found = ttest(after.answers, before.answers, correction=True).iloc[0]
+    n, df = _count([before, after]), float(found["dof"])
+    test = complete_estimate(estimator, after.mean - before.mean, se, df, n=n, unit="points")
+    return replace(test, statistic=float(found["T"]), p_value=float(found["p_val"]))
 
 
 def _check_coefficients(
@@ -361,3 +298,31 @@ def _explain_certainty(cells: Sequence[Cell], *, linked: bool = False) -> str:
 
 def _correct_small_samples(df: float) -> float:
     return math.exp(math.lgamma(df / 2) - math.log(math.sqrt(df / 2)) - math.lgamma((df - 1) / 2))
+
+
+def invert_noncentral_t(t: float, df: float, probability: float) -> float:
+    """Find the noncentrality at which a t this large or smaller has the given probability.
+
+    The search starts from the normal approximation and widens; far out in the tails, where scipy's
+    distribution function returns NaN, that approximation stands in.
+
+    Source: Steiger, J. H. (2004). Beyond the F test. Psychological Methods, 9, 164-182.
+    """
+    from scipy.optimize import brentq
+    from scipy.special import nctdtr, ndtr, ndtri
+
+    if t < 0:
+        return -invert_noncentral_t(-t, df, 1 - probability)
+    spread = math.sqrt(1 + t * t / (2 * df))
+
+    def miss(noncentrality: float) -> float:
+        reached = float(nctdtr(df, noncentrality, t))
+        if math.isnan(reached):
+            reached = float(ndtr((t - noncentrality) / spread))
+        return reached - probability
+
+    guess = t - float(ndtri(probability)) * spread
+    width = 0.5 * spread
+    while miss(guess - width) * miss(guess + width) > 0:
+        width *= 2
+    return float(brentq(miss, guess - width, guess + width, xtol=1e-10))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sbwork.stats.estimate import Estimate, Flag, Reason
-from sbwork.stats.means import complete_estimate
+from sbwork.stats.estimate import Estimate, Flag, Reason, complete_estimate
 
 _NO_SPREAD = "Everybody gave the same score, so chance cannot be gauged."
 _Z_TWO_SIDED = 1.96
@@ -84,26 +82,22 @@ def compute_tau_star_equivalence(contrast: Estimate, margin: float, shocks: floa
 
 
 def add_shocks(contrast: Estimate, shock_sd: float, shocks: float = 4.0) -> Estimate:
-    """Widen a contrast's interval by chance shocks to whole areas whose size is known."""
+    """Widen a contrast's interval by chance shocks to whole areas whose size, in points, is known.
+
+    `shocks` is the sum of the squared coefficients of the area-by-wave means: 4 for one pair, 4 / P
+    for the mean of P pairs that share no site. Degrees of freedom are Satterthwaite's.
+    """
     if not contrast.se > 0:
         return contrast
     variance = contrast.se**2 + shocks * shock_sd**2
     df = contrast.df * (variance / contrast.se**2) ** 2
-    widened = complete_estimate(
-        contrast.estimator,
-        contrast.estimate,
-        math.sqrt(variance),
-        df,
-        contrast.ci_level,
-        contrast.n,
-    )
-    return replace(widened, unit=contrast.unit, note=contrast.note, flags=contrast.flags)
+    kept = {name: getattr(contrast, name) for name in ("n", "unit", "note", "flags")}
+    return complete_estimate(contrast.estimator, contrast.estimate, math.sqrt(variance), df, **kept)
 
 
 def compute_smallest_detectable_difference(
     n: ArrayLike,
     coefficients: ArrayLike | None = None,
-    deff: float = 1.0,
     overlap: float = 0.0,
 ) -> float:
     """Compute the contrast of means that is found four times in five, in standard deviations."""
@@ -113,12 +107,5 @@ def compute_smallest_detectable_difference(
     c = np.ones_like(size) if coefficients is None else np.asarray(coefficients, dtype=np.float64)
     if not (size > 0).all():
         return math.nan
-    variance = max(float(deff * np.sum(c**2 / size)) + overlap, 0.0)
+    variance = max(float(np.sum(c**2 / size)) + overlap, 0.0)
     return float((ndtri(0.975) + ndtri(0.8)) * math.sqrt(variance))
-
-
-def compute_cluster_deff(cluster_size: float, correlation: float) -> float:
-    """Compute the design effect of clusters, 1 + (m - 1) rho."""
-    if cluster_size < 1 or not 0 <= correlation <= 1:
-        raise ValueError("a cluster has at least one person, and a correlation from 0 to 1")
-    return 1 + (cluster_size - 1) * correlation

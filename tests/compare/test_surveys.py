@@ -11,10 +11,7 @@ from sbwork.specs.instrument import Instrument
 from sbwork.stats import Flag, Reason
 from sbwork.stats.cells import summarise_cell
 from sbwork.stats.findings import RESULT_COLUMNS, has_flag
-from sbwork.stats.means import (
-    estimate_difference_in_differences,
-    estimate_mean_difference,
-)
+from sbwork.stats.means import estimate_contrast
 from sbwork.stats.multiplicity import adjust_benjamini_hochberg, adjust_holm
 
 EXACT = 1e-9
@@ -212,7 +209,7 @@ def test_group_figures_are_the_means_of_the_sites(scores, findings):
 
 def test_difference_in_differences_is_that_of_the_cells(scores, findings):
     cells = [cell(scores, [s], w) for s in ("a1", "c1") for w in ("before", "after")]
-    wanted = estimate_difference_in_differences(*cells)
+    wanted = estimate_contrast(cells, (-1, 1, 1, -1), estimator=DID[0])
     found = pick(findings, outcome="trust", site="a1", comparison="c1", estimator=DID[0])
     assert (found["estimate"], found["p_value"]) == pytest.approx(
         (wanted.estimate, wanted.p_value), rel=EXACT
@@ -382,9 +379,8 @@ def test_weights_are_used_and_n_stays_that_of_people(scores):
     assert mean["n"] == 30
     assert "before weighting" in mean["note"]
     welch = pick(found, outcome="trust", site="a1", estimator="mean_difference")
-    wanted = estimate_mean_difference(
-        *(cell(weighted, ["a1"], w, weighted=True) for w in ("before", "after"))
-    )
+    waves = [cell(weighted, ["a1"], w, weighted=True) for w in ("before", "after")]
+    wanted = estimate_contrast(waves, (-1, 1), estimator="mean_difference")
     assert welch["p_value"] == wanted.p_value
 
 

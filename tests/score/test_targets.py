@@ -14,14 +14,13 @@ import pytest
 from sbwork.compare.surveys import compare_scales
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
 from sbwork.read.surveys import Responses
-from sbwork.score.weights import compute_kish_n, rake, weighted_mean
+from sbwork.score.weights import rake, weighted_mean
 from sbwork.score.weights.targets import find_margins, weigh_responses, weight_answers
 from sbwork.specs.cohort import Cohort, Weighting
 from sbwork.specs.errors import InputError
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Flag
-from sbwork.stats.cells import summarise_cell
-from sbwork.stats.margins import Margins, take_out_margins
+from sbwork.stats.cells import Margins, compute_kish_n, summarise_cell, take_out_margins
 from sbwork.stats.means import (
     estimate_contrast,
     estimate_mean,

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sbwork.score.weights import compute_kish_n, rake, weighted_mean
+from sbwork.score.weights import rake, weighted_mean
 from sbwork.specs.errors import InputError
+from sbwork.stats.cells import compute_kish_n
 
 SURVEY = 1e-8
 EXACT = 1e-12

@@ -1,11 +1,10 @@
 """Weights raked to targets, and what they cost."""
 
-from sbwork.score.weights.raking import RakedWeights, compute_kish_n, rake, weighted_mean
+from sbwork.score.weights.raking import RakedWeights, rake, weighted_mean
 from sbwork.score.weights.targets import weigh_responses, weight_answers
 
 __all__ = [
     "RakedWeights",
-    "compute_kish_n",
     "rake",
     "weigh_responses",
     "weight_answers",

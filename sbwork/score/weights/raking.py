@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -12,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.stats import Estimate
-from sbwork.stats.cells import summarise_cell
-from sbwork.stats.margins import Margins
+from sbwork.stats.cells import Margins, compute_kish_n, summarise_cell
 from sbwork.stats.means import estimate_mean
 
 _MOST_ROUNDS = 100
@@ -132,16 +130,6 @@ def rake(
         margins=_tabulate_margins(targets, categories, shares, start, weights),
         categories=categories,
     )
-
-
-def compute_kish_n(weights: ArrayLike) -> float:
-    """Compute Kish's effective sample size, (sum w)^2 / sum w^2.
-
-    Source: Kish, L. (1965). Survey Sampling, section 11.7.
-    """
-    values = np.asarray(weights, dtype=np.float64)
-    squares = float(values @ values)
-    return float(values.sum()) ** 2 / squares if squares > 0 else math.nan
 
 
 def weighted_mean(

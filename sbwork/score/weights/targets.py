@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
 from sbwork.read.surveys import Responses
 from sbwork.read.surveys.answers import fold_answer
-from sbwork.score.weights.raking import RakedWeights, compute_kish_n, rake
+from sbwork.score.weights.raking import RakedWeights, rake
 from sbwork.specs.cohort import Cohort, Weighting
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.cells import Margins, compute_kish_n
 from sbwork.stats.findings import Finding, tabulate_findings
-from sbwork.stats.margins import Margins
 
 BASE_WEIGHT = "base_weight"
 """The column of raked answers that holds each person's weight before raking."""
