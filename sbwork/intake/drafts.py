@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 
 from sbwork.intake.answer_sets import OptionSet
 from sbwork.intake.surveys import Proposal, ProposedSurvey
-from sbwork.read.incidents.descriptions import IncidentDescription
+from sbwork.read.incidents.reading import IncidentDescription
 
 __all__ = ["draft_cohort", "draft_instrument"]
 

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from sbwork.intake.drafts import draft_cohort, draft_instrument
 from sbwork.intake.surveys import Proposal, propose_surveys
 from sbwork.read.incidents.archives import find_parts, read_ends
-from sbwork.read.incidents.descriptions import IncidentDescription, describe_incidents
 from sbwork.read.incidents.police_uk import is_street_header
+from sbwork.read.incidents.reading import IncidentDescription, describe_incidents
 from sbwork.read.surveys.detection import read_table
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.documents import load_spec

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sbwork.intake import Proposal, ProposedItem, ProposedScale, ProposedSurvey
 from sbwork.intake.answer_sets import OptionSet
 from sbwork.intake.drafts import draft_cohort, draft_instrument, write_text
-from sbwork.read.incidents.descriptions import IncidentDescription
+from sbwork.read.incidents.reading import IncidentDescription
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.documents import Spec, load_spec
 from sbwork.specs.errors import Problem

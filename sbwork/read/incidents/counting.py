@@ -140,8 +140,8 @@ def read_outcomes(
         An outcome names a crime type that neither data.police.uk nor the files know, the table
         of harm weights can't be used, or two sources hold the same incidents.
     """
-    totals = placed.groupby(["source", "kind"], observed=True)["n"].sum()
-    found = sorted((int(source), str(kind), float(n)) for (source, kind), n in totals.items())
+    totals = placed.groupby(["source", "kind"], observed=True)["n"].sum().reset_index()
+    found: list[tuple[int, str, float]] = sorted(totals.itertuples(index=False, name=None))
     renamed = [rename_kinds(source.crime_types) for source in cohort.incidents]
     kinds = {
         (source, kind): renamed[source].get(fold_name(kind), kind) for source, kind, _ in found

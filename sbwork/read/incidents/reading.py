@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from sbwork.read.checks import CheckKind
 from sbwork.read.incidents.archives import find_parts
 from sbwork.read.incidents.cache import find_entry, load_entry, save_entry
 from sbwork.read.incidents.continuity import mark_published, track_series
@@ -22,12 +24,13 @@ from sbwork.read.incidents.counting import (
 from sbwork.read.incidents.incident_tables import choose_format, read_tables
 from sbwork.read.incidents.police_uk import read_street_files
 from sbwork.read.incidents.quality import tabulate_quality
-from sbwork.read.incidents.tallies import PointNeed, Reading, join_tallies
+from sbwork.read.incidents.tallies import PointNeed, Reading, fetch_tally, join_tallies, open_store
+from sbwork.read.places.geography import name_msoa
 from sbwork.read.places.placing import Places, place_rows, read_places
 from sbwork.specs.cohort import Cohort, IncidentSource
 from sbwork.specs.errors import InputError, Problem
 
-__all__ = ["Incidents", "read_incidents"]
+__all__ = ["IncidentDescription", "Incidents", "describe_incidents", "read_incidents"]
 
 _CACHE = ".sbwork-cache"
 
@@ -143,30 +146,26 @@ def _place(readings: list[Reading], cohort: Cohort, places: Places) -> pd.DataFr
     """Put the tallies of all sources together, and say where their rows belong."""
     feeds = list_feeds(readings)
     names: dict[str, str] = {}
-    columns: dict[str, list[npt.NDArray[np.generic]]] = {
-        "source": [np.empty(0, np.int32)],
-        "feed": [np.empty(0, np.int32)],
-        "grid": [np.empty(0, np.bool_)],
-    }
-    for source, reading in enumerate(readings):
+    tallies = []
+    for source, reading in enumerate(readings or [_read_nothing()]):
         batch = reading.tally["batch"].to_numpy()
         feed = np.array([feeds.index(batch.feed) for batch in reading.batches], np.int32)
         grid = np.array([batch.grid for batch in reading.batches], np.bool_)
-        columns["source"].append(np.full(len(batch), source, np.int32))
-        columns["feed"].append(feed[batch])
-        columns["grid"].append(grid[batch])
+        tallies.append(
+            reading.tally.assign(source=np.int32(source), feed=feed[batch], grid=grid[batch])
+        )
         names = reading.names | names
-    tally = join_tallies([reading.tally for reading in readings])
-    joined = {name: np.concatenate(parts) for name, parts in columns.items()}
-    return place_rows(tally.assign(**joined), names, feeds, cohort, places)
+    return place_rows(join_tallies(tallies), names, feeds, cohort, places)
+
+
+def _read_nothing() -> Reading:
+    with open_store() as store:
+        return Reading(tally=fetch_tally(store))
 
 
 def _need_points(places: Places) -> PointNeed:
-    boxes = [box for outline in places.polygons.values() for box in outline.find_boxes().tolist()]
-    return PointNeed(
-        unplaced=bool(places.boundaries.codes),
-        boxes=tuple((west, south, east, north) for west, south, east, north in boxes),
-    )
+    boxes = [box for outline in places.polygons.values() for box in outline.find_boxes()]
+    return PointNeed(unplaced=bool(places.boundaries.codes), boxes=tuple(boxes))
 
 
 def _refuse_repeated_months(readings: list[Reading]) -> None:
@@ -182,3 +181,73 @@ def _refuse_repeated_months(readings: list[Reading]) -> None:
                     problems.append(Problem(batch.shown, "", found, allowed))
     if problems:
         raise InputError(problems)
+
+
+@dataclass(frozen=True)
+class IncidentDescription:
+    """One file, folder or zip of incidents.
+
+    Attributes
+    ----------
+    months, missing : tuple of str
+        Months covered, and those between them that no file covers.
+    rows : float
+        Incidents read.
+    totals : mapping
+        Title of an outcome -> incidents in all months.
+    lsoas : tuple of str
+        The LSOA codes met, sorted; empty where the files hold none.
+    authorities : mapping
+        Local authority, as the names of the LSOAs tell it -> how many of its LSOAs are met.
+    notes : tuple of str
+        What a person should look at, such as crime types that are not known.
+    problems : tuple of Problem
+        Why it could not be read; empty where it could.
+    """
+
+    months: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    rows: float = 0.0
+    totals: Mapping[str, float] = field(default_factory=dict)
+    lsoas: tuple[str, ...] = ()
+    authorities: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def describe_incidents(path: Path) -> IncidentDescription:
+    """Look into a file, folder or zip of incidents without a cohort to place them in."""
+    cohort = Cohort.model_validate(
+        {"name": "new", "incidents": [{"path": str(path.resolve())}], "placebo": {}}
+    )
+    try:
+        incidents = read_incidents(cohort)
+    except InputError as error:
+        shown = str(path.resolve())
+        problems = (
+            Problem(p.file.replace(shown, path.name), p.place, p.found, p.allowed, p.nearest)
+            for p in error.problems
+        )
+        return IncidentDescription(problems=tuple(problems))
+    areas = incidents.areas.drop_duplicates("area")
+    names = Counter(
+        name_msoa(str(name)).rpartition(" ")[0] for name in areas["name"] if str(name).strip()
+    )
+    del names[""]
+    totals = incidents.areas.groupby("outcome")["count"].sum()
+    quality = incidents.quality
+    unknown = quality.loc[quality["kind"] == CheckKind.UNKNOWN_TYPE, "note"]
+    read = quality.loc[quality["kind"] == CheckKind.ROWS_READ, "count"]
+    return IncidentDescription(
+        months=incidents.months,
+        missing=incidents.missing_months,
+        rows=float(read.sum()),
+        totals={cohort.title_outcome(str(key)): float(total) for key, total in totals.items()},
+        lsoas=tuple(sorted(code for code in areas["area"] if _is_lsoa(str(code)))),
+        authorities=dict(names.most_common()),
+        notes=tuple(unknown),
+    )
+
+
+def _is_lsoa(code: str) -> bool:
+    return len(code) == 9 and code[0] in "EWX" and code[1:].isdigit()

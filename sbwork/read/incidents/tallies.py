@@ -157,17 +157,11 @@ def fetch_tally(store: Any) -> pd.DataFrame:
 
 def join_tallies(tallies: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Put tallies below each other; their categories are put together, in order of turning up."""
-    if not tallies:
-        kinds = dict.fromkeys(_COLUMNS, "float64") | dict.fromkeys(_TEXTS, "category")
-        return pd.DataFrame(columns=list(_COLUMNS), dtype="str").astype(
-            kinds | {"batch": "int32", "located": "bool"}
-        )
-    if len(tallies) == 1:
-        return tallies[0]
-    joined = {
-        name: union_categoricals([tally[name] for tally in tallies])
-        if name in _TEXTS
-        else np.concatenate([tally[name].to_numpy() for tally in tallies])
-        for name in _COLUMNS
-    }
-    return pd.DataFrame(joined, copy=False)
+    return pd.DataFrame(
+        {
+            name: union_categoricals([tally[name] for tally in tallies])
+            if name in _TEXTS
+            else np.concatenate([tally[name].to_numpy() for tally in tallies])
+            for name in tallies[0].columns
+        }
+    )

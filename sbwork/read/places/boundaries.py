@@ -51,11 +51,10 @@ class Boundaries:
         shapes[:] = [form_shape([rings]) for rings in self.rings]
         return shapes
 
-    def find_boxes(self) -> Array:
-        """Return west, south, east and north of each area, shape (n_areas, 4)."""
-        points = [np.concatenate(rings) for rings in self.rings]
-        boxes = [(*outline.min(axis=0), *outline.max(axis=0)) for outline in points]
-        return np.array(boxes).reshape(-1, 4)
+    def find_boxes(self) -> list[tuple[float, float, float, float]]:
+        """Return west, south, east and north of each area."""
+        outlines = [np.concatenate(rings) for rings in self.rings]
+        return [(*points.min(axis=0).tolist(), *points.max(axis=0).tolist()) for points in outlines]
 
 
 def read_boundaries(files: Iterable[tuple[Path, str]]) -> Boundaries:
