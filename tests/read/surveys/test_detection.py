@@ -1,34 +1,87 @@
+"""Which platform a file is from; LimeSurvey, Microsoft Forms and Google Forms."""
+
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from sbwork.read.surveys.detection import read_table
 from sbwork.specs.errors import InputError
 
 QUALTRICS = 'StartDate,Finished,ResponseId,q1\n"{""ImportId"":""a""}",b,c,d\n2019-04-03,1,R_1,3\n'
+LIMESURVEY = {
+    "codes": "id;submitdate;lastpage;likert1[trust];rating",
+    "codes joined": "id;submitdate;lastpage;likert1_trust;rating",
+    "codes and texts": "id. Response ID;submitdate. Date submitted;lastpage. Last page;"
+    'likert1[trust]. How much? [I trust them];"rating. Your rating\nof today"',
+    "texts": "Response ID;Date submitted;Last page;How much? [I trust them];Rating",
+}
 
 
-def test_the_format_overrides_what_the_bytes_tell(tmp_path: Path) -> None:
+@pytest.fixture
+def wave(tmp_path: Path) -> Path:
     path = tmp_path / "w.csv"
     path.write_text(QUALTRICS, encoding="utf-8")
-    assert read_table(path).platform == "qualtrics"
-    assert len(read_table(path).rows) == 1
-    assert read_table(path, "csv").platform == "csv"
-    assert len(read_table(path, "csv").rows) == 2
+    return path
 
 
-def test_an_unknown_format_is_refused_with_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="Did you mean 'qualtrics'"):
-        read_table(tmp_path / "w.csv", "qualtrix")
+def test_the_format_overrides_what_the_bytes_say(wave: Path) -> None:
+    found = [(read_table(wave, name).platform, len(read_table(wave, name).rows))
+             for name in ("auto", "csv")]  # fmt: skip
+    assert found == [("qualtrics", 1), ("csv", 2)]
 
 
-def test_a_format_that_the_bytes_deny_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "w.csv"
-    path.write_text(QUALTRICS, encoding="utf-8")
-    with pytest.raises(InputError, match="the bytes are not of such a file"):
-        read_table(path, "spss")
+@pytest.mark.parametrize(
+    ("name", "format", "message"),
+    [
+        ("w.csv", "qualtrix", "Did you mean 'qualtrics'"),
+        ("w.csv", "spss", "the bytes are not of such a file"),
+        ("none.csv", "auto", "can't be opened"),
+    ],
+)
+def test_a_format_or_a_file_that_does_not_fit_is_refused(
+    wave: Path, name: str, format: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        read_table(wave.with_name(name), format)
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="can't be opened"):
-        read_table(tmp_path / "none.csv")
+@pytest.mark.parametrize("style", LIMESURVEY)
+def test_every_style_of_limesurvey_is_known_and_unsent_answers_are_marked(
+    wave: Path, style: str
+) -> None:
+    rows = "1;2019-04-03 10:00;3;Agree;A2\n2;;1;Disagree;A1\n"
+    wave.write_text(f"{LIMESURVEY[style]}\n{rows}", encoding="utf-8-sig")
+    table = read_table(wave)
+    assert (table.platform, table.record) == ("limesurvey", 0)
+    assert table.read_column(3).tolist() == ["Agree", "Disagree"]
+    assert table.left_out["unfinished"].tolist() == [False, True]
+    if style == "codes and texts":
+        code, text = "likert1[trust]", "How much? [I trust them]"
+        assert (table.names[3], table.labels[3]) == (code, text)
+        assert table.aliases[3] == ("likert1_trust", "trust", f"{code}. {text}")
+        assert (table.names[4], table.labels[4]) == ("rating", "Your rating\nof today")
+
+
+@pytest.mark.parametrize(
+    "begin", [("Start time", "Completion time"), ("Startzeit", "Fertigstellungszeit")]
+)
+def test_a_microsoft_forms_workbook_is_known_by_its_first_columns(
+    tmp_path: Path, begin: tuple[str, str]
+) -> None:
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    book.active.append(["ID", *begin, "Email", "Name", "I trust  the police", "Which of these?"])
+    book.active.append([1, "x", "y", "anonymous", "", "Agree", "Shops;Parks;"])
+    book.save(tmp_path / "wave.xlsx")
+    table = read_table(tmp_path / "wave.xlsx")
+    assert (table.platform, table.record) == ("forms", 0)
+    assert table.names[5] == "I trust the police"
+    assert table.read_column(6).tolist() == ["Shops;Parks;"]
+
+
+def test_rows_of_a_grid_of_google_forms_have_a_name_of_their_own(wave: Path) -> None:
+    wave.write_text("Timestamp,How much? [I trust them],Area\n2019/04/03,Agree,North\n", "utf-8")
+    table = read_table(wave)
+    assert (table.platform, table.record) == ("forms", None)
+    assert table.aliases[1] == ("I trust them",)
