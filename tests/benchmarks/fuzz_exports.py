@@ -169,11 +169,6 @@ def _find_items(rows: Table) -> tuple[int, list[int]]:
     return headers, columns
 
 
-def _pick_cell(rows: Table, rng: np.random.Generator) -> tuple[int, int]:
-    headers, columns = _find_items(rows)
-    return int(rng.integers(headers, len(rows))), int(rng.choice(columns))
-
-
 def cut_end(data: bytes, rng: np.random.Generator) -> bytes:
     return data[: int(rng.integers(0, len(data)))]
 
@@ -200,7 +195,7 @@ def shuffle_columns(rows: Table, rng: np.random.Generator) -> Table:
     return [[row[i] for i in order] for row in rows]
 
 
-def shuffle_rows_of_answers(rows: Table, rng: np.random.Generator) -> Table:
+def shuffle_answers(rows: Table, rng: np.random.Generator) -> Table:
     headers, _ = _find_items(rows)
     return [*rows[:headers], *(rows[headers + i] for i in rng.permutation(len(rows) - headers))]
 
@@ -208,14 +203,13 @@ def shuffle_rows_of_answers(rows: Table, rng: np.random.Generator) -> Table:
 def rename_column(rows: Table, rng: np.random.Generator) -> Table:
     headers, columns = _find_items(rows)
     column = int(rng.choice(columns))
-    for i in range(headers):
-        rows[i][column] = str(rng.choice(["", "x", "trust", "Q99", "=1+1", "trust_99"]))
+    for row in rows[:headers]:
+        row[column] = str(rng.choice(["", "x", "trust", "Q99", "=1+1", "trust_99"]))
     return rows
 
 
 def recase_columns(rows: Table, rng: np.random.Generator) -> Table:
-    _, columns = _find_items(rows)
-    for column in columns:
+    for column in _find_items(rows)[1]:
         rows[0][column] = f" {rows[0][column].upper()} "
     return rows
 
@@ -228,28 +222,14 @@ def repeat_column(rows: Table, rng: np.random.Generator) -> Table:
 def repeat_name(rows: Table, rng: np.random.Generator) -> Table:
     headers, columns = _find_items(rows)
     first, second = (int(column) for column in rng.choice(columns, 2, replace=False))
-    for i in range(headers):
-        rows[i][first] = rows[i][second]
+    for row in rows[:headers]:
+        row[first] = row[second]
     return rows
 
 
 def lose_column(rows: Table, rng: np.random.Generator) -> Table:
-    _, columns = _find_items(rows)
-    column = int(rng.choice(columns))
+    column = int(rng.choice(_find_items(rows)[1]))
     return [row[:column] + row[column + 1 :] for row in rows]
-
-
-def spoil_code(rows: Table, rng: np.random.Generator) -> Table:
-    row, column = _pick_cell(rows, rng)
-    rows[row][column] = str(rng.choice(["6", "0", "99", "-1", "1e9", "1.5", "Agre", "yes", "٣٤"]))
-    return rows
-
-
-def add_formula(rows: Table, rng: np.random.Generator) -> Table:
-    row, column = _pick_cell(rows, rng)
-    formulas = ['=HYPERLINK("http://example.org","1")', "=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0"]
-    rows[row][column] = str(rng.choice(formulas))
-    return rows
 
 
 def restyle_answers(rows: Table, rng: np.random.Generator) -> Table:
@@ -266,28 +246,34 @@ def add_index(rows: Table, rng: np.random.Generator) -> Table:
 
 def add_blank_rows(rows: Table, rng: np.random.Generator) -> Table:
     blank = [""] * len(rows[0])
-    headers, _ = _find_items(rows)
-    place = int(rng.integers(headers, len(rows)))
+    place = int(rng.integers(_find_items(rows)[0], len(rows)))
     return [*rows[:place], blank, *rows[place:], blank, blank]
 
 
-def spoil_site(rows: Table, rng: np.random.Generator) -> Table:
-    column = next(i for i, cell in enumerate(rows[0]) if "area" in cell)
-    headers, _ = _find_items(rows)
-    rows[int(rng.integers(headers, len(rows)))][column] = "Nowhere"
-    return rows
+def spoil_cell(*texts: str) -> Mutate:
+    """Write one of the texts into one answer to an item."""
+
+    def change(rows: Table, rng: np.random.Generator) -> Table:
+        headers, columns = _find_items(rows)
+        row, column = int(rng.integers(headers, len(rows))), int(rng.choice(columns))
+        rows[row][column] = str(rng.choice(texts))
+        return rows
+
+    return _rows(change)
 
 
-def add_value(rows: Table, rng: np.random.Generator) -> Table:
-    headers, _ = _find_items(rows)
-    rows[int(rng.integers(headers, len(rows)))].append("extra")
-    return rows
+def change_row(change: Callable[[list[str], Table], object]) -> Mutate:
+    """Change one row of answers in place."""
+
+    def change_one(rows: Table, rng: np.random.Generator) -> Table:
+        change(rows[int(rng.integers(_find_items(rows)[0], len(rows)))], rows)
+        return rows
+
+    return _rows(change_one)
 
 
-def lose_value(rows: Table, rng: np.random.Generator) -> Table:
-    headers, _ = _find_items(rows)
-    rows[int(rng.integers(headers, len(rows)))].pop()
-    return rows
+def spoil_site(row: list[str], rows: Table) -> None:
+    row[next(i for i, cell in enumerate(rows[0]) if "area" in cell)] = "Nowhere"
 
 
 def add_columns(count: int) -> Mutate:
@@ -298,19 +284,17 @@ def add_columns(count: int) -> Mutate:
     return _rows(change)
 
 
-def zip_up(data: bytes, rng: np.random.Generator) -> bytes:
+def pack(parts: dict[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("export.csv", data)
+        for name, data in parts.items():
+            archive.writestr(name, data)
     return out.getvalue()
 
 
 def make_bomb(data: bytes, rng: np.random.Generator) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("xl/workbook.xml", "<workbook/>")
-        archive.writestr("xl/worksheets/sheet1.xml", b"\0" * 400_000_000)
-    return out.getvalue()
+    sheet = b"\0" * 400_000_000
+    return pack({"xl/workbook.xml": b"<workbook/>", "xl/worksheets/sheet1.xml": sheet})
 
 
 def _encode(encoding: str) -> Mutate:
@@ -321,6 +305,8 @@ def _separate(separator: str) -> Mutate:
     return lambda data, rng: write_text(read_rows(data)[0], separator)
 
 
+CODES = ("6", "0", "99", "-1", "1e9", "1.5", "Agre", "yes", "٣٤")
+FORMULAS = ('=HYPERLINK("http://example.org","1")', "=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0")
 MUTATIONS = [
     Mutation("intact", lambda data, rng: data, "same", binary=True),
     Mutation("end cut off", cut_end, "either", binary=True),
@@ -328,20 +314,20 @@ MUTATIONS = [
     Mutation("bytes flipped", flip_bytes, "either", binary=True),
     Mutation("bytes inserted", insert_bytes, "either", binary=True),
     Mutation("columns shuffled", _rows(shuffle_columns), "either"),
-    Mutation("rows shuffled", _rows(shuffle_rows_of_answers), "shuffled"),
+    Mutation("rows shuffled", _rows(shuffle_answers), "shuffled"),
     Mutation("column renamed", _rows(rename_column), "refused"),
     Mutation("names in capitals", _rows(recase_columns), "same"),
     Mutation("column repeated", _rows(repeat_column), "same"),
     Mutation("name repeated", _rows(repeat_name), "refused"),
     Mutation("column lost", _rows(lose_column), "refused"),
-    Mutation("unknown code", _rows(spoil_code), "refused"),
-    Mutation("formula", _rows(add_formula), "refused"),
+    Mutation("unknown code", spoil_cell(*CODES), "refused"),
+    Mutation("formula", spoil_cell(*FORMULAS), "refused"),
     Mutation("answers in capitals", _rows(restyle_answers), "same"),
     Mutation("index column", _rows(add_index), "same"),
     Mutation("blank rows", _rows(add_blank_rows), "same"),
-    Mutation("unknown site", _rows(spoil_site), "refused"),
-    Mutation("value too many", _rows(add_value), "either"),
-    Mutation("value too few", _rows(lose_value), "refused"),
+    Mutation("unknown site", change_row(spoil_site), "refused"),
+    Mutation("value too many", change_row(lambda row, rows: row.append("extra")), "either"),
+    Mutation("value too few", change_row(lambda row, rows: row.pop()), "refused"),
     Mutation("byte-order mark", lambda data, rng: b"\xef\xbb\xbf" + data, "same"),
     Mutation("UTF-16", _encode("utf-16"), "same"),
     Mutation("UTF-16 without mark", _encode("utf-16-le"), "same"),
@@ -350,7 +336,7 @@ MUTATIONS = [
     Mutation("old line ends", lambda data, rng: data.replace(b"\r\n", b"\r"), "same"),
     Mutation("NUL byte", lambda data, rng: data[:99] + b"\0" + data[99:], "refused"),
     Mutation("open quotation mark", lambda data, rng: data + b'"', "either"),
-    Mutation("zip named csv", zip_up, "refused", binary=True),
+    Mutation("zip named csv", lambda data, rng: pack({"a.csv": data}), "refused", binary=True),
 ]
 RARE = [
     Mutation("100,000 columns", add_columns(100_000), "refused"),
@@ -409,22 +395,14 @@ def _judge_result(export: Export, mutation: Mutation, result: Responses) -> str:
     found = result.answers[["site", *ITEMS]]
     if not found[ITEMS].isin([1, 2, 3, 4, 5, np.nan]).all(axis=None):
         return "an answer is not among the options"
-    if (
-        mutation.outcome == "same"
-        and found.to_numpy().tolist() != export.expected.to_numpy().tolist()
-    ):
+    rows, expected = found.to_numpy().tolist(), export.expected.to_numpy().tolist()
+    if (mutation.outcome == "same" or mutation.name == "columns shuffled") and rows != expected:
         return "the answers differ from those of the intact file"
-    if mutation.outcome == "shuffled":
-        rows = sorted(map(tuple, found.to_numpy().tolist()))
-        if rows != sorted(map(tuple, export.expected.to_numpy().tolist())):
-            return "the answers differ from those of the intact file"
-    if mutation.name == "columns shuffled":
-        same = found.to_numpy().tolist() == export.expected.to_numpy().tolist()
-        return "" if same else "shuffled columns change the answers"
+    if mutation.outcome == "shuffled" and sorted(rows) != sorted(expected):
+        return "the answers differ from those of the intact file"
     if mutation.name == "end cut off" and export.file.endswith(".csv"):
-        kept = export.expected.head(len(found)).to_numpy().tolist()
         blank = found[ITEMS].isna().to_numpy()
-        if found.iloc[:-1].to_numpy().tolist() != kept[:-1] or blank[:-1].any():
+        if rows[:-1] != expected[: len(rows)][:-1] or blank[:-1].any():
             return "a file cut short changes the answers before the cut"
     return ""
 
