@@ -61,21 +61,14 @@ def test_an_item_may_be_made_from_options_in_python() -> None:
     assert Item(options="agreement").options == "agreement"
 
 
-def test_nonresponse_is_no_answer_and_not_in_the_range(residents: Instrument) -> None:
+def test_options_items_and_titles_are_looked_up(residents: Instrument) -> None:
     assert [option.code for option in residents.list_answers("q1")] == [1, 2]
     assert residents.find_range("q1") == (1, 2)
     assert residents.find_range("q3") == (0, 10)
-
-
-def test_a_second_order_scale_holds_the_items_of_its_parts(residents: Instrument) -> None:
     assert residents.list_scale_items("capital") == ("q1", "q2", "q3")
     assert residents.list_scale_items("trust") == ("q1", "q2")
-
-
-def test_scales_have_titles_given_or_made(residents: Instrument) -> None:
-    assert residents.title_scale("capital") == "Social capital"
-    assert residents.title_scale("trust") == "Trust"
-    assert residents.title_scale("not_there") == "Not there"
+    titles = [residents.title_scale(scale) for scale in ("capital", "trust", "not_there")]
+    assert titles == ["Social capital", "Trust", "Not there"]
 
 
 @pytest.mark.parametrize(("parts", "required"), [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3)])
@@ -143,15 +136,12 @@ def test_what_is_wrong_is_named_with_its_place(write: Write, old: str, new: str,
     assert len([line for line in lines if said in line]) == 1, lines
 
 
-def test_one_mistake_in_an_option_makes_one_message(write: Write) -> None:
+@pytest.mark.parametrize(("old", "new"), [("code: 10", "code: ten"), ("code: 8", "code: 2")])
+def test_one_mistake_makes_one_message_also_in_a_shared_set(
+    write: Write, old: str, new: str
+) -> None:
     with pytest.raises(InputError) as caught:
-        read_instrument("residents", write(GOOD.replace("code: 10", "code: ten")))
-    assert len(caught.value.problems) == 1
-
-
-def test_a_mistake_in_a_shared_set_is_told_once(write: Write) -> None:
-    with pytest.raises(InputError) as caught:
-        read_instrument("residents", write(GOOD.replace("code: 8", "code: 2")))
+        read_instrument("residents", write(GOOD.replace(old, new)))
     assert len(caught.value.problems) == 1
 
 

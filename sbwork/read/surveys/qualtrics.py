@@ -11,30 +11,21 @@ import numpy as np
 from sbwork.read.surveys.tables import Grid, Mask, RawTable, build_table, map_texts
 
 _IMPORT_ID = re.compile(r"""^\{\s*['"]+ImportId['"]+\s*:\s*['"]+([^'"]*)['"]""", re.I)
-_SYSTEM = {
-    "startdate": "start",
-    "enddate": "end",
-    "status": "status",
-    "responsetype": "status",
-    "ipaddress": "ip",
+_COLUMNS = {
+    "start": "startdate",
+    "end": "enddate",
+    "status": "status responsetype",
     "progress": "progress",
-    "durationinseconds": "duration",
-    "duration": "duration",
+    "duration": "durationinseconds duration",
     "finished": "finished",
-    "recordeddate": "recorded",
-    "responseid": "record",
-    "recordid": "record",
-    "responseset": "set",
-    "recipientlastname": "last name",
-    "recipientfirstname": "first name",
-    "recipientemail": "e-mail",
-    "externalreference": "reference",
-    "externaldatareference": "reference",
-    "locationlatitude": "latitude",
-    "locationlongitude": "longitude",
-    "distributionchannel": "channel",
-    "userlanguage": "language",
+    "recorded": "recordeddate",
+    "record": "responseid recordid",
+    "reference": "externalreference externaldatareference",
 }
+_OTHERS = "ipaddress responseset recipientlastname recipientfirstname recipientemail "
+_OTHERS += "locationlatitude locationlongitude distributionchannel userlanguage"
+_SYSTEM = {name: key for key, names in _COLUMNS.items() for name in names.split()}
+_SYSTEM |= {name: name for name in _OTHERS.split()}
 _NUMERIC = ("start", "end", "recorded", "progress", "duration")
 _FINISHED = frozenset(
     ("1", "true", "wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "ja", "yes", "oui")
