@@ -34,7 +34,7 @@ from .render.sections import present_robustness as present_robustness
 from .render.sections import present_scales as present_scales
 from .render.sections import present_stories as present_stories
 from .render.sections import present_summary as present_summary
-from .report.outputs import write_results as write_results
+from .report.results import write_results as write_results
 from .score import scale_reliability as scale_reliability
 from .score import score_scales as score_scales
 from .score.weights import rake as rake

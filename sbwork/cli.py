@@ -164,11 +164,10 @@ def report(
     Exit code 0: all is well. 1: a cohort failed; the others are finished. 2: bad input. 130: it
     was stopped; the next run goes on from there.
     """
-    from sbwork.report.batch import Stopped, produce_reports, stop_on_signals
+    from sbwork.report.batch import Display, Stopped, produce_reports, stop_on_signals
     from sbwork.report.index import write_index
-    from sbwork.report.planning import plan_jobs
-    from sbwork.report.progress import Display
-    from sbwork.report.staging import clear_leftovers, remove_empty
+    from sbwork.report.plan import plan_jobs
+    from sbwork.report.run import clear_leftovers, remove_empty
 
     plan = plan_jobs(
         cohorts or [],

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import settings
 
 import sbwork
-from sbwork.report.kernels import THREAD_VARIABLES
+from sbwork.report.notebook import THREAD_VARIABLES
 
 if TYPE_CHECKING:
     from sbwork.evaluation import Evaluation

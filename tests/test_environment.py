@@ -21,6 +21,7 @@ BROUGHT_BY = {
     "jupyter-client": "ipykernel",
     "nbclient": "papermill",
     "pydantic-core": "pydantic",
+    "traitlets": "nbconvert",
 }
 
 

@@ -1,58 +1,37 @@
-"""Several cohorts' reports made, side by side if asked, none harming another."""
+"""Several cohorts' reports made side by side, each in a kernel of its own, none harming another."""
 
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import os
 import signal
+import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from multiprocessing.connection import Connection
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from types import FrameType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
-from sbwork.report.producing import Outcome, ReportJob, produce_report
+from sbwork.report.notebook import Kernels
+from sbwork.report.run import Outcome, ReportJob, produce_report
 
-__all__ = ["Stopped", "Watcher", "produce_reports", "stop_on_signals"]
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
-_STOP_SECONDS = 15
+__all__ = ["Display", "Stopped", "produce_reports", "stop_on_signals"]
 
 
 class Stopped(KeyboardInterrupt):
-    """The run was asked to stop by a signal.
-
-    Attributes
-    ----------
-    signum : int
-        The signal.
-    """
+    """The run was asked to stop by the signal `signum`."""
 
     def __init__(self, signum: int) -> None:
         self.signum = signum
         super().__init__(signum)
 
 
-class Watcher(Protocol):
-    """Whoever wants to be told how the run goes; called from several threads."""
-
-    def start(self, job: ReportJob) -> None:
-        """Tell that a cohort's turn has come."""
-
-    def advance(self, job: ReportJob, number: int, total: int, heading: str) -> None:
-        """Tell that a cell has started."""
-
-    def finish(self, job: ReportJob, outcome: Outcome) -> None:
-        """Tell what became of it."""
-
-
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[None]:
-    """Turn the first signal to stop into `Stopped`; later ones wait for the tidying up.
-
-    Outside the main thread, where no signal arrives, this does nothing.
-    """
+    """Turn the first signal to stop into `Stopped`; later ones wait for the tidying up."""
     names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
     seen: list[int] = []
@@ -62,9 +41,6 @@ def stop_on_signals() -> Iterator[None]:
             seen.append(signum)
             raise Stopped(signum)
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     before = {number: signal.signal(number, stop) for number in signals}
     try:
         yield
@@ -74,117 +50,97 @@ def stop_on_signals() -> Iterator[None]:
 
 
 def produce_reports(
-    jobs: Sequence[ReportJob], watcher: Watcher, *, workers: int = 1
+    jobs: Sequence[ReportJob], display: Display, *, workers: int = 1
 ) -> list[Outcome]:
-    """Make every report asked for.
+    """Make every report, `workers` at a time; the failure of one leaves the others to run.
 
-    Parameters
-    ----------
-    jobs : sequence of ReportJob
-        One a cohort.
-    watcher : Watcher
-        Told of the progress.
-    workers : int, default 1
-        How many at a time; with more than one, each cohort has a process of its own.
-
-    Returns
-    -------
-    list of Outcome
-        In the order of `jobs`. A failure of one leaves the others to run.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        The run was stopped; no process and no kernel of it is left.
+    When it is interrupted, no kernel is left.
     """
-    if workers <= 1 or len(jobs) <= 1:
-        return [_produce_here(job, watcher) for job in jobs]
-    living: dict[int, Any] = {}
-    stopping = threading.Event()
-    lock = threading.Lock()
+    kernels = Kernels()
 
-    def follow(job: ReportJob) -> Outcome:
-        return _produce_apart(job, watcher, living, lock, stopping)
+    def produce(job: ReportJob) -> Outcome:
+        def show(number: int, total: int, heading: str) -> None:
+            display.advance(job, number, total, heading)
 
-    pool = ThreadPoolExecutor(max_workers=min(workers, len(jobs)))
-    futures = [pool.submit(follow, job) for job in jobs]
-    try:
-        _wait_for(futures)
-        return [future.result() for future in futures]
-    except BaseException:
-        stopping.set()
-        pool.shutdown(wait=False, cancel_futures=True)
-        with lock:
-            for process in living.values():
-                process.terminate()
-        for process in list(living.values()):
-            process.join(_STOP_SECONDS)
-            if process.is_alive():
-                process.kill()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        outcome = produce_report(job, kernels, show)
+        if not kernels.stopped:
+            display.finish(job, outcome)
+        return outcome
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(max_workers=workers) as pool:
+        warnings.simplefilter("ignore")
+        try:
+            futures = [pool.submit(produce, job) for job in jobs]
+            pending = set(futures)
+            while pending:
+                # A wait without an end can't be interrupted on Windows.
+                _, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            kernels.stop()
+            raise
+    return [future.result() for future in futures]
 
 
-def _wait_for(futures: list[Future[Outcome]]) -> None:
-    pending = set(futures)
-    while pending:
-        # A wait without an end can't be interrupted on Windows.
-        _, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+class Display:
+    """The run as seen in the terminal: bars where there is one, one line a cohort anywhere.
 
+    What went wrong goes to standard error. It is called from several threads.
+    """
 
-def _produce_here(job: ReportJob, watcher: Watcher) -> Outcome:
-    watcher.start(job)
-    outcome = produce_report(
-        job, lambda number, total, heading: watcher.advance(job, number, total, heading)
-    )
-    watcher.finish(job, outcome)
-    return outcome
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._progress: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
 
+    def __enter__(self) -> Display:
+        if sys.stdout.isatty():
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-def _produce_apart(
-    job: ReportJob,
-    watcher: Watcher,
-    living: dict[int, Any],
-    lock: threading.Lock,
-    stopping: threading.Event,
-) -> Outcome:
-    outcome = Outcome(job.cohort, job.cohort, "failed", "the run was stopped")
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(job, sender), name=f"report-{job.cohort}")
-    with lock:
-        if stopping.is_set():
-            return outcome
-        process.start()
-        living[id(process)] = process
-    sender.close()
-    watcher.start(job)
-    reason = "the process making it was killed or crashed; is there enough memory?"
-    outcome = Outcome(job.cohort, job.cohort, "failed", reason)
-    with contextlib.suppress(EOFError, OSError):
-        while True:
-            message = receiver.recv()
-            if isinstance(message, Outcome):
-                outcome = message
-                break
-            watcher.advance(job, *message)
-    process.join()
-    with lock:
-        del living[id(process)]
-    receiver.close()
-    if not stopping.is_set():
-        watcher.finish(job, outcome)
-    return outcome
-
-
-def _work(job: ReportJob, sender: Connection) -> None:
-    """Make one report in a process of its own, and send word of it."""
-    try:
-        with stop_on_signals():
-            outcome = produce_report(
-                job, lambda number, total, heading: sender.send((number, total, heading))
+            self._progress = Progress(
+                TextColumn("{task.fields[cohort]}", markup=False),
+                BarColumn(bar_width=24),
+                TextColumn("{task.description}", markup=False),
+                TimeElapsedColumn(),
+                transient=True,
             )
-            sender.send(outcome)
-    except KeyboardInterrupt:
-        os._exit(130)
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def advance(self, job: ReportJob, number: int, total: int, heading: str) -> None:
+        """Show that a cell has started."""
+        if self._progress is None:
+            return
+        description = f"cell {number} of {total}{': ' + heading if heading else ''}"
+        with self._lock:
+            if job.cohort not in self._tasks:
+                self._tasks[job.cohort] = self._progress.add_task("", cohort=job.cohort)
+            self._progress.update(
+                self._tasks[job.cohort],
+                completed=number - 1,
+                total=total,
+                description=description,
+            )
+
+    def finish(self, job: ReportJob, outcome: Outcome) -> None:
+        """Print what became of a cohort."""
+        page = job.out / job.cohort / "report.html"
+        line = {
+            "ok": f"{job.cohort}: done in {outcome.seconds:.0f} s, {page}",
+            "unchanged": f"{job.cohort}: unchanged, {page}",
+        }.get(outcome.state, f"{job.cohort}: {outcome.state}: {outcome.reason}")
+        well = outcome.state in {"ok", "unchanged"}
+        with self._lock:
+            if self._progress is not None:
+                if job.cohort in self._tasks:
+                    self._progress.remove_task(self._tasks.pop(job.cohort))
+                if well or sys.stderr.isatty():
+                    # Printed by the bars' own console, which keeps them below it.
+                    console = self._progress.console
+                    console.print(line, markup=False, highlight=False, soft_wrap=True)
+                    return
+            print(line, file=sys.stdout if well else sys.stderr, flush=True)

@@ -14,7 +14,7 @@ import pandas as pd
 from sbwork.report.forest import ForestRow, draw_forest, pick_rows
 from sbwork.report.manifest import read_manifest
 from sbwork.report.page import format_date, render_template
-from sbwork.report.producing import FAILED_FOLDER, Outcome
+from sbwork.report.run import FAILED_FOLDER, Outcome
 from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
 from sbwork.specs.errors import InputError
 from sbwork.stats.findings import combine_findings
@@ -40,24 +40,10 @@ _FILES = (
 
 @dataclass(frozen=True, slots=True)
 class CohortEntry:
-    """One cohort's line.
+    """One cohort's card: how its last run ended, and what there is of its report.
 
-    Attributes
-    ----------
-    name, title : str
-        What it is called.
-    state, reason : str
-        How its last run ended, and why if not well.
-    data_status : str
-        "real data", "invented data" or "reported figures only", with "rehearsal" added.
-    evidence : str
-        The level of evidence, in words; empty where there is no report.
-    made : str
-        The date of the report that is there.
-    files : tuple of (str, str)
-        Address relative to the index, and what to call it.
-    rows : tuple of ForestRow
-        Its part of the picture.
+    `files` are addresses relative to the index with what to call them, `rows` its part of the
+    picture.
     """
 
     name: str
@@ -72,21 +58,9 @@ class CohortEntry:
 
 
 def list_entries(out: Path, data: Path, outcomes: Iterable[Outcome]) -> list[CohortEntry]:
-    """List every cohort that has a file or a report.
+    """List by name every cohort that has a file or a report.
 
-    Parameters
-    ----------
-    out : Path
-        The folder of reports.
-    data : Path
-        The data folder.
-    outcomes : iterable of Outcome
-        Of the run just ended; the other cohorts keep the state of their last run.
-
-    Returns
-    -------
-    list of CohortEntry
-        By name.
+    Those that are not among `outcomes` keep the state of their last run.
     """
     states = _read_states(out)
     states |= {o.cohort: {"state": o.state, "reason": o.reason} for o in outcomes}
@@ -96,20 +70,7 @@ def list_entries(out: Path, data: Path, outcomes: Iterable[Outcome]) -> list[Coh
 
 
 def write_index(out: Path, data: Path, outcomes: Iterable[Outcome]) -> Path:
-    """Write ``index.html`` and the states behind it, ``index.json``.
-
-    Parameters
-    ----------
-    out, data : Path
-        The folder of reports and the data folder.
-    outcomes : iterable of Outcome
-        Of the run just ended.
-
-    Returns
-    -------
-    Path
-        The page.
-    """
+    """Write ``index.html`` and the states behind it, ``index.json``; return the page."""
     entries = list_entries(out, data, outcomes)
     rows = [row for entry in entries for row in entry.rows]
     now = datetime.now(UTC)

@@ -47,20 +47,9 @@ def hash_package() -> str:
 
 
 def list_inputs(cohort: Cohort, data: Path) -> dict[str, Path]:
-    """List every file that a cohort's report is computed from.
+    """List every file that a cohort's report is computed from, by the name shown in the manifest.
 
-    Parameters
-    ----------
-    cohort : Cohort
-        As read from `data`.
-    data : Path
-        The folder that holds ``cohorts/`` and ``instruments/``.
-
-    Returns
-    -------
-    dict of str to Path
-        By the name shown in the manifest: relative to `data`, or the bare file name of a file
-        that lies elsewhere. Sorted.
+    Names are relative to `data`; of a file that lies elsewhere, its folder and name.
     """
     named = [source.path for source in cohort.incidents]
     named += [source.path for source in cohort.surveys]
@@ -86,22 +75,7 @@ def list_inputs(cohort: Cohort, data: Path) -> dict[str, Path]:
 def describe_sources(
     cohort: Cohort, data: Path, notebook: Path, parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Describe everything that decides what a report says.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        The evaluation.
-    data, notebook : Path
-        The data folder and the notebook.
-    parameters : mapping of str to object
-        As given to the notebook.
-
-    Returns
-    -------
-    dict of str to object
-        Plain JSON values. Two reports with equal sources are the same report.
-    """
+    """Describe in plain JSON values everything that decides what a report says."""
     seed = parameters.get("seed")
     return {
         "inputs": {name: hash_file(path) for name, path in list_inputs(cohort, data).items()},
@@ -115,17 +89,7 @@ def describe_sources(
 
 
 def write_manifest(folder: Path, about: Mapping[str, Any], sources: Mapping[str, Any]) -> None:
-    """Write ``manifest.json`` into a finished folder.
-
-    Parameters
-    ----------
-    folder : Path
-        The report's folder; each file in it is hashed.
-    about : mapping of str to object
-        Title, states and times of the run.
-    sources : mapping of str to object
-        As from `describe_sources`.
-    """
+    """Write ``manifest.json`` into a finished folder; each file in it is hashed."""
     outputs = {
         path.relative_to(folder).as_posix(): hash_file(path)
         for path in sorted(folder.rglob("*"))

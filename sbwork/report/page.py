@@ -2,47 +2,60 @@
 
 from __future__ import annotations
 
-import base64
-import mimetypes
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any
 
-from sbwork.report.markup import Element, clean_tree, parse_fragment
 from sbwork.specs.cohort import Cohort
 
-__all__ = ["Notice", "choose_notice", "format_date", "render_page", "render_template"]
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup, Tag
+    from nbformat import NotebookNode
 
-_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+__all__ = ["Notice", "choose_notice", "clean_html", "format_date", "render_page", "render_template"]
+
+_SHOWN = ("text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain")
+_REPR = re.compile(r"^\[?<.*>\]?$", re.DOTALL)
+_HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
 _NUMBER = re.compile(
     r"^[<>≤≥~≈=±]?\s*[-−+–]?[£$€]?(?:\d[\d,\u202f\u00a0 ]*)?(?:\.\d+)?\d*\s*(?:%|pp|×|SD)?"
     r"(?:\s*[\[(].{1,40}[\])])?\*{0,3}$"
 )
 _MISSING = {"", "-", "–", "—", "n/a", "NaN", "not known", "suppressed"}
-_INTERVAL = re.compile(r"\[[^\]\n]{1,28}\]|\([^)\n]{1,28}\)")
-_REPR = re.compile(r"^\[?<.*>\]?$", re.DOTALL)
 _FEW_COLUMNS = 3
 _MANY_COLUMNS = 7
 _SHORT_ROWS = 14
-_SHORT_TEXT = 16
 _LONGEST_HEAD = 40
+
+_TAGS = {"section", "tfoot"}
+_SVG_TAGS = {
+    *("svg", "g", "defs", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon"),
+    *("text", "tspan", "title", "desc", "clipPath", "linearGradient", "radialGradient", "stop"),
+}
+_ATTRIBUTES = {
+    *("id", "class", "lang", "dir", "title", "role", "tabindex", "style"),
+    *("scope", "headers", "colspan", "rowspan", "abbr", "start", "value", "datetime"),
+}
+_SVG_ATTRIBUTES = {
+    *("viewBox", "preserveAspectRatio", "xmlns", "width", "height", "transform", "d", "points"),
+    *("x", "y", "x1", "y1", "x2", "y2", "cx", "cy", "r", "rx", "ry", "dx", "dy", "offset"),
+    *("fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity"),
+    *("opacity", "text-anchor", "font-size", "font-weight", "font-family", "stop-color"),
+}
+_INLINE_IMAGE = re.compile(r"(?i)^\s*data:image/(?:png|jpeg|gif|webp|svg\+xml)[;,]")
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """What every page of a report must say about its data.
 
-    Attributes
-    ----------
-    label : str
-        A few words, repeated on each printed page.
-    head, text : str
-        How the banner begins, and what it goes on to say.
+    `label` is repeated on each printed page; the banner begins with `head` and goes on with
+    `text`.
     """
 
     label: str
@@ -51,13 +64,7 @@ class Notice:
 
 
 def choose_notice(cohort: Cohort) -> Notice | None:
-    """Return the notice that a cohort's pages carry; none where real data show a real pilot.
-
-    Examples
-    --------
-    >>> choose_notice(Cohort(name="pilot", data_status="invented")).label
-    'Invented data'
-    """
+    """Return the notice that a cohort's pages carry; none where real data show a real pilot."""
     if cohort.data_status == "invented":
         label = "Invented data"
         usual = (
@@ -83,43 +90,30 @@ def choose_notice(cohort: Cohort) -> Notice | None:
 
 
 def render_page(
-    notebook: Mapping[str, Any], cohort: Cohort, *, base: Path | None = None, made: datetime
+    notebook: NotebookNode, cohort: Cohort, *, base: Path | None = None, made: datetime
 ) -> str:
-    """Turn an executed notebook into a page.
+    """Turn an executed notebook into one HTML document that needs no other file.
 
-    Parameters
-    ----------
-    notebook : mapping
-        The notebook as its JSON has it, outputs included.
-    cohort : Cohort
-        Names the page where the notebook has no heading of the first level, and gives the
-        notice.
-    base : Path, optional
-        The folder that pictures named in Markdown are looked for in.
-    made : datetime
-        When the report was made.
-
-    Returns
-    -------
-    str
-        One HTML document that needs no other file. Code, errors and widgets are left out; raw
-        HTML in Markdown is shown as text.
+    Its title is the notebook's first heading of level one, else the cohort's. Code, errors and
+    widgets are left out; pictures named in Markdown are looked for in `base`.
     """
-    blocks = Element()
-    for cell in _skip_preface(notebook["cells"]):
-        for html in _show_cell(cell, base):
-            blocks.children.extend(clean_tree(parse_fragment(html)).children)
-    title, lead, sections = _divide(blocks, cohort.display_title)
-    contents = _number_headings(sections)
-    for part in (lead, *sections):
-        _improve(part)
-    _mark_summary(lead, sections)
+    from bs4 import BeautifulSoup
+
+    soup = BeautifulSoup(_export_cells(notebook, base), "html.parser")
+    title = _take_title(soup) or cohort.display_title
+    for image in soup.find_all("img"):
+        _frame_image(soup, image)
+    for table in soup.find_all("table"):
+        _frame_table(soup, table)
+    lead, sections = _divide(soup)
+    contents = list(_number_headings(sections))
+    _mark_summary(soup, lead, sections)
     return render_template(
         "report.html.j2",
         title=title,
         cohort=cohort,
         notice=choose_notice(cohort),
-        lead=str(lead) if lead.text or any(lead.find("img", "svg")) else "",
+        lead=str(lead) if lead.get_text(strip=True) or lead.find(["img", "svg"]) else "",
         sections=[str(section) for section in sections],
         contents=contents,
         made=made,
@@ -133,14 +127,38 @@ def render_template(name: str, **values: Any) -> str:
 
 
 def format_date(moment: datetime) -> str:
-    """Write a date as British readers do.
-
-    Examples
-    --------
-    >>> format_date(datetime(2018, 6, 1))
-    '1 June 2018'
-    """
+    """Write a date as British readers do: 1 June 2018."""
     return f"{moment.day} {moment:%B %Y}"
+
+
+def clean_html(html: str) -> str:
+    """Take out whatever acts or reaches for the network, and close what was left open."""
+    import nh3
+
+    return nh3.clean(
+        html,
+        tags=nh3.ALLOWED_TAGS | _TAGS | _SVG_TAGS,
+        attributes={
+            "*": _ATTRIBUTES,
+            "a": {"href"},
+            "img": {"src", "alt"},
+            **dict.fromkeys(_SVG_TAGS, _ATTRIBUTES | _SVG_ATTRIBUTES),
+        },
+        attribute_filter=_filter_attribute,
+        clean_content_tags={"script", "style", "template", "noscript", "iframe", "object"},
+        filter_style_properties={"text-align"},
+        generic_attribute_prefixes={"aria-"},
+        link_rel=None,
+        url_schemes={"http", "https", "mailto", "tel", "data"},
+    )
+
+
+def _filter_attribute(tag: str, name: str, value: str) -> str | None:
+    """Keep what a picture holds itself, and no data, script or file elsewhere."""
+    if name == "src":
+        return value if _INLINE_IMAGE.match(value) else None
+    reaches = value.startswith("data:") if name == "href" else "url(" in value.lower()
+    return None if reaches else value
 
 
 @cache
@@ -161,259 +179,144 @@ def _read_css() -> str:
     return (Path(__file__).parent / "templates" / "page.css").read_text(encoding="utf-8")
 
 
-@cache
-def _load_markdown() -> Any:
-    from markdown_it import MarkdownIt
+def _export_cells(notebook: NotebookNode, base: Path | None) -> str:
+    """Export what the cells show; what precedes the parameters is for those who open the file."""
+    from nbconvert.exporters import HTMLExporter
+    from traitlets.config import Config
 
-    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    node = deepcopy(notebook)
+    for number, cell in enumerate(notebook.cells, start=1):
+        if "parameters" in cell.metadata.get("tags", []):
+            node.cells = node.cells[number:]
+    for cell in node.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if _is_shown(output)]
+    hidden = {"enabled": True, "remove_all_outputs_tags": {"hide-output"}}
+    shown = {"display_data_priority": list(_SHOWN)}
+    exporter = HTMLExporter(
+        config=Config({"NbConvertBase": shown, "TagRemovePreprocessor": hidden}),
+        extra_template_basedirs=[str(Path(__file__).parent / "templates")],
+        template_name="cells",
+        exclude_input=True,
+        exclude_anchor_links=True,
+        embed_images=base is not None,
+    )
+    exporter.register_filter("clean_html", clean_html)
+    return str(exporter.from_notebook_node(node, {"metadata": {"path": str(base or "")}})[0])
 
 
-def _skip_preface(cells: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Leave out what stands before the parameters: it speaks to whoever opens the notebook."""
-    for index, cell in enumerate(cells):
-        if "parameters" in cell["metadata"].get("tags", []):
-            return cells[index + 1 :]
-    return cells
-
-
-def _show_cell(cell: Mapping[str, Any], base: Path | None) -> Iterator[str]:
-    if cell["cell_type"] == "markdown":
-        yield _show_markdown("".join(cell["source"]), base, cell.get("attachments", {}))
-    elif cell["cell_type"] == "code" and "hide-output" not in cell["metadata"].get("tags", []):
-        for output in cell.get("outputs", []):
-            yield _show_output(output, base)
-
-
-def _show_output(output: Mapping[str, Any], base: Path | None) -> str:
-    kind = output["output_type"]
-    if kind == "stream":
-        text = "".join(output["text"])
-        return str(Element("pre", {}, [text])) if output["name"] == "stdout" else ""
-    if kind not in {"display_data", "execute_result"}:
-        return ""
+def _is_shown(output: Mapping[str, Any]) -> bool:
+    """Leave out errors, warnings, widgets and bare representations such as ``<Axes: >``."""
+    if output["output_type"] not in {"display_data", "execute_result"}:
+        return bool(output["output_type"] == "stream" and output["name"] == "stdout")
     data = output["data"]
     if any(name.startswith("application/vnd.jupyter.widget") for name in data):
-        return ""
-    if "text/html" in data:
-        return "".join(data["text/html"])
-    if "text/markdown" in data:
-        return _show_markdown("".join(data["text/markdown"]), base, {})
-    if "image/svg+xml" in data:
-        return f"<figure>{''.join(data['image/svg+xml'])}</figure>"
-    for name in ("image/png", "image/jpeg"):
-        if name in data:
-            alt = output.get("metadata", {}).get("alt", "A figure, described in the text around it")
-            source = f"data:{name};base64,{''.join(data[name].split())}"
-            return str(Element("figure", {}, [Element("img", {"src": source, "alt": alt})]))
-    text = "".join(data.get("text/plain", ""))
-    return "" if not text or _REPR.match(text) else str(Element("pre", {}, [text]))
+        return False
+    kind = next((kind for kind in _SHOWN if kind in data), None)
+    return kind is not None and not (kind == "text/plain" and _REPR.match(data[kind]))
 
 
-def _show_markdown(source: str, base: Path | None, attachments: Mapping[str, Any]) -> str:
-    root = parse_fragment(_load_markdown().render(source))
-    for image in root.find("img"):
-        image.attributes["src"] = _embed(image.attributes.get("src", ""), base, attachments)
-    return str(root)
-
-
-def _embed(source: str, base: Path | None, attachments: Mapping[str, Any]) -> str:
-    if source.startswith("attachment:"):
-        for kind, content in attachments.get(source.partition(":")[2], {}).items():
-            return f"data:{kind};base64,{''.join(content)}"
-    if base is None or ":" in source:
-        return source
-    path = (base / unquote(source)).resolve()
-    if not path.is_relative_to(base.resolve()) or not path.is_file():
-        return ""
-    kind = mimetypes.guess_type(path.name)[0] or "image/png"
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
-
-
-def _divide(blocks: Element, title: str) -> tuple[str, Element, list[Element]]:
-    """Part the page at its headings of the second level; the first of level one is its title."""
-    flat = list(_flatten(blocks))
-    named = next((b for b in flat if isinstance(b, Element) and b.tag == "h1"), None)
-    if named is not None:
-        title = named.text
-        flat.remove(named)
-    _even_levels([h for b in flat if isinstance(b, Element) for h in b.find(*_HEADINGS)])
-    lead = Element("div", {"class": "lead"})
-    sections: list[Element] = []
-    for block in flat:
-        if isinstance(block, Element) and block.tag == "h2":
-            sections.append(Element("section", {}, [block]))
-        else:
-            (sections[-1] if sections else lead).children.append(block)
-    return title, lead, sections
-
-
-def _flatten(blocks: Element) -> Iterator[Element | str]:
-    """Go through the blocks, stepping inside plain wrappers that hold headings of the page."""
-    for child in blocks.children:
-        wraps = isinstance(child, Element) and child.tag in {"div", "section", "article"}
-        if wraps and isinstance(child, Element) and any(child.find("h1", "h2")):
-            yield from _flatten(child)
-        else:
-            yield child
-
-
-def _even_levels(headings: list[Element]) -> None:
-    """Leave one heading of level one, and never step down more than one level at a time."""
+def _take_title(soup: BeautifulSoup) -> str:
+    """Take the first heading of level one; of the rest, none steps down more than one level."""
+    first = soup.find("h1")
+    if first is not None:
+        first.extract()
     level = 1
-    for heading in headings:
-        level = min(max(int(heading.tag[1]), 2), level + 1)
-        heading.tag = f"h{level}"
+    for heading in soup.find_all(_HEADINGS):
+        level = min(max(int(heading.name[1]), 2), level + 1)
+        heading.name = f"h{level}"
+    return "" if first is None else first.get_text(" ", strip=True)
 
 
-def _number_headings(sections: list[Element]) -> list[dict[str, Any]]:
-    contents: list[dict[str, Any]] = []
-    used: set[str] = {"contents", "main", "notice"}
+def _divide(soup: BeautifulSoup) -> tuple[Tag, list[Tag]]:
+    """Part the page at its headings of the second level."""
+    for wrapper in soup.find_all(["div", "section", "article"]):
+        if wrapper.find("h2"):
+            wrapper.unwrap()
+    lead = soup.new_tag("div", attrs={"class": "lead"})
+    parts = [lead]
+    for block in list(soup.contents):
+        if getattr(block, "name", None) == "h2":
+            parts.append(soup.new_tag("section"))
+        parts[-1].append(block.extract())
+    return lead, parts[1:]
+
+
+def _number_headings(sections: list[Tag]) -> Iterator[dict[str, str]]:
+    """Give every heading an anchor of its own, and list those of the second level."""
+    used = {"contents", "main", "notice"}
     for section in sections:
-        for heading in section.find("h2", "h3"):
-            base = re.sub(r"[^a-z0-9]+", "-", heading.text.lower()).strip("-") or "section"
-            anchor = base
-            number = 2
+        for heading in section.find_all(["h2", "h3"]):
+            text = heading.get_text(" ", strip=True)
+            base = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "section"
+            anchor, number = base, 2
             while anchor in used:
-                anchor = f"{base}-{number}"
-                number += 1
+                anchor, number = f"{base}-{number}", number + 1
             used.add(anchor)
-            heading.attributes["id"] = anchor
-            entry = {"id": anchor, "text": heading.text, "inner": []}
-            if heading.tag == "h2":
-                section.attributes["aria-labelledby"] = anchor
-                contents.append(entry)
-            elif contents:
-                contents[-1]["inner"].append(entry)
-    return contents
+            heading["id"] = anchor
+            if heading.name == "h2":
+                section["aria-labelledby"] = anchor
+                yield {"id": anchor, "text": text}
 
 
-def _improve(part: Element) -> None:
-    """Give every table a box to scroll in, and every picture an alternative text."""
-    for parent in list(part.walk()):
-        if any(isinstance(child, Element) and child.tag == "table" for child in parent.children):
-            parent.attributes.pop("style", None)
-        parent.children = [
-            _frame(child) if isinstance(child, Element) else child for child in parent.children
-        ]
+def _frame_image(soup: BeautifulSoup, image: Tag) -> None:
+    """Set a picture in a box to scroll in; one that could not be taken in leaves its words."""
+    if not image.get("src"):
+        missing = soup.new_tag("em", string=image.get("alt") or "A picture is missing here.")
+        image.replace_with(missing)
+        return
+    attributes = {"class": "figure-box", "role": "group", "tabindex": "0", "aria-label": "Figure"}
+    image.wrap(soup.new_tag("div", attrs=attributes))
 
 
-def _frame(element: Element) -> Element:
-    if element.tag == "table":
-        return _frame_table(element)
-    if element.tag == "img":
-        element.attributes.setdefault("alt", "")
-        box = {"class": "figure-box", "role": "group", "tabindex": "0", "aria-label": "Figure"}
-        return Element("div", box, [element])
-    return element
-
-
-def _frame_table(table: Element) -> Element:
-    """Set a table in a box, its title above and its notes below, both outside the box."""
-    for name in ("border", "style"):
-        table.attributes.pop(name, None)
-    title = _take_heading(table)
-    notes = _take_notes(table)
-    rows = [_list_cells(row) for row in table.find("tr")]
-    width = max((sum(_span(cell) for cell in row) for row in rows), default=0)
-    if "gt_table" not in table.attributes.get("class", "").split():
-        _align_numbers(rows, width)
-    for head in table.find("thead"):
-        for cell in head.find("th"):
-            cell.attributes.setdefault("scope", "col")
-    for row in rows:
-        for cell in row:
-            _keep_together(cell)
+def _frame_table(soup: BeautifulSoup, table: Tag) -> None:
+    """Set a table in a box to scroll in, its title above and its notes below, outside the box."""
+    title = soup.new_tag("p", attrs={"class": "table-caption"})
+    for cell in table.select("tr.gt_heading > *"):
+        known = {"id": cell["id"]} if cell.get("id") else {}
+        part = soup.new_tag("span" if title.contents else "b", attrs=known)
+        part.extend(list(cell.contents))
+        title.append(part)
+    notes = soup.new_tag("div", attrs={"class": "table-notes"})
+    for cell in table.select("tfoot .gt_sourcenote, tfoot .gt_footnote"):
+        note = soup.new_tag("p")
+        note.extend(list(cell.contents))
+        notes.append(note)
+    for part in table.select("tr.gt_heading" + (", tfoot" if notes.contents else "")):
+        part.decompose()
+    rows = [row.find_all(["td", "th"]) for row in table.find_all("tr")]
+    width = max((sum(int(cell.get("colspan", 1)) for cell in row) for row in rows), default=0)
+    if "gt_table" not in table.get("class", []):
+        _align_numbers([row for row in rows if len(row) == width])
+    for cell in table.select("thead th:not([scope])"):
+        cell["scope"] = "col"
     size = "few" if width <= _FEW_COLUMNS else "many" if width >= _MANY_COLUMNS else "some"
-    length = " table-short" if len(rows) <= _SHORT_ROWS else ""
-    label = next(title.find("b")).text if title is not None else ""
-    caption = next(table.find("caption"), None)
-    box = {"class": f"table-box columns-{size}", "role": "region", "tabindex": "0"}
-    box["aria-label"] = label or (caption.text if caption is not None else "") or "Table"
-    inner = [title, Element("div", box, [table]), notes]
-    return Element(
-        "div", {"class": f"table{length}"}, [element for element in inner if element is not None]
-    )
+    named = title.b or table.caption
+    attributes = {"class": f"table-box columns-{size}", "role": "region", "tabindex": "0"}
+    attributes["aria-label"] = named.get_text(" ", strip=True) if named else "Table"
+    length = "table table-short" if len(rows) <= _SHORT_ROWS else "table"
+    box = table.wrap(soup.new_tag("div", attrs=attributes))
+    box.wrap(soup.new_tag("div", attrs={"class": length}))
+    if title.contents:
+        box.insert_before(title)
+    if notes.contents:
+        box.insert_after(notes)
 
 
-def _take_heading(table: Element) -> Element | None:
-    """Take the title rows that great-tables puts inside a table's head."""
-    parts: list[Element | str] = []
-    for head in table.find("thead"):
-        for row in list(head.find("tr")):
-            if "gt_heading" in row.attributes.get("class", "").split():
-                head.children.remove(row)
-                for cell in _list_cells(row):
-                    known = {"id": cell.attributes["id"]} if "id" in cell.attributes else {}
-                    parts.append(Element("span" if parts else "b", known, cell.children))
-    return Element("p", {"class": "table-caption"}, parts) if parts else None
-
-
-def _take_notes(table: Element) -> Element | None:
-    notes = [
-        Element("p", {}, cell.children)
-        for foot in table.find("tfoot")
-        for row in foot.find("tr")
-        for cell in _list_cells(row)
-        if "gt_sourcenote" in cell.attributes.get("class", "").split()
-        or "gt_footnote" in cell.attributes.get("class", "").split()
-    ]
-    if not notes:
-        return None
-    table.children = [c for c in table.children if isinstance(c, str) or c.tag != "tfoot"]
-    return Element("div", {"class": "table-notes"}, list(notes))
-
-
-def _keep_together(cell: Element) -> None:
-    """Break a cell's lines where it does itself, never inside an interval or a short number."""
-    if len(cell.text) <= _SHORT_TEXT and "\n" not in cell.text:
-        cell.add_class("short")
-    parts: list[Element | str] = []
-    for child in cell.children:
-        if not isinstance(child, str):
-            parts.append(child)
-            continue
-        for number, line in enumerate(child.strip().split("\n")):
-            if number:
-                parts.append(Element("br"))
-            parts.extend(_wrap_intervals(line))
-    cell.children = parts
-
-
-def _wrap_intervals(line: str) -> Iterator[Element | str]:
-    end = 0
-    for found in _INTERVAL.finditer(line):
-        yield line[end : found.start()]
-        yield Element("span", {"class": "short"}, [found[0]])
-        end = found.end()
-    yield line[end:]
-
-
-def _list_cells(row: Element) -> list[Element]:
-    return [c for c in row.children if isinstance(c, Element) and c.tag in {"td", "th"}]
-
-
-def _span(cell: Element) -> int:
-    span = cell.attributes.get("colspan", "1")
-    return int(span) if span.isdecimal() else 1
-
-
-def _align_numbers(rows: list[list[Element]], width: int) -> None:
+def _align_numbers(rows: list[list[Tag]]) -> None:
     """Mark the columns whose every filled cell is a number, head and body alike."""
-    whole = [row for row in rows if len(row) == width]
-    body = [row for row in whole if any(cell.tag == "td" for cell in row)]
-    for column in range(width):
-        filled = [row[column].text for row in body if row[column].text not in _MISSING]
-        if filled and all(_NUMBER.match(text) for text in filled):
-            for row in whole:
-                row[column].add_class("number")
+    body = [row for row in rows if any(cell.name == "td" for cell in row)]
+    for column in range(len(rows[0]) if rows else 0):
+        texts = {row[column].get_text(" ", strip=True) for row in body} - _MISSING
+        if texts and all(_NUMBER.match(text) for text in texts):
+            for row in rows:
+                row[column]["class"] = [*row[column].get("class", []), "number"]
 
 
-def _mark_summary(lead: Element, sections: list[Element]) -> None:
+def _mark_summary(soup: BeautifulSoup, lead: Tag, sections: list[Tag]) -> None:
     """Set off the opening paragraph: the one before any heading, else the first section's."""
-    paragraphs = [c for c in lead.children if isinstance(c, Element) and c.tag == "p"]
-    if paragraphs:
-        first = lead.children.index(paragraphs[0])
-        box = Element("div", {"class": "summary"}, [paragraphs[0]])
-        lead.children[first] = box
-    elif sections and next(sections[0].find("h2")).text.lower() in {"summary", "in brief"}:
-        sections[0].add_class("summary")
+    first = lead.find("p", recursive=False)
+    if first is not None:
+        first.wrap(soup.new_tag("div", attrs={"class": "summary"}))
+    elif sections and sections[0].h2.get_text(strip=True).lower() in {"summary", "in brief"}:
+        sections[0]["class"] = "summary"

@@ -478,7 +478,7 @@ def test_the_source_of_a_reported_figure_is_no_doer(durham_2):
         sections.present_changes(durham_2)._repr_html_(),
         sections.present_kinds(durham_2)._repr_html_(),
         sections.present_evidence(durham_2)._repr_html_(),
-        draw_forest(pick_rows(durham_2.findings, durham_2.cohort)),
+        draw_forest(pick_rows(durham_2.findings, durham_2.cohort)).alt,
     ]
     for text in shown:
         assert not re.search(r"\bby heard\b|said so", text)

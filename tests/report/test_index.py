@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from sbwork.render.pictures import Picture
 from sbwork.report.forest import ForestRow, draw_forest, pick_rows
 from sbwork.report.index import list_entries, write_index
-from sbwork.report.producing import Outcome
+from sbwork.report.run import Outcome
 from sbwork.specs.cohort import Cohort
 from sbwork.stats.findings import combine_findings
 
@@ -48,14 +49,14 @@ def pooled(estimator: str, **values: Any) -> dict[str, Any]:
 
 
 def test_one_pair_is_led_by_its_own_ratio_with_the_widest_interval_there_is() -> None:
-    told = {"section": "reported", "outcome": "Calls", "site": "a1", "estimate": -40}
+    heard = {"section": "reported", "outcome": "Calls", "site": "a1", "estimate": -40}
     others = (
         count(period="12+12", estimate=9.0),
         count(estimator="wdd", estimate=9.0),
         count(outcome="harm", estimate=None),
         {"section": "scales", "outcome": "trust", "site": "a1", "estimate": 3.1},
     )
-    rows = pick(count(), *others, told)
+    rows = pick(count(), *others, heard)
     assert [(row.label, row.estimate, row.reported) for row in rows] == [
         ("Anti-social behaviour (ASB), Area 1", 0.8, False),
         ("Calls, Area 1", -40.0, True),
@@ -82,62 +83,64 @@ def test_all_pairs_lead_together_and_fixed_effects_never_do() -> None:
     ]
 
 
-def test_the_picture_says_what_each_interval_answers_for() -> None:
-    drift = ForestRow("A", "asb", 2.0, 0.8, 5.0, drift=True)
-    chance = ForestRow("A", "asb", 2.0, 1.3, 3.2)
-    picture = draw_forest([drift])
-    assert picture.count('class="interval drift"') == 1
-    assert "interval 0.80 to 5.00 (as untouched places changed)" in picture
-    assert "nothing out of the ordinary" in picture
-    assert "sees a change too often" not in picture
-    picture = draw_forest([chance])
-    assert picture.count('class="interval"') == 1
-    assert "interval 1.30 to 3.20 (for chance alone)" in picture
-    assert "nothing out of the ordinary" not in picture
-    assert "sees a change too often" in picture
+def list_drawn(picture: Picture, marker: str) -> list[float]:
+    lines = [line for ax in picture.figure.axes for line in ax.lines]
+    return [float(line.get_xdata()[0]) for line in lines if line.get_marker() == marker]
 
 
-def test_computed_and_told_figures_are_drawn_apart() -> None:
+@pytest.mark.parametrize(
+    ("drift", "basis", "said", "width"),
+    [
+        (True, "as untouched places changed", "nothing out of the ordinary", 4),
+        (False, "for chance alone", "sees a change too often", 1.2),
+    ],
+)
+def test_the_picture_says_what_its_intervals_answer_for(
+    drift: bool, basis: str, said: str, width: float
+) -> None:
+    picture = draw_forest([ForestRow("A", "asb", 2.0, 0.8, 5.0, drift=drift)])
+    assert picture is not None
+    assert f"interval 0.80 to 5.00 ({basis})" in picture.alt
+    warnings = ("nothing out of the ordinary", "sees a change too often")
+    assert [warning for warning in warnings if warning in picture.caption] == [said]
+    (interval,) = [line for line in picture.figure.axes[0].lines if line.get_linestyle() == "-"][:1]
+    assert interval.get_linewidth() == width
+    assert list(interval.get_xdata()) == [0.8, 5.0]
+
+
+def test_computed_and_reported_figures_are_drawn_apart() -> None:
     rows = [
         ForestRow("A", "asb", 0.5, 0.25, 1.0, status="invented data"),
-        ForestRow("A", "crime", 2.0),
+        ForestRow("A $x$", "crime", 2.0),
         ForestRow("B", "calls", -97.0, reported=True),
     ]
     picture = draw_forest(rows)
-    computed, told = picture.split("Reported by others: no control site")
-    assert computed.count('class="point"') == 2
-    assert told.count('class="told"') == 1
-    assert computed.count('class="interval"') == 1
-    assert "A (invented data)" in computed
-    assert "−97%" in told
-    words = re.search(r'aria-label="(Rate [^"]+)"', picture)
-    assert words is not None
-    assert (
-        "A (invented data), asb: ratio 0.50, interval 0.25 to 1.00 (for chance alone)" in words[1]
+    assert picture is not None
+    computed, reported = picture.figure.axes
+    assert computed.get_xscale() == "log"
+    assert list_drawn(picture, "s") == [0.5, 2.0]
+    assert list_drawn(picture, "D") == [-97.0]
+    texts = [[text.get_text() for text in ax.texts] for ax in (computed, reported)]
+    assert {"A (invented data)", "asb", "0.50 [0.25, 1.00]", "2.00"} <= set(texts[0])
+    assert {"B", "calls", "−97%"} <= set(texts[1])
+    assert picture.alt == (
+        "Rate ratios computed from files. A (invented data), asb: ratio 0.50, interval 0.25 to "
+        "1.00 (for chance alone); A $x$, crime: ratio 2.00, no interval. "
+        "Reported by others and not checked. B, calls: −97%."
     )
-    assert "crime: ratio 2.00, no interval" in words[1]
-    assert "not checked. B, calls: −97%" in words[1]
-
-
-def test_the_picture_keeps_its_order_and_scale() -> None:
-    rows = [ForestRow("A", str(value), value, value / 2, value * 2) for value in (0.5, 1.0, 2.0)]
-    places = [float(x) + 5 for x in re.findall(r'class="point" x="([\d.]+)"', draw_forest(rows))]
-    assert places[1] - places[0] == pytest.approx(places[2] - places[1], abs=0.2)
-    zero = re.search(r'class="none" x1="([\d.]+)"', draw_forest(rows))
-    assert zero is not None
-    assert float(zero[1]) == pytest.approx(places[1], abs=0.2)
+    assert b"<svg" in picture.render("svg")
 
 
 def test_nothing_is_drawn_of_nothing() -> None:
-    assert draw_forest([]) == ""
+    assert draw_forest([]) is None
 
 
 def test_every_cohort_is_listed_with_its_state(tmp_path: Path, toy_data: Path) -> None:
     out = tmp_path / "reports"
     put_report(out, "first", [count()], level=2)
     put_report(out, "gone", [count()], level=1, data_status="real", rehearsal=True)
-    failed = Outcome("second", "", "failed", "cell 3 of 9: <boom>")
-    write_index(out, toy_data, [Outcome("first", "", "unchanged"), failed])
+    failed = Outcome("second", "failed", "cell 3 of 9: <boom>")
+    write_index(out, toy_data, [Outcome("first", "unchanged"), failed])
     page = (out / "index.html").read_text(encoding="utf-8")
     assert page.index("The first cohort") < page.index("Gone") < page.index("The second cohort")
     assert "cell 3 of 9: &lt;boom&gt;" in page
@@ -152,8 +155,8 @@ def test_every_cohort_is_listed_with_its_state(tmp_path: Path, toy_data: Path) -
 def test_a_state_is_remembered_by_the_next_run(tmp_path: Path, toy_data: Path) -> None:
     out = tmp_path / "reports"
     out.mkdir()
-    write_index(out, toy_data, [Outcome("first", "", "failed", "no luck")])
-    write_index(out, toy_data, [Outcome("second", "", "ok")])
+    write_index(out, toy_data, [Outcome("first", "failed", "no luck")])
+    write_index(out, toy_data, [Outcome("second", "ok")])
     entries = {entry.name: entry for entry in list_entries(out, toy_data, [])}
     assert (entries["first"].state, entries["first"].reason) == ("failed", "no luck")
     assert entries["second"].state == "ok"

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from sbwork.evaluation import Evaluation
 from sbwork.render.sections import Section
-from sbwork.report.exports import escape_formulas
 
-__all__ = ["write_results"]
+__all__ = ["escape_cell", "escape_formulas", "write_results"]
 
 _SCHEMA = 1
+_FORMULA = re.compile(r"^[\s\x00]*[=+\-@＝＋－＠]|^[\t\r\n]")
+_NUMBER = re.compile(r"^[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?%?$")
 
 
 def write_results(
@@ -51,7 +55,7 @@ def write_results(
         "evidence_level": evaluation.evidence.level,
         "seed": cohort.seed,
         "results": [
-            {key: _plain(value) for key, value in row.items()}
+            {key: _drop_infinite(value) for key, value in row.items()}
             for row in evaluation.findings.to_dict("records")
         ],
     }
@@ -62,7 +66,27 @@ def write_results(
             picture.save(folder / "figures")
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
+def escape_formulas(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy in which a spreadsheet takes no text for a formula (OWASP, "CSV Injection").
+
+    Text that starts with ``=``, ``+``, ``-``, ``@``, a tab or a line break gets an apostrophe in
+    front, names of columns too. Numbers stay numbers, also numbers kept as text.
+    """
+    escaped = frame.copy()
+    for place, kind in enumerate(frame.dtypes):
+        if not pd.api.types.is_numeric_dtype(kind):
+            escaped.isetitem(place, [escape_cell(value) for value in frame.iloc[:, place]])
+    if frame.shape[1]:
+        escaped.columns = frame.columns.map(escape_cell)
+    return escaped
+
+
+def escape_cell(value: object) -> object:
+    """Return one cell so that a spreadsheet shows it and does not work it out."""
+    if not isinstance(value, str) or not _FORMULA.match(value) or _NUMBER.match(value):
+        return value
+    return f"'{value}"
+
+
+def _drop_infinite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

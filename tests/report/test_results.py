@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.report.exports import escape_cell, escape_formulas
+from sbwork.report.results import escape_cell, escape_formulas
 
 
 @pytest.mark.parametrize(
@@ -22,16 +22,14 @@ def test_numbers_and_plain_text_stay(value: object) -> None:
     assert escape_cell(value) == value
 
 
-def test_cells_names_and_index_are_escaped_and_the_frame_given_is_not_changed() -> None:
+def test_cells_and_names_are_escaped_and_the_frame_given_is_not_changed() -> None:
     frame = pd.DataFrame(
-        {"=a": ["@x", "ok"], "n": [-1.5, np.nan], "c": pd.Categorical(["=x", "y"])},
-        index=["=i", "j"],
+        {"=a": ["@x", "ok"], "n": [-1.5, np.nan], "c": pd.Categorical(["=x", "y"])}
     )
     before = frame.copy()
     escaped = escape_formulas(frame)
     pd.testing.assert_frame_equal(frame, before)
     assert list(escaped.columns) == ["'=a", "n", "c"]
-    assert list(escaped.index) == ["'=i", "j"]
     assert escaped["'=a"].tolist() == ["'@x", "ok"]
     assert escaped["c"].tolist() == ["'=x", "y"]
     assert escaped["n"].dtype == np.float64
@@ -39,7 +37,7 @@ def test_cells_names_and_index_are_escaped_and_the_frame_given_is_not_changed() 
 
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=8))
 def test_no_text_is_left_that_starts_a_formula(texts: list[str]) -> None:
-    for cell in escape_formulas(pd.DataFrame({"told": texts}))["told"]:
+    for cell in escape_formulas(pd.DataFrame({"text": texts}))["text"]:
         start = cell.lstrip()[:1]
         assert start not in {"=", "@"}
         assert start not in {"+", "-"} or cell[-1:] in "0123456789.,%"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sbwork.report.parameters import check_parameters, read_parameters
+from sbwork.report.plan import check_parameters, read_parameters
 from sbwork.specs.errors import InputError
 
 CELL = """\
@@ -49,25 +49,23 @@ def notebook(write_notebook: Callable[..., Path]) -> Path:
     ],
 )
 def test_a_value_typed_is_read_as_the_cell_wants_it(notebook: Path, text: str, value: Any) -> None:
-    known = read_parameters(notebook)
     name = text.partition("=")[0]
     if value is None and text != "seed=none":
         with pytest.raises(InputError, match="is wanted"):
-            check_parameters([text], known, notebook)
+            check_parameters([text], notebook)
     else:
-        assert check_parameters([text], known, notebook) == {name: value}
+        assert check_parameters([text], notebook) == {name: value}
         json.dumps(value)
 
 
 def test_all_mistakes_are_told_at_once(notebook: Path) -> None:
-    known = read_parameters(notebook)
     with pytest.raises(InputError) as caught:
-        check_parameters({"sede": 1, "out": "x", "level": float("nan")}, known, notebook)
+        check_parameters(["sede=1", "out=x", "level=high"], notebook)
     told = [str(problem) for problem in caught.value.problems]
     assert len(told) == 3
     assert "Did you mean 'seed'?" in told[0]
     assert "set by --out" in told[1]
-    assert "not a plain value" in told[2]
+    assert "'high' is given, where a number is wanted" in told[2]
 
 
 def test_a_notebook_without_the_runs_own_parameters_is_refused(
@@ -75,7 +73,7 @@ def test_a_notebook_without_the_runs_own_parameters_is_refused(
 ) -> None:
     notebook = write_notebook(parameters="cohort_name = 'x'")
     with pytest.raises(InputError, match="it lacks 'data', 'out'"):
-        check_parameters({}, read_parameters(notebook), notebook)
+        check_parameters([], notebook)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"cells": 3}', '{"cells": [1]}'])
@@ -88,7 +86,8 @@ def test_what_is_no_notebook_is_refused(tmp_path: Path, content: str) -> None:
 
 def test_a_notebook_needs_one_parameters_cell(tmp_path: Path) -> None:
     path = tmp_path / "a.ipynb"
-    path.write_text('{"cells": []}', encoding="utf-8")
+    content = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(InputError, match="no cell tagged 'parameters'"):
         read_parameters(path)
 

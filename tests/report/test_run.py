@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from sbwork.report.batch import Display, produce_reports
 from sbwork.report.manifest import (
     describe_sources,
     is_current,
@@ -17,29 +20,31 @@ from sbwork.report.manifest import (
     read_manifest,
     write_manifest,
 )
-from sbwork.report.staging import StagedFolder, check_folder, clear_leftovers
+from sbwork.report.plan import plan_jobs
+from sbwork.report.run import Outcome, ReportJob, clear_leftovers, stage_folder
 from sbwork.specs.cohort import read_cohort
-from sbwork.specs.errors import InputError
+
+NotebookWriter = Callable[..., Path]
 
 
-def test_nothing_appears_unless_published(tmp_path: Path) -> None:
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "reports" / "pilot"
-    with StagedFolder(target) as staged:
-        (staged.path / "report.html").write_text("half", encoding="utf-8")
+
+    def fill(name: str, *, fail: bool) -> None:
+        with stage_folder(target) as staged:
+            (staged / name).touch()
+            if fail:
+                raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fill("half.txt", fail=True)
     assert list(target.parent.iterdir()) == []
-
-
-def test_an_old_report_stays_until_a_new_one_is_whole(tmp_path: Path) -> None:
-    target = tmp_path / "pilot"
-    target.mkdir()
-    (target / "old.txt").touch()
-    with StagedFolder(target) as staged:
-        (staged.path / "new.txt").touch()
-    assert [path.name for path in target.iterdir()] == ["old.txt"]
-    with StagedFolder(target) as staged:
-        (staged.path / "new.txt").touch()
-        staged.publish()
-    assert [path.name for path in tmp_path.rglob("*")] == ["pilot", "new.txt"]
+    fill("old.txt", fail=False)
+    with pytest.raises(RuntimeError):
+        fill("half.txt", fail=True)
+    assert [path.name for path in target.parent.rglob("*")] == ["pilot", "old.txt"]
+    fill("new.txt", fail=False)
+    assert [path.name for path in target.parent.rglob("*")] == ["pilot", "new.txt"]
 
 
 def test_the_old_report_is_put_back_when_the_move_fails(
@@ -56,8 +61,8 @@ def test_the_old_report_is_put_back_when_the_move_fails(
         return rename(path, to)
 
     monkeypatch.setattr(Path, "rename", fail)
-    with StagedFolder(target) as staged, pytest.raises(PermissionError):
-        staged.publish()
+    with pytest.raises(PermissionError), stage_folder(target):
+        pass
     assert [path.name for path in tmp_path.rglob("*")] == ["pilot", "old.txt"]
 
 
@@ -72,13 +77,6 @@ def test_a_crash_between_the_two_moves_is_mended(tmp_path: Path) -> None:
     clear_leftovers(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".b.staging-y", "pilot"]
     assert (tmp_path / "pilot" / "old.txt").exists()
-
-
-def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "reports").touch()
-    with pytest.raises(InputError, match="this is a file"):
-        check_folder(tmp_path / "reports")
-    check_folder(tmp_path / "new" / "deep")
 
 
 def test_every_file_that_counts_is_an_input(toy_data: Path) -> None:
@@ -131,3 +129,71 @@ def test_a_report_is_current_until_anything_behind_it_changes(
     assert is_current(folder, describe())
     (folder / "report.html").unlink()
     assert not is_current(folder, describe())
+
+
+class Recorder(Display):
+    def __init__(self) -> None:
+        super().__init__()
+        self.finished: list[str] = []
+        self.cells: list[str] = []
+
+    def advance(self, job: ReportJob, number: int, total: int, heading: str) -> None:
+        self.cells.append(f"{job.cohort} {number}/{total}")
+
+    def finish(self, job: ReportJob, outcome: Outcome) -> None:
+        self.finished.append(job.cohort)
+
+
+@pytest.mark.notebook
+@pytest.mark.skipif(sys.platform == "win32", reason="kills a process the POSIX way")
+def test_a_kernel_that_dies_harms_no_other(toy_data: Path, write_notebook: NotebookWriter) -> None:
+    killer = (
+        "import os, signal\n"
+        'if cohort_name == "first":\n'
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        'assert os.environ["OPENBLAS_NUM_THREADS"] == "1"'
+    )
+    out = toy_data.parent / "reports"
+    jobs = plan_jobs(
+        [], data=toy_data, out=out, notebook=write_notebook("# A\n\n## B", killer), workers=2
+    )
+    watcher = Recorder()
+    outcomes = produce_reports(jobs, watcher, workers=2)
+    assert [(o.cohort, o.state) for o in outcomes] == [("first", "failed"), ("second", "ok")]
+    assert "killed or crashed" in outcomes[0].reason
+    assert sorted(watcher.finished) == ["first", "second"]
+    assert "second 4/5" in watcher.cells
+    assert not (out / "first").exists()
+    assert (out / "second" / "manifest.json").is_file()
+
+
+@pytest.mark.notebook
+def test_only_what_changed_is_made_again(toy_data: Path, toy_notebook: Path) -> None:
+    out = toy_data.parent / "reports"
+
+    def make(**options: object) -> list[str]:
+        jobs = plan_jobs(
+            ["first"],
+            data=toy_data,
+            out=out,
+            notebook=toy_notebook,
+            **options,  # type: ignore[arg-type]
+        )
+        return [outcome.state for outcome in produce_reports(jobs, Recorder())]
+
+    assert make() == ["ok"]
+    assert make() == ["unchanged"]
+    (out / "first" / "results.csv").write_text("touched", encoding="utf-8")
+    assert make(parameters=["seed=3"]) == ["ok"]
+
+
+@pytest.mark.notebook
+def test_a_notebook_that_leaves_no_results_fails(
+    toy_data: Path, write_notebook: NotebookWriter
+) -> None:
+    out = toy_data.parent / "reports"
+    jobs = plan_jobs(["first"], data=toy_data, out=out, notebook=write_notebook(results=""))
+    (outcome,) = produce_reports(jobs, Recorder())
+    assert outcome.state == "failed"
+    assert "wrote no results.json" in outcome.reason
+    assert not (out / "first").exists()

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.report.running import find_heading, run_notebook
-from sbwork.specs.errors import InputError
+from sbwork.report.notebook import Kernels, NotebookError, run_notebook
 
 NotebookWriter = Callable[..., Path]
 OWN = {"cohort_name": "pilot", "data": "data", "out": "."}
@@ -18,7 +17,7 @@ OWN = {"cohort_name": "pilot", "data": "data", "out": "."}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "staging"
+    folder = tmp_path / "braces {x}"
     folder.mkdir()
     return folder
 
@@ -29,14 +28,14 @@ def test_a_run_to_the_end_reports_each_cell(
 ) -> None:
     seen: list[tuple[int, int, str]] = []
     cell = "import os\nassert seed == 7\nassert os.environ['OMP_NUM_THREADS'] == '1'"
-    end = run_notebook(
+    run_notebook(
         write_notebook("# Pilot\n\n## Counts", cell),
         folder,
         {**OWN, "seed": 7},
+        Kernels(),
         threads=1,
         on_cell=lambda *told: seen.append(told),
     )
-    assert end.state == "ok", end.reason
     assert (4, 5, "Counts") in seen
     assert {total for _, total, _ in seen} == {5}
     assert capfd.readouterr() == ("", "")
@@ -64,10 +63,11 @@ def test_a_failure_names_the_cell(
 ) -> None:
     if sys.platform == "win32" and "SIGKILL" in cell:
         pytest.skip("there is no SIGKILL on Windows")
-    end = run_notebook(write_notebook("# Pilot\n\n## Counts", cell), folder, OWN, timeout=2)
-    assert end.state == "failed"
-    assert reason in end.reason
-    assert "\n" not in end.reason
+    notebook = write_notebook("# Pilot\n\n## Counts", cell)
+    with pytest.raises(NotebookError) as caught:
+        run_notebook(notebook, folder, OWN, Kernels(), timeout=2)
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_kernel_that_never_starts_is_tried_again(
@@ -82,11 +82,10 @@ def test_a_kernel_that_never_starts_is_tried_again(
         raise RuntimeError("Kernel died before replying to kernel_info")
 
     monkeypatch.setattr(papermill, "execute_notebook", fail)
-    monkeypatch.setattr("sbwork.report.running.time.sleep", lambda seconds: None)
-    end = run_notebook(write_notebook(), folder, OWN)
+    monkeypatch.setattr("sbwork.report.notebook.time.sleep", lambda seconds: None)
+    with pytest.raises(NotebookError, match="no cell has run"):
+        run_notebook(write_notebook(), folder, OWN, Kernels())
     assert len(tries) == 3
-    assert end.state == "failed"
-    assert "no cell has run" in end.reason
 
 
 def test_a_failure_after_a_cell_has_run_is_not_tried_again(
@@ -103,22 +102,6 @@ def test_a_failure_after_a_cell_has_run_is_not_tried_again(
         raise RuntimeError("lost")
 
     monkeypatch.setattr(papermill, "execute_notebook", fail)
-    end = run_notebook(write_notebook(), folder, OWN)
+    with pytest.raises(NotebookError, match=r"^cell 1 of 3: RuntimeError: lost$"):
+        run_notebook(write_notebook(), folder, OWN, Kernels())
     assert len(tries) == 1
-    assert end.reason == "cell 1 of 3: RuntimeError: lost"
-
-
-def test_what_is_no_notebook_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "report.ipynb"
-    path.write_text("{}", encoding="utf-8")
-    with pytest.raises(InputError, match="not a notebook"):
-        run_notebook(path, tmp_path, OWN)
-
-
-def test_the_heading_is_the_nearest_above() -> None:
-    cells = [
-        {"cell_type": "markdown", "source": "# One\n\ntext\n\n## Two"},
-        {"cell_type": "code", "source": "# not a heading"},
-    ]
-    assert [find_heading(cells, 0), find_heading(cells, 1)] == ["Two", "Two"]
-    assert find_heading(cells[1:], 0) == ""
