@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import partial
 from importlib.resources import files
 from io import StringIO
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate
 from sbwork.stats.findings import Finding, select_findings, tabulate_findings
 
-__all__ = ["compare_accuracy", "find_nearest_worlds", "read_worlds"]
+__all__ = ["compare_accuracy", "find_nearest_worlds", "read_study"]
 
 _SECTION = "accuracy"
 _CHOSEN = {
@@ -28,25 +28,22 @@ _PAIR = ("rirr", "rirr_poisson", "placebo_p")
 _TOGETHER = ("rirr_pooled_fixed", "rirr_pooled_bayes")
 
 
-@cache
-def _read_table() -> str:
-    return (files("sbwork.compare") / "sim_counts.csv").read_text(encoding="utf-8")
+Study = Literal["choice", "counts", "drift", "ranks", "series"]
 
 
-def read_worlds() -> pd.DataFrame:
-    """Read the committed table of `sbwork.compare.simulation.simulate_counts` over many worlds.
+def read_study(name: Study) -> pd.DataFrame:
+    """Read the committed table of a simulation study, one row a simulated world and method.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `sbwork.compare.simulation.SIMULATION_COLUMNS`, one row a world and estimator.
+    ``tests/studies/sim_NAME.py`` makes the table and says what it measures; that of ``"counts"``
+    has the columns `sbwork.compare.simulation.SIMULATION_COLUMNS`.
 
     Examples
     --------
-    >>> sorted(set(read_worlds()["drift"]))
+    >>> sorted(set(read_study("counts")["drift"]))
     [0.0, 0.1]
     """
-    return pd.read_csv(StringIO(_read_table()))
+    text = (files("sbwork.compare") / "studies" / f"{name}.csv").read_text(encoding="utf-8")
+    return pd.read_csv(StringIO(text))
 
 
 def find_nearest_worlds(
@@ -64,7 +61,7 @@ def find_nearest_worlds(
     Parameters
     ----------
     worlds : pandas.DataFrame
-        As `read_worlds` gives it.
+        As `read_study` gives it.
     months : float
         Months compared on a side.
     mean : float
@@ -88,7 +85,7 @@ def find_nearest_worlds(
     Examples
     --------
     >>> near = find_nearest_worlds(
-    ...     read_worlds(), months=12, mean=25, phi=1.8, n_pairs=1, shared=False)
+    ...     read_study("counts"), months=12, mean=25, phi=1.8, n_pairs=1, shared=False)
     >>> near[["phi", "months", "mean"]].drop_duplicates().to_numpy().tolist()
     [[2.0, 12.0, 20.0]]
     """
@@ -135,7 +132,7 @@ def compare_accuracy(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
         or ``"drift 0.1"`` (SD of the log); `n` the draws; the note names the world.
     """
     counts = select_findings(findings, section="counts")
-    worlds = read_worlds()
+    worlds = read_study("counts")
     found: list[Finding] = []
     for outcome in counts["outcome"].unique():
         rows = counts[counts["outcome"] == outcome]

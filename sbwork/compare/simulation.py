@@ -24,7 +24,14 @@ from sbwork.stats.ranks import (
 )
 from sbwork.stats.synthetic import choose_donors, fit_synthetic_controls
 
-__all__ = ["SIMULATION_COLUMNS", "WORLD_COLUMNS", "World", "describe_errors", "simulate_counts"]
+__all__ = [
+    "SIMULATION_COLUMNS",
+    "WORLD_COLUMNS",
+    "World",
+    "describe_errors",
+    "draw_counts",
+    "simulate_counts",
+]
 
 WORLD_COLUMNS = (
     "phi",
@@ -241,13 +248,13 @@ class _Force:
         moved = rng.normal(0, world.drift, (2, world.n_areas))
         self.levels = world.mean * np.exp(rng.normal(0, world.spread, world.n_areas))
         self.drifted = self.levels * np.exp(moved[0])
-        self.before = _draw(np.broadcast_to(self.levels[:, None], shape), world.phi, rng)
-        self.after = _draw(np.broadcast_to(self.drifted[:, None], shape), world.phi, rng)
+        self.before = draw_counts(np.broadcast_to(self.levels[:, None], shape), world.phi, rng)
+        self.after = draw_counts(np.broadcast_to(self.drifted[:, None], shape), world.phi, rng)
         self.start = np.maximum(self.before.sum(axis=1), 0.5)
         earlier = self.start
         if world.chosen == "rising":
             past = (self.levels * np.exp(moved[1]))[:, None]
-            earlier = _draw(np.broadcast_to(past, shape), world.phi, rng).sum(axis=1)
+            earlier = draw_counts(np.broadcast_to(past, shape), world.phi, rng).sum(axis=1)
         self.pairs = self._pick(np.maximum(earlier, 0.5), rng)
         self.sites = [site for site, _ in self.pairs]
         self.own_ratios = np.exp(rng.normal(0, world.tau, len(self.pairs)))
@@ -299,7 +306,7 @@ class _Force:
         if (ratios != 1).any():
             after = after.copy()
             means = np.repeat((self.drifted[self.sites] * ratios)[:, None], world.months, axis=1)
-            after[self.sites] = _draw(means, world.phi, rng)
+            after[self.sites] = draw_counts(means, world.phi, rng)
         if world.control == "synthetic":
             yield self._mix(after), math.nan
             return
@@ -427,7 +434,7 @@ def _find_median(values: Sequence[float]) -> float:
     return float(np.median(known)) if known.size else math.nan
 
 
-def _draw(means: Array, phi: float, rng: np.random.Generator) -> Array:
+def draw_counts(means: Array, phi: float, rng: np.random.Generator) -> Array:
     """Draw counts with variance phi x mean: Poisson, or negative binomial of the first kind."""
     if phi == 1:
         return rng.poisson(means).astype(float)

@@ -186,7 +186,7 @@ def rank_mean(
     with three pairs that share a control. And sets drawn from the untouched areas alone know the
     spread only as well as these few areas show it. In simulations of 45 and of 120 areas this rank
     saw a change where there was none in 4 to 6% of cases, whatever the sharing
-    (``tests/benchmarks/sim_ranks.py``; 2,000 draws a world).
+    (``tests/studies/sim_ranks.py``; 2,000 draws a world).
 
     The sides are counted apart, and the smaller share doubled, because a real site that fell makes
     the sets rise in which it is the common control: counted by distance, these alone can keep p

@@ -167,7 +167,7 @@ def estimate_from_pool(site: float, control: float | None, pool: Pool) -> Estima
     too large where few incidents meet a wide spread of levels with normal logs, the highest of
     which shrink less, and up to .043 too small where areas hardly differ, since the variance
     between them is never taken to be below 0. Beside a control nearest in count it is within .03 in
-    all. The range holds 91 to 97% of the ratios. The table is ``tests/reference/sim_choice.csv``.
+    all. The range holds 91 to 97% of the ratios. The table: ``sbwork/compare/studies/choice.csv``.
 
     Source: Morton, V., & Torgerson, D. J. (2003). Effect of regression to the mean on decision
     making in health care. BMJ 326, 1083-1084. Hauer, E. (1997). Observational Before-After Studies
@@ -203,8 +203,8 @@ def estimate_from_regression(
     mean. Picking by what is regressed on does not bend the line, so that it holds whatever was
     picked by those windows, the highest or the steepest.
 
-    In ``tests/reference/sim_choice.csv`` (sites picked for a rise or by a year before, among 60 and
-    400 areas) the median is within .03 of the true one in 34 of 36 worlds, and .048 above it at
+    In ``sbwork/compare/studies/choice.csv`` (sites picked for a rise or by a year before, among 60
+    and 400 areas) the median is within .03 of the true one in 34 of 36 worlds, and .048 above it at
     most: 60 areas, 4 incidents a month, dispersion 2. The range holds 89 to 95%.
 
     Source: Little, R. J. A., & Rubin, D. B. (2019). Statistical Analysis with Missing Data, 3rd ed.
@@ -281,7 +281,7 @@ def estimate_from_selected(selected: Selected) -> Estimate:
     Returns ``"expected_ratio_by_choice"``: the median ratio, with the middle 95% of the ratios;
     missing where they are worth fewer than 19 areas.
 
-    In ``tests/reference/sim_choice.csv`` the median is within .017 of the true one in all 24
+    In ``sbwork/compare/studies/choice.csv`` the median is within .017 of the true one in all 24
     worlds, and `rank_among_selected` has p of at most .05 in 3.2 to 5.4% of draws.
     """
     if selected.n < SMALLEST_POOL - 1e-9:

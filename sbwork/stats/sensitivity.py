@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sbwork.stats.estimate import Estimate, Flag, Reason, Refusal, find_critical_value
@@ -68,7 +66,7 @@ def bound_drift(
     out, drift may be longer in proportion to the time. The method takes the covariance as known;
     here it is estimated with few degrees of freedom, so the covariance is multiplied by the square
     of Student's critical value over the normal one, with which the interval at M = 0 is Student's.
-    How often it finds a change of a third or none is in `read_drift_power`.
+    How often it finds a change of a third or none is in ``sbwork/compare/studies/drift.csv``.
 
     Source: Rambachan, A. & Roth, J. (2023). A more credible approach to parallel trends. Review of
     Economic Studies 90(5), 2555-2591.
@@ -102,17 +100,6 @@ def bound_drift(
         **shared,
     )
     return DriftBounds(breakdown, tuple(bounds), tuple(multiples))
-
-
-def read_drift_power() -> list[Any]:
-    """Read how often simulated pairs that did not drift had a breakdown value above 0, .5 and 1.
-
-    A row a simulated world, with the shares of its `runs` in `above_0`, `above_half` and `above_1`:
-    `incidents_a_month` before the start in either site, `phi` their variance over their mean,
-    `months` before the start and as many after, and the true `ratio` after it.
-    """
-    table = pd.read_csv(str(files("sbwork.stats") / "drift_power.csv"))
-    return list(table.itertuples(index=False))
 
 
 def _cut_quarters(t: Vector) -> Vector:

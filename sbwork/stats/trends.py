@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sbwork.stats.estimate import (
@@ -37,17 +35,6 @@ _FEWEST_EACH_SIDE = 8
 _FEWEST_FOR_SEASONS = 24
 _LAG = 2
 _LEAST_DISPERSION = 1e-9
-
-
-def read_series_errors() -> list[Any]:
-    """Read how often the interrupted series saw a break in simulated pairs that had none.
-
-    A row a simulated world: the share of `runs` that saw a break in level by Newey and West's
-    standard error alone (`newey_west`), and that saw one in level (`wider`) and in slope
-    (`wider_slope`) as `estimate_interrupted_series` has them.
-    """
-    table = pd.read_csv(str(files("sbwork.stats") / "series_errors.csv"))
-    return list(table.itertuples(index=False))
 
 
 def estimate_level_ratio(
@@ -149,7 +136,7 @@ def estimate_interrupted_series(
     difference in 16% of simulated pairs, the larger of the two in 3%. Where months hang together
     (autoregressive .4, log SD .15, 60 incidents a month) it is 18% and 7% with 12 months a side,
     16% and 12% with 24, and the interval for the slope leaves out no difference in 15%: then both
-    are still too narrow. `read_series_errors` has the table.
+    are still too narrow. ``sbwork/compare/studies/series.csv`` has the table.
 
     Source: Lopez Bernal, J., Cummins, S. & Gasparrini, A. (2018). Int. J. Epidemiology 47(6),
     2082-2093.

@@ -7,13 +7,13 @@ import math
 import pandas as pd
 import pytest
 
-from sbwork.compare.accuracy import compare_accuracy, find_nearest_worlds, read_worlds
+from sbwork.compare.accuracy import compare_accuracy, find_nearest_worlds, read_study
 from sbwork.render import tables
 from sbwork.specs.cohort import Choice
 from sbwork.stats.findings import find_row, select_findings
 from sbwork.stats.formats import format_share
 
-WORLDS = read_worlds()
+WORLDS = read_study("counts")
 
 
 def find_near(**design) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 import pytest
 
-from sbwork.compare.accuracy import read_worlds
+from sbwork.compare.accuracy import read_study
 from sbwork.compare.simulation import (
     SIMULATION_COLUMNS,
     WORLD_COLUMNS,
@@ -108,7 +108,7 @@ def test_estimators_that_err_are_named():
     assert seldom.endswith("too seldom in 1 of 1 worlds.")
 
 
-COMMITTED = read_worlds()
+COMMITTED = read_study("counts")
 PLACED = COMMITTED[COMMITTED["estimator"] == "placebo_p"]
 POOLED = COMMITTED[COMMITTED["estimator"] == "rirr_pooled_bayes"]
 

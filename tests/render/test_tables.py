@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from sbwork.compare.accuracy import read_study
 from sbwork.render import tables
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
 from sbwork.stats.formats import format_share
-from sbwork.stats.sensitivity import read_drift_power
 
 COHORT = Cohort.model_validate(
     {
@@ -182,11 +182,9 @@ def test_drift_to_undo_it_stands_beside_its_power_and_harm_beside_the_rest():
     text = text_of(tables.tabulate_models(findings, cohort))
     assert "above 5.00" in text
     assert "Crime harm" in text
-    for power in read_drift_power():
-        if power.ratio != 1:
-            share = format_share(power.above_0)
-            assert f"{power.incidents_a_month:g} incidents a month" in text
-            assert f"above 0 in {share}" in text
+    for power in read_study("drift").query("ratio != 1").to_dict("records"):
+        assert f"{power['incidents_a_month']:g} incidents a month" in text
+        assert f"above 0 in {format_share(power['above_0'])}" in text
 
 
 @pytest.mark.parametrize(

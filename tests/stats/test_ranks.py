@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from sbwork.compare.accuracy import read_study
 from sbwork.stats import Flag, placebo_sets, ranks
 from sbwork.stats.ranks import (
     AMPLE_POOL,
@@ -25,7 +24,6 @@ from sbwork.stats.ranks import (
     rank_mean,
 )
 
-TABLE = Path(__file__).parents[1] / "reference" / "sim_ranks.csv"
 REPLICATIONS = 4000
 LEVEL = (0.04, 0.06)
 
@@ -303,7 +301,7 @@ def test_the_interval_of_the_mean_holds_the_truth_as_often_as_it_says(sharing):
 
 
 def test_the_committed_simulation_holds_what_the_docstrings_claim():
-    table = pd.read_csv(TABLE)
+    table = read_study("ranks")
     assert set(table["phi"]) == {1, 2, 4}
     assert set(table["drift"]) == {0, 0.1}
     assert set(table["n_pairs"]) == {2, 3, 6}

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
+from dataclasses import asdict
 from itertools import combinations
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pytest
+import sim_choice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from sbwork.compare.accuracy import read_study
 from sbwork.stats import Flag, Reason
 from sbwork.stats.selection import (
     Pool,
@@ -32,26 +31,13 @@ from sbwork.stats.selection import (
 )
 
 WITHIN = 0.03
-TABLE = Path(__file__).parents[1] / "reference" / "sim_choice.csv"
 AREAS = st.lists(st.tuples(*[st.integers(0, 200)] * 3), min_size=10, max_size=40)
 
 
 @pytest.fixture(scope="module")
-def sim() -> ModuleType:
-    path = Path(__file__).parents[1] / "benchmarks" / "sim_choice.py"
-    spec = importlib.util.spec_from_file_location("sim_choice", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["sim_choice"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
 def table() -> pd.DataFrame:
-    """Made by tests/benchmarks/sim_choice.py."""
-    return pd.read_csv(TABLE)
+    """Made by tests/studies/sim_choice.py."""
+    return read_study("choice")
 
 
 def draw_gamma_poisson(rng: np.random.Generator, n: int, mean: float, between: float) -> np.ndarray:
@@ -261,18 +247,18 @@ def test_the_rank_is_that_of_equally_likely_areas() -> None:
 
 
 @pytest.mark.parametrize("control", ["nearest", "random"])
-def test_the_formula_meets_the_truth(sim: ModuleType, control: str) -> None:
-    world = sim.World("highest", control, 40, 40, 4.0, 0.3, 1.0)
-    (row,) = sim.simulate_choice(world, n=600)
+def test_the_formula_meets_the_truth(control: str) -> None:
+    world = sim_choice.World("highest", control, 40, 40, 4.0, 0.3, 1.0)
+    (row,) = sim_choice.simulate_choice(world, n=600)
     assert row["expected_ratio"] == pytest.approx(row["true_ratio"], abs=0.05)
     assert 0.90 < row["coverage"] < 0.98
-    again, other = (sim.simulate_choice(world, n=30, seed=seed) for seed in (1, 2))
-    assert again == sim.simulate_choice(world, n=30, seed=1) != other
+    again, other = (sim_choice.simulate_choice(world, n=30, seed=seed) for seed in (1, 2))
+    assert again == sim_choice.simulate_choice(world, n=30, seed=1) != other
 
 
-def test_areas_chosen_again_meet_the_truth(sim: ModuleType) -> None:
-    world = sim.World("rising", "nearest", 400, 40, 4.0, 0.3, 1.0)
-    for row in sim.simulate_choice(world, n=400):
+def test_areas_chosen_again_meet_the_truth() -> None:
+    world = sim_choice.World("rising", "nearest", 400, 40, 4.0, 0.3, 1.0)
+    for row in sim_choice.simulate_choice(world, n=400):
         assert row["true_ratio"] < 0.9
         assert row["expected_ratio"] == pytest.approx(row["true_ratio"], abs=0.06)
         if row["method"] == "selected":
@@ -310,6 +296,6 @@ def test_the_highest_area_falls_where_nothing_was_done(table: pd.DataFrame) -> N
     assert moving[0.3].between(0.80, 0.87).all()
 
 
-def test_the_table_is_of_the_worlds_that_are_listed(sim: ModuleType, table: pd.DataFrame) -> None:
-    worlds = table[list(sim.World.__dataclass_fields__)].drop_duplicates()
-    assert worlds.to_dict("records") == [sim.asdict(world) for world in sim.list_worlds()]
+def test_the_table_is_of_the_worlds_that_are_listed(table: pd.DataFrame) -> None:
+    worlds = table[list(sim_choice.World.__dataclass_fields__)].drop_duplicates()
+    assert worlds.to_dict("records") == [asdict(world) for world in sim_choice.list_worlds()]

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sim_drift
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from sbwork.compare.accuracy import read_study
 from sbwork.stats import Flag, Reason
 from sbwork.stats.magnitudes import PeriodStudy, RelativeMagnitudes
-from sbwork.stats.sensitivity import LARGEST_MULTIPLE, bound_drift, read_drift_power
+from sbwork.stats.sensitivity import LARGEST_MULTIPLE, bound_drift
 
 ENDS = 1e-6
 BREAKDOWN = 2e-5
@@ -158,14 +159,12 @@ def test_weights_that_never_vary_give_no_precision():
 
 
 def test_power_is_that_of_the_committed_simulation():
-    """A few of the runs again; made by tests/benchmarks/sim_drift.py."""
-    made = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks/sim_drift.py"))
-    worlds = [(power.incidents_a_month, power.phi, power.ratio) for power in read_drift_power()]
-    assert worlds == list(made["WORLDS"])
-    for world in read_drift_power():
-        assert 1 >= world.above_0 >= world.above_half >= world.above_1 >= 0
-        if world.ratio == 1:
-            assert world.above_0 < 0.07
-    first = read_drift_power()[1]
-    again = made["simulate"](first.incidents_a_month, first.phi, first.ratio, 60)
-    assert again[0] == pytest.approx(first.above_0, abs=0.18)
+    """A few of the runs again; made by tests/studies/sim_drift.py."""
+    table = read_study("drift")
+    worlds = table[["incidents_a_month", "phi", "ratio"]].itertuples(index=False, name=None)
+    assert list(worlds) == list(sim_drift.WORLDS)
+    shares = table[["above_0", "above_half", "above_1"]].to_numpy()
+    assert (np.diff(shares) <= 0).all()
+    assert (table.loc[table["ratio"] == 1, "above_0"] < 0.07).all()
+    again = sim_drift.simulate(*sim_drift.WORLDS[1], 60)
+    assert again[0] == pytest.approx(shares[1, 0], abs=0.18)

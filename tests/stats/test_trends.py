@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sbwork.compare.accuracy import read_study
 from sbwork.render.tables import models
 from sbwork.stats.synthetic import fit_synthetic_control
 from sbwork.stats.trends import (
@@ -16,7 +17,6 @@ from sbwork.stats.trends import (
     estimate_interrupted_series,
     estimate_level_ratio,
     estimate_pre_trend,
-    read_series_errors,
 )
 
 TOLERANCE = 1e-6
@@ -131,14 +131,11 @@ def test_synthetic_weights_agree_with_quadratic_programming():
 
 
 def test_what_is_told_of_the_broken_series_is_what_the_simulation_has():
-    """Made by tests/benchmarks/sim_series.py."""
+    """Made by tests/studies/sim_series.py."""
     told = " ".join((estimate_interrupted_series.__doc__ or "").split())
     alone, level, slope = (
         [f"{100 * share:.0f}%" for share in column]
-        for column in zip(
-            *((one.newey_west, one.wider, one.wider_slope) for one in read_series_errors()),
-            strict=True,
-        )
+        for column in read_study("series")[["newey_west", "wider", "wider_slope"]].to_numpy().T
     )
     assert (alone, level, slope) == (
         ["16%", "18%", "16%"], ["3%", "7%", "12%"], ["3%", "15%", "15%"],

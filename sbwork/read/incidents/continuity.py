@@ -294,7 +294,7 @@ def find_partial_months(counts: npt.ArrayLike, times: npt.ArrayLike) -> dict[int
     of 760,500 were flagged, all at 20 incidents a month, none at 5, 100, 1,000 or 20,000. Of
     months cut to a tenth all were found from 100 a month on and half or more at 20; of months cut
     to a third 11 to 87%, the more the steadier the series; months cut to a half are not found
-    (``tests/benchmarks/sim_partial.py``, 300 series a row, seed 20180601).
+    (``tests/studies/sim_partial.py``, 300 series a row, seed 20180601).
     """
     values = np.asarray(counts, dtype=np.float64)
     months = np.asarray(times, dtype=np.float64)

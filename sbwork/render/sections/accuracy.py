@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from sbwork.compare.accuracy import read_worlds
+from sbwork.compare.accuracy import read_study
 from sbwork.compare.simulation import describe_errors
 from sbwork.render import figures, tables
 from sbwork.render.pictures import compose_picture
@@ -38,7 +38,7 @@ def present_accuracy(table: pd.DataFrame | None = None, *, name: str = "accuracy
     name : str
         What the table and the picture are called, unique in their page.
     """
-    table = read_worlds() if table is None else table
+    table = read_study("counts") if table is None else table
     usual = (table["chosen"] == "drawn") & (table["tau"] == 0) & (table["control"] != "synthetic")
     for column in ("months", "mean"):
         usual &= table[column] == table[column].mode().iloc[0]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from sbwork.compare.accuracy import read_study
 from sbwork.render.tables.layout import lay_out
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Flag
@@ -20,8 +21,6 @@ from sbwork.stats.formats import (
     format_number,
     format_share,
 )
-from sbwork.stats.sensitivity import read_drift_power
-from sbwork.stats.trends import read_series_errors
 
 if TYPE_CHECKING:
     from great_tables import GT
@@ -56,10 +55,10 @@ _LEGEND = (
 
 def _describe_errors() -> str:
     """Say how often the interrupted series sees a break where there is none."""
-    worlds = read_series_errors()
+    worlds = read_study("series")
     level, slope = (
-        f"{format_share(min(shares))} to {format_share(max(shares))}"
-        for shares in ([w.wider for w in worlds], [w.wider_slope for w in worlds])
+        f"{format_share(shares.min())} to {format_share(shares.max())}"
+        for shares in (worlds["wider"], worlds["wider_slope"])
     )
     return (
         f"Interrupted series: in simulations without a break, the 95% interval saw one in level in "
@@ -69,28 +68,29 @@ def _describe_errors() -> str:
 
 def _describe_power() -> str:
     """Say how often the drift that would undo a result is above 0, half and 1 without any."""
-    worlds = read_drift_power()
-    true = [world for world in worlds if world.ratio != 1]
+    worlds = read_study("drift")
+    true = worlds[worlds["ratio"] != 1]
     parts = [
-        f"at {_describe_world(world)} above 0 in {_write_share(world.above_0)}, above 0.5 in "
-        f"{_write_share(world.above_half)} and above 1 in {_write_share(world.above_1)}"
-        for world in true
+        f"at {_describe_world(world)} above 0 in {_write_share(world['above_0'])}, above 0.5 in "
+        f"{_write_share(world['above_half'])} and above 1 in {_write_share(world['above_1'])}"
+        for _, world in true.iterrows()
     ]
-    wrong = [world.above_0 for world in worlds if world.ratio == 1]
+    wrong = worlds.loc[worlds["ratio"] == 1, "above_0"]
+    months, ratio = true[["months", "ratio"]].iloc[0]
     return (
         "What drift to undo it can show: in simulated pairs that did not drift at all, with "
-        f"{true[0].months} months on each side and a true ratio of "
-        f"{format_number(true[0].ratio)}, it was {'; '.join(parts)}. So a low number "
+        f"{months:g} months on each side and a true ratio of "
+        f"{format_number(ratio)}, it was {'; '.join(parts)}. So a low number "
         "is no sign that a result is wrong. Where nothing changed, it was above 0 in "
-        f"{_write_share(min(wrong))} to {_write_share(max(wrong))}."
+        f"{_write_share(wrong.min())} to {_write_share(wrong.max())}."
     )
 
 
-def _describe_world(world: Any) -> str:
-    level = f"{format_number(world.incidents_a_month, 0)} incidents a month"
-    if world.phi == 1:
+def _describe_world(world: pd.Series[Any]) -> str:
+    level = f"{format_number(world['incidents_a_month'], 0)} incidents a month"
+    if world["phi"] == 1:
         return level
-    return f"{level} (variance {format_number(world.phi, 0)} times the mean)"
+    return f"{level} (variance {format_number(world['phi'], 0)} times the mean)"
 
 
 def _write_share(share: float) -> str:

@@ -19,7 +19,7 @@ from reader import (
 )
 from scipy.stats import false_discovery_control
 
-from sbwork.compare.accuracy import read_worlds
+from sbwork.compare.accuracy import read_study
 
 fix(
     (
@@ -328,7 +328,7 @@ def check_world(reader: Reader, match: re.Match[str]) -> None:
         "mean": float(match["mean"]), "phi": float(match["phi"]), "drift": float(drift),
         "chosen": chosen,
     }  # fmt: skip
-    worlds = read_worlds()
+    worlds = read_study("counts")
     for column, value in world.items():
         worlds = worlds[worlds[column] == value]
     require(not match["pool"] or bool((worlds["pool"] == int(match["pool"])).all()))
@@ -340,7 +340,7 @@ def check_world(reader: Reader, match: re.Match[str]) -> None:
     ]
     pooled = rows["estimator"].str.contains("pooled")
     pairs = len(reader.pairs("counts", "rirr", outcome=outcome, period="change"))
-    numbers = sorted(read_worlds()["n_pairs"].unique(), key=lambda n: abs(n - pairs))
+    numbers = sorted(read_study("counts")["n_pairs"].unique(), key=lambda n: abs(n - pairs))
     rows = rows[pooled] if int(match["pairs"]) > 1 else rows[~pooled]
     require(int(match["pairs"]) in (1, numbers[0]), "another number of pairs is nearer")
     reader.read.update(rows.index)

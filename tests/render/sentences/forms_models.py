@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import re
-from importlib.resources import files
 
 import pandas as pd
 from forms import ALPHA, CHANGE, COUNT, ENDS, NUMBER, fix, form
@@ -21,6 +19,7 @@ from reader import (
     require,
 )
 
+from sbwork.compare.accuracy import read_study
 from sbwork.stats.trends import FEWEST_MONTHS
 
 fix(
@@ -218,17 +217,12 @@ def _find_curves(reader: Reader) -> list[tuple[tuple[str, str], pd.DataFrame]]:
     r", most often where months hang together\."
 )
 def check_series_errors(reader: Reader, match: re.Match[str]) -> None:
-    worlds = _read_table("series_errors.csv")
+    worlds = read_study("series").to_dict("records")
     for name, column in (("level", "wider"), ("slope", "wider_slope")):
         shares = [float(world[column]) for world in worlds]
         confirm_interval(match[name], min(shares), max(shares), scale=100)
         worst = max(worlds, key=lambda world, of=column: float(world[of]))  # type: ignore[misc]
         require(float(worst["autocorrelation"]) > 0)
-
-
-def _read_table(name: str) -> list[dict[str, str]]:
-    text = (files("sbwork.stats") / name).read_text("utf-8")
-    return list(csv.DictReader(text.splitlines()))
 
 
 _UNDER = rf"(?:under 1%|{CHANGE})"
@@ -252,7 +246,7 @@ def _confirm_share(printed: str, share: float) -> None:
     r"(?P<parts>.+)\."
 )
 def check_power(reader: Reader, match: re.Match[str]) -> None:
-    worlds = [world for world in _read_table("drift_power.csv") if float(world["ratio"]) != 1]
+    worlds = read_study("drift").query("ratio != 1").to_dict("records")
     parts = parse_list(match["parts"], _POWER, "; ")
     require(len(parts) == len(worlds))
     for part, world in zip(parts, worlds, strict=True):
@@ -266,11 +260,7 @@ def check_power(reader: Reader, match: re.Match[str]) -> None:
 
 @form(rf"Where nothing changed, it was above 0 in (?P<low>{_UNDER}) to (?P<high>{_UNDER})\.")
 def check_false_power(reader: Reader, match: re.Match[str]) -> None:
-    shares = [
-        float(world["above_0"])
-        for world in _read_table("drift_power.csv")
-        if float(world["ratio"]) == 1
-    ]
+    shares = read_study("drift").query("ratio == 1")["above_0"].tolist()
     _confirm_share(match["low"], min(shares))
     _confirm_share(match["high"], max(shares))
 

@@ -1,7 +1,7 @@
 """Measure how often the rank of several pairs and its interval err, truth known.
 
-Run as ``python tests/benchmarks/sim_ranks.py [--fraction F] [--workers N]``: rewrites
-``tests/reference/sim_ranks.csv``; with a fraction such as .1, prints a rougher table and writes
+Run as ``python tests/studies/sim_ranks.py [--fraction F] [--workers N]``: rewrites
+``sbwork/compare/studies/ranks.csv``; with a fraction such as .1, prints a rougher table and writes
 nothing. Pairs have controls of their own, share one, or two of three share one; sites without
 control stand for themselves. A world has 120 areas that differ by a log SD of .3, or 45 by .1; a
 month has 20 incidents; there are 12 months before and 12 after.
@@ -11,22 +11,17 @@ With 2,000 draws a world, a share near .05 has a standard error of .5 percentage
 
 from __future__ import annotations
 
-import argparse
 import math
-import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+from study import SEED, run_study
 
+from sbwork.compare.simulation import draw_counts
 from sbwork.stats.ranks import estimate_placebo_mean, rank_mean
 
-SEED = 20180601
-TABLE = Path(__file__).parents[1] / "reference" / "sim_ranks.csv"
 DRAWS, SETS = 2000, 999
 EFFECT = 0.7
 SHARING = {
@@ -50,10 +45,8 @@ class World:
 
 
 def count(means: Floats, phi: float, rng: np.random.Generator) -> Floats:
-    """Draw counts of variance phi x mean."""
-    if phi > 1:
-        means = rng.gamma(means / (phi - 1), phi - 1)
-    return np.maximum(rng.poisson(means), 0.5)
+    """Draw counts of variance phi x mean, half an incident for none."""
+    return np.maximum(draw_counts(means, phi, rng), 0.5)
 
 
 def place(sizes: Floats, pairs: list[tuple[int, int | None]], rng: np.random.Generator) -> Floats:
@@ -68,13 +61,13 @@ def place(sizes: Floats, pairs: list[tuple[int, int | None]], rng: np.random.Gen
             return order
 
 
-def simulate(world: World, draws: int, seed: int) -> dict[str, object]:
+def simulate(world: World, n: int, seed: int = SEED) -> list[dict[str, object]]:
     """Measure false positives and coverage with no effect, coverage and power with one."""
     rng = np.random.default_rng(seed)
     pairs = SHARING[world.sharing](world.n_pairs)
     sites = np.arange(world.n_pairs)
     errors = {name: [] for name in ("false_positive", "coverage_null", "coverage", "power")}
-    for _ in range(draws):
+    for _ in range(n):
         levels = 240 * np.exp(rng.normal(0, 0.3 if world.n_areas > 100 else 0.1, world.n_areas))
         before = count(levels, world.phi, rng)
         order = place(before, pairs, rng)
@@ -100,7 +93,7 @@ def simulate(world: World, draws: int, seed: int) -> dict[str, object]:
             errors[rejected].append(rank.p_value <= 0.05)
             errors[held].append(ratio.ci_low <= effect <= ratio.ci_high)
     shares = {name: float(np.mean(values)) for name, values in errors.items()}
-    return {**asdict(world), **shares, "n": len(errors["false_positive"])}
+    return [{**asdict(world), **shares, "n": len(errors["false_positive"])}]
 
 
 def list_worlds() -> list[World]:
@@ -113,26 +106,5 @@ def list_worlds() -> list[World]:
     ]
 
 
-def main() -> None:
-    """Run them all."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--fraction", type=float, default=1.0, help="share of the draws")
-    parser.add_argument("--workers", type=int, default=1, help="processes")
-    chosen = parser.parse_args()
-    worlds = list_worlds()
-    draws = max(20, int(DRAWS * chosen.fraction))
-    started, rows = time.monotonic(), []
-    with ProcessPoolExecutor(max_workers=chosen.workers) as pool:
-        seeds = range(SEED, SEED + len(worlds))
-        for row in pool.map(simulate, worlds, [draws] * len(worlds), seeds):
-            rows.append(row)
-            print(f"{(time.monotonic() - started) / 60:.1f} min", *row.values(), flush=True)
-    table = pd.DataFrame(rows)
-    if chosen.fraction < 1:
-        print(table.to_string(index=False))
-        return
-    table.to_csv(TABLE, index=False, float_format="%.4f", lineterminator="\n")
-
-
 if __name__ == "__main__":
-    main()
+    run_study("ranks", simulate, [(world, DRAWS) for world in list_worlds()], __doc__)

@@ -1,8 +1,8 @@
 """Measure how right the fall expected from the choice is, on made-up areas where nothing was done.
 
-Run as ``python tests/benchmarks/sim_choice.py [--fraction F] [--workers N]``: rewrites
-``tests/reference/sim_choice.csv``, in about ten minutes on one core; with a fraction such as .05,
-prints a rougher table and writes nothing.
+Run as ``python tests/studies/sim_choice.py [--fraction F] [--workers N]``: rewrites
+``sbwork/compare/studies/choice.csv``, in about ten minutes on one core; with a fraction such as
+.05, prints a rougher table and writes nothing.
 
 In each draw a force of areas is made up, a site is chosen in it and a control found for it, and
 the ratio of the site's change to its control's is set beside the ratio that
@@ -14,18 +14,17 @@ variance ``phi`` times their mean. Levels drift from year to year with an SD of 
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from study import SEED, run_study
 
+from sbwork.compare.simulation import draw_counts
 from sbwork.stats.selection import (
     describe_pool,
     estimate_from_pool,
@@ -38,8 +37,6 @@ from sbwork.stats.selection import (
     select_highest,
 )
 
-SEED = 20180601
-TABLE = Path(__file__).parents[1] / "reference" / "sim_choice.csv"
 DRAWS = 2000
 MONTHS = 12
 YEARS = 5
@@ -200,35 +197,13 @@ def _draw_years(world: World, rng: np.random.Generator) -> list[Array]:
         passing = rng.normal(0, world.drift / math.sqrt(2), world.areas)
         here = level if world.lasting else level * np.exp(passing)
         means = np.repeat(here[:, None], MONTHS, axis=1)
-        if world.phi > 1:
-            means = rng.gamma(means / (world.phi - 1), world.phi - 1)
-        years.append(rng.poisson(means).astype(float))
+        years.append(draw_counts(means, world.phi, rng))
         if world.lasting:
             level = level * np.exp(rng.normal(0, world.drift, world.areas))
     return years
 
 
-def _run(number: int, draws: int) -> list[dict[str, object]]:
-    return simulate_choice(list_worlds()[number], n=draws, seed=SEED + number)
-
-
-def main() -> None:
-    """Run all worlds."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--fraction", type=float, default=1.0, help="share of the draws")
-    parser.add_argument("--workers", type=int, default=1, help="processes")
-    chosen = parser.parse_args()
-    draws = max(20, int(DRAWS * chosen.fraction))
-    numbers = range(len(list_worlds()))
-    with ProcessPoolExecutor(max_workers=chosen.workers) as workers:
-        parts = workers.map(_run, numbers, [draws] * len(numbers))
-        table = pd.DataFrame([row for part in parts for row in part])
-    off = (table["expected_ratio"] - table["true_ratio"]).abs()
-    print(table.to_string(index=False))
-    print(f"largest difference {off.max():.3f}; beyond .03 in {(off > 0.03).sum()} of {len(off)}")
-    if chosen.fraction == 1:
-        table.to_csv(TABLE, index=False, float_format="%.4f", lineterminator="\n")
-
-
 if __name__ == "__main__":
-    main()
+    table = run_study("choice", simulate_choice, [(each, DRAWS) for each in list_worlds()], __doc__)
+    off = (table["expected_ratio"] - table["true_ratio"]).abs()
+    print(f"largest difference {off.max():.3f}; beyond .03 in {(off > 0.03).sum()} of {len(off)}")

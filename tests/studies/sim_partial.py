@@ -1,6 +1,6 @@
 """How often a whole month is taken for a partly delivered one, and a partly delivered one missed.
 
-Run by hand: ``python tests/benchmarks/sim_partial.py``. Series of 169 months in which nothing is
+Run by hand: ``python tests/studies/sim_partial.py``. Series of 169 months in which nothing is
 missing: seasons of 30%, drift, months that vary by a log SD beyond Poisson, and a fall by a third
 in April 2020 that takes a year to go. Then the same with one month in the middle, or the last,
 cut to a share of its rows. The second table does the same for a crime type that is never silent.

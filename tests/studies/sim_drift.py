@@ -1,20 +1,18 @@
 """How often drift to undo a result is above 0, half and once the largest step seen before.
 
-Run as a script: ``python tests/benchmarks/sim_drift.py``; a few minutes. Writes
-``sbwork/stats/drift_power.csv``, from which the report tells what the number can show.
+Run as a script: ``python tests/studies/sim_drift.py``; a few minutes. Writes
+``sbwork/compare/studies/drift.csv``, from which the report tells what the number can show.
 Rows with a ratio of 1 are pairs without any change: there a share above 0 is an error.
 """
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-
 import numpy as np
+import pandas as pd
+from study import TABLES
 
 from sbwork.stats.sensitivity import bound_drift
 
-TARGET = Path(__file__).parents[2] / "sbwork" / "stats" / "drift_power.csv"
 SEED = 20260201
 RUNS = 1000
 MONTHS = 12
@@ -32,11 +30,9 @@ def main() -> None:
         (level, phi, MONTHS, ratio, RUNS, *simulate(level, phi, ratio, RUNS))
         for level, phi, ratio in WORLDS
     ]
-    with TARGET.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
-    print(TARGET.read_text(encoding="utf-8"))
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    print(table.to_string(index=False))
+    table.to_csv(TABLES / "drift.csv", index=False, lineterminator="\n")
 
 
 def simulate(level: float, phi: float, ratio: float, runs: int) -> tuple[float, float, float]:

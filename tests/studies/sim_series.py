@@ -1,22 +1,20 @@
 """How often the interrupted series sees a break where there is none, by its standard error.
 
-Run as a script: ``python tests/benchmarks/sim_series.py``; under a minute. Writes
-``sbwork/estimates/series_errors.csv``, from which the docstring of `estimate_interrupted_series`,
+Run as a script: ``python tests/studies/sim_series.py``; under a minute. Writes
+``sbwork/compare/studies/series.csv``, from which the docstring of `estimate_interrupted_series`,
 its test and the report take their numbers.
 """
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-
 import numpy as np
+import pandas as pd
 from scipy import stats
+from study import TABLES
 
 from sbwork.stats.regression import compute_newey_west, fit_shares
 from sbwork.stats.trends import estimate_interrupted_series
 
-TARGET = Path(__file__).parents[2] / "sbwork" / "estimates" / "series_errors.csv"
 SEED = 20260101
 RUNS = 2000
 LAG = 2
@@ -33,11 +31,9 @@ def main() -> None:
         (level, months, rho, spread, RUNS, *simulate(level, months, rho, spread))
         for level, months, rho, spread in WORLDS
     ]
-    with TARGET.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
-    print(TARGET.read_text(encoding="utf-8"))
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    print(table.to_string(index=False))
+    table.to_csv(TABLES / "series.csv", index=False, lineterminator="\n")
 
 
 def simulate(level: float, months: int, rho: float, spread: float) -> tuple[float, ...]:
