@@ -64,8 +64,9 @@ def set_up(
 @app.command()
 def new(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="The cohort's name, such as durham-3.")
-    ],
+        str | None,
+        typer.Argument(metavar="NAME", help="The cohort's name, such as durham-3."),
+    ] = None,
     survey: Annotated[
         list[str] | None,
         typer.Option("--survey", "-s", metavar="FILE", help="A survey export; may be repeated."),
@@ -79,6 +80,13 @@ def new(
             help="A zip, folder or file of incidents; may be repeated.",
         ),
     ] = None,
+    example: Annotated[
+        bool,
+        typer.Option(
+            "--example",
+            help="Copy the invented example cohorts and the notebooks to NAME, or here.",
+        ),
+    ] = False,
     data: DataOption = Path("data"),
 ) -> None:
     """Look into survey and incident files, and write a first cohort.yml and questionnaire.
@@ -86,9 +94,15 @@ def new(
     Without options the files that lie in data/cohorts/NAME are used; if there are none, they are
     asked for. Files from elsewhere are copied there. Nothing is overwritten.
     """
-    from sbwork.intake.new import check_name, sort_files, take_in
+    from sbwork.intake.new import check_name, copy_examples, sort_files, take_in
     from sbwork.intake.printing import print_intake
 
+    if example:
+        for line in copy_examples(Path(name or "."), _find_parent("data")):
+            print(line)
+        return
+    if name is None:
+        raise typer.BadParameter("name the cohort, or ask for the examples with --example")
     check_name(name)
     place = data if data.is_dir() or data != Path("data") else _find_folder(data, "data")
     surveys, counted = list(survey or []), list(incidents or [])
@@ -232,21 +246,33 @@ def _ask_files(what: str) -> list[str]:
 
 
 def _find_folder(given: Path, name: str) -> Path:
-    """Return the folder as given or, for the usual one, that of the checkout sbwork runs from."""
+    """Return the folder as given or, for the usual one, that of the checkout sbwork runs from.
+
+    Installed outside a clone, sbwork brings its notebooks along; examples are no one's data.
+    """
     if given.is_dir() or given != Path(name):
         return given
-    beside = Path(__file__).resolve().parents[1] / name
-    if beside.is_dir():
+    beside = _find_parent(name) / name
+    if beside.is_dir() and (name != "data" or beside.parent != _PACKAGED):
         return beside
     raise InputError(
         Problem(
             str(given),
             "",
-            f"there is no folder '{quote(name)}' here, nor beside the installed sbwork",
-            "Run the command from the project's folder",
+            f"there is no folder '{quote(name)}' here",
+            "Run the command from the project's folder, or copy the examples here with "
+            "'sbwork new --example'",
             find_nearest(name, [p.name for p in Path().iterdir() if p.is_dir()]),
         )
     )
+
+
+_PACKAGED = Path(__file__).resolve().parent / "examples"
+
+
+def _find_parent(name: str) -> Path:
+    """Return where sbwork keeps a folder of its own: in a wheel beside this file, or in a clone."""
+    return _PACKAGED if (_PACKAGED / name).is_dir() else _PACKAGED.parents[1]
 
 
 if __name__ == "__main__":

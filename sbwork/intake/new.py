@@ -19,12 +19,12 @@ from sbwork.read.incidents.archives import find_parts, read_ends
 from sbwork.read.incidents.police_uk import is_street_header
 from sbwork.read.incidents.reading import IncidentDescription, describe_incidents
 from sbwork.read.surveys.detection import read_table
-from sbwork.specs.cohort import Cohort
+from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
 from sbwork.specs.documents import load_spec
 from sbwork.specs.errors import InputError, Problem, find_nearest, quote
 from sbwork.specs.instrument import Instrument
 
-__all__ = ["Intake", "Sorted", "check_name", "clean_path", "sort_files", "take_in"]
+__all__ = ["Intake", "Sorted", "check_name", "clean_path", "copy_examples", "sort_files", "take_in"]
 
 _TEXT, _BOOKS = {".csv", ".tsv", ".txt"}, {".xlsx", ".xlsm"}
 _SURVEYS = {".sav", ".zsav", ".dta", ".xls", ".ods"}
@@ -196,6 +196,46 @@ def take_in(
         proposal=proposal,
         incidents=told,
     )
+
+
+def copy_examples(folder: Path, source: Path) -> list[str]:
+    """Copy the example cohorts and the notebooks that sbwork brings along.
+
+    Parameters
+    ----------
+    folder : Path
+        Where ``data/`` and ``notebooks/`` are to be.
+    source : Path
+        The folder that holds sbwork's own.
+
+    Returns
+    -------
+    list of str
+        What was copied, and what of it is invented.
+
+    Raises
+    ------
+    InputError
+        One of the two is there already.
+    """
+    names = ("data", "notebooks")
+    problems = [
+        Problem(str(folder / name), "", "this folder is there already, and nothing is overwritten",
+                "Name another folder: sbwork new --example FOLDER")
+        for name in names if (folder / name).exists()
+    ]  # fmt: skip
+    if problems:
+        raise InputError(problems)
+    for name in names:
+        shutil.copytree(
+            source / name, folder / name, ignore=shutil.ignore_patterns(".*", "__pycache__")
+        )
+    lines = [f"Copied: {folder / 'data'} and {folder / 'notebooks'}. These are examples:"]
+    for name in find_cohorts(folder / "data"):
+        cohort = read_cohort(name, folder / "data")
+        status = "rehearsal on real data" if cohort.rehearsal else f"{cohort.data_status} data"
+        lines.append(f"  {name}: {cohort.display_title} ({status})")
+    return [*lines, f"Next: {'' if folder == Path() else f'cd {folder} && '}sbwork report"]
 
 
 def _find_kind(path: Path) -> str:
