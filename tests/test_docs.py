@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 import shutil
@@ -37,7 +38,14 @@ from sbwork.specs.instrument import Instrument, Item, Option, Scale
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
     path
-    for name in ("README.md", "CONTRIBUTING.md", "data/README.md", "docs/results.md")
+    for name in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "data/README.md",
+        "docs/results.md",
+        "docs/api.md",
+        "reports/README.md",
+    )
     if (path := ROOT / name).is_file()
 ]
 SECTIONS: dict[str, list[type[Spec]]] = {
@@ -200,14 +208,32 @@ def test_every_command_is_in_the_readme() -> None:
     assert [name for name in SUBCOMMANDS if f"sbwork {name}" not in text] == []
 
 
+def _list_anchors(path: Path) -> set[str]:
+    """List what a link to a part of a document may end in, as the hosts of repositories have it."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
 def test_links_between_the_documents_lead_somewhere() -> None:
-    broken = [
-        (path.name, target)
-        for path in DOCUMENTS
-        for target in re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", path.read_text("utf-8"))
-        if not (path.parent / target).exists()
-    ]
+    broken = []
+    for path in DOCUMENTS:
+        text = re.sub(r"^```.*?^```", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+        for link in re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)", text):
+            name, _, anchor = link.partition("#")
+            target = path.parent / name if name else path
+            if not target.exists() or (anchor and anchor not in _list_anchors(target)):
+                broken.append((path.name, link))
     assert broken == []
+
+
+def test_the_page_of_public_names_is_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("build_api", ROOT / "docs" / "build_api.py")
+    assert spec is not None
+    assert spec.loader is not None
+    builder = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(builder)
+    current = (ROOT / "docs" / "api.md").read_text("utf-8") == builder.build_page()
+    assert current, f"docs/api.md is out of date; rebuild it with: {builder.COMMAND}"
 
 
 def _list_tracked() -> list[Path]:
@@ -244,5 +270,7 @@ def test_an_address_or_a_place_would_be_noticed(text: str) -> None:
 
 
 def test_reports_and_caches_are_not_tracked() -> None:
-    tracked = {path.relative_to(ROOT).parts[0] for path in _list_tracked()}
-    assert tracked & {"reports", ".sbwork-cache", ".venv", ".hypothesis", "build", "dist"} == set()
+    tracked = [path.relative_to(ROOT) for path in _list_tracked()]
+    assert [path for path in tracked if path.parts[0] == "reports"] == [Path("reports/README.md")]
+    folders = {path.parts[0] for path in tracked}
+    assert folders & {".sbwork-cache", ".venv", ".hypothesis", "build", "dist"} == set()
