@@ -117,6 +117,7 @@ def open_store() -> Any:
             "temp_directory": str(Path(tempfile.gettempdir()) / f"sbwork-spill-{os.getpid()}"),
         }
     )
+    store.execute("SET enable_progress_bar = false")
     columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
     store.execute(f"CREATE TEMP TABLE tally ({columns}, name VARCHAR)")
     return store
