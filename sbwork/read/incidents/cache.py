@@ -53,8 +53,7 @@ def load_entry(entry: Path) -> Reading | None:
                 "SELECT value FROM parquet_kv_metadata($1) WHERE key = 'sbwork'", [str(entry)]
             ).fetchall()
             kept = json.loads(rows[0][0])
-            store.execute("INSERT INTO tally BY NAME SELECT * FROM read_parquet($1)", [str(entry)])
-            tally = fetch_tally(store)
+            tally = fetch_tally(store, f"read_parquet('{_quote(str(entry))}')")
         if tally["n"].sum() != kept["total"]:
             return None
         batches = [Batch(**batch) for batch in kept["batches"]]
@@ -78,9 +77,9 @@ def save_entry(entry: Path, reading: Reading) -> None:
         "quality": [astuple(line) for line in reading.quality],
         "names": reading.names,
     }
-    text = json.dumps(kept).replace("'", "''")
+    text = _quote(json.dumps(kept))
     unfinished = entry.with_suffix(f".{os.getpid()}.tmp")
-    target = str(unfinished).replace("'", "''")
+    target = _quote(str(unfinished))
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
         with open_store() as store:
@@ -96,3 +95,7 @@ def save_entry(entry: Path, reading: Reading) -> None:
     except (OSError, duckdb.Error):
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+def _quote(text: str) -> str:
+    return text.replace("'", "''")

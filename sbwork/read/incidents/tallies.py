@@ -133,8 +133,8 @@ def explain_row(message: str) -> tuple[str, str]:
     return f"line {place[1]}" if place else "", found
 
 
-def fetch_tally(store: Any) -> pd.DataFrame:
-    """Fetch the table ``tally`` of a database: counts, one row a place, type and month of a batch.
+def fetch_tally(store: Any, table: str = "tally") -> pd.DataFrame:
+    """Fetch a table laid out as ``tally``: counts, one row a place, type and month of a batch.
 
     Returns
     -------
@@ -147,10 +147,10 @@ def fetch_tally(store: Any) -> pd.DataFrame:
     chosen = dict(zip(_COLUMNS, _COLUMNS, strict=True))
     for name in _TEXTS:
         # Numbers for texts, made by the database: a third of the time of fetching the texts.
-        texts = f"SELECT coalesce({name}, '') FROM tally UNION SELECT '' ORDER BY 1"  # noqa: S608
+        texts = f"SELECT coalesce({name}, '') FROM {table} UNION SELECT '' ORDER BY 1"  # noqa: S608
         store.execute(f"CREATE OR REPLACE TYPE {name}_text AS ENUM ({texts})")
         chosen[name] = f"coalesce({name}, '')::{name}_text AS {name}"
-    tally: pd.DataFrame = store.execute(f"SELECT {', '.join(chosen.values())} FROM tally").df()  # noqa: S608
+    tally: pd.DataFrame = store.execute(f"SELECT {', '.join(chosen.values())} FROM {table}").df()  # noqa: S608
     for name in _TEXTS:
         tally[name] = tally[name].cat.as_unordered()
     return tally
@@ -158,6 +158,8 @@ def fetch_tally(store: Any) -> pd.DataFrame:
 
 def join_tallies(tallies: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Put tallies below each other; their categories are put together, in order of turning up."""
+    if len(tallies) == 1:
+        return tallies[0]
     return pd.DataFrame(
         {
             name: union_categoricals([tally[name] for tally in tallies])
