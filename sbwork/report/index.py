@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from sbwork.report.forest import ForestRow, draw_forest, pick_rows
-from sbwork.report.manifest import read_manifest
+from sbwork.report.manifest import read_manifest, read_mapping
 from sbwork.report.page import format_date, render_template
 from sbwork.report.run import FAILED_FOLDER, Outcome
 from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
@@ -62,7 +62,7 @@ def list_entries(out: Path, data: Path, outcomes: Iterable[Outcome]) -> list[Coh
 
     Those that are not among `outcomes` keep the state of their last run.
     """
-    states = _read_states(out)
+    states = read_mapping(out / "index.json")
     states |= {o.cohort: {"state": o.state, "reason": o.reason} for o in outcomes}
     reported = [path.parent.name for path in out.glob("[!._]*/manifest.json")]
     names = sorted({*find_cohorts(data), *reported})
@@ -122,21 +122,10 @@ def _read_or_recall(name: str, data: Path, manifest: Mapping[str, Any]) -> Cohor
 
 def _read_results(path: Path) -> tuple[float | None, pd.DataFrame]:
     """Read from results.json the level of evidence and the findings."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        findings = combine_findings([pd.DataFrame(content["results"])])
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return None, combine_findings([])
+    content = read_mapping(path)
     level = content.get("evidence_level")
-    return (level if isinstance(level, int | float) else None), findings
-
-
-def _read_states(out: Path) -> dict[str, dict[str, str]]:
-    try:
-        content = json.loads((out / "index.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    frames = [pd.DataFrame(content["results"])] if content.get("results") else []
+    return (level if isinstance(level, int | float) else None), combine_findings(frames)
 
 
 def _write_whole(path: Path, text: str) -> None:

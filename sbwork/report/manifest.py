@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +21,7 @@ __all__ = [
     "is_current",
     "list_inputs",
     "read_manifest",
+    "read_mapping",
     "write_manifest",
 ]
 
@@ -62,14 +63,14 @@ def list_inputs(cohort: Cohort, data: Path) -> dict[str, Path]:
     paths += [cohort.resolve_path(name) for name in named if name]
     base = data.resolve()
     files: dict[str, Path] = {}
-    for path in _expand(paths):
-        full = path.resolve()
-        if full.is_relative_to(base):
-            name = full.relative_to(base).as_posix()
-        else:
-            name = f"(elsewhere)/{full.parent.name}/{full.name}"
-        files[name] = full
-    return dict(sorted(files.items()))
+    for path in paths:
+        for file in path.rglob("*") if path.is_dir() else [path]:
+            full = file.resolve()
+            if full.is_relative_to(base):
+                files[full.relative_to(base).as_posix()] = full
+            else:
+                files[f"(elsewhere)/{full.parent.name}/{full.name}"] = full
+    return {name: full for name, full in sorted(files.items()) if not full.is_dir()}
 
 
 def describe_sources(
@@ -84,7 +85,7 @@ def describe_sources(
         "parameters": dict(parameters),
         "seed": cohort.seed if seed is None else seed,
         "python": platform.python_version(),
-        "packages": dict(_list_versions()),
+        "packages": _list_versions(),
     }
 
 
@@ -102,8 +103,13 @@ def write_manifest(folder: Path, about: Mapping[str, Any], sources: Mapping[str,
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read a report's manifest; an empty mapping where there is none that can be read."""
+    return read_mapping(folder / MANIFEST)
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a JSON object; an empty mapping where there is none that can be read."""
     try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
@@ -121,21 +127,8 @@ def is_current(folder: Path, sources: Mapping[str, Any]) -> bool:
     )
 
 
-def _expand(paths: Iterable[Path]) -> Iterator[Path]:
-    for path in paths:
-        if path.is_dir():
-            yield from (p for p in path.rglob("*") if p.is_file())
-        else:
-            yield path
-
-
 @cache
-def _list_versions() -> tuple[tuple[str, str], ...]:
-    versions = []
-    for requirement in metadata.requires("sbwork") or []:
-        if "extra ==" in requirement:
-            continue
-        found = re.match(r"[A-Za-z0-9._-]+", requirement)
-        if found:
-            versions.append((found[0], metadata.version(found[0])))
-    return tuple(sorted(versions))
+def _list_versions() -> dict[str, str]:
+    needed = [text for text in metadata.requires("sbwork") or [] if "extra ==" not in text]
+    names = sorted(re.split(r"[^A-Za-z0-9._-]", text)[0] for text in needed)
+    return {name: metadata.version(name) for name in names}

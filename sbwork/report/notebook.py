@@ -152,7 +152,6 @@ class _Account:
     cells: list[Any]
     on_cell: OnCell | None
     at: int = -1
-    launched: bool = False
     finished: set[int] = field(default_factory=set)
     error: tuple[str, str] | None = None
 
@@ -160,9 +159,6 @@ class _Account:
         self.at = cell_index
         if self.on_cell is not None:
             self.on_cell(self.number, len(self.cells), self.heading)
-
-    def launch_cell(self, cell: Any, cell_index: int) -> None:
-        self.launched = True
 
     def finish_cell(self, cell: Any, cell_index: int, execute_reply: Any) -> None:
         content = (execute_reply or {}).get("content", {})
@@ -240,7 +236,6 @@ def _run_once(
                 resources={"metadata": {"path": str(folder)}},
                 shutdown_kernel="immediate",
                 on_cell_start=account.start_cell,
-                on_cell_execute=account.launch_cell,
                 on_cell_executed=account.finish_cell,
             )
         except PapermillExecutionError as error:
@@ -252,7 +247,7 @@ def _run_once(
             reason = "the kernel running it was killed or crashed; is there enough memory?"
             raise account.fail(reason) from None
         except Exception as error:
-            if not account.launched:
+            if account.at < 0:
                 raise _NotStartedError from None
             raise account.fail(f"{type(error).__name__}: {error}") from None
         finally:

@@ -191,10 +191,8 @@ def _export_cells(notebook: NotebookNode, base: Path | None) -> str:
     for cell in node.cells:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if _is_shown(output)]
-    hidden = {"enabled": True, "remove_all_outputs_tags": {"hide-output"}}
-    shown = {"display_data_priority": list(_SHOWN)}
     exporter = HTMLExporter(
-        config=Config({"NbConvertBase": shown, "TagRemovePreprocessor": hidden}),
+        config=Config({"NbConvertBase": {"display_data_priority": list(_SHOWN)}}),
         extra_template_basedirs=[str(Path(__file__).parent / "templates")],
         template_name="cells",
         exclude_input=True,

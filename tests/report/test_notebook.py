@@ -98,7 +98,6 @@ def test_a_failure_after_a_cell_has_run_is_not_tried_again(
     def fail(*arguments: object, **options: object) -> None:
         tries.append(1)
         options["on_cell_start"](cell=None, cell_index=1)  # type: ignore[operator]
-        options["on_cell_execute"](cell=None, cell_index=1)  # type: ignore[operator]
         raise RuntimeError("lost")
 
     monkeypatch.setattr(papermill, "execute_notebook", fail)

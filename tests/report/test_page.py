@@ -65,13 +65,11 @@ def test_code_errors_widgets_and_representations_are_left_out() -> None:
         v4.new_output("stream", name="stdout", text="12 rows & more"),
         v4.new_output("error", ename="KeyError", evalue="lost", traceback=["Traceback"]),
     )
-    hidden = shown({"text/html": "<p>tagged</p>"})
-    hidden.metadata.tags = ["hide-output"]
     widget = shown({"application/vnd.jupyter.widget-view+json": "{}", "text/plain": "IntSlider()"})
     axes = shown({"text/plain": "<Axes: >"})
-    page = render(markdown("## A"), noisy, hidden, widget, axes)
+    page = render(markdown("## A"), noisy, widget, axes)
     assert "12 rows &amp; more" in page
-    for left_out in ("_code", "FutureWarning", "lost", "Trace", "tagged", "IntSlider", "Axes"):
+    for left_out in ("_code", "FutureWarning", "lost", "Trace", "IntSlider", "Axes"):
         assert left_out not in page
 
 

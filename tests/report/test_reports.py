@@ -7,11 +7,11 @@ import json
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 
 from sbwork.grade.evidence import find_forbidden_words
 from sbwork.stats.findings import RESULT_COLUMNS
@@ -24,31 +24,13 @@ FILES = ("report.ipynb", "report.html", "results.json", "results.csv", "manifest
 SENTINELS = ("192.0.2.", "example.org", "R_invented", "Mill Lane", "invented-0")
 
 
-class Text(HTMLParser):
+class Text:
     """What a reader sees or hears: text, and the words of pictures."""
 
     def __init__(self, html: str) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-        self.alts: list[str] = []
-        self.hidden = 0
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.hidden += tag in {"style", "script"}
-        if tag == "img":
-            self.alts.append(dict(attrs).get("alt") or "")
-
-    def handle_endtag(self, tag):
-        self.hidden -= tag in {"style", "script"}
-
-    def handle_data(self, data):
-        if not self.hidden:
-            self.parts.append(data)
-
-    @property
-    def all(self) -> str:
-        return " ".join(" ".join(self.parts + self.alts).split())
+        page = BeautifulSoup(html, "html.parser")
+        self.alts = [image.get("alt", "") for image in page.find_all("img")]
+        self.all = " ".join([*page.get_text(" ").split(), *self.alts])
 
 
 @pytest.fixture(scope="module")
