@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -43,7 +42,7 @@ class Mistake:
     nearest: str = ""
 
 
-def refuse_name(at: KeyPath, found: str, name: str, kind: str, known: Sequence[str]) -> Mistake:
+def refuse_name(at: KeyPath, found: str, name: object, kind: str, known: Sequence[str]) -> Mistake:
     """Return the mistake of a name that is not among those known, with the nearest of them."""
     allowed = f"{kind}: {list_names(known) or 'none'}"
     return Mistake(at, found, allowed, find_nearest(name, known))
@@ -191,37 +190,36 @@ def _parse(path: Path) -> Node | None:
         if mark and re.match(r" *\t", "".join(text.splitlines()[mark.line : mark.line + 1])):
             said = "tab"
         hint = next(words for pattern, *words in _YAML_HINTS if pattern in said)
-        raise InputError(Problem(str(path), at, *hint)) from None
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
+        at = f"line {line}"
         code = f"U+{ord(text[error.position]):04X}"
-        found = f"a character stands here that text may not hold ({code})"
-        raise InputError(Problem(str(path), f"line {line}", found, "Take it out")) from None
+        hint = [f"a character stands here that text may not hold ({code})", "Take it out"]
     except (YAMLError, ValueError, OverflowError):
-        found = "an escape such as \\U00110000 names no character"
-        raise InputError(Problem(str(path), "", found, "Take it out")) from None
-    return root
+        at, hint = "", ["an escape such as \\U00110000 names no character", "Take it out"]
+    else:
+        return root
+    raise InputError(Problem(str(path), at, *hint))
 
 
 def _read_text(path: Path) -> str:
+    at = allowed = near = ""
     try:
         if not path.is_file():
             siblings = [p.name for p in path.parent.glob("*.yml")] if path.parent.is_dir() else []
-            near = find_nearest(path.name, siblings)
-            raise InputError(Problem(str(path), "", "no such file", nearest=near))
-        if path.stat().st_size > _LARGEST_FILE:
-            size = f"the file is larger than {_LARGEST_FILE // 1000} kB"
-            raise InputError(Problem(str(path), "", size, "This is meant to be a short text"))
-        return path.read_bytes().decode("utf-8-sig")
+            found, near = "no such file", find_nearest(path.name, siblings)
+        elif path.stat().st_size > _LARGEST_FILE:
+            found = f"the file is larger than {_LARGEST_FILE // 1000} kB"
+            allowed = "This is meant to be a short text"
+        else:
+            return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        saved = "Save the file again with the encoding UTF-8"
-        raise InputError(
-            Problem(str(path), f"line {line}", "the text is not UTF-8", saved)
-        ) from None
+        at = f"line {line}"
+        found, allowed = "the text is not UTF-8", "Save the file again with the encoding UTF-8"
     except OSError as error:
         found = f"the file can't be read: {error.strerror}"
-        raise InputError(Problem(str(path), "", found)) from None
+    raise InputError(Problem(str(path), at, found, allowed, near))
 
 
 def _construct(node: Node, at: KeyPath, lines: dict[KeyPath, int], mistakes: list[Mistake]) -> Any:
@@ -254,6 +252,7 @@ def _construct(node: Node, at: KeyPath, lines: dict[KeyPath, int], mistakes: lis
     return mapping
 
 
+_BLOCK = "Lines of 'key: value' are needed here"
 _NEEDED = {
     "string": "Text is needed here",
     "int": "A whole number is needed here",
@@ -261,8 +260,8 @@ _NEEDED = {
     "finite": "A number is needed here",
     "bool": "'true' or 'false' is needed here",
     "tuple": "A list is needed here, each entry on a line of its own that starts with '- '",
-    "dict": "Lines of 'key: value' are needed here",
-    "model": "Lines of 'key: value' are needed here",
+    "dict": _BLOCK,
+    "model": _BLOCK,
 }
 
 
@@ -276,20 +275,17 @@ def _explain(
         for m in error.mistakes:
             yield Mistake((*at, *m.at), m.found, m.allowed, m.nearest)
     elif kind == "extra_forbidden":
-        owner = _find_model(model, at[:-1]) or model
-        known = list(owner.model_fields)
+        known = list((_find_model(model, at[:-1]) or model).model_fields)
         found = f"'{quote(at[-1])}' is not a key that is known here"
-        near = find_nearest(at[-1], known)
-        yield Mistake(at, found, f"Allowed: {list_names(known, most=40)}", near)
+        allowed = f"Allowed: {list_names(known, most=40)}"
+        yield Mistake(at, found, allowed, find_nearest(at[-1], known))
     elif kind == "missing":
         last = detail["loc"][-1]
         found = f"the key '{last}' is missing, or nothing stands after it"
         yield Mistake(at, found if isinstance(last, str) else "the list has too few entries")
     elif kind == "literal_error":
         options = re.findall(r"'([^']*)'", str(context.get("expected", "")))
-        found = f"'{quote(given)}' is not allowed here"
-        near = find_nearest(given, options)
-        yield Mistake(at, found, f"Allowed: {list_names(options)}", near)
+        yield refuse_name(at, f"'{quote(given)}' is not allowed here", given, "Allowed", options)
     elif kind in {"too_short", "string_too_short"}:
         yield Mistake(at, "nothing stands here", "At least one entry is needed")
     elif kind in {"value_error", "assertion_error"}:
@@ -323,20 +319,14 @@ def _find_keys(loc: KeyPath, lines: dict[KeyPath, int]) -> KeyPath:
 
 def _find_model(annotation: Any, at: KeyPath) -> type[Spec] | None:
     """Follow a path of keys down to the model that holds it."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
     if isinstance(annotation, type) and issubclass(annotation, Spec):
+        field = annotation.model_fields.get(str(at[0])) if at else None
         if not at:
             return annotation
-        field = annotation.model_fields.get(str(at[0]))
         return _find_model(field.annotation, at[1:]) if field else None
-    if origin in {Annotated, Union, UnionType}:
-        found = (_find_model(argument, at) for argument in arguments)
-        return next((model for model in found if model), None)
-    if origin is dict and at:
-        return _find_model(arguments[1], at[1:])
-    if origin in {tuple, list} and at and isinstance(at[0], int):
-        return _find_model(arguments[0], at[1:])
-    return None
+    inner = at[1:] if get_origin(annotation) in {dict, tuple} else at
+    found = (_find_model(argument, inner) for argument in get_args(annotation))
+    return next((model for model in found if model), None)
 
 
 def _describe_place(at: KeyPath, lines: dict[KeyPath, int]) -> str:
