@@ -221,23 +221,17 @@ def test_a_long_file_takes_no_long_time(load: Load, content: str) -> None:
     assert time.perf_counter() - start < SLOWEST
 
 
-def test_a_missing_file_is_told_with_the_nearest_one(load: Load, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["missing/whole.yml", "a" * 5000, "a\0b", "wohle.yml", ""])
+def test_a_path_that_cannot_be_read_is_refused_in_one_line(
+    load: Load, tmp_path: Path, name: str
+) -> None:
     load("name: a\n")
-    with pytest.raises(InputError, match=r"wohle\.yml: no such file\. Did you mean 'whole\.yml'"):
-        load_spec(tmp_path / "wohle.yml", Whole)
-
-
-@pytest.mark.parametrize("name", ["missing/whole.yml", "a" * 5000, "a\0b"])
-def test_a_path_that_can_not_be_is_refused_like_any_other(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError) as caught:
         load_spec(tmp_path / name, Whole)
     assert len(str(caught.value).splitlines()) == 1
     assert len(str(caught.value)) < 500
-
-
-def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such file"):
-        load_spec(tmp_path, Whole)
+    assert "no such file" in str(caught.value) or name not in {"wohle.yml", ""}
+    assert ("Did you mean 'whole.yml'" in str(caught.value)) == (name == "wohle.yml")
 
 
 def test_a_check_of_the_caller_is_told_with_the_lines_of_the_file(tmp_path: Path) -> None:

@@ -19,76 +19,55 @@ AGREE = [
 BARE = [Option(code=code) for code in range(1, 11)]
 
 
+YES_NO = [Option(code=1, label="Yes"), Option(code=2, label="No")]
+NONE_SOME = [Option(code=0, label="None"), Option(code=1, label="Some")]
+
+
 def read(text: str, options: list[Option] = AGREE) -> float | str:
     match = match_answers([text], options)[0]
     return match.code if match.kind == "answered" else match.kind
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"),
+    ("options", "meant", "texts"),
     [
-        ("Strongly Agree", 5),
-        ("  strongly\u00a0 AGREE. ", 5),
-        ("5", 5),
-        ("5.0", 5),
-        ("5,0", 5),
-        (" 5 ", 5),
-        ("5 - Strongly agree", 5),
-        ("5 – strongly agree", 5),
-        ("5: Strongly agree", 5),
-        ("5 (Strongly agree)", 5),
-        ("5. Strongly agree", 5),
-        ("A5", 5),
-        ("AO05", 5),
-        ("Don’t know", "dont_know"),
-        ("8", "dont_know"),
-        ("prefer not to say", "prefer_not_to_say"),
-        ("", "blank"),
-        ("NA", "blank"),
-        ("#N/A", "blank"),
-        ("-99", "blank"),
-        ("6", "unknown"),
-        ("5 - Agree", "unknown"),
-        ("4.5", "unknown"),
-        ("Agree strongly", "unknown"),
-        ("=1+1", "unknown"),
-        ("1e400", "unknown"),
-        ("9" * 5_000, "unknown"),
+        (AGREE, 5, ["Strongly Agree", "  strongly\u00a0 AGREE. ", "5", "5.0", "5,0", " 5 "]),
+        (AGREE, 5, ["5 - Strongly agree", "5 – strongly agree", "5: Strongly agree"]),
+        (AGREE, 5, ["5 (Strongly agree)", "5. Strongly agree", "A5", "AO05"]),
+        (AGREE, "dont_know", ["Don’t know", "8"]),
+        (AGREE, "prefer_not_to_say", ["prefer not to say"]),
+        (AGREE, "blank", ["", "NA", "#N/A", "-99"]),
+        (AGREE, "unknown", ["6", "5 - Agree", "4.5", "Agree strongly", "=1+1", "1e400"]),
+        (AGREE, "unknown", ["9" * 5_000]),
+        (BARE, 10, ["10 (All my time)"]),
+        (BARE, 1, ["1 (None at all)"]),
+        (BARE, 5, ["5 - Mostly other people"]),
+        (BARE, 7, ["7"]),
+        (NONE_SOME, 0, ["none"]),
+        (YES_NO, 1, ["Y", "TRUE", "yes"]),
+        (YES_NO, 2, ["n"]),
     ],
 )
-def test_codes_and_words_are_matched(text: str, meant: float | str) -> None:
-    assert read(text) == meant
+def test_codes_and_words_are_matched(
+    options: list[Option], meant: float | str, texts: list[str]
+) -> None:
+    assert [read(text, options) for text in texts] == [meant] * len(texts)
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"),
-    [("10 (All my time)", 10), ("1 (None at all)", 1), ("5 - Mostly other people", 5), ("7", 7)],
+    ("texts", "meant"),
+    [
+        (["0", "1", "2"], [1, 2, 3]),
+        (["1", "2", "3"], [1, 2, 3]),
+        (["1", "2"], ["ambiguous", "ambiguous"]),
+    ],
 )
-def test_a_code_with_words_is_matched_by_the_code_where_no_label_is_given(
-    text: str, meant: float
+def test_labels_that_are_numbers_decide_when_only_they_fit_and_are_not_guessed(
+    texts: list[str], meant: list[float | str]
 ) -> None:
-    assert read(text, BARE) == meant
-
-
-def test_a_label_wins_over_the_words_for_a_blank() -> None:
-    options = [Option(code=0, label="None"), Option(code=1, label="Some")]
-    assert read("none", options) == 0
-
-
-@pytest.mark.parametrize(("text", "code"), [("Y", 1), ("n", 2), ("TRUE", 1), ("yes", 1)])
-def test_yes_and_no_may_be_shortened(text: str, code: float) -> None:
-    assert read(text, [Option(code=1, label="Yes"), Option(code=2, label="No")]) == code
-
-
-def test_labels_that_are_numbers_decide_when_only_they_fit() -> None:
     options = [Option(code=code, label=str(code - 1)) for code in range(1, 4)]
-    assert [match.code for match in match_answers(["0", "1", "2"], options)] == [1, 2, 3]
-    assert [match.code for match in match_answers(["1", "2", "3"], options)] == [1, 2, 3]
-
-
-def test_a_number_that_is_one_options_code_and_anothers_label_is_not_guessed() -> None:
-    options = [Option(code=code, label=str(code - 1)) for code in range(1, 4)]
-    assert {match.kind for match in match_answers(["1", "2"], options)} == {"ambiguous"}
+    matches = match_answers(texts, options)
+    assert [m.code if m.kind == "answered" else m.kind for m in matches] == meant
 
 
 def test_the_files_own_labels_decide_over_its_codes() -> None:

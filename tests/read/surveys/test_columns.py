@@ -34,42 +34,44 @@ def assign(table: RawTable, **keys: object) -> Assignment:
 
 
 @pytest.mark.parametrize(
-    "header",
+    ("header", "keys"),
     [
-        "trust_1,trust_2",
-        "TRUST_1, trust_2 ",
-        "Trust 1,x",
-        "trust.1,trust.2",
-        "I trust them,They  care",
-        "How much? - I trust them,How much? - They care",
-        "How much? [I trust them],How much? [They care.]",
+        ("Trust 1,x", {"columns": {"x": "trust_2"}}),
+        *(
+            (header, {})
+            for header in (
+                "trust_1,trust_2",
+                "TRUST_1, trust_2 ",
+                "trust.1,trust.2",
+                "I trust them,They  care",
+                "How much? - I trust them,How much? - They care",
+                "How much? [I trust them],How much? [They care.]",
+            )
+        ),
     ],
 )
-def test_items_are_found_by_key_or_by_question(tmp_path: Path, header: str) -> None:
-    if "Trust 1" in header:
-        found = assign(read(tmp_path, header), columns={"x": "trust_2"})
-    else:
-        found = assign(read(tmp_path, header, format="forms"))
+def test_items_are_found_by_key_or_by_question(
+    tmp_path: Path, header: str, keys: dict[str, object]
+) -> None:
+    found = assign(read(tmp_path, header, format="forms"), **keys)
     assert found.items == {"trust_1": 0, "trust_2": 1}
 
 
-def test_limesurvey_subquestions_are_found_by_their_code(tmp_path: Path) -> None:
-    table = read(tmp_path, "id,submitdate,lastpage,likert[trust_1],likert[trust_2]")
-    assert assign(table).items == {"trust_1": 3, "trust_2": 4}
-
-
-def test_the_mapping_of_columns_decides_over_the_names(tmp_path: Path) -> None:
-    table = read(tmp_path, "trust_1,trust_2,Q9")
-    assert assign(table, columns={"q9": "trust_1"}).items == {"trust_1": 2, "trust_2": 1}
-
-
-def test_items_not_asked_may_be_absent(tmp_path: Path) -> None:
-    assert assign(read(tmp_path, "trust_1,x"), not_asked=["trust_2"]).items == {"trust_1": 0}
-
-
-def test_a_column_that_stands_twice_is_read_once_if_its_answers_agree(tmp_path: Path) -> None:
-    table = read(tmp_path, "trust_1,trust_2,trust_1", "1,2,1")
-    assert assign(table).items == {"trust_1": 0, "trust_2": 1}
+@pytest.mark.parametrize(
+    ("header", "keys", "items"),
+    [
+        ("id,submitdate,lastpage,likert[trust_1],likert[trust_2]", {}, (3, 4)),
+        ("trust_1,trust_2,Q9", {"columns": {"q9": "trust_1"}}, (2, 1)),
+        ("trust_1,x", {"not_asked": ["trust_2"]}, (0, None)),
+        ("trust_1,trust_2,trust_1", {}, (0, 1)),
+    ],
+    ids=["subquestions", "mapped columns come first", "not asked", "repeated with one answer"],
+)
+def test_items_are_found_where_the_platform_or_cohort_yml_has_them(
+    tmp_path: Path, header: str, keys: dict[str, object], items: tuple[int | None, ...]
+) -> None:
+    found = assign(read(tmp_path, header), **keys).items
+    assert (found.get("trust_1"), found.get("trust_2")) == items
 
 
 @pytest.mark.parametrize(

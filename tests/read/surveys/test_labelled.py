@@ -84,22 +84,20 @@ def test_an_spss_file_from_qualtrics_has_its_previews_and_unfinished_answers_mar
     assert table.names[table.record or 0] == "ResponseId"
 
 
-def test_a_file_too_wide_is_refused_before_it_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write_spss(tmp_path / "w.sav")
-    monkeypatch.setattr("sbwork.read.surveys.labelled.MOST_COLUMNS", 2)
-    monkeypatch.setattr("sbwork.read.surveys.tables.MOST_COLUMNS", 2)
-    with pytest.raises(InputError, match="3 columns or more"):
-        read_table(path)
-
-
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (["labelled.MOST_COLUMNS", "tables.MOST_COLUMNS"], "3 columns or more"),
+        (["labelled._MOST_CELLS"], r"4 rows by 3 columns\. At most 2 cells"),
+    ],
+)
 def test_a_file_too_large_is_refused_before_it_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: list[str], message: str
 ) -> None:
     path = write_spss(tmp_path / "w.sav")
-    monkeypatch.setattr("sbwork.read.surveys.labelled._MOST_CELLS", 11)
-    with pytest.raises(InputError, match=r"4 rows by 3 columns\. At most 11 cells"):
+    for limit in limits:
+        monkeypatch.setattr(f"sbwork.read.surveys.{limit}", 2)
+    with pytest.raises(InputError, match=message):
         read_table(path)
 
 

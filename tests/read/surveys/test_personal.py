@@ -46,22 +46,11 @@ def test_names_of_columns_tell_what_is_personal(kind: str, names: list[str]) -> 
     assert [find_personal_name(name) for name in names] == [kind] * len(names)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "site name",
-        "trust_1",
-        "How long have you lived here, in years?",
-        "I feel safe on my street after dark",
-        "The police address what matters to me",
-        "age",
-        "ward",
-        "hb_t_First.Click",
-        "I would give the police my phone if they asked me to",
-    ],
-)
-def test_names_of_questions_about_policing_are_not_personal(name: str) -> None:
-    assert find_personal_name(name) == ""
+def test_names_of_questions_about_policing_are_not_personal() -> None:
+    names = ["site name", "trust_1", "How long have you lived here, in years?", "age", "ward"]
+    names += ["I feel safe on my street after dark", "The police address what matters to me"]
+    names += ["hb_t_First.Click", "I would give the police my phone if they asked me to"]
+    assert [find_personal_name(name) for name in names] == [""] * len(names)
 
 
 @pytest.mark.parametrize(
@@ -116,10 +105,7 @@ def test_ordinary_answers_are_not_personal(values: list[str]) -> None:
         ("from 192.0.2.1", "from [address removed]"),
         ("mine is QQ 12 34 56 C", "mine is [number removed]"),
         ("ａｎｎ＠example.org", "[e-mail removed]"),
-        (
-            "It took 3 visits in 2019. Crime fell by 12.5%",
-            "It took 3 visits in 2019. Crime fell by 12.5%",
-        ),
+        ("3 visits in 2019. Crime fell by 12.5%", "3 visits in 2019. Crime fell by 12.5%"),
     ],
 )
 def test_stories_lose_what_points_to_a_person(text: str, masked: str) -> None:
@@ -145,9 +131,9 @@ def test_hashes_link_the_same_ids_and_only_those(ids: list[str]) -> None:
     assert all(
         text not in digest for text, digest in zip(plain, hashes, strict=True) if len(text) > 3
     )
-    assert hash_ids(
-        [f" {written.upper().lower()}" for written in ids if written.isascii()], key
-    ) == [digest for written, digest in zip(ids, hashes, strict=True) if written.isascii()]
+    plain_ids = [written for written in ids if written.isascii()]
+    changed = [f" {written.upper().lower()}" for written in plain_ids]
+    assert hash_ids(changed, key) == hash_ids(plain_ids, key)
 
 
 def test_hashes_need_the_key_and_outlive_a_spreadsheet() -> None:

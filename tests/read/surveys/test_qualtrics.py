@@ -33,47 +33,30 @@ def write(path: Path, rows: list[list[str]]) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ("rows", "name"),
-    [
-        ([NAMES, TEXTS, IMPORT, *ANSWERS], "trust_1"),
-        ([R_NAMES, TEXTS, IMPORT, *ANSWERS], "trust_1"),
-        ([NAMES, GERMAN, IMPORT, *ANSWERS], "trust_1"),
-        ([NAMES, TEXTS, *ANSWERS], "trust_1"),
-        ([NAMES, GERMAN, *ANSWERS], "trust_1"),
-        ([NAMES, IMPORT, *ANSWERS], "trust_1"),
-        ([NAMES, *ANSWERS], "trust_1"),
-        ([TEXTS, IMPORT, *ANSWERS], "How much? - I trust them"),
-        ([GERMAN, IMPORT, *ANSWERS], "Wie sehr? - Vertrauen"),
-        ([TEXTS, *ANSWERS], "How much? - I trust them"),
-        ([IMPORT, *ANSWERS], "QID1_1"),
-        ([[f"V{i}" for i in range(8)], NAMES, TEXTS, IMPORT, *ANSWERS], "trust_1"),
-        ([["Export of 3 April", *[""] * 7], NAMES, TEXTS, IMPORT, *ANSWERS], "trust_1"),
-        ([["", *NAMES], ["1", *TEXTS], ["2", *IMPORT], *INDEXED], "trust_1"),
-        ([NAMES, TEXTS, [""] * 8, IMPORT, *ANSWERS], "trust_1"),
-        ([NAMES, TEXTS, IMPORT, *ANSWERS, NAMES, TEXTS, IMPORT], "trust_1"),
-    ],
-    ids=[
-        "three rows",
-        "names changed by R",
-        "second row translated",
-        "third row lost",
-        "translated and third row lost",
-        "second row lost",
-        "second and third rows lost",
-        "first row lost",
-        "first row lost and translated",
-        "only the second row left",
-        "only the third row left",
-        "extra row of numbers",
-        "extra row with a title",
-        "leading index column",
-        "blank row among the headers",
-        "headers again below",
-    ],
-)
-def test_headers_are_told_from_answers_however_the_file_was_saved(
-    tmp_path: Path, rows: list[list[str]], name: str
+TRUST = "trust_1"
+HEADERS = {
+    "three rows": (TRUST, [NAMES, TEXTS, IMPORT, *ANSWERS]),
+    "names changed by R": (TRUST, [R_NAMES, TEXTS, IMPORT, *ANSWERS]),
+    "second row translated": (TRUST, [NAMES, GERMAN, IMPORT, *ANSWERS]),
+    "third row lost": (TRUST, [NAMES, TEXTS, *ANSWERS]),
+    "translated and third row lost": (TRUST, [NAMES, GERMAN, *ANSWERS]),
+    "second row lost": (TRUST, [NAMES, IMPORT, *ANSWERS]),
+    "second and third rows lost": (TRUST, [NAMES, *ANSWERS]),
+    "first row lost": ("How much? - I trust them", [TEXTS, IMPORT, *ANSWERS]),
+    "first row lost and translated": ("Wie sehr? - Vertrauen", [GERMAN, IMPORT, *ANSWERS]),
+    "only the second row left": ("How much? - I trust them", [TEXTS, *ANSWERS]),
+    "only the third row left": ("QID1_1", [IMPORT, *ANSWERS]),
+    "extra row of numbers": (TRUST, [[f"V{i}" for i in range(8)], NAMES, TEXTS, IMPORT, *ANSWERS]),
+    "extra row with a title": (TRUST, [["3 April", *[""] * 7], NAMES, TEXTS, IMPORT, *ANSWERS]),
+    "leading index column": (TRUST, [["", *NAMES], ["1", *TEXTS], ["2", *IMPORT], *INDEXED]),
+    "blank row among the headers": (TRUST, [NAMES, TEXTS, [""] * 8, IMPORT, *ANSWERS]),
+    "headers again below": (TRUST, [NAMES, TEXTS, IMPORT, *ANSWERS, NAMES, TEXTS, IMPORT]),
+}
+
+
+@pytest.mark.parametrize(("name", "rows"), HEADERS.values(), ids=HEADERS)
+def test_headers_are_separated_from_answers_however_the_file_was_saved(
+    tmp_path: Path, name: str, rows: list[list[str]]
 ) -> None:
     table = read_table(write(tmp_path / "wave.csv", rows))
     assert table.platform == "qualtrics"
@@ -95,28 +78,25 @@ def test_questions_and_import_ids_are_kept_beside_the_names(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("status", "finished", "kept"),
+    ("finished", "kept", "statuses"),
     [
-        ("IP Address", "True", True),
-        ("IP Address", "TRUE", True),
-        ("Imported", "True", True),
-        ("Survey Preview", "True", False),
-        ("Survey Test", "True", False),
-        ("Umfragevorschau", "Wahr", False),
-        ("Spam", "True", False),
-        ("IP Address", "False", False),
-        ("IP-Adresse", "Falsch", False),
-        ("17", "1", False),
-        ("16", "1", True),
-        ("4", "1", True),
+        ("True", True, ["IP Address", "Imported"]),
+        ("TRUE", True, ["IP Address"]),
+        ("1", True, ["16", "4"]),
+        ("True", False, ["Survey Preview", "Survey Test", "Spam"]),
+        ("Wahr", False, ["Umfragevorschau"]),
+        ("False", False, ["IP Address"]),
+        ("Falsch", False, ["IP-Adresse"]),
+        ("1", False, ["17"]),
     ],
 )
 def test_label_exports_mark_previews_and_unfinished_answers(
-    tmp_path: Path, status: str, finished: str, kept: bool
+    tmp_path: Path, finished: str, kept: bool, statuses: list[str]
 ) -> None:
-    answer = ["2019-04-03 10:01:05", status, "100", "122", finished, "R_1", "3", "4"]
-    table = read_table(write(tmp_path / "wave.csv", [NAMES, TEXTS, IMPORT, answer]))
-    assert table.kept.tolist() == [kept]
+    rest = ["100", "122", finished, "R_1", "3", "4"]
+    rows = [["2019-04-03 10:01:05", status, *rest] for status in statuses]
+    table = read_table(write(tmp_path / "wave.csv", [NAMES, TEXTS, IMPORT, *rows]))
+    assert table.kept.tolist() == [kept] * len(statuses)
 
 
 def test_progress_decides_where_finished_is_not_told(tmp_path: Path) -> None:

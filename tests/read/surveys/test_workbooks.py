@@ -7,52 +7,40 @@ import openpyxl
 import pytest
 
 from sbwork.read.surveys.detection import read_table
+from sbwork.read.surveys.tables import RawTable
 from sbwork.specs.errors import InputError
 
 
-def write(path: Path, rows: list[list[object]], others: dict[str, list[list[object]]]) -> Path:
+def write(path: Path, *sheets: list[list[object]]) -> RawTable:
     book = openpyxl.Workbook()
-    assert book.active is not None
-    for row in rows:
-        book.active.append(row)
-    for title, more in others.items():
-        sheet = book.create_sheet(title)
-        for row in more:
+    for number, rows in enumerate(sheets):
+        sheet = book.create_sheet(f"Sheet {number}", number)
+        for row in rows:
             sheet.append(row)
-    book.save(path)
-    return path
+    book.save(path / "w.xlsx")
+    return read_table(path / "w.xlsx")
 
 
 def test_cells_are_read_as_a_person_would_write_them(tmp_path: Path) -> None:
     when = datetime.datetime(2019, 4, 3, 10, 5)
-    rows = [["site", "q1", "q2", "when"], ["A", 3.0, 2.5, when], ["B", None, True, None]]
-    table = read_table(write(tmp_path / "w.xlsx", rows, {}))
+    header = ["site", "q1", "q2", "when", "formula"]
+    rows = [["A", 3.0, 2.5, when, "=1+1"], ["B", None, True, None, 2]]
+    table = write(tmp_path, [header, *rows])
     assert table.platform == "excel"
     assert table.cells.to_numpy().tolist() == [
-        ["A", "3", "2.5", "2019-04-03 10:05:00"],
-        ["B", "", "True", ""],
+        ["A", "3", "2.5", "2019-04-03 10:05:00", ""],
+        ["B", "", "True", "", "2"],
     ]
 
 
-def test_the_sheet_with_the_most_cells_is_read_and_the_others_are_told_of(tmp_path: Path) -> None:
-    rows: list[list[object]] = [["read me"]]
-    answers: list[list[object]] = [["site", "q1"], ["A", 1], ["B", 2]]
-    table = read_table(write(tmp_path / "w.xlsx", rows, {"Answers": answers}))
-    assert table.names == ("site", "q1")
-    assert "'Answers' was read" in table.notes[0]
-
-
-def test_titles_above_the_table_are_passed_over(tmp_path: Path) -> None:
-    rows: list[list[object]] = [["Resident survey"], [], ["site", "q1", "q2"], ["A", 1, 2]]
-    table = read_table(write(tmp_path / "w.xlsx", rows, {}))
+def test_the_sheet_with_the_most_cells_is_read_and_titles_above_are_passed_over(
+    tmp_path: Path,
+) -> None:
+    answers: list[list[object]] = [["Resident survey"], [], ["site", "q1", "q2"], ["A", 1, 2]]
+    table = write(tmp_path, [["read me"]], answers)
     assert table.names == ("site", "q1", "q2")
     assert table.rows.tolist() == [4]
-
-
-def test_a_formula_without_a_stored_value_is_blank_and_never_worked_out(tmp_path: Path) -> None:
-    rows: list[list[object]] = [["site", "q1"], ["A", "=1+1"], ["B", 2]]
-    table = read_table(write(tmp_path / "w.xlsx", rows, {}))
-    assert table.read_column(1).tolist() == ["", "2"]
+    assert "'Sheet 1' was read, and 1 smaller" in table.notes[0]
 
 
 def pack(parts: dict[str, bytes]) -> bytes:
