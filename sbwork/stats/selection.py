@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -87,27 +87,6 @@ class Selected:
         return quantiles
 
 
-def select_highest(
-    counts: npt.ArrayLike, pool: int, rng: np.random.Generator, *, place: int = 1
-) -> int:
-    """Pick the area with the highest count of a random pool."""
-    values = np.asarray(counts, dtype=float)
-    drawn = rng.permutation(values.size)[:pool]
-    return int(drawn[np.argsort(-values[drawn], kind="stable")[place - 1]])
-
-
-def select_steepest(
-    earlier: npt.ArrayLike,
-    later: npt.ArrayLike,
-    pool: int,
-    rng: np.random.Generator,
-    *,
-    place: int = 1,
-) -> int:
-    """Pick the area with the steepest rise of a random pool; see `select_highest`."""
-    return select_highest(measure_rise(earlier, later), pool, rng, place=place)
-
-
 def measure_rise(earlier: npt.ArrayLike, later: npt.ArrayLike) -> Floats:
     """Measure how steeply counts rose: the log of their ratio, half an incident added to each."""
     rise: Floats = np.log(
@@ -182,12 +161,8 @@ def estimate_from_pool(site: float, control: float | None, pool: Pool) -> Estima
     ratios = [pool.expect(count) / count for count in counts]
     expected = ratios[0] / (ratios[1] if control is not None else 1.0)
     reach = _Z * math.sqrt(sum(pool.spread(count) for count in counts))
-    return _describe_ratio(
-        expected,
-        (expected * math.exp(-reach), expected * math.exp(reach)),
-        float(pool.n_areas),
-        f"Of an area's distance from the mean of its pool, {pool.shrinkage:.0%} lasts.",
-    )
+    note = f"Of an area's distance from the mean of its pool, {pool.shrinkage:.0%} lasts."
+    return _describe_ratio(expected, reach, float(pool.n_areas), note)
 
 
 def estimate_from_regression(
@@ -228,13 +203,8 @@ def estimate_from_regression(
     ratios = expected / np.array([row[0] for row in own])
     trend = float(later.sum() / before[:, 0].sum()) if control is None else float(ratios[1])
     reach = _Z * math.sqrt(dispersion * float((1 / expected).sum()))
-    ratio = float(ratios[0]) / trend
-    return _describe_ratio(
-        ratio,
-        (ratio * math.exp(-reach), ratio * math.exp(reach)),
-        float(later.size),
-        "From what followed in the other areas, given the months that the area was picked by.",
-    )
+    note = "From what followed in the other areas, given the months that the area was picked by."
+    return _describe_ratio(float(ratios[0]) / trend, reach, float(later.size), note)
 
 
 def select_again(
@@ -286,9 +256,9 @@ def estimate_from_selected(selected: Selected) -> Estimate:
     """
     if selected.n < SMALLEST_POOL - 1e-9:
         return _refuse_few(selected.n, SMALLEST_POOL)
-    low, middle, high = np.exp(selected.find_quantiles((0.025, 0.5, 0.975)))
+    low, middle, high = map(float, np.exp(selected.find_quantiles((0.025, 0.5, 0.975))))
     note = "The median of what followed where areas were picked in the same way."
-    return _describe_ratio(float(middle), (float(low), float(high)), selected.n, note)
+    return replace(_describe_ratio(middle, 0.0, selected.n, note), ci_low=low, ci_high=high)
 
 
 def rank_among_selected(own: float, selected: Selected) -> Estimate:
@@ -319,22 +289,14 @@ def rank_among_selected(own: float, selected: Selected) -> Estimate:
 
 
 def _weigh_places(n_areas: int, pool_size: int, place: int) -> Floats:
-    """Return how likely the j-th highest of all areas is to be in this place of a random pool."""
-    from scipy.special import gammaln
+    """Return how likely the j-th highest of all areas is to be in this place of a random pool.
 
-    def count_ways(n: npt.ArrayLike, k: npt.ArrayLike) -> Floats:
-        n, k = np.broadcast_arrays(np.asarray(n, dtype=float), np.asarray(k, dtype=float))
-        fits = (k >= 0) & (k <= n)
-        ways = np.full(n.shape, -np.inf)
-        ways[fits] = gammaln(n[fits] + 1) - gammaln(k[fits] + 1) - gammaln(n[fits] - k[fits] + 1)
-        return ways
+    C(j - 1, place - 1) C(n - j, size - place) / C(n, size) for the j-th of n areas.
+    """
+    from scipy.stats import hypergeom
 
-    above = np.arange(n_areas)
-    place = min(place, pool_size)
-    below = count_ways(n_areas - 1 - above, pool_size - place)
-    ways = count_ways(above, place - 1) + below - count_ways(n_areas, pool_size)
-    weights: Floats = np.exp(ways)
-    return weights
+    rank, place = np.arange(1, n_areas + 1), min(place, pool_size)
+    return np.asarray(place / rank * hypergeom.pmf(place, n_areas, rank, pool_size))
 
 
 def _measure_dispersion(months: Floats) -> float:
@@ -378,9 +340,9 @@ def _refuse_few(n: float, fewest: int, name: str = _NAME, unit: str = "ratio") -
     return Estimate(name, unit=unit, n=float(n), note=note + "needed.", reason=Reason.TOO_FEW_AREAS)
 
 
-def _describe_ratio(ratio: float, ends: tuple[float, float], n: float, note: str) -> Estimate:
+def _describe_ratio(ratio: float, reach: float, n: float, note: str) -> Estimate:
+    """Give a ratio the range of `reach` on the log scale to either side."""
     flags = (Flag.FEW_AREAS,) if n < SMALLEST_POOL else ()
     said = f"{note} The middle 95% of areas so picked change by ratios between low and high."
-    return Estimate(
-        _NAME, ratio, ci_low=ends[0], ci_high=ends[1], n=n, unit="ratio", note=said, flags=flags
-    )
+    low, high = ratio * math.exp(-reach), ratio * math.exp(reach)
+    return Estimate(_NAME, ratio, low, high, n=n, unit="ratio", note=said, flags=flags)

@@ -34,7 +34,6 @@ from sbwork.stats.selection import (
     measure_rise,
     rank_among_selected,
     select_again,
-    select_highest,
 )
 
 DRAWS = 2000
@@ -123,6 +122,13 @@ def simulate_choice(world: World, *, n: int = DRAWS, seed: int = SEED) -> list[d
             }
         )
     return found
+
+
+def select_highest(counts: npt.ArrayLike, pool: int, rng: np.random.Generator) -> int:
+    """Pick the area with the highest count of a random pool."""
+    values = np.asarray(counts, dtype=float)
+    drawn = rng.permutation(values.size)[:pool]
+    return int(drawn[np.argmax(values[drawn])])
 
 
 def _draw_choice(world: World, rng: np.random.Generator) -> Iterator[tuple[object, ...]]:
