@@ -78,8 +78,8 @@ def _combine(base: NDArray[np.float64], categories: NDArray[np.intp]) -> _Combin
 def take_out_margins(values: ArrayLike, margins: Margins) -> NDArray[np.float64]:
     """Return what the raked categories leave unexplained of values.
 
-    Source: Deville, J.-C., & Särndal, C.-E. (1992). Calibration estimators in survey sampling.
-    Journal of the American Statistical Association, 87, 376-382.
+    Source: Deville, J.-C., & Särndal, C.-E. (1992). Journal of the American Statistical
+    Association, 87, 376-382.
     """
     y = np.asarray(values, dtype=np.float64)
     alike = margins._combinations
@@ -139,9 +139,9 @@ def summarise_cell(
 ) -> Cell:
     """Reduce scores to what the comparisons need.
 
-    Source: Deville, J.-C., Särndal, C.-E., & Sautory, O. (1993). Generalized raking procedures in
-    survey sampling. Journal of the American Statistical Association, 88, 1013-1020. Lumley, T.
-    (2010). Complex Surveys. Wiley, chapters 2 and 7.
+    Source: Deville, J.-C., Särndal, C.-E., & Sautory, O. (1993). Journal of the American
+    Statistical Association, 88, 1013-1020. Lumley, T. (2010). Complex Surveys. Wiley, chapters 2
+    and 7.
     """
     values = np.asarray(scores, dtype=np.float64)
     weight = np.ones_like(values) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -201,8 +201,7 @@ def link_cells(
 ) -> Link:
     """Tell a comparison which people are in two of its cells.
 
-    Source: Bell, R. M., & McCaffrey, D. F. (2002). Bias reduction in standard errors for linear
-    regression with multi-stage samples. Survey Methodology, 28, 169-181.
+    Source: Bell, R. M., & McCaffrey, D. F. (2002). Survey Methodology, 28, 169-181.
     """
     scored = cells[first].scored[rows[0]] & cells[second].scored[rows[1]]
     return Link(first, second, rows, int(scored.sum()))

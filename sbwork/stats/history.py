@@ -28,9 +28,8 @@ def compute_pass_probability(
     times ``sqrt(max(1, X / df))``, X chi-square: dispersion is estimated anew, and never below 1.
     Where counts are over-dispersed the floor seldom binds, and the probability is slightly higher.
 
-    Source: Schuirmann, D. J. (1987). A comparison of the two one-sided tests procedure and the
-    power approach. Journal of Pharmacokinetics and Biopharmaceutics, 15, 657-680 (the check is his
-    test, with a 95% interval in place of a 90% one).
+    Source: Schuirmann, D. J. (1987). Journal of Pharmacokinetics and Biopharmaceutics, 15, 657-680
+    (the check is his test, with a 95% interval in place of a 90% one).
     """
     from scipy import special, stats
 

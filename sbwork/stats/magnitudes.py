@@ -55,9 +55,8 @@ class RelativeMagnitudes:
     variables, the estimate of the target and the largest step, so that truncation points are exact
     and the least-favourable critical value is a one-dimensional integral; neither is simulated.
 
-    Source: Rambachan, A. & Roth, J. (2023). A more credible approach to parallel trends. Review of
-    Economic Studies 90(5), 2555-2591. Andrews, I., Roth, J. & Pakes, A. (2023). Inference for
-    linear conditional moment inequalities. Review of Economic Studies 90(6), 2763-2791.
+    Source: Rambachan, A. & Roth, J. (2023). Review of Economic Studies 90(5), 2555-2591. Andrews,
+    I., Roth, J. & Pakes, A. (2023). Review of Economic Studies 90(6), 2763-2791.
     """
 
     def __init__(self, study: PeriodStudy, level: float = 0.95) -> None:

@@ -68,10 +68,8 @@ def estimate_contrast(
     beside those who are only in the one or the other: where all are in both, a site's change has
     the error and the degrees of freedom of a paired t-test.
 
-    Source: MacKinnon, J. G., & White, H. (1985). Some heteroskedasticity-consistent covariance
-    matrix estimators with improved finite sample properties. Journal of Econometrics, 29, 305-325.
-    Welch, B. L. (1947). The generalization of "Student's" problem when several different population
-    variances are involved. Biometrika, 34, 28-35.
+    Source: MacKinnon, J. G., & White, H. (1985). Journal of Econometrics, 29, 305-325. Welch, B. L.
+    (1947). Biometrika, 34, 28-35.
     """
     c = _check_coefficients(cells, coefficients)
     if any(cell.n < 2 for cell in cells):
@@ -130,10 +128,9 @@ def estimate_standardised_contrast(
 
     Returns in standard deviations (``"sd"``); `n` is the unweighted number of answers.
 
-    Source: Algina, J., & Keselman, H. J. (2003). Approximate confidence intervals for effect sizes.
-    Educational and Psychological Measurement, 63, 537-553. Hedges, L. V. (1981). Distribution
-    theory for Glass's estimator of effect size. Journal of Educational Statistics, 6, 107-128.
-    Steiger, J. H. (2004). Beyond the F test. Psychological Methods, 9, 164-182.
+    Source: Algina, J., & Keselman, H. J. (2003). Educational and Psychological Measurement, 63,
+    537-553. Hedges, L. V. (1981). Journal of Educational Statistics, 6, 107-128. Steiger, J. H.
+    (2004). Psychological Methods, 9, 164-182.
     """
     c = _check_coefficients(cells, coefficients)
     if any(cell.n < 2 for cell in cells):
@@ -306,7 +303,7 @@ def invert_noncentral_t(t: float, df: float, probability: float) -> float:
     The search starts from the normal approximation and widens; far out in the tails, where scipy's
     distribution function returns NaN, that approximation stands in.
 
-    Source: Steiger, J. H. (2004). Beyond the F test. Psychological Methods, 9, 164-182.
+    Source: Steiger, J. H. (2004). Psychological Methods, 9, 164-182.
     """
     from scipy.optimize import brentq
     from scipy.special import nctdtr, ndtr, ndtri

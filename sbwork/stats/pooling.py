@@ -45,9 +45,7 @@ def pool_log_ratios(
     Source: DerSimonian, R., & Laird, N. (1986). Controlled Clinical Trials 7, 177-188. Viechtbauer,
     W. (2005). Journal of Educational and Behavioral Statistics 30, 261-293 (REML). Knapp, G., &
     Hartung, J. (2003). Statistics in Medicine 22, 2693-2710. Jackson, D., Law, M., Rücker, G., &
-    Schwarzer, G. (2017). The Hartung-Knapp modification for random-effects meta-analysis: a useful
-    refinement but are there any residual concerns? Statistics in Medicine 36, 3923-3934 (the wider
-    of the two).
+    Schwarzer, G. (2017). Statistics in Medicine 36, 3923-3934 (the wider of the two).
     """
     y, v = _check_input(log_ratios, covariance)
     if y.size < 2:
@@ -97,11 +95,9 @@ def pool_with_prior(
     normals are then found by Newton's method, kept within brackets.
 
     Source: Röver, C., Bender, R., Dias, S., Schmid, C. H., Schmidli, H., Sturtz, S., Weber, S., &
-    Friede, T. (2021). On weakly informative prior distributions for the heterogeneity parameter in
-    Bayesian random-effects meta-analysis. Research Synthesis Methods 12, 448-474 (the prior).
-    Röver, C. (2020). Bayesian random-effects meta-analysis using the bayesmeta R package. Journal
+    Friede, T. (2021). Research Synthesis Methods 12, 448-474 (the prior). Röver, C. (2020). Journal
     of Statistical Software 93(6), 1-51 (the marginal posterior). Trefethen, L. N., & Weideman, J.
-    A. C. (2014). The exponentially convergent trapezoidal rule. SIAM Review 56, 385-458.
+    A. C. (2014). SIAM Review 56, 385-458.
     """
     y, v = _check_input(log_ratios, covariance)
     if not prior_scale > 0:

@@ -20,8 +20,7 @@ def estimate_equivalence(contrast: Estimate, spread: float, bound: float) -> Est
     Returns ``"tost"``: the contrast in standard deviations, its 90% interval, and the larger of the
     two one-sided p-values. Below .05 the contrast lies within the bound.
 
-    Source: Schuirmann, D. J. (1987). A comparison of the two one-sided tests procedure and the
-    power approach. Journal of Pharmacokinetics and Biopharmaceutics, 15, 657-680.
+    Source: Schuirmann, D. J. (1987). Journal of Pharmacokinetics and Biopharmaceutics, 15, 657-680.
     """
     from scipy import stats
 

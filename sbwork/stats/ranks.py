@@ -89,8 +89,8 @@ def rank_change(
 ) -> Rank:
     """Rank the change of one site among the changes of areas of its size.
 
-    Source: Abadie, A., Diamond, A., & Hainmueller, J. (2010). Synthetic control methods for
-    comparative case studies. Journal of the American Statistical Association 105, 493-505.
+    Source: Abadie, A., Diamond, A., & Hainmueller, J. (2010). Journal of the American Statistical
+    Association 105, 493-505.
     """
     size = np.log(np.asarray(before, dtype=float))
     near = np.flatnonzero(np.abs(size - math.log(own_before)) <= math.log(size_ratio) + 1e-12)
@@ -128,12 +128,10 @@ def rank_difference(
     The price is power where areas are few: in simulations of 240 incidents a year, a fall of 80%
     has a p of .05 or less in 94% of cases with 43 areas, 78% with 33, 58% with 23.
 
-    Source: Abadie, A., Diamond, A., & Hainmueller, J. (2010). Synthetic control methods for
-    comparative case studies. Journal of the American Statistical Association 105, 493-505. Ernst,
-    M. D. (2004). Permutation methods: a basis for exact inference. Statistical Science 19, 676-685.
-    Hennessy, J., Dasgupta, T., Miratrix, L., Pattanayak, C., & Sarkar, P. (2016). A conditional
-    randomization test to account for covariate imbalance in randomized experiments. Journal of
-    Causal Inference 4, 61-80.
+    Source: Abadie, A., Diamond, A., & Hainmueller, J. (2010). Journal of the American Statistical
+    Association 105, 493-505. Ernst, M. D. (2004). Statistical Science 19, 676-685. Hennessy, J.,
+    Dasgupta, T., Miratrix, L., Pattanayak, C., & Sarkar, P. (2016). Journal of Causal Inference 4,
+    61-80.
     """
     everyone = np.concatenate([own, np.asarray(changes, dtype=float)])
     size = np.log(np.concatenate([own_before, np.asarray(before, dtype=float)]))
@@ -194,11 +192,9 @@ def rank_mean(
     by 30% (over-dispersion 2, drift .1) were found in 53% of 500 cases by side and in 29% by
     distance.
 
-    Source: Ernst, M. D. (2004). Permutation methods: a basis for exact inference. Statistical
-    Science 19, 676-685. Cavallo, E., Galiani, S., Noy, I., & Pantano, J. (2013). Catastrophic
-    natural disasters and economic growth. Review of Economics and Statistics 95, 1549-1561.
-    Phipson, B., & Smyth, G. K. (2010). Permutation p-values should never be zero. Statistical
-    Applications in Genetics and Molecular Biology 9, article 39.
+    Source: Ernst, M. D. (2004). Statistical Science 19, 676-685. Cavallo, E., Galiani, S., Noy, I.,
+    & Pantano, J. (2013). Review of Economics and Statistics 95, 1549-1561. Phipson, B., & Smyth, G.
+    K. (2010). Statistical Applications in Genetics and Molecular Biology 9, article 39.
     """
     shape = (len(pairs), np.asarray(changes).shape[-1])
     change = np.broadcast_to(np.asarray(changes, dtype=float), shape)
@@ -278,13 +274,10 @@ def estimate_placebo_ratio(
     interval in 15% of cases with 45 areas and in most with 25, because the ways in which the real
     site takes another part are then a twentieth of all.
 
-    Source: Conley, T. G., & Taber, C. R. (2011). Inference with "difference in differences" with a
-    small number of policy changes. Review of Economics and Statistics 93, 113-125 (the interval).
-    Ferman, B., & Pinto, C. (2019). Inference in differences-in-differences with few treated groups
-    and heteroskedasticity. Review of Economics and Statistics 101, 452-467 (placebo changes
-    rescaled to the variance that the treated area's size implies). Donald, S. G., & Lang, K.
-    (2007). Inference with difference-in-differences and other panel data. Review of Economics and
-    Statistics 89, 221-233 (t on the number of groups).
+    Source: Conley, T. G., & Taber, C. R. (2011). Review of Economics and Statistics 93, 113-125
+    (the interval). Ferman, B., & Pinto, C. (2019). Review of Economics and Statistics 101, 452-467
+    (placebo changes rescaled to the variance that the treated area's size implies). Donald, S. G.,
+    & Lang, K. (2007). Review of Economics and Statistics 89, 221-233 (t on the number of groups).
     """
     if rank.n_areas < SMALLEST_POOL:
         return _leave_open(own, rank)

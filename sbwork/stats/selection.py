@@ -104,11 +104,10 @@ def describe_pool(
 ) -> Pool:
     """Describe the areas that a site was picked from, by the method of moments.
 
-    Source: Efron, B., & Morris, C. (1973). Stein's estimation rule and its competitors: an
-    empirical Bayes approach. Journal of the American Statistical Association 68, 117-130. Bühlmann,
-    H., & Gisler, A. (2005). A Course in Credibility Theory and its Applications. Springer, chapter
-    4 (the variance between areas from moments). DerSimonian, R., & Laird, N. (1986). Meta-analysis
-    in clinical trials. Controlled Clinical Trials 7, 177-188.
+    Source: Efron, B., & Morris, C. (1973). Journal of the American Statistical Association 68,
+    117-130. Bühlmann, H., & Gisler, A. (2005). A Course in Credibility Theory and its Applications.
+    Springer, chapter 4 (the variance between areas from moments). DerSimonian, R., & Laird, N.
+    (1986). Controlled Clinical Trials 7, 177-188.
     """
     window = np.asarray(months, dtype=float)
     counts = window.sum(axis=1)
@@ -148,9 +147,9 @@ def estimate_from_pool(site: float, control: float | None, pool: Pool) -> Estima
     between them is never taken to be below 0. Beside a control nearest in count it is within .03 in
     all. The range holds 91 to 97% of the ratios. The table: ``sbwork/compare/studies/choice.csv``.
 
-    Source: Morton, V., & Torgerson, D. J. (2003). Effect of regression to the mean on decision
-    making in health care. BMJ 326, 1083-1084. Hauer, E. (1997). Observational Before-After Studies
-    in Road Safety. Pergamon, chapter 11 (the same correction for sites picked for their accidents).
+    Source: Morton, V., & Torgerson, D. J. (2003). BMJ 326, 1083-1084. Hauer, E. (1997).
+    Observational Before-After Studies in Road Safety. Pergamon, chapter 11 (the same correction for
+    sites picked for their accidents).
     """
     counts = [site] if control is None else [site, control]
     missing = _find_missing(counts)

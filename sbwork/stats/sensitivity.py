@@ -68,8 +68,7 @@ def bound_drift(
     of Student's critical value over the normal one, with which the interval at M = 0 is Student's.
     How often it finds a change of a third or none is in ``sbwork/compare/studies/drift.csv``.
 
-    Source: Rambachan, A. & Roth, J. (2023). A more credible approach to parallel trends. Review of
-    Economic Studies 90(5), 2555-2591.
+    Source: Rambachan, A. & Roth, J. (2023). Review of Economic Studies 90(5), 2555-2591.
     """
     y, c, t = (np.asarray(part, dtype=float) for part in (treated, control, times))
     known = np.isfinite(y) & np.isfinite(c) & (y + c > 0)

@@ -101,8 +101,7 @@ def fit_synthetic_control(
 
     Source: Abadie, A., Diamond, A. & Hainmueller, J. (2010). Synthetic control methods for
     comparative case studies. J. Am. Stat. Assoc. 105(490), 493-505. Ferman, B. & Pinto, C. (2021).
-    Synthetic controls with imperfect pretreatment fit. Quantitative Economics 12(4), 1197-1221
-    (level differences taken out).
+    Quantitative Economics 12(4), 1197-1221 (level differences taken out).
     """
     from scipy.optimize import nnls
 
