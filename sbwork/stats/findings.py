@@ -10,29 +10,14 @@ import pandas as pd
 
 from sbwork.stats import Estimate, Flag
 
+_TEXT = ("section", "outcome", "site", "comparison", "period", "estimator")
+_NOTES = ("reason", "flags", "note", "data_status")
+
 RESULT_COLUMNS = (
-    "section",
-    "outcome",
-    "site",
-    "comparison",
-    "period",
-    "estimator",
-    "estimate",
-    "ci_low",
-    "ci_high",
-    "ci_level",
-    "p_value",
-    "p_adjusted",
-    "se",
-    "statistic",
-    "df",
-    "n",
-    "unit",
-    "evidence_level",
-    "reason",
-    "flags",
-    "note",
-    "data_status",
+    *_TEXT,
+    *("estimate", "ci_low", "ci_high", "ci_level", "p_value", "p_adjusted"),
+    *("se", "statistic", "df", "n", "unit", "evidence_level"),
+    *_NOTES,
     "rehearsal",
 )
 """The columns of every frame of findings, in order; names never change with the options.
@@ -42,19 +27,6 @@ value of ``reason`` and ``flags`` means.
 """
 
 _ESTIMATE_FIELDS = tuple(field.name for field in fields(Estimate))
-_TEXT = (
-    "section",
-    "outcome",
-    "site",
-    "comparison",
-    "period",
-    "estimator",
-    "unit",
-    "reason",
-    "flags",
-    "note",
-    "data_status",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +118,10 @@ def find_flagged(findings: pd.DataFrame, flag: Flag) -> pd.Series[bool]:
 
 def _order_columns(frame: pd.DataFrame) -> pd.DataFrame:
     ordered = frame.reindex(columns=list(RESULT_COLUMNS))
-    kinds = {column: "str" if column in _TEXT else "float64" for column in RESULT_COLUMNS}
+    kinds = {
+        column: "str" if column in (*_TEXT, "unit", *_NOTES) else "float64"
+        for column in RESULT_COLUMNS
+    }
     ordered = ordered.astype({**kinds, "rehearsal": "object"})
     ordered = ordered.fillna(dict.fromkeys(("reason", "flags", "data_status"), ""))
     return ordered.assign(rehearsal=ordered["rehearsal"].eq(True).astype("bool"))

@@ -5,23 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import pandas as pd
+
 MISSING = "not available"
 """What stands where a number could not be computed; the reason stands in a note."""
 
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 _MINUS = "\N{MINUS SIGN}"
 _FAR = 10_000
 
@@ -96,7 +84,7 @@ def format_interval(low: float, high: float, digits: int = 2, *, percent: bool =
 
 def format_months(start: str, end: str) -> str:
     """Write a run of months, given as YYYY-MM, in words."""
-    ends = [f"{_MONTHS[int(month[5:]) - 1]} {month[:4]}" for month in (start, end)]
+    ends = [f"{pd.Timestamp(month).month_name()} {month[:4]}" for month in (start, end)]
     return ends[0] if start == end else " to ".join(ends)
 
 

@@ -9,7 +9,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from sbwork.stats.estimate import Estimate, Flag, Reason, find_critical_value, find_p_value
+from sbwork.stats.estimate import (
+    Estimate,
+    Flag,
+    Reason,
+    add_note,
+    complete_estimate,
+    find_critical_value,
+)
 
 Array = npt.NDArray[np.float64]
 PoolingModel = Literal["fixed", "dersimonian-laird", "reml"]
@@ -37,10 +44,13 @@ def pool_log_ratios(
     *,
     model: PoolingModel = "reml",
     adjust: bool = True,
-    ci_level: float = 0.95,
     estimator: str = "rirr_pooled",
 ) -> Estimate:
-    """Pool log ratios of several pairs.
+    """Pool log ratios of several pairs; `covariance` may be their variances alone.
+
+    Random effects are estimated by moments or restricted likelihood, and with `adjust` the interval
+    is that of Hartung, Knapp, Sidik and Jonkman unless the normal one is wider, as it is where pairs
+    agree by luck. statsmodels' combine_effects has no REML and takes pairs for independent.
 
     Source: DerSimonian, R., & Laird, N. (1986). Controlled Clinical Trials 7, 177-188. Viechtbauer,
     W. (2005). Journal of Educational and Behavioral Statistics 30, 261-293 (REML). Knapp, G., &
@@ -52,26 +62,12 @@ def pool_log_ratios(
         return _refuse_to_pool(estimator, y.size)
     tau2 = 0.0 if model == "fixed" else _find_tau2(y, v, model)
     middle, variance, q = _weigh(y, v, tau2)
-    df, se = math.inf, math.sqrt(variance)
-    margin = find_critical_value(df, ci_level) * se
+    n, df, se = float(y.size), math.inf, math.sqrt(variance)
     if model != "fixed" and adjust:
-        adjusted = math.sqrt(variance * q / (y.size - 1))
-        wider = find_critical_value(y.size - 1, ci_level) * adjusted
-        if wider > margin:
-            df, se, margin = y.size - 1.0, adjusted, wider
-    return Estimate(
-        estimator,
-        math.exp(middle),
-        ci_low=math.exp(middle - margin),
-        ci_high=math.exp(middle + margin),
-        ci_level=ci_level,
-        p_value=find_p_value(middle / se, df),
-        se=se,
-        statistic=middle / se,
-        df=df,
-        n=float(y.size),
-        unit="ratio",
-    )
+        adjusted = math.sqrt(variance * q / (n - 1))
+        if find_critical_value(n - 1) * adjusted > find_critical_value(df) * se:
+            df, se = n - 1, adjusted
+    return complete_estimate(estimator, middle, se, df, turn=math.exp, n=n, unit="ratio")
 
 
 def pool_with_prior(
@@ -79,14 +75,15 @@ def pool_with_prior(
     covariance: npt.ArrayLike,
     *,
     prior_scale: float = 0.5,
-    ci_level: float = 0.95,
-    estimator: str = "rirr_pooled_bayes",
 ) -> Estimate:
     """Pool log ratios of several pairs, with a prior on how much the pairs may differ.
 
     With two or three pairs the data hardly say how much pairs differ: a fixed effect takes it for
     nothing, which is too narrow, and the interval of Knapp and Hartung for almost anything, which
-    says nothing. Here the standard deviation between pairs, tau, has a half-normal prior.
+    says nothing. Here the standard deviation between pairs, tau, has a half-normal prior: at a
+    scale of .5, the true ratios of two pairs differ by a factor of 1.3 or more in half of all
+    cohorts, and of 4.7 or more in 5%. The estimate is the posterior median of the mean log ratio
+    with its equal-tailed credible interval; `se` is the posterior standard deviation.
 
     With W = (V + tau² I)^-1, the mean given tau is normal around 1'Wy / 1'W1 with variance 1 /
     1'W1, and p(tau | y) is proportional to p(tau) |W|^1/2 (1'W1)^-1/2 exp(-Q/2), Q the residual sum
@@ -99,27 +96,18 @@ def pool_with_prior(
     of Statistical Software 93(6), 1-51 (the marginal posterior). Trefethen, L. N., & Weideman, J.
     A. C. (2014). SIAM Review 56, 385-458.
     """
+    name = "rirr_pooled_bayes"
     y, v = _check_input(log_ratios, covariance)
     if not prior_scale > 0:
         raise ValueError("the scale of the prior must be above 0")
     if y.size < 2:
-        return _refuse_to_pool(estimator, y.size)
+        return _refuse_to_pool(name, y.size)
     weights, means, sds = _integrate_over_tau(y, v, prior_scale)
     middle = float(weights @ means)
     sd = math.sqrt(float(weights @ (sds**2 + (means - middle) ** 2)))
-    tail = (1 - ci_level) / 2
-    shares = np.array([0.5, tail, 1 - tail])
-    median, low, high = _find_mixture_quantiles(shares, weights, means, sds)
-    return Estimate(
-        estimator,
-        math.exp(median),
-        ci_low=math.exp(low),
-        ci_high=math.exp(high),
-        ci_level=ci_level,
-        se=sd,
-        n=float(y.size),
-        unit="ratio",
-    )
+    quantiles = _find_mixture_quantiles(np.array([0.5, 0.025, 0.975]), weights, means, sds)
+    median, low, high = map(math.exp, quantiles)
+    return Estimate(name, median, low, high, se=sd, n=float(y.size), unit="ratio")
 
 
 def estimate_heterogeneity(
@@ -139,24 +127,16 @@ def estimate_heterogeneity(
     q = _weigh(y, v, 0.0)[2]
     tau2 = 0.0 if model == "fixed" else _find_tau2(y, v, model)
     typical = df / float(np.trace(_project(v)))
-    few = y.size < _MANY_PAIRS
-    note = "With few pairs this is known only roughly." if few else ""
-    flags = (Flag.FEW_PAIRS,) if few else ()
-    return Heterogeneity(
-        q=Estimate(
-            names[0],
-            q,
-            p_value=float(chdtrc(df, q)),
-            statistic=q,
-            df=df,
-            n=n,
-            unit="ratio",
-            note=note,
-            flags=flags,
-        ),
-        i2=Estimate(names[1], tau2 / (tau2 + typical), n=n, unit="share", note=note, flags=flags),
-        tau2=Estimate(names[2], tau2, n=n, unit="ratio", note=note, flags=flags),
+    p_value = float(chdtrc(df, q))
+    found = (
+        Estimate(names[0], q, p_value=p_value, statistic=q, df=df, n=n, unit="ratio"),
+        Estimate(names[1], tau2 / (tau2 + typical), n=n, unit="share"),
+        Estimate(names[2], tau2, n=n, unit="ratio"),
     )
+    if y.size < _MANY_PAIRS:
+        note = "With few pairs this is known only roughly."
+        return Heterogeneity(*(add_note(one, note, Flag.FEW_PAIRS) for one in found))
+    return Heterogeneity(*found)
 
 
 def _refuse_to_pool(estimator: str, n_pairs: int) -> Estimate:
