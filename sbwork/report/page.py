@@ -31,6 +31,21 @@ _FEW_COLUMNS = 3
 _MANY_COLUMNS = 7
 _SHORT_ROWS = 14
 _LONGEST_HEAD = 40
+_NOTICES = {
+    "invented": (
+        "Invented data",
+        "The files behind this report were made up to show how it works. "
+        "No person or place is described by them.",
+    ),
+    "reported": (
+        "As reported, not measured",
+        "The figures in this report are as others reported them. None of them could be checked.",
+    ),
+    "rehearsal": (
+        "Rehearsal: nothing was done in these areas",
+        "The records are real; they test the method, not any work.",
+    ),
+}
 
 _TAGS = {"section", "tfoot"}
 _SVG_TAGS = {
@@ -65,24 +80,12 @@ class Notice:
 
 def choose_notice(cohort: Cohort) -> Notice | None:
     """Return the notice that a cohort's pages carry; none where real data show a real pilot."""
-    if cohort.data_status == "invented":
-        label = "Invented data"
-        usual = (
-            "The files behind this report were made up to show how it works. "
-            "No person or place is described by them."
-        )
-    elif cohort.data_status == "reported":
-        label = "As reported, not measured"
-        usual = (
-            "The figures in this report are as others reported them. None of them could be checked."
-        )
-    elif cohort.rehearsal:
-        label = "Rehearsal: nothing was done in these areas"
-        usual = "The records are real; they test the method, not any work."
-    elif cohort.notice:
-        label, usual = "Note", ""
-    else:
+    status: str = cohort.data_status
+    if status == "real":
+        status = "rehearsal" if cohort.rehearsal else ""
+    if not status and not cohort.notice:
         return None
+    label, usual = _NOTICES.get(status, ("Note", ""))
     head, colon, rest = cohort.notice.partition(": ")
     if colon and len(head) <= _LONGEST_HEAD:
         return Notice(label, head, rest[:1].upper() + rest[1:])

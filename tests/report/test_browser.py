@@ -66,42 +66,27 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
-    opened: list[Any] = []
+    opened: dict[Any, Any] = {}
 
     def open_at(path: Path, width: int = 1280, **options: Any) -> Any:
-        page = browser.new_page(viewport={"width": width, "height": 800}, **options)
-        page.requests = []
-        page.on("request", lambda request: page.requests.append(request.url))
-        page.goto(path.as_uri())
-        opened.append(page)
-        return page
+        key = (path, width, *options.items())
+        if key not in opened:
+            opened[key] = browser.new_page(viewport={"width": width, "height": 800}, **options)
+            opened[key].requests = []
+            opened[key].on("request", lambda request: opened[key].requests.append(request.url))
+            opened[key].goto(path.as_uri())
+        return opened[key]
 
     yield open_at
-    for page in opened:
+    for page in opened.values():
         page.close()
 
 
-def test_nothing_is_asked_of_the_network(report: Path, open_page: Callable[..., Any]) -> None:
+def test_the_page_is_still_and_can_be_followed(report: Path, open_page: Callable[..., Any]) -> None:
     page = open_page(report)
-    asked = [url for url in page.requests if not url.startswith(("file:", "data:"))]
-    assert asked == []
-
-
-@pytest.mark.parametrize("width", [1280, 768, 390, 360])
-def test_the_page_never_scrolls_sideways(
-    report: Path, open_page: Callable[..., Any], width: int
-) -> None:
-    page = open_page(report, width)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    box = "document.querySelector('.table-box')"
-    if width < 768:
-        assert page.evaluate(f"{box}.scrollWidth > {box}.clientWidth")
-
-
-def test_headings_pictures_and_landmarks(report: Path, open_page: Callable[..., Any]) -> None:
-    page = open_page(report)
+    assert [url for url in page.requests if not url.startswith(("file:", "data:"))] == []
     levels = page.evaluate(
         "[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(h => Number(h.tagName[1]))"
     )
@@ -114,6 +99,17 @@ def test_headings_pictures_and_landmarks(report: Path, open_page: Callable[..., 
     assert page.evaluate("document.activeElement.className") == "skip"
     for link in page.evaluate("[...document.querySelectorAll('nav a')].map(a => a.hash.slice(1))"):
         assert page.evaluate(f"document.getElementById({link!r}) !== null")
+
+
+@pytest.mark.parametrize("width", [1280, 768, 390, 360])
+def test_the_page_never_scrolls_sideways(
+    report: Path, open_page: Callable[..., Any], width: int
+) -> None:
+    page = open_page(report, width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    box = "document.querySelector('.table-box')"
+    if width < 768:
+        assert page.evaluate(f"{box}.scrollWidth > {box}.clientWidth")
 
 
 def test_text_stands_out_from_its_ground(report: Path, open_page: Callable[..., Any]) -> None:
