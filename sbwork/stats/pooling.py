@@ -49,8 +49,8 @@ def pool_log_ratios(
     """Pool log ratios of several pairs; `covariance` may be their variances alone.
 
     Random effects are estimated by moments or restricted likelihood, and with `adjust` the interval
-    is that of Hartung, Knapp, Sidik and Jonkman unless the normal one is wider, as it is where pairs
-    agree by luck. statsmodels' combine_effects has no REML and takes pairs for independent.
+    is that of Hartung, Knapp, Sidik and Jonkman unless the normal one is wider, as it is where
+    pairs agree by luck. statsmodels' combine_effects has no REML and takes pairs for independent.
 
     Source: DerSimonian, R., & Laird, N. (1986). Controlled Clinical Trials 7, 177-188. Viechtbauer,
     W. (2005). Journal of Educational and Behavioral Statistics 30, 261-293 (REML). Knapp, G., &
