@@ -124,8 +124,11 @@ def _read_results(path: Path) -> tuple[float | None, pd.DataFrame]:
     """Read from results.json the level of evidence and the findings."""
     content = read_mapping(path)
     level = content.get("evidence_level")
-    frames = [pd.DataFrame(content["results"])] if content.get("results") else []
-    return (level if isinstance(level, int | float) else None), combine_findings(frames)
+    try:
+        findings = combine_findings([pd.DataFrame(content["results"])])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None, combine_findings([])
+    return (level if isinstance(level, int | float) else None), findings
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -162,10 +162,13 @@ def test_a_state_is_remembered_by_the_next_run(tmp_path: Path, toy_data: Path) -
     assert entries["second"].state == "ok"
 
 
-def test_a_damaged_report_does_not_stop_the_index(tmp_path: Path, toy_data: Path) -> None:
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"results": 3}', '{"results": {"a": 1}}'])
+def test_a_damaged_report_does_not_stop_the_index(
+    tmp_path: Path, toy_data: Path, content: str
+) -> None:
     out = tmp_path / "reports"
     put_report(out, "first", [])
-    (out / "first" / "results.json").write_text("{", encoding="utf-8")
+    (out / "first" / "results.json").write_text(content, encoding="utf-8")
     (out / "index.json").write_text("[", encoding="utf-8")
     (toy_data / "cohorts" / "second" / "cohort.yml").write_text("tittle: x", encoding="utf-8")
     entries = list_entries(out, toy_data, [])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sbwork.report.plan import check_parameters, read_parameters
+from sbwork.report.plan import check_parameters, plan_jobs, read_parameters
 from sbwork.specs.errors import InputError
 
 CELL = """\
@@ -95,3 +95,11 @@ def test_a_notebook_needs_one_parameters_cell(tmp_path: Path) -> None:
 def test_a_near_name_is_given_for_a_missing_notebook(notebook: Path) -> None:
     with pytest.raises(InputError, match=r"Did you mean 'cohort_report\.ipynb'"):
         read_parameters(notebook.with_name("cohort_reprot.ipynb"))
+
+
+def test_a_file_in_place_of_the_folder_is_refused(toy_data: Path, notebook: Path) -> None:
+    out = toy_data.parent / "reports"
+    plan_jobs([], data=toy_data, out=out / "new" / "deep", notebook=notebook)
+    out.touch()
+    with pytest.raises(InputError, match="this is a file"):
+        plan_jobs([], data=toy_data, out=out, notebook=notebook)
