@@ -19,11 +19,7 @@ grade
 all of it
     `evaluate_cohort` (an `Evaluation`)
 render
-    `present_summary`, `present_changes`, `present_counts`, `present_robustness`,
-    `present_scales`, `present_reliability`, `present_kinds`, `present_stories`,
-    `present_evidence`, `present_limits`, `present_quality`, `present_methods`;
-    for plans and methods `present_candidates`, `present_mixture`, `present_plan`,
-    `present_accuracy`; `explore_cohort`
+    `view` shows a topic of an evaluation, of a plan or of the methods; `explore_cohort`
 report
     `write_results`; the command ``sbwork report`` does the rest
 """

@@ -11,14 +11,11 @@ import pytest
 
 import sbwork as sb
 from sbwork.evaluation import evaluate_cohort
+from sbwork.render.views import REPORT
 
 matplotlib.use("Agg")
 
 DATA = Path(__file__).parents[1] / "data"
-OF_A_COHORT = (
-    "summary", "changes", "counts", "robustness", "scales", "reliability", "kinds", "stories",
-    "evidence", "limits", "quality", "methods",
-)  # fmt: skip
 SURVEY = "surveys: [{path: survey-before.csv, wave: before, site: everyone}]\n"
 BOTH = (
     "surveys:\n  - {path: survey-before.csv, wave: before, site: everyone}\n"
@@ -30,7 +27,7 @@ EVERYONE = "sites: {everyone: {title: All answers}}\n"
 
 def read_text(name: str, data: Path) -> dict[str, str]:
     evaluation = evaluate_cohort(name, data)
-    pages = {part: getattr(sb, f"present_{part}")(evaluation)._repr_html_() for part in OF_A_COHORT}
+    pages = {part: sb.view(evaluation, part)._repr_html_() for part in REPORT}
     return {
         part: " ".join(re.sub(r"<style.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL).split())
         for part, page in pages.items()
@@ -91,7 +88,7 @@ def test_what_is_missing_is_said(data: Path, text: str, told: dict[str, str]) ->
 
 
 def test_a_table_without_rows_says_so() -> None:
-    from sbwork.render.tables.layout import lay_out
+    from sbwork.render.blocks import Table
 
-    table = lay_out([], name="none", title="None", stub="Pair", group="Outcome", text=["Words"])
+    table = Table([], name="none", title="None", stub="Pair", group="Outcome", text=["Words"])
     assert "Nothing was given" in table._repr_html_()

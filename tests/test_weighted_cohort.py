@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 from sbwork.evaluation import Evaluation, evaluate_cohort
-from sbwork.render import figures, tables
-from sbwork.render.narrative import describe_answers, describe_weights
-from sbwork.render.sections import present_methods, present_quality, present_scales
+from sbwork.render.answers import count_shares, describe_answers, draw_likert
+from sbwork.render.scales import draw_means
+from sbwork.render.views import view
+from sbwork.render.weights import describe_weights, tabulate_shares, tabulate_weights
 from sbwork.score.weights import rake, weighted_mean
 from sbwork.specs.errors import InputError
 from sbwork.stats.findings import find_row, select_findings
@@ -139,7 +140,7 @@ def test_one_mean_has_one_interval_everywhere(name: str, request: pytest.Fixture
     from matplotlib.figure import Figure
 
     ax = Figure().subplots()
-    figures.draw_means(ax, evaluation.findings, cohort, "trust", ["north"], ["before"])
+    draw_means(ax, evaluation.findings, cohort, "trust", ["north"], ["before"])
     drawn = np.asarray(ax.lines[0].get_xdata(), dtype=float).tolist()
     for (site, wave), cell in scores.groupby(["site", "wave"]):
         rows = means[(means["site"] == site) & (means["period"] == wave)]
@@ -158,14 +159,14 @@ def test_one_mean_has_one_interval_everywhere(name: str, request: pytest.Fixture
 
 def test_weights_are_shown_before_and_after(raked: Evaluation) -> None:
     assert raked.responses is not None
-    told = tables.tabulate_shares(raked.findings, raked.cohort).as_raw_html()
+    told = tabulate_shares(raked.findings, raked.cohort)._repr_html_()
     answers = raked.responses.answers
     cell = answers[(answers["site"] == "north") & (answers["wave"] == "before")]
     young = (cell["age_group"] == "young").mean()
     assert "age group: young" in told
     assert f"{100 * young:.0f}%" in told
     assert "30%" in told
-    costs = tables.tabulate_weights(raked.findings, raked.cohort).as_raw_html()
+    costs = tabulate_weights(raked.findings, raked.cohort)._repr_html_()
     n_eff = cell["weight"].sum() ** 2 / (cell["weight"] ** 2).sum()
     assert f"{n_eff:.0f}" in costs
     assert ">90<" in costs
@@ -179,23 +180,23 @@ def test_many_sites_are_told_by_their_ends(raked: Evaluation) -> None:
     rows = select_findings(raked.findings, section="weights")
     copies = [rows.assign(site=f"s{i}") for i in range(13)]
     many = pd.concat([*copies[:-1], copies[-1].assign(estimate=0.9)], ignore_index=True)
-    told = tables.tabulate_shares(many, raked.cohort).as_raw_html()
+    told = tabulate_shares(many, raked.cohort)._repr_html_()
     assert "Smallest and largest share of any site" in told
     assert "to 90%" in told
     assert told.count("age group: young") == 1
 
 
 def test_sections_speak_of_the_weights(raked: Evaluation, plain: Evaluation) -> None:
-    quality = present_quality(raked)._repr_html_()
+    quality = view(raked, "quality")._repr_html_()
     assert "Effective n (Kish)" in quality
     assert "answers weighted" in quality
-    scales = present_scales(raked)._repr_html_()
+    scales = view(raked, "scales")._repr_html_()
     assert "Answers are weighted" in scales
     assert "Percentages are weighted" in scales
     assert "(n = 400)" in scales
-    assert "raked to the population" in present_methods(raked)._repr_html_()
-    assert "eighted" not in present_scales(plain)._repr_html_()
-    assert "(Kish)" not in present_quality(plain)._repr_html_()
+    assert "raked to the population" in view(raked, "methods")._repr_html_()
+    assert "eighted" not in view(plain, "scales")._repr_html_()
+    assert "(Kish)" not in view(plain, "quality")._repr_html_()
     assert describe_weights(plain.findings, plain.cohort) == ""
 
 
@@ -205,14 +206,14 @@ def test_weighted_percentages_have_the_number_of_people_beside_them(raked: Evalu
     answers = raked.responses.answers
     codes = [1.0, 2, 3, 4, 5]
     weights = answers["weight"].to_numpy()
-    shares, bases = figures.count_shares(answers, ["t1"], codes, weights=weights)
+    shares, bases = count_shares(answers, ["t1"], codes, weights=weights)
     for share, code in zip(shares[0], codes, strict=True):
         assert share == pytest.approx(100 * np.average(answers["t1"] == code, weights=weights))
     assert bases.tolist() == [len(answers)]
     from matplotlib.figure import Figure
 
     ax = Figure().subplots()
-    figures.draw_likert(ax, answers, raked.instrument, ["t1"], weights=weights)
+    draw_likert(ax, answers, raked.instrument, ["t1"], weights=weights)
     assert "n = 400" in ax.get_yticklabels()[0].get_text()
     assert ax.patches[2].get_width() == pytest.approx(shares[0, 2])  # type: ignore[attr-defined]
     told = describe_answers(answers, raked.instrument, ["t1"])
@@ -224,12 +225,12 @@ def test_small_groups_are_merged_by_people_not_by_weight() -> None:
     answers = pd.DataFrame({"q": [1.0] * 3 + [2.0] * 40 + [3.0] * 30 + [4.0] * 20 + [5.0] * 9})
     weights = np.where(answers["q"] == 1, 50.0, 1.0)
     codes = [1.0, 2, 3, 4, 5]
-    shares, bases = figures.count_shares(answers, ["q"], codes, fewest=10, weights=weights)
+    shares, bases = count_shares(answers, ["q"], codes, fewest=10, weights=weights)
     total = weights.sum()
     assert shares[0] == pytest.approx(np.array([0, 190, 30, 29, 0]) * 100 / total)
     assert bases.tolist() == [102]
     weights[-1] = 0
-    assert figures.count_shares(answers, ["q"], codes, weights=weights)[1].tolist() == [101]
+    assert count_shares(answers, ["q"], codes, weights=weights)[1].tolist() == [101]
 
 
 def test_a_share_of_few_people_is_not_told(raked: Evaluation) -> None:
@@ -250,12 +251,12 @@ def test_a_category_of_three_people_shows_no_share(write: Write) -> None:
     assert row is not None
     assert math.isnan(row["estimate"])
     assert "fewer than 10" in row["note"]
-    hidden = tables.tabulate_shares(evaluation.findings, evaluation.cohort).as_raw_html()
+    hidden = tabulate_shares(evaluation.findings, evaluation.cohort)._repr_html_()
     assert "hidden" in hidden
     largest = find_row(rows, outcome="weight", estimator="largest_weight")
     assert largest is not None
     assert math.isnan(largest["estimate"])
-    assert "hidden" in tables.tabulate_weights(evaluation.findings, evaluation.cohort).as_raw_html()
+    assert "hidden" in tabulate_weights(evaluation.findings, evaluation.cohort)._repr_html_()
     assert "Nobody counts for more" not in describe_weights(evaluation.findings, evaluation.cohort)
 
 
@@ -304,7 +305,7 @@ def test_given_weights_are_the_start_of_the_raking(write: Write) -> None:
     only = COHORT[: COHORT.index("weighting:")]
     given = evaluate_cohort("raked", write(survey, only))
     assert "as the survey's own file has it" in describe_weights(given.findings, given.cohort)
-    html = present_quality(given)._repr_html_()
+    html = view(given, "quality")._repr_html_()
     assert "Effective n (Kish)" in html
     assert "The mix of people" not in html
 

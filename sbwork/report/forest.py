@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sbwork.grade.headlines import Headline, find_headline
-from sbwork.render.figures.style import CONTROL, INK, INTERVENTION, RULE, STYLE
-from sbwork.render.pictures import Picture
+from sbwork.render.blocks import Picture
+from sbwork.render.style import CONTROL, INK, INTERVENTION, RULE, STYLE
 from sbwork.specs.cohort import Cohort
 from sbwork.stats.findings import select_findings
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from sbwork.evaluation import Evaluation
-from sbwork.render.sections import Section
+from sbwork.render.blocks import Section
 
 __all__ = ["escape_cell", "escape_formulas", "write_results"]
 

@@ -81,15 +81,15 @@ def build_archive(areas, length):
     )
     outcomes = list(cohort.outcomes)
 
-    def lay_out(keys, **labels):
+    def Table(keys, **labels):
         index = pd.MultiIndex.from_product(
             [keys, outcomes, months], names=["place", "outcome", "month"]
         )
         frame = index.to_frame(index=False).assign(**labels)
         return frame.assign(count=rng.poisson(20, len(frame)).astype(float))
 
-    sites = lay_out(["a", "b"]).rename(columns={"place": "site"})
-    places = lay_out([f"x{k}" for k in range(areas)], site="").rename(columns={"place": "area"})
+    sites = Table(["a", "b"]).rename(columns={"place": "site"})
+    places = Table([f"x{k}" for k in range(areas)], site="").rename(columns={"place": "area"})
     return Incidents(sites, places.assign(name="x"), months, (), pd.DataFrame()), cohort
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from sbwork.compare.accuracy import compare_accuracy, find_nearest_worlds, read_study
-from sbwork.render import tables
+from sbwork.render.accuracy import tabulate_error_rates
 from sbwork.specs.cohort import Choice
 from sbwork.stats.findings import find_row, select_findings
 from sbwork.stats.formats import format_share
@@ -80,7 +80,7 @@ def test_every_figure_of_a_report_stands_in_the_table(name, request):
 @pytest.mark.parametrize("name", ["durham_1", "west_yorkshire"])
 def test_the_table_shows_each_of_them(name, request):
     evaluation = request.getfixturevalue(name)
-    shown = tables.tabulate_error_rates(evaluation.findings, evaluation.cohort).as_raw_html()
+    shown = tabulate_error_rates(evaluation.findings, evaluation.cohort)._repr_html_()
     rows = select_findings(evaluation.findings, section="accuracy")
     for _, row in rows.iterrows():
         assert format_share(row["estimate"]) in shown

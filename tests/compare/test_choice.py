@@ -15,7 +15,7 @@ from sbwork.compare.choice import CHOICE_ESTIMATORS, assess_choice
 from sbwork.compare.counts import compare_counts
 from sbwork.evaluation import Evaluation
 from sbwork.read.incidents import Incidents
-from sbwork.render.narrative import describe_choice
+from sbwork.render.choice import describe_choice
 from sbwork.specs.cohort import Cohort, list_months
 from sbwork.specs.errors import InputError
 from sbwork.stats import Flag, Reason
@@ -56,18 +56,18 @@ def make_incidents(
 ) -> Incidents:
     """Lay out sites and areas (areas by months); `overlap` says which areas lie in a site."""
 
-    def lay_out(keys: Sequence[str], counts: np.ndarray, key: str) -> pd.DataFrame:
+    def Table(keys: Sequence[str], counts: np.ndarray, key: str) -> pd.DataFrame:
         frame = pd.DataFrame(counts, index=pd.Index(keys, name=key), columns=list(MONTHS))
         return frame.reset_index().melt(key, var_name="month", value_name="count")
 
     codes = [f"E{number:05d}" for number in range(len(areas))]
     labels = dict(zip(codes, names or codes, strict=True))
     owner = {codes[number]: site for number, site in (overlap or {}).items()}
-    laid = lay_out(codes, areas, "area").assign(outcome=outcome)
+    laid = Table(codes, areas, "area").assign(outcome=outcome)
     laid = laid.assign(
         name=laid["area"].map(labels), site=[owner.get(area, "") for area in laid["area"]]
     )
-    own = lay_out(list(sites), np.array(list(sites.values())), "site").assign(outcome=outcome)
+    own = Table(list(sites), np.array(list(sites.values())), "site").assign(outcome=outcome)
     return Incidents(own, laid, MONTHS, (), pd.DataFrame())
 
 

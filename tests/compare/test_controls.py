@@ -42,18 +42,18 @@ def build(areas, site=None, *, owners=None, periods=True, outcomes=("asb", "burg
         }
     cohort = Cohort.model_validate(text | more)
 
-    def lay_out(series):
+    def Table(series):
         return [
             (outcome, month, float(count))
             for outcome, counts in zip(outcomes, series, strict=True)
             for month, count in zip(MONTHS, counts, strict=True)
         ]
 
-    sites = [("site", *row) for row in lay_out(site)] if site is not None else []
+    sites = [("site", *row) for row in Table(site)] if site is not None else []
     rows = [
         (key, f"Area {key}", (owners or {}).get(key, ""), *row)
         for key, series in areas.items()
-        for row in lay_out(series)
+        for row in Table(series)
     ]
     columns = ["outcome", "month", "count"]
     return Incidents(

@@ -16,9 +16,13 @@ import pytest
 
 from sbwork.evaluation import Evaluation, evaluate_cohort
 from sbwork.grade.evidence import find_forbidden_words
-from sbwork.render import tables
-from sbwork.render.narrative import describe_attrition, describe_lead
-from sbwork.render.sections import present_scales
+from sbwork.render.scales import (
+    describe_attrition,
+    describe_lead,
+    tabulate_differences,
+    tabulate_scales,
+)
+from sbwork.render.views import view
 from sbwork.stats import Flag
 from sbwork.stats.findings import find_row, has_flag
 from sbwork.stats.formats import format_interval, format_number, format_p, format_share
@@ -119,9 +123,9 @@ def read_table(html: str) -> list[list[str]]:
 def read_differences(evaluation: Evaluation) -> dict[str, list[dict[str, str]]]:
     """Read the table of differences: by group, its rows."""
     assert evaluation.instrument is not None
-    html = tables.tabulate_differences(
+    html = tabulate_differences(
         evaluation.findings, evaluation.cohort, evaluation.instrument
-    ).as_raw_html()
+    )._repr_html_()
     lines = read_table(html)
     head = next(line for line in lines if line and line[0] == "Pair")
     groups: dict[str, list[dict[str, str]]] = {}
@@ -155,8 +159,8 @@ def test_confirmatory_scales_and_all_pairs_come_first(chosen: Evaluation) -> Non
         shock = find(chosen, "tau_star", "all", scale)["estimate"]
         assert rows[0]["Shock that undoes it"] == format_number(shock)
     assert chosen.instrument is not None
-    html = tables.tabulate_differences(chosen.findings, chosen.cohort, chosen.instrument)
-    assert "of partly the same people in the two waves" in html.as_raw_html()
+    html = tabulate_differences(chosen.findings, chosen.cohort, chosen.instrument)
+    assert "of partly the same people in the two waves" in html._repr_html_()
 
 
 def test_the_verdict_is_read_from_flags_and_never_from_a_note(chosen: Evaluation) -> None:
@@ -203,7 +207,7 @@ def test_who_was_lost_is_told_in_the_section(chosen: Evaluation) -> None:
     assert "too few to tell in South control" in told
     assert "15 of" not in told.partition("South")[2]
     assert told.count("points apart") == 1
-    section = present_scales(chosen)
+    section = view(chosen, "scales")
     assert told in section.blocks
     html = section._repr_html_()
     assert html.index("table-differences") < html.index("table-scales")
@@ -217,7 +221,7 @@ def test_who_was_lost_is_told_in_the_section(chosen: Evaluation) -> None:
 def test_people_as_one_sample_stand_beside_the_mean_of_the_areas(chosen: Evaluation) -> None:
     assert chosen.instrument is not None
     shown = read_table(
-        tables.tabulate_scales(chosen.findings, chosen.cohort, chosen.instrument).as_raw_html()
+        tabulate_scales(chosen.findings, chosen.cohort, chosen.instrument)._repr_html_()
     )
     pooled = find(chosen, "mean_difference_people", "intervention")
     line = next(row for row in shown if row[0] == "All areas together, as one sample of people")

@@ -47,16 +47,16 @@ def make_incidents(
 ) -> Incidents:
     """Lay out sites and areas (areas by months); `overlap` says which areas lie in a site."""
 
-    def lay_out(names: Sequence[str], counts: np.ndarray, key: str) -> pd.DataFrame:
+    def Table(names: Sequence[str], counts: np.ndarray, key: str) -> pd.DataFrame:
         frame = pd.DataFrame(counts, index=pd.Index(names, name=key), columns=list(MONTHS))
         long = frame.reset_index().melt(key, var_name="month", value_name="count")
         return long.assign(outcome="asb")
 
     codes = [f"E{number:05d}" for number in range(len(areas))]
-    laid = lay_out(codes, areas, "area")
+    laid = Table(codes, areas, "area")
     owner = {codes[number]: site for number, site in (overlap or {}).items()}
     laid = laid.assign(name=laid["area"], site=[owner.get(area, "") for area in laid["area"]])
-    own = lay_out(list(sites), np.array(list(sites.values())), "site")
+    own = Table(list(sites), np.array(list(sites.values())), "site")
     return Incidents(own, laid, MONTHS, (), pd.DataFrame())
 
 

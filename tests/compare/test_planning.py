@@ -15,7 +15,15 @@ from sbwork.compare.areas import trace_mixture
 from sbwork.compare.controls import compare_synthetic, find_controls, plan_counts
 from sbwork.compare.simulation import World, simulate_counts
 from sbwork.read.incidents import Incidents
-from sbwork.render import figures, narrative, sections, tables
+from sbwork.render.accuracy import ESTIMATORS, draw_false_positives
+from sbwork.render.blocks import Section
+from sbwork.render.planning import (
+    describe_mixture,
+    draw_balance,
+    draw_detectable,
+)
+from sbwork.render.style import INTERVENTION
+from sbwork.render.views import view
 from sbwork.specs.cohort import Cohort, list_months
 from sbwork.stats import Reason
 
@@ -59,14 +67,14 @@ def incidents() -> Incidents:
     return build(24)
 
 
-def read(section: sections.Section) -> str:
+def read(section: Section) -> str:
     html = re.sub(r"<style>.*?</style>|<img[^>]*>", " ", section._repr_html_(), flags=re.S)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
 def test_candidates_are_ranked_by_name_with_balance_and_picture(incidents):
     search = find_controls(incidents, COHORT, "site")
-    section = sections.present_candidates(COHORT, search)
+    section = view(COHORT, "candidates", search=search)
     shown = read(section)
     best = search.ranking["name"].iloc[0]
     assert shown.startswith("24 areas could stand beside The Site")
@@ -80,14 +88,14 @@ def test_candidates_are_ranked_by_name_with_balance_and_picture(incidents):
 
 def test_no_candidate_is_said_with_the_reason():
     empty = build(0)
-    section = sections.present_candidates(COHORT, find_controls(empty, COHORT, "site"))
+    section = view(COHORT, "candidates", search=find_controls(empty, COHORT, "site"))
     assert section.pictures == []
     assert "No area can be ranked beside The Site: no area of the archive is left" in read(section)
 
 
 def test_too_few_months_are_said():
     short = build(24, MONTHS[9:14])
-    shown = read(sections.present_candidates(COHORT, find_controls(short, COHORT, "site")))
+    shown = read(view(COHORT, "candidates", search=find_controls(short, COHORT, "site")))
     assert "a trend needs 6" in shown
     assert "a season needs 12" in shown
 
@@ -99,7 +107,7 @@ def test_a_mixture_is_drawn_month_by_month_with_its_rank(incidents):
     before = traced[traced["period"] == "before"]
     assert before["mixture_count"].mean() == pytest.approx(before["site_count"].mean())
     names = {f"x{k}": f"Ward {k}" for k in range(24)}
-    section = sections.present_mixture(COHORT, mixture, traced, names)
+    section = view(COHORT, "mixture", mixture=mixture, traced=traced, names=names)
     ratio = mixture.set_index("estimator").loc["synthetic_rmspe_ratio"]
     assert f"{ratio['estimate']:.2f} times as large (RMSPE ratio)" in read(section)
     assert f"p = {ratio['p_value']:.3f}".replace("0.", ".") in read(section)
@@ -111,7 +119,7 @@ def test_without_a_mixture_the_reason_stands_in_its_place():
     mixture = compare_synthetic(short, COHORT, "site")
     traced = trace_mixture(short, COHORT, mixture)
     assert traced.empty
-    section = sections.present_mixture(COHORT, mixture, traced)
+    section = view(COHORT, "mixture", mixture=mixture, traced=traced)
     assert section.pictures == []
     assert "ASB: there is no mixture of areas. Not computed:" in read(section)
 
@@ -119,16 +127,14 @@ def test_without_a_mixture_the_reason_stands_in_its_place():
 def test_sentences_on_a_mixture_come_from_data_and_not_from_notes(incidents):
     mixture = compare_synthetic(incidents, COHORT, "site")
     mute = mixture.assign(note="")
-    assert narrative.describe_mixture(COHORT, mute, "asb") == narrative.describe_mixture(
-        COHORT, mixture, "asb"
-    )
+    assert describe_mixture(COHORT, mute, "asb") == describe_mixture(COHORT, mixture, "asb")
     few = compare_synthetic(build(10), COHORT, "site").assign(note="")
-    assert "areas are too few to rank that among" in narrative.describe_mixture(COHORT, few, "asb")
+    assert "areas are too few to rank that among" in describe_mixture(COHORT, few, "asb")
     perfect = mute.copy()
     ratio = perfect["estimator"] == "synthetic_rmspe_ratio"
     perfect.loc[ratio, ["estimate", "p_value"]] = np.nan
     perfect.loc[ratio, "reason"] = Reason.NO_VARIATION
-    told = narrative.describe_mixture(COHORT, perfect, "asb")
+    told = describe_mixture(COHORT, perfect, "asb")
     assert "it can't be said how many times as large" in told
     assert "not available" not in told
 
@@ -136,17 +142,17 @@ def test_sentences_on_a_mixture_come_from_data_and_not_from_notes(incidents):
 def test_a_tiny_p_value_has_one_sign_of_comparison(incidents):
     mixture = compare_synthetic(incidents, COHORT, "site")
     mixture.loc[mixture["estimator"] == "synthetic_rmspe_ratio", "p_value"] = 0.0001
-    assert "gives p < .001" in narrative.describe_mixture(COHORT, mixture, "asb")
+    assert "gives p < .001" in describe_mixture(COHORT, mixture, "asb")
 
 
 def test_a_plan_shows_every_window_and_number_of_controls(incidents):
     plan = plan_counts(incidents, COHORT, "site", lengths=[6, 12], numbers=[1, 4])
-    section = sections.present_plan(COHORT, plan)
+    section = view(COHORT, "plan", plan=plan)
     shown = read(section)
     for value in plan["estimate"]:
         assert f"−{abs(value):.0f}%" in shown
     ax = Figure().subplots()
-    figures.draw_detectable(ax, plan)
+    draw_detectable(ax, plan)
     assert [list(line.get_xdata()) for line in ax.lines] == [[6, 12], [6, 12]]
     assert len({line.get_marker() for line in ax.lines}) == 2
     assert len({line.get_linestyle() for line in ax.lines}) == 2
@@ -165,12 +171,12 @@ def test_the_most_similar_area_stands_out_in_the_love_plot():
         }
     )
     ax = Figure().subplots()
-    figures.draw_balance(ax, balance, ["Level", "Trend"])
+    draw_balance(ax, balance, ["Level", "Trend"])
     marks = {line.get_marker(): line for line in ax.lines if line.get_marker() in ("o", "D")}
     assert list(marks["D"].get_xdata()) == [0.1, -0.2]
     assert list(marks["D"].get_ydata()) == [0, 1]
-    assert to_hex(marks["D"].get_color()) == figures.INTERVENTION
-    assert to_hex(marks["o"].get_color()) != figures.INTERVENTION
+    assert to_hex(marks["D"].get_color()) == INTERVENTION
+    assert to_hex(marks["o"].get_color()) != INTERVENTION
 
 
 @pytest.fixture(scope="module")
@@ -180,10 +186,10 @@ def accuracy() -> pd.DataFrame:
 
 
 def test_accuracy_is_told_in_words_in_a_table_and_in_a_picture(accuracy):
-    section = sections.present_accuracy(accuracy)
+    section = view(accuracy, "accuracy")
     shown = read(section)
     assert "RIRR, Poisson interval: finds a change where there is none in" in shown
-    assert set(accuracy["estimator"]) <= set(tables.ESTIMATORS)
+    assert set(accuracy["estimator"]) <= set(ESTIMATORS)
     assert "φ 4, drift 0.1" in shown
     (picture,) = section.pictures
     assert [ax.get_title(loc="left") for ax in picture.figure.axes] == [
@@ -195,7 +201,7 @@ def test_accuracy_is_told_in_words_in_a_table_and_in_a_picture(accuracy):
 def test_false_positives_are_drawn_where_they_are(accuracy):
     ax = Figure().subplots()
     rows = accuracy[accuracy["drift"] == 0]
-    figures.draw_false_positives(ax, rows, {"placebo_p": "Rank"})
+    draw_false_positives(ax, rows, {"placebo_p": "Rank"})
     drawn = [line for line in ax.lines if line.get_label() == "Rank"]
     expected = rows[rows["estimator"] == "placebo_p"].sort_values("phi")
     np.testing.assert_allclose(drawn[0].get_xdata(), expected["phi"])

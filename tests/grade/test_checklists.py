@@ -55,20 +55,20 @@ HOLDS = {
 
 
 def read_notebook() -> dict[str, str]:
-    """Return the headings of the report's notebook, each with the function that fills it."""
+    """Return the headings of the report's notebook, each with the topic below it."""
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     texts = ["".join(cell["source"]) for cell in cells]
     return {
         text.removeprefix("## "): found[1]
         for text, code in itertools.pairwise(texts)
-        if text.startswith("## ") and (found := re.search(r"sb\.(present_\w+)", code))
+        if text.startswith("## ") and (found := re.search(r'sb\.view\(evaluation, "(\w+)"\)', code))
     }
 
 
 def render(evaluation) -> dict[str, str]:
     texts = {}
-    for heading, function in read_notebook().items():
-        html = getattr(sbwork, function)(evaluation)._repr_html_()
+    for heading, topic in read_notebook().items():
+        html = sbwork.view(evaluation, topic)._repr_html_()
         html = re.sub(r"<style>.*?</style>|<img[^>]*>", " ", html, flags=re.S)
         texts[heading] = " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
     return texts

@@ -21,7 +21,7 @@ from sbwork.grade.evidence import (
     grade_evidence,
     set_levels,
 )
-from sbwork.render import sections
+from sbwork.render.views import view
 from sbwork.report.forest import draw_forest, pick_rows
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Reason
@@ -474,10 +474,10 @@ def test_the_source_of_a_reported_figure_is_no_doer(durham_2):
     """A phrase such as "heard from staff" is a source: nothing is reported by it."""
     shown = [
         durham_2.findings["note"].str.cat(sep=" "),
-        sections.present_summary(durham_2)._repr_html_(),
-        sections.present_changes(durham_2)._repr_html_(),
-        sections.present_kinds(durham_2)._repr_html_(),
-        sections.present_evidence(durham_2)._repr_html_(),
+        view(durham_2, "summary")._repr_html_(),
+        view(durham_2, "changes")._repr_html_(),
+        view(durham_2, "kinds")._repr_html_(),
+        view(durham_2, "evidence")._repr_html_(),
         draw_forest(pick_rows(durham_2.findings, durham_2.cohort)).alt,
     ]
     for text in shown:

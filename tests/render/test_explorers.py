@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sbwork.render.explorers import CohortExplorer, list_outcomes, view_outcome
+from sbwork.render.explorers import CohortExplorer
+from sbwork.render.outcomes import list_outcomes
+from sbwork.render.views import view
+from sbwork.specs.errors import InputError
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -47,9 +50,11 @@ def test_sentence_and_figure_speak_of_the_chosen_site(explorer):
     explorer.outcome.value = "victim_based_crime"
     explorer.waves.value = ("before", "after")
     explorer.sites.value = ("area-1",)
-    assert "Area 1 348 before, 240 after: −31%" in explorer.view.sentence
+    assert "Area 1 348 before, 240 after: −31%" in explorer.view.blocks[0]
     assert "Area 2" not in explorer.page.value
-    labels = [text.get_text() for text in explorer.view.picture.figure.axes[0].get_legend().texts]
+    labels = [
+        text.get_text() for text in explorer.view.pictures[0].figure.axes[0].get_legend().texts
+    ]
     assert labels == ["Area 1"]
 
 
@@ -61,14 +66,34 @@ def test_nothing_chosen_asks_for_a_choice(explorer):
 
 def test_invented_data_are_named_in_every_view(durham_1):
     for outcome in list_outcomes(durham_1).values():
-        shown = view_outcome(durham_1, outcome, ["area-1"])._repr_html_()
+        shown = view(durham_1, "outcome", outcome=outcome, sites=["area-1"])._repr_html_()
         assert "Invented data" in shown
 
 
-def test_a_scale_tells_its_change_with_an_interval(durham_1):
-    sentence = view_outcome(durham_1, "social_capital", ["area-1"]).sentence
-    assert "Change: Area 1 0.15 (95% interval −0.01 to 0.31" in sentence
-    assert "Change" not in view_outcome(durham_1, "social_capital", ["area-1"], ["after"]).sentence
+def test_a_scale_shows_its_change_with_an_interval(durham_1):
+    choice = {"outcome": "social_capital", "sites": ["area-1"]}
+    assert "Change: Area 1 0.15 (95% interval −0.01 to 0.31" in str(
+        view(durham_1, "outcome", **choice).blocks[0]
+    )
+    after = view(durham_1, "outcome", **choice, waves=["after"])
+    assert "Change" not in str(after.blocks[0])
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"outcome": "trsut"}, "outcome: 'trsut' is not known. Did you mean 'trust'?"),
+        ({"sites": ["area-11"]}, "sites: 'area-11' is not known. Did you mean 'area-1'?"),
+        (
+            {"waves": ["later"]},
+            "waves: 'later' is not known. Did you mean 'after'? Known: 'before', 'after'.",
+        ),
+    ],
+)
+def test_a_choice_that_is_not_there_is_refused(durham_1, choices, words):
+    with pytest.raises(InputError) as refused:
+        view(durham_1, "outcome", **choices)
+    assert words in str(refused.value)
 
 
 def test_a_still_figure_stands_in_for_widgets():

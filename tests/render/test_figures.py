@@ -9,7 +9,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from sbwork.render import figures
+from sbwork.render.answers import count_shares, draw_likert
+from sbwork.render.counts import draw_changes, draw_monthly_counts
+from sbwork.render.scales import draw_score_distributions
+from sbwork.render.style import AFTER, BEFORE, CONTROL, INTERVENTION
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Estimate, Reason
@@ -64,7 +67,7 @@ def change(site: str, value: float, low: float, high: float, note: str = "") -> 
 
 def test_changes_are_drawn_where_they_are(ax):
     findings = tabulate_findings([change("a", -31.0, -44.0, -15.0), change("c", 5.0, -9.0, 22.0)])
-    figures.draw_changes(ax, findings, COHORT, "asb")
+    draw_changes(ax, findings, COHORT, "asb")
     drawn = [tuple(line.get_xdata()) for line in ax.lines]
     assert (-44.0, -15.0) in drawn
     assert (-9.0, 22.0) in drawn
@@ -77,7 +80,7 @@ def test_a_missing_change_says_so_and_draws_nothing_at_zero(ax):
     findings = tabulate_findings(
         [change("a", nan, nan, nan, "Nothing before."), change("c", 5, 1, 9)]
     )
-    figures.draw_changes(ax, findings, COHORT, "asb")
+    draw_changes(ax, findings, COHORT, "asb")
     assert "not available" in [text.get_text() for text in ax.texts]
     markers = [line for line in ax.lines if line.get_marker() == "o"]
     assert markers == []
@@ -95,7 +98,7 @@ def monthly(values: dict[str, list[float]]) -> pd.DataFrame:
 
 def test_a_month_without_a_file_is_a_gap_not_a_zero(ax):
     counts = monthly({"a": [3, float("nan"), 4, 2, 2, 1], "c": [5, 6, 5, 4, 6, 5]})
-    figures.draw_monthly_counts(ax, counts, COHORT, ["a", "c"], "asb")
+    draw_monthly_counts(ax, counts, COHORT, ["a", "c"], "asb")
     first = ax.lines[0].get_ydata()
     assert np.isnan(first[1])
     assert list(first[[0, 2]]) == [3, 4]
@@ -103,12 +106,12 @@ def test_a_month_without_a_file_is_a_gap_not_a_zero(ax):
 
 def test_only_the_chosen_period_is_drawn(ax):
     counts = monthly({"a": [3, 3, 4, 2, 2, 1]})
-    figures.draw_monthly_counts(ax, counts, COHORT, ["a"], "asb", ["after"])
+    draw_monthly_counts(ax, counts, COHORT, ["a"], "asb", ["after"])
     assert list(ax.lines[0].get_ydata()) == [2, 2, 1]
 
 
 def test_shares_leave_missing_answers_out_of_the_base():
-    shares, bases = figures.count_shares(ANSWERS, ["q1", "q2"], [1, 2, 3, 4, 5])
+    shares, bases = count_shares(ANSWERS, ["q1", "q2"], [1, 2, 3, 4, 5])
     assert list(bases) == [10, 10]
     np.testing.assert_allclose(shares[0], [10, 10, 30, 20, 30])
     np.testing.assert_allclose(shares[1], [50, 0, 0, 0, 50])
@@ -122,7 +125,7 @@ def bars(ax, item: int) -> list[tuple[float, float]]:
 
 
 def test_split_puts_half_of_the_middle_on_each_side(ax):
-    figures.draw_likert(ax, ANSWERS, INSTRUMENT, ["q1", "q2"], neutral="split")
+    draw_likert(ax, ANSWERS, INSTRUMENT, ["q1", "q2"], neutral="split")
     placed = bars(ax, 0)
     assert placed[2] == pytest.approx((-15, 15))
     assert placed[0][0] == pytest.approx(-35)
@@ -130,7 +133,7 @@ def test_split_puts_half_of_the_middle_on_each_side(ax):
 
 
 def test_centred_keeps_the_sides_clear_of_the_widest_middle(ax):
-    figures.draw_likert(ax, ANSWERS, INSTRUMENT, ["q1", "q2"], neutral="centred")
+    draw_likert(ax, ANSWERS, INSTRUMENT, ["q1", "q2"], neutral="centred")
     for item in (0, 1):
         placed = bars(ax, item)
         assert placed[1][1] == pytest.approx(-15)
@@ -139,7 +142,7 @@ def test_centred_keeps_the_sides_clear_of_the_widest_middle(ax):
 
 
 def test_aside_takes_the_middle_out_of_the_line(ax):
-    figures.draw_likert(ax, ANSWERS, INSTRUMENT, ["q1", "q2"], neutral="aside")
+    draw_likert(ax, ANSWERS, INSTRUMENT, ["q1", "q2"], neutral="aside")
     placed = bars(ax, 0)
     assert placed[1][1] == pytest.approx(0)
     assert placed[3][0] == pytest.approx(0)
@@ -147,28 +150,28 @@ def test_aside_takes_the_middle_out_of_the_line(ax):
 
 
 def test_stacked_runs_from_0_to_100(ax):
-    figures.draw_likert(ax, ANSWERS, INSTRUMENT, ["q1", "q2"], neutral="stacked")
+    draw_likert(ax, ANSWERS, INSTRUMENT, ["q1", "q2"], neutral="stacked")
     for item in (0, 1):
         assert bars(ax, item)[0][0] == pytest.approx(0)
         assert bars(ax, item)[-1][1] == pytest.approx(100)
 
 
 def test_an_even_number_of_options_has_no_middle(ax):
-    figures.draw_likert(ax, ANSWERS, INSTRUMENT, ["q3"], neutral="split")
+    draw_likert(ax, ANSWERS, INSTRUMENT, ["q3"], neutral="split")
     placed = bars(ax, 0)
     assert placed[1][1] == pytest.approx(0)
     assert placed[2][0] == pytest.approx(0)
 
 
 def test_likert_prints_the_base_and_keeps_the_order(ax):
-    figures.draw_likert(ax, ANSWERS, INSTRUMENT, ["q2", "q1"])
+    draw_likert(ax, ANSWERS, INSTRUMENT, ["q2", "q1"])
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert labels == ["Two\n(n = 10)", "One\n(n = 10)"]
 
 
 def test_likert_refuses_an_unknown_neutral(ax):
     with pytest.raises(ValueError, match="allowed: split, centred, aside, stacked"):
-        figures.draw_likert(ax, ANSWERS, INSTRUMENT, ["q1"], neutral="middle")
+        draw_likert(ax, ANSWERS, INSTRUMENT, ["q1"], neutral="middle")
 
 
 def test_score_distributions_leave_small_groups_out(ax):
@@ -179,14 +182,14 @@ def test_score_distributions_leave_small_groups_out(ax):
             "s": np.linspace(1, 5, 15),
         }
     )
-    figures.draw_score_distributions(ax, scores, COHORT, "s", fewest=10)
+    draw_score_distributions(ax, scores, COHORT, "s", fewest=10)
     boxes = [patch for patch in ax.patches if patch.get_label() in {"Before", "_"}]
     assert len(boxes) == 1
 
 
 def test_inputs_are_left_as_they_were(ax):
     answers = ANSWERS.copy()
-    figures.draw_likert(ax, answers, INSTRUMENT, ["q1", "q2"])
+    draw_likert(ax, answers, INSTRUMENT, ["q1", "q2"])
     pd.testing.assert_frame_equal(answers, ANSWERS)
 
 
@@ -199,7 +202,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [(figures.INTERVENTION, figures.CONTROL), (figures.BEFORE, figures.AFTER)],
+    [(INTERVENTION, CONTROL), (BEFORE, AFTER)],
 )
 def test_colours_that_mean_opposite_things_stay_apart_in_grey(one, other):
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)

@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from sbwork.grade.evidence import find_forbidden_words, grade_evidence
-from sbwork.render import narrative
+from sbwork.render.evidence import list_limits
+from sbwork.render.robustness import describe_robustness
+from sbwork.render.specifications import describe_reason, explain_missing
+from sbwork.render.summary import summarise_cohort
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.findings import Finding, tabulate_findings
@@ -18,7 +21,7 @@ def evaluation(request):
 
 
 def summarise(evaluation) -> str:
-    points = narrative.summarise_cohort(
+    points = summarise_cohort(
         evaluation.cohort, evaluation.findings, evaluation.evidence, evaluation.instrument
     )
     return " ".join(points)
@@ -55,9 +58,7 @@ def test_durham_2_says_the_figures_cannot_be_checked(durham_2):
 
 def test_limits_name_what_is_missing(durham_1, durham_2, west_yorkshire):
     def limits(evaluation):
-        return " ".join(
-            narrative.list_limits(evaluation.cohort, evaluation.findings, evaluation.evidence)
-        )
+        return " ".join(list_limits(evaluation.cohort, evaluation.findings, evaluation.evidence))
 
     assert "there is no control site" in limits(durham_2)
     assert "the rows behind this report are invented" in limits(durham_1)
@@ -97,7 +98,7 @@ def test_the_summary_says_which_comparisons_rest_on_fewer_months():
         ]
     )
     evidence = grade_evidence(COHORT, findings)
-    summary = " ".join(narrative.summarise_cohort(COHORT, findings, evidence))
+    summary = " ".join(summarise_cohort(COHORT, findings, evidence))
     assert (
         "Not all of these months could be compared: victim-based crime in Ash on 6 of 12 months "
         "on each side." in summary
@@ -114,9 +115,9 @@ def test_no_change_is_told_where_none_was_computed():
         ]
     )
     evidence = grade_evidence(COHORT, findings)
-    summary = " ".join(narrative.summarise_cohort(COHORT, findings, evidence))
+    summary = " ".join(summarise_cohort(COHORT, findings, evidence))
     assert "alongside" not in summary
-    limits = narrative.list_limits(
+    limits = list_limits(
         COHORT,
         findings,
         evidence,
@@ -147,17 +148,17 @@ def study(months: dict[str, float], site: str = "a") -> list[Finding]:
 
 def test_a_picture_of_one_side_is_not_called_short_of_numbers():
     before = {f"{-number}": 1.0 for number in range(1, 9)}
-    told = narrative.explain_missing(tabulate_findings(study(before)), "The picture", 6)
+    told = explain_missing(tabulate_findings(study(before)), "The picture", 6)
     assert told == "The picture is not drawn: there are numbers on one side of the start only."
     few = study({"-1": 1.0, "0": 1.0, "1": float("nan")}) + study({"-1": 1.0}, "c")
-    told = narrative.explain_missing(tabulate_findings(few), "The picture", 6)
+    told = explain_missing(tabulate_findings(few), "The picture", 6)
     assert "it takes at least 6 numbers, and no comparison has more than 2." in told
     assert told.endswith("Most often, a count of zero leaves no ratio.")
 
 
 def test_every_reason_has_words():
     for reason in Reason:
-        words = narrative.describe_reason(reason)
+        words = describe_reason(reason)
         assert words[0].islower()
         assert not words.endswith(".")
 
@@ -184,7 +185,7 @@ def test_level_and_slope_of_the_interrupted_series_are_both_counted():
         panel("c", "panel_quasipoisson", 0.9, 0.8, 0.99, unit="ratio"),
         panel("e", "panel_quasipoisson", NAN, NAN, NAN, reason=Reason.ZERO_COUNT),
     ]
-    described = narrative.describe_robustness(COHORT, tabulate_findings(rows))
+    described = describe_robustness(COHORT, tabulate_findings(rows))
     assert (
         "by the quasi-Poisson panel model in 1 of 2; by the interrupted time series in level in "
         "1 of 2 and in slope in 1 of 2." in described
@@ -204,14 +205,14 @@ def test_drift_to_undo_it_is_said_as_found():
         )
         for site, value in values.items()
     ]  # fmt: skip
-    described = narrative.describe_robustness(COHORT, tabulate_findings(rows))
+    described = describe_robustness(COHORT, tabulate_findings(rows))
     assert "clear of no change in 2 of 3 comparisons" in described
     assert "by 0.31 to more than 5.00 times the largest step" in described
-    none = narrative.describe_robustness(COHORT, tabulate_findings(rows[:1]))
+    none = describe_robustness(COHORT, tabulate_findings(rows[:1]))
     assert "the interval takes in no change even without any drift." in none
 
 
 def test_one_comparison_is_not_called_comparisons():
     trend = Finding("panel", "asb", "a", Estimate("pre_trend", 0.1, p_value=0.9), "b", "before")
-    told = narrative.describe_robustness(COHORT, tabulate_findings([trend]))
+    told = describe_robustness(COHORT, tabulate_findings([trend]))
     assert "In the one comparison the two did not clearly move differently" in told

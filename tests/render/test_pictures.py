@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sbwork.render.pictures import compose_picture, describe_status
+from sbwork.render.blocks import compose_picture, describe_status
 from sbwork.specs.cohort import Cohort
 
 INVENTED = Cohort(name="made-up", data_status="invented")

@@ -18,21 +18,21 @@ from sbwork.grade.evidence import Evidence, find_forbidden_words
 from sbwork.read.checks import CheckKind
 from sbwork.read.incidents import Incidents
 from sbwork.read.places.outlines import SiteOutlines
-from sbwork.render import sections
-from sbwork.render.pictures import Picture
+from sbwork.render.blocks import Picture, Section
+from sbwork.render.views import view
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate
 from sbwork.stats.findings import Finding, tabulate_findings
 
 
-def read(section: sections.Section) -> str:
+def read(section: Section) -> str:
     html = re.sub(r"<style>.*?</style>|<img[^>]*>", " ", section._repr_html_(), flags=re.S)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
 @pytest.fixture(scope="module")
-def robust(durham_1) -> sections.Section:
-    return sections.present_robustness(durham_1)
+def robust(durham_1) -> Section:
+    return view(durham_1, "robustness")
 
 
 def test_robustness_starts_with_a_paragraph_and_shows_both_pictures(robust):
@@ -82,7 +82,7 @@ def make_curves(pairs: int) -> Evaluation:
 
 
 def test_curves_of_many_pairs_go_on_on_further_pages_and_stay_readable_in_print():
-    pictures = list(sections.present_robustness(make_curves(3)).pictures)
+    pictures = list(view(make_curves(3), "robustness").pictures)
     assert [picture.name for picture in pictures] == ["specifications-asb", "specifications-asb-2"]
     for picture in pictures:
         width, height = picture.figure.get_size_inches()
@@ -108,7 +108,7 @@ def test_curves_of_many_pairs_go_on_on_further_pages_and_stay_readable_in_print(
 
 def test_intervals_that_run_on_are_counted_in_the_caption():
     evaluation = make_curves(1)
-    (picture,) = sections.present_robustness(evaluation).pictures
+    (picture,) = view(evaluation, "robustness").pictures
     rows = evaluation.findings
     low, high = rows["estimate"].min() / 2, rows["estimate"].max() * 2
     cut = int(((rows["ci_low"] < low) | (rows["ci_high"] > high)).sum())
@@ -138,7 +138,7 @@ def test_shares_of_specifications_are_told(robust, durham_1):
 
 
 def test_too_few_months_give_sentences_in_place_of_pictures(west_yorkshire):
-    section = sections.present_robustness(west_yorkshire)
+    section = view(west_yorkshire, "robustness")
     assert section.pictures == []
     shown = read(section)
     assert "The picture month by month is not drawn: it takes at least 6 numbers" in shown
@@ -148,15 +148,15 @@ def test_too_few_months_give_sentences_in_place_of_pictures(west_yorkshire):
 
 
 def test_without_counts_there_is_nothing_to_test(durham_2):
-    (said,) = sections.present_robustness(durham_2).blocks
+    (said,) = view(durham_2, "robustness").blocks
     assert "No incident file was given" in str(said)
 
 
 def test_the_map_stands_beside_the_sites_where_boundaries_are_given(durham_1):
-    assert sections.present_evidence(durham_1).pictures == []
+    assert view(durham_1, "evidence").pictures == []
     ring = np.array([[-1.6, 54.9], [-1.59, 54.9], [-1.59, 54.91], [-1.6, 54.9]])
     outlines = SiteOutlines(((ring,), (ring + 0.02,)), ("area-1", "area-1-control"))
-    section = sections.present_evidence(replace(durham_1, outlines=outlines))
+    section = view(replace(durham_1, outlines=outlines), "evidence")
     (picture,) = section.pictures
     assert isinstance(picture, Picture)
     assert picture.name == "map"
@@ -164,32 +164,30 @@ def test_the_map_stands_beside_the_sites_where_boundaries_are_given(durham_1):
 
 
 def test_a_control_that_touches_is_told_on_the_map_in_the_quality_and_in_the_limits(durham_1):
-    assert "it can't be said whether a control site touches" in read(
-        sections.present_quality(durham_1)
-    )
+    assert "it can't be said whether a control site touches" in read(view(durham_1, "quality"))
     ring = np.array([[-1.6, 54.9], [-1.59, 54.9], [-1.59, 54.91], [-1.6, 54.91], [-1.6, 54.9]])
     outlines = SiteOutlines(((ring,), (ring + np.array([0.01, 0]),)), ("area-1", "area-1-control"))
     touching = replace(durham_1, outlines=outlines)
-    (picture,) = sections.present_evidence(touching).pictures
+    (picture,) = view(touching, "evidence").pictures
     border = "Area 1 control site shares about 1.1 km of border with Area 1, where the work is."
     assert border in picture.alt
     assert "Area 1 control site and Area 1. What is done" in picture.caption
-    assert border in read(sections.present_quality(touching))
-    assert "touch an area that it may have come from" in read(sections.present_limits(touching))
-    assert "spill-over" not in read(sections.present_limits(durham_1))
+    assert border in read(view(touching, "quality"))
+    assert "touch an area that it may have come from" in read(view(touching, "limits"))
+    assert "spill-over" not in read(view(durham_1, "limits"))
 
 
 def test_an_invented_story_is_labelled(durham_2):
     story = durham_2.cohort.stories[0].model_copy(update={"invented": True})
     others = durham_2.cohort.stories[1:]
     cohort = durham_2.cohort.model_copy(update={"stories": (story, *others)})
-    told = read(sections.present_stories(replace(durham_2, cohort=cohort)))
+    told = read(view(replace(durham_2, cohort=cohort), "stories"))
     assert told.count("staff (invented)") == 1
-    assert "(invented)" not in read(sections.present_stories(durham_2))
+    assert "(invented)" not in read(view(durham_2, "stories"))
 
 
 def test_methods_say_which_numbers_stand_in_the_results_and_which_do_not(durham_1):
-    told = read(sections.present_methods(durham_1))
+    told = read(view(durham_1, "methods"))
     assert (
         "Every estimate, interval and p value of a site, a pair or a scale stands unrounded in"
         in told

@@ -8,7 +8,12 @@ import pandas as pd
 import pytest
 
 from sbwork.compare.accuracy import read_study
-from sbwork.render import tables
+from sbwork.render.answers import tabulate_multiple
+from sbwork.render.blocks import Table
+from sbwork.render.counts import tabulate_changes, tabulate_count_models, tabulate_reported_figures
+from sbwork.render.quality import tabulate_dropped, tabulate_nonresponse
+from sbwork.render.robustness import tabulate_models
+from sbwork.render.scales import tabulate_differences
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
@@ -27,7 +32,7 @@ NAN = float("nan")
 
 def text_of(table) -> str:
     return " ".join(
-        re.sub(r"<style>.*?</style>|<[^>]+>", " ", table.as_raw_html(), flags=re.S).split()
+        re.sub(r"<style>.*?</style>|<[^>]+>", " ", table._repr_html_(), flags=re.S).split()
     )
 
 
@@ -43,35 +48,33 @@ def counts(site: str, before: float, after: float, change: float, note: str = ""
 
 
 def test_header_cells_say_what_they_head():
-    html = tables.lay_out(
-        [{"Site": "A", "n": "12"}], name="x", title="T", stub="Site"
-    ).as_raw_html()
+    html = Table([{"Site": "A", "n": "12"}], name="x", title="T", stub="Site")._repr_html_()
     assert 'scope="col"' in html
     assert 'scope="row"' in html
     assert 'id="table-x"' in html
 
 
 def test_hostile_text_is_shown_not_run():
-    html = tables.lay_out(
+    html = Table(
         [{"Site": "<script>alert(1)</script>", "n": "<img src=x onerror=alert(1)>"}],
         name="x",
         title="<b>T</b>",
         stub="Site",
         notes=["<i>note</i>"],
-    ).as_raw_html()
+    )._repr_html_()
     for tag in ("<script>", "<img", "<b>T", "<i>note"):
         assert tag not in html
     assert "&lt;script&gt;" in html
 
 
 def test_a_note_is_printed_once():
-    table = tables.lay_out([{"a": "1"}], name="x", title="T", notes=["Same.", "", "Same."])
+    table = Table([{"a": "1"}], name="x", title="T", notes=["Same.", "", "Same."])
     assert text_of(table).count("Same.") == 1
 
 
 def test_the_durham_table_has_change_counts_and_interval():
     findings = tabulate_findings([*counts("a", 348, 240, -31.03), *counts("c", 320, 336, 5.0)])
-    shown = text_of(tables.tabulate_changes(findings, COHORT))
+    shown = text_of(tabulate_changes(findings, COHORT))
     assert "−31% 348 to 240 (−40% to −22%)" in shown
     assert "+5% 320 to 336" in shown
     assert "Pair A" in shown
@@ -80,7 +83,7 @@ def test_the_durham_table_has_change_counts_and_interval():
 def test_a_missing_number_is_shown_as_missing_with_its_reason():
     reason = "Nothing was recorded before, so a percentage has no meaning."
     findings = tabulate_findings([*counts("a", 0, 4, NAN, reason), *counts("c", 320, 336, 5.0)])
-    shown = text_of(tables.tabulate_changes(findings, COHORT))
+    shown = text_of(tabulate_changes(findings, COHORT))
     assert "not available" in shown
     assert reason in shown
     assert "0%" not in shown.replace("+0%", "").split("+5%")[0]
@@ -95,7 +98,7 @@ def test_reported_figures_show_what_is_not_known():
             ],
         }
     )
-    shown = text_of(tables.tabulate_reported_figures(cohort))
+    shown = text_of(tabulate_reported_figures(cohort))
     assert "−40%" in shown
     assert shown.count("not available") == 3
     assert "heard from staff" in shown
@@ -109,15 +112,15 @@ def test_dropped_columns_are_listed_by_reason():
             "reason": ["IP address", "e-mail address"],
         }
     )
-    shown = text_of(tables.tabulate_dropped(dropped))
+    shown = text_of(tabulate_dropped(dropped))
     assert "IP address IPAddress" in shown
     assert "e-mail address Email" in shown
 
 
 def test_nonresponse_is_counted_by_kind_with_small_counts_hidden(durham_1):
-    html = tables.tabulate_nonresponse(
+    html = tabulate_nonresponse(
         durham_1.responses.nonresponse, durham_1.instrument, durham_1.cohort
-    ).as_raw_html()
+    )._repr_html_()
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", html)
     counts = durham_1.responses.nonresponse.groupby(["item", "kind"])["count"].sum()
     assert any(0 < count < 10 for count in counts)
@@ -130,7 +133,7 @@ def test_multiple_response_shares_hide_few_people():
         [("after", "a", "Used", option, count, 40) for option, count in (("Bus", 20), ("Tram", 3))],
         columns=["wave", "site", "set", "option", "count", "base"],
     )
-    shown = text_of(tables.tabulate_multiple(multiple, COHORT, combine_findings([])))
+    shown = text_of(tabulate_multiple(multiple, COHORT, combine_findings([])))
     assert "Bus 50% 40" in shown
     assert "Tram hidden 40" in shown
 
@@ -159,14 +162,14 @@ def test_a_note_on_months_names_its_rows_and_the_months_stand_beside_them():
         )
     ]
     findings = tabulate_findings(found)
-    models = tables.tabulate_count_models(findings, cohort).as_raw_html()
+    models = tabulate_count_models(findings, cohort)._repr_html_()
     assert f"Victim-based crime, Ash: {gap}" in models
     assert ">3 of 12</td>" in models
     assert ">12</td>" in models
-    changes = tables.tabulate_changes(findings, cohort).as_raw_html()
+    changes = tabulate_changes(findings, cohort)._repr_html_()
     assert f"Victim-based crime, Ash; Victim-based crime, Birch: {gap}" in changes
     same = tabulate_findings([replace(f, estimate=replace(f.estimate, note=gap)) for f in found])
-    assert f": {gap}" not in tables.tabulate_changes(same, cohort).as_raw_html()
+    assert f": {gap}" not in tabulate_changes(same, cohort)._repr_html_()
 
 
 def test_drift_to_undo_it_stands_beside_its_power_and_harm_beside_the_rest():
@@ -179,7 +182,7 @@ def test_drift_to_undo_it_stands_beside_its_power_and_harm_beside_the_rest():
             Finding("panel", "harm", "a", within, "c", "change"),
         ]
     )
-    text = text_of(tables.tabulate_models(findings, cohort))
+    text = text_of(tabulate_models(findings, cohort))
     assert "above 5.00" in text
     assert "Crime harm" in text
     for power in read_study("drift").query("ratio != 1").to_dict("records"):
@@ -205,9 +208,9 @@ def test_verdicts_and_weighted_numbers_come_from_flags(durham_1, flag, words):
         Estimate("tost", 0.01, note="Verdict: nothing of the kind.", flags=(flag,)),
     ]
     rows = tabulate_findings([Finding("scales", "trust", "a", each) for each in found])
-    shown = text_of(tables.tabulate_differences(rows, cohort, durham_1.instrument))
+    shown = text_of(tabulate_differences(rows, cohort, durham_1.instrument))
     assert f" {words} " in shown
     assert "Ash (n = 80)" in shown
-    plain = text_of(tables.tabulate_differences(rows.assign(flags=""), cohort, durham_1.instrument))
+    plain = text_of(tabulate_differences(rows.assign(flags=""), cohort, durham_1.instrument))
     assert words not in plain
     assert "n = 80" not in plain

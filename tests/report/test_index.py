@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sbwork.render.pictures import Picture
+from sbwork.render.blocks import Picture
 from sbwork.report.forest import ForestRow, draw_forest, pick_rows
 from sbwork.report.index import list_entries, write_index
 from sbwork.report.run import Outcome

@@ -128,7 +128,7 @@ def test_the_rank_of_a_pair_holds_its_level(n_areas, pick):
     assert LEVEL[0] - noise < np.mean(rejected) < LEVEL[1] + noise
 
 
-def lay_out(sharing, n_pairs):
+def Table(sharing, n_pairs):
     """Positions of sites and controls: the sites first."""
     control = {"own": lambda pair: n_pairs + pair, "shared": lambda _: n_pairs}
     control |= {"none": lambda _: None}
@@ -262,7 +262,7 @@ def test_the_draws_are_those_of_the_seed():
 def simulate_pairs(sharing, n_pairs, n_areas, effect, replications, seed=20180601):
     """Areas that vary twice as much as Poisson and drift, with sites that changed by `effect`."""
     rng = np.random.default_rng(seed)
-    pairs = lay_out(sharing, n_pairs)
+    pairs = Table(sharing, n_pairs)
     for _ in range(replications):
         levels = 240 * np.exp(rng.normal(0, 0.1, n_areas))
         before = rng.poisson(rng.gamma(levels)) + 0.5
@@ -372,7 +372,7 @@ def test_few_sets_leave_no_small_p():
 def test_sites_that_fell_are_found_although_they_could_have_been_the_common_control():
     changes, before = np.random.default_rng(19).normal(0, 0.05, 45), np.full(45, 100.0)
     changes[:6] -= 2
-    assert rank_mean(changes, before, lay_out("shared", 6), 1.5).p_value < 0.01
+    assert rank_mean(changes, before, Table("shared", 6), 1.5).p_value < 0.01
 
 
 @pytest.mark.parametrize("end", ["ci_low", "ci_high"])
@@ -408,7 +408,7 @@ def test_a_shared_control_enters_the_variance_with_what_the_pairs_have_in_common
 
 
 def test_as_many_sites_without_control_as_areas_give_no_interval():
-    pairs = lay_out("none", 20)
+    pairs = Table("none", 20)
     changes = np.random.default_rng(22).normal(0, 0.1, 40)
     rank = rank_mean(changes, np.full(40, 100.0), pairs, 1.5)
     assert 0 < rank.p_value <= 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sbwork.compare.accuracy import read_study
-from sbwork.render.tables import models
+from sbwork.render import robustness
 from sbwork.stats.synthetic import fit_synthetic_control
 from sbwork.stats.trends import (
     estimate_event_study,
@@ -144,5 +144,5 @@ def test_what_is_told_of_the_broken_series_is_what_the_simulation_has():
     assert "it is 18% and 7% with 12 months a side, 16% and 12% with 24" in told
     assert "the interval for the slope leaves out no difference in 15%" in told
     assert "saw one in level in 3% to 12% of pairs and one in slope in 3% to 15%" in (
-        models._describe_errors()
+        robustness._describe_errors()
     )

@@ -9,7 +9,8 @@ import pytest
 
 from sbwork.grade.evidence import Evidence, find_forbidden_words
 from sbwork.read.places.outlines import Contact, find_contacts, outline_sites
-from sbwork.render import narrative
+from sbwork.render.evidence import list_limits
+from sbwork.render.maps import describe_contacts, describe_map, name_contacts
 from sbwork.specs.cohort import Cohort
 from sbwork.stats.findings import combine_findings
 
@@ -123,18 +124,18 @@ def test_words_say_who_touches_whom_and_what_it_does_to_the_comparison(tmp_path)
     assert outlines is not None
     contacts = find_contacts(outlines, cohort)
     border = "The control site Control C shares about 1.1 km of border with Area A"
-    told = narrative.describe_contacts(cohort, outlines, contacts)
+    told = describe_contacts(cohort, outlines, contacts)
     assert border in told
     assert "may be biased, either way" in told
-    assert border in narrative.describe_map(cohort, outlines, contacts)
-    assert "Control C and Area A. What is done" in narrative.name_contacts(cohort, contacts)
-    limits = narrative.list_limits(cohort, combine_findings([]), Evidence(2, (), ()), contacts)
+    assert border in describe_map(cohort, outlines, contacts)
+    assert "Control C and Area A. What is done" in name_contacts(cohort, contacts)
+    limits = list_limits(cohort, combine_findings([]), Evidence(2, (), ()), contacts)
     (limit,) = [point for point in limits if "spill-over" in point]
     assert "Control C" in limit
-    for text in (told, limit, narrative.name_contacts(cohort, contacts)):
+    for text in (told, limit, name_contacts(cohort, contacts)):
         assert find_forbidden_words(text, 1) == []
     corner = Contact("c", "a", "intervention", 0.0)
-    assert "touches, at a corner or along a short border, Area A" in narrative.describe_contacts(
+    assert "touches, at a corner or along a short border, Area A" in describe_contacts(
         cohort, outlines, [corner]
     )
 
@@ -144,15 +145,15 @@ def test_words_tell_apart_no_contact_and_nothing_known(tmp_path):
     cohort = make_row(tmp_path, sites, [{"intervention": "a", "control": "c"}])
     outlines = outline_sites(cohort)
     assert outlines is not None
-    assert narrative.describe_contacts(cohort, outlines, ()) == (
+    assert describe_contacts(cohort, outlines, ()) == (
         "No control site touches an area where the work is, or a displacement area."
     )
-    assert narrative.name_contacts(cohort, ()) == ""
+    assert name_contacts(cohort, ()) == ""
     pairs = [{"intervention": "a", "control": "c", "displacement": "z"}]
     partly = make_row(tmp_path, sites, pairs)
-    assert narrative.describe_contacts(partly, outlines, ()) == (
+    assert describe_contacts(partly, outlines, ()) == (
         "Without an outline, so that nothing can be said of its borders: z."
     )
-    assert "can't be said" in narrative.describe_contacts(cohort, None, ())
+    assert "can't be said" in describe_contacts(cohort, None, ())
     alone = make_row(tmp_path, sites, [{"intervention": "a"}])
-    assert narrative.describe_contacts(alone, outlines, ()) == ""
+    assert describe_contacts(alone, outlines, ()) == ""

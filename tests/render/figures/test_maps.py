@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 
 from sbwork.read.places.outlines import SiteOutlines
-from sbwork.render import figures, narrative
-from sbwork.render.figures.maps import KILOMETRES, ROLES
+from sbwork.render.maps import KILOMETRES, ROLES, describe_map, draw_map
 from sbwork.specs.cohort import Cohort
 
 COHORT = Cohort.model_validate(
@@ -47,7 +46,7 @@ def ax():
 
 
 def test_roles_differ_in_hue_and_in_hatch(ax):
-    figures.draw_map(ax, OUTLINES, COHORT)
+    draw_map(ax, OUTLINES, COHORT)
     looks = {patch.get_gid(): (patch.get_edgecolor(), patch.get_hatch()) for patch in ax.patches}
     assert set(looks) == {"site-a", "site-c", "site-d"}
     assert len({colour for colour, _ in looks.values()}) == 3
@@ -56,19 +55,19 @@ def test_roles_differ_in_hue_and_in_hatch(ax):
 
 
 def test_areas_of_no_pair_are_grey_and_far_ones_are_left_out(ax):
-    figures.draw_map(ax, OUTLINES, COHORT)
+    draw_map(ax, OUTLINES, COHORT)
     (others,) = [item for item in ax.collections if isinstance(item, PatchCollection)]
     assert len(others.get_paths()) == 2
 
 
 def test_sites_are_labelled_with_title_and_role(ax):
-    figures.draw_map(ax, OUTLINES, COHORT)
+    draw_map(ax, OUTLINES, COHORT)
     texts = {text.get_text() for text in ax.texts}
     assert {"Area A\nintervention", "Control C\ncontrol", "d\ndisplacement", "N"} <= texts
 
 
 def test_shapes_are_true_and_the_bar_is_as_long_as_it_says(ax):
-    figures.draw_map(ax, OUTLINES, COHORT)
+    draw_map(ax, OUTLINES, COHORT)
     assert ax.get_aspect() == pytest.approx(1 / math.cos(math.radians(54.91)), rel=1e-3)
     west, east = ax.get_xlim()
     assert west < -1.60
@@ -83,7 +82,7 @@ def test_a_hole_stays_open_whichever_way_it_is_drawn(ax):
     for hole in (square(-1.598, 54.902, 0.004), square(-1.598, 54.902, 0.004)[::-1]):
         outlines = SiteOutlines(((square(-1.6, 54.9), hole),), ("a",))
         fresh = Figure().subplots()
-        figures.draw_map(fresh, outlines, COHORT)
+        draw_map(fresh, outlines, COHORT)
         (patch,) = [item for item in fresh.patches if isinstance(item, PathPatch)]
         turns = [
             np.sign(np.sum(ring[:-1, 0] * ring[1:, 1] - ring[1:, 0] * ring[:-1, 1]))
@@ -97,7 +96,7 @@ def test_labels_of_sites_that_lie_together_do_not_cover_each_other(ax):
         ((square(-1.6, 54.9, 0.001),), (square(-1.6, 54.901, 0.001),), (square(-1.5, 54.95),)),
         ("a", "c", "d"),
     )
-    figures.draw_map(ax, close, COHORT)
+    draw_map(ax, close, COHORT)
     heights = [t.xyann[1] for t in ax.texts if t.get_text() in ("Area A\nintervention",
                                                                 "Control C\ncontrol")]  # fmt: skip
     south, north = ax.get_ylim()
@@ -113,6 +112,6 @@ def test_middles_are_weighted_by_surface():
 
 def test_words_tell_distance_and_direction_and_what_is_not_on_the_map():
     outlines = SiteOutlines(OUTLINES.rings[:2], OUTLINES.sites[:2])
-    told = narrative.describe_map(COHORT, outlines)
+    told = describe_map(COHORT, outlines)
     assert "Area A: its control site Control C lies 1.3 km to the east." in told
     assert "not on the map: d." in told

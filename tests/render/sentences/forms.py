@@ -1,7 +1,7 @@
 """The forms that a report's sentences take, each with what it claims; and those that never change.
 
 A form is a regular expression that must fit a whole sentence, and a function that recomputes from
-the findings what the sentence says. No function of `sbwork.render.narrative` is used.
+the findings what the sentence says. No function of `sbwork.render` is used.
 """
 
 from __future__ import annotations

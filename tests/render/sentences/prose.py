@@ -9,14 +9,8 @@ from typing import Any
 
 import sbwork
 from sbwork.evaluation import Evaluation
-from sbwork.render.pictures import Picture
-from sbwork.render.sections import Bullets
-
-SECTIONS = (
-    "summary", "changes", "counts", "robustness", "scales", "reliability", "kinds", "stories",
-    "evidence", "limits", "quality", "methods",
-)  # fmt: skip
-"""In the order of notebooks/cohort_report.ipynb."""
+from sbwork.render.blocks import Bullets, Picture
+from sbwork.render.views import REPORT
 
 _WORDED = {
     "headings": "What this report holds",
@@ -41,7 +35,7 @@ class Paragraph:
     Attributes
     ----------
     section : str
-        One of `SECTIONS`.
+        One of `REPORT`.
     place : {"text", "point", "alt", "caption", "title", "note", "cell"}
         What kind of block it is of.
     name : str
@@ -63,8 +57,8 @@ def read_report(evaluation: Evaluation) -> list[Paragraph]:
     """Read all paragraphs of a report, as notebooks/cohort_report.ipynb shows them."""
     return [
         Paragraph(section, place, name, text, block if isinstance(block, Picture) else None)
-        for section in SECTIONS
-        for block in getattr(sbwork, f"present_{section}")(evaluation).blocks
+        for section in REPORT
+        for block in sbwork.view(evaluation, section).blocks
         for place, name, text in _read_block(block)
         if text
     ]
@@ -93,11 +87,10 @@ def _read_block(block: Any) -> Iterator[tuple[str, str, str]]:
         yield "alt", block.name, block.alt
         yield "caption", block.name, block.caption
     else:
-        name = block._options.table_id.value.removeprefix("table-")
-        for title in (block._heading.title, block._heading.subtitle):
-            yield "title", name, title or ""
-        if name in _WORDED:
-            for cell in block._tbl_data[_WORDED[name]]:
-                yield "cell", name, cell
-        for note in block._source_notes:
-            yield "note", name, note
+        for title in (block.title, block.subtitle):
+            yield "title", block.name, title
+        if block.name in _WORDED:
+            for row in block.rows:
+                yield "cell", block.name, row[_WORDED[block.name]]
+        for note in block.notes:
+            yield "note", block.name, note

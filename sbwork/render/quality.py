@@ -1,0 +1,123 @@
+"""What was read, what was left out, and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from sbwork.evaluation import Evaluation
+from sbwork.grade.disclosure import suppress_table
+from sbwork.read.checks import CheckKind
+from sbwork.render.blocks import Section, Table
+from sbwork.render.intervals import HIDDEN
+from sbwork.render.maps import explain_borders
+from sbwork.render.weights import show_weights
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.instrument import Instrument
+from sbwork.stats.formats import format_count
+
+__all__ = ["present_quality", "tabulate_checks", "tabulate_dropped", "tabulate_nonresponse"]
+
+_KINDS = {
+    "dont_know": "Don't know",
+    "prefer_not_to_say": "Prefer not to say",
+    "blank": "Left blank",
+}
+
+
+def present_quality(evaluation: Evaluation) -> Section:
+    """Show what was read, what was left out, and why."""
+    blocks: list[Any] = []
+    if evaluation.incidents is not None:
+        if evaluation.incidents.missing_months:
+            missing = ", ".join(evaluation.incidents.missing_months)
+            blocks.append(f"Months that no file covers (missing, not zero): {missing}.")
+        quality = _drop_idle_checks(evaluation.incidents.quality)
+        blocks.append(tabulate_checks(quality, "incident-quality", "Incident files"))
+        blocks += explain_borders(evaluation)
+    if evaluation.responses is not None:
+        quality = _drop_idle_checks(evaluation.responses.quality)
+        blocks.append(tabulate_checks(quality, "survey-quality", "Survey files"))
+        blocks += list(_present_nonresponse(evaluation))
+        blocks += list(show_weights(evaluation))
+        blocks.append(tabulate_dropped(evaluation.responses.dropped))
+    return Section(
+        blocks or ["No file was read: every figure in this report is one that people reported."]
+    )
+
+
+def _present_nonresponse(evaluation: Evaluation) -> Iterator[Any]:
+    responses, instrument = evaluation.responses, evaluation.instrument
+    if responses is not None and instrument is not None and len(responses.nonresponse):
+        yield tabulate_nonresponse(responses.nonresponse, instrument, evaluation.cohort)
+
+
+def _drop_idle_checks(quality: pd.DataFrame) -> pd.DataFrame:
+    """Leave out checks that found nothing to leave out."""
+    idle = (quality["kind"] == CheckKind.LEFT_OUT) & (quality["count"] == 0)
+    return quality[~idle]
+
+
+def tabulate_checks(quality: pd.DataFrame, name: str, title: str) -> Table:
+    """Lay out what was read and what was left out, with the reason."""
+    rows = [
+        {
+            "File": row["source"],
+            "What": row["check"],
+            "Count": "" if math.isnan(row["count"]) else format_count(row["count"]),
+            "Note": row["note"],
+        }
+        for _, row in quality.iterrows()
+    ]
+    return Table(rows, name=name, title=title, stub="What", group="File", text=["Note"])
+
+
+def tabulate_dropped(dropped: pd.DataFrame) -> Table:
+    """Lay out the columns dropped as the files were read: columns source, column and reason."""
+    rows = [
+        {"File": str(source), "Why": str(reason), "Columns dropped": ", ".join(columns)}
+        for (source, reason), columns in dropped.groupby(["source", "reason"], sort=False)["column"]
+    ]
+    return Table(
+        rows or [{"File": "", "Why": "Nothing was dropped", "Columns dropped": ""}],
+        name="dropped",
+        title="Columns dropped as the files were read",
+        stub="Why",
+        group="File",
+        text=["Columns dropped"],
+    )
+
+
+def tabulate_nonresponse(
+    nonresponse: pd.DataFrame, instrument: Instrument, cohort: Cohort
+) -> Table:
+    """Lay out how often each item has no answer, and why; small counts stay hidden."""
+    counts = nonresponse.pivot_table(
+        index="item", columns="kind", values="count", aggfunc="sum", sort=False, fill_value=0
+    )
+    shown = suppress_table(counts, cohort.smallest_group)
+    rows = [
+        {
+            "Item": instrument.items[item].text or item if item in instrument.items else "Total",
+            **{
+                _KINDS.get(str(kind), str(kind)): HIDDEN
+                if math.isnan(count)
+                else format_count(count)
+                for kind, count in row.items()
+            },
+        }
+        for item, row in ((str(index), held) for index, held in shown.iterrows())
+    ]
+    return Table(
+        rows,
+        name="nonresponse",
+        title="Questions left without an answer, and why",
+        stub="Item",
+        notes=[
+            f"Hidden: fewer than {cohort.smallest_group} people, or a number that would give such "
+            "a one back. Such answers are never scored."
+        ],
+    )

@@ -1,0 +1,562 @@
+"""Residents' scales: means, differences in differences, how scores spread."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sbwork.evaluation import Evaluation
+from sbwork.render.answers import picture_answers, tabulate_multiple
+from sbwork.render.blocks import Picture, Section, Table, compose_picture
+from sbwork.render.intervals import describe_value
+from sbwork.render.style import AFTER, BEFORE, INK, INTERVENTION
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.instrument import Instrument
+from sbwork.stats import Flag, Reason
+from sbwork.stats.findings import find_row, has_flag, select_findings
+from sbwork.stats.formats import (
+    MISSING,
+    describe_p,
+    format_count,
+    format_interval,
+    format_list,
+    format_number,
+    format_p,
+    format_share,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "NO_SCALES",
+    "describe_attrition",
+    "describe_differences",
+    "describe_lead",
+    "describe_mean_differences",
+    "describe_means",
+    "describe_spread",
+    "draw_differences",
+    "draw_means",
+    "draw_score_distributions",
+    "present_scales",
+    "tabulate_differences",
+    "tabulate_scales",
+]
+
+NO_SCALES = (
+    "The answers were read, but the questionnaire's file groups no items under 'scales', so there "
+    "is no score to compare."
+)
+_RISES = ("mean_difference", "mean_difference_people")
+_COMPARED = {
+    "difference_in_differences": "",
+    "difference_in_differences_with_shock": ", with shocks of {shock:g} SD",
+    "ancova": ", same score before",
+}
+_VERDICTS = {
+    Flag.EFFECT: "Effect, among {reach}",
+    Flag.NO_MEANINGFUL_EFFECT: "No meaningful effect, among {reach}",
+    Flag.INCONCLUSIVE: "Inconclusive",
+}
+
+
+def present_scales(evaluation: Evaluation) -> Section:
+    """Show residents' scales by site and wave, and the difference in differences."""
+    cohort, findings, instrument = evaluation.cohort, evaluation.findings, evaluation.instrument
+    if instrument is None or evaluation.scores is None or evaluation.responses is None:
+        return Section(["No survey was given, so nothing can be said of what residents think."])
+    blocks: list[Any] = []
+    if instrument.illustrative:
+        blocks.append(
+            "The questions are illustrative: this project wrote them to try the method, and they "
+            "are not the published scale."
+        )
+    if not instrument.scales:
+        return Section([*blocks, NO_SCALES])
+    if len(select_findings(findings, section="weights")):
+        blocks.append(
+            "Answers are weighted: data quality shows to what, and what that costs. Every n counts "
+            "people, never weights."
+        )
+    if cohort.pairs:
+        blocks.append(
+            "A rise in one place that is not seen in another is not yet a difference between them: "
+            "that has to be estimated itself, as the difference in differences."
+        )
+        blocks += [text for text in [describe_lead(findings)] if text]
+        blocks.append(tabulate_differences(findings, cohort, instrument))
+        blocks += list(_picture_differences(evaluation))
+        blocks += [text for text in [describe_attrition(cohort, findings)] if text]
+    else:
+        blocks.append(
+            "cohort.yml does not say which sites are compared ('pairs'), so no change can be set "
+            "beside a control site's."
+        )
+    blocks.append(tabulate_scales(findings, cohort, instrument))
+    blocks.append(_picture_means(evaluation))
+    blocks.append(_picture_distributions(evaluation))
+    if len(evaluation.responses.multiple):
+        blocks.append(tabulate_multiple(evaluation.responses.multiple, cohort, findings))
+    return Section([*blocks, *picture_answers(evaluation)])
+
+
+def _picture_means(evaluation: Evaluation) -> Picture:
+    cohort, findings, instrument = evaluation.cohort, evaluation.findings, evaluation.instrument
+    assert instrument is not None  # noqa: S101
+    sites = cohort.compared_sites or tuple(cohort.sites)
+
+    def draw_scale(ax: Axes, scale: str) -> None:
+        low, high = instrument.find_range(instrument.list_scale_items(scale)[0])
+        draw_means(ax, findings, cohort, scale, sites)
+        ax.set_xlabel(f"Mean, on a scale from {low:g} to {high:g}", fontsize=9)
+
+    means = [
+        describe_means(cohort, findings, instrument, scale, sites) for scale in instrument.scales
+    ]
+    return compose_picture(
+        cohort,
+        "means",
+        lambda figure: _draw_scales(figure, instrument, draw_scale),
+        size=_fit_scales(instrument, len(sites)),
+        alt=" ".join(means),
+        caption="Mean scores with their 95% intervals, before (grey squares) and after (blue "
+        "circles).",
+    )
+
+
+def _picture_distributions(evaluation: Evaluation) -> Picture:
+    cohort, instrument, scores = evaluation.cohort, evaluation.instrument, evaluation.scores
+    assert instrument is not None and scores is not None  # noqa: S101, PT018
+    fewest = cohort.smallest_group
+
+    def draw_scale(ax: Axes, scale: str) -> None:
+        draw_score_distributions(ax, scores, cohort, scale, fewest)
+
+    return compose_picture(
+        cohort,
+        "distributions",
+        lambda figure: _draw_scales(figure, instrument, draw_scale),
+        size=_fit_scales(instrument, len(cohort.compared_sites or cohort.sites)),
+        alt=describe_spread(scores, cohort, instrument),
+        caption="How people's scores spread, before (grey) and after (blue): the box holds the "
+        "middle half of them, the whiskers the middle 80%, the white line is the median. Groups of "
+        f"fewer than {fewest} people are left out.",
+    )
+
+
+def _draw_scales(
+    figure: Figure, instrument: Instrument, draw_scale: Callable[[Axes, str], None]
+) -> None:
+    """Draw every scale of an instrument, two beside each other, with one legend."""
+    scales = list(instrument.scales)
+    axes = figure.subplots((len(scales) + 1) // 2, 2, sharey=True, squeeze=False).ravel()
+    for ax, scale in zip(axes, scales, strict=False):
+        draw_scale(ax, scale)
+        ax.set_title(instrument.title_scale(scale))
+    for ax in axes[len(scales) :]:
+        ax.set_visible(False)
+    named: dict[str, Artist] = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            named.setdefault(label, handle)
+    named.pop("_", None)
+    figure.legend(named.values(), named.keys(), loc="outside lower right", ncols=2, fontsize=9)
+
+
+def _fit_scales(instrument: Instrument, sites: int) -> tuple[float, float]:
+    """Return a size in inches that gives every scale and site room."""
+    rows = (len(instrument.scales) + 1) // 2
+    return 9.2, 0.8 + (0.85 + 0.4 * sites) * rows
+
+
+def _picture_differences(evaluation: Evaluation) -> Iterator[Picture]:
+    cohort, findings, instrument = evaluation.cohort, evaluation.findings, evaluation.instrument
+    rows = select_findings(findings, section="scales", estimator="did_hedges_g", site="all")
+    if rows["estimate"].notna().any() and instrument is not None:
+        labels = [instrument.title_scale(scale) for scale in rows["outcome"]]
+
+        def draw(figure: Figure) -> None:
+            ax = figure.subplots()
+            draw_differences(ax, rows, labels, cohort.smallest_meaningful_g)
+            ax.set_xlabel("Difference in differences, in standard deviations")
+
+        yield compose_picture(
+            cohort,
+            "differences",
+            draw,
+            size=(8.2, 1.3 + 0.45 * len(rows)),
+            alt=describe_differences(rows, labels),
+            caption="All pairs together: how much more the areas rose than their control sites, "
+            f"with the 95% interval. The shaded band ends at {cohort.describe_bound()}: smaller "
+            "differences count as too small to matter.",
+        )
+
+
+def describe_mean_differences(
+    cohort: Cohort, findings: pd.DataFrame, scale: str, sites: Sequence[str]
+) -> str:
+    """Say how much each site's mean of a scale changed, with its interval."""
+    parts = []
+    for site in sites:
+        row = find_row(
+            findings, section="scales", outcome=scale, site=site, estimator="mean_difference"
+        )
+        if row is not None:
+            interval = format_interval(row["ci_low"], row["ci_high"])
+            parts.append(
+                f"{cohort.title_site(site)} {format_number(row['estimate'])} "
+                f"(95% interval {interval}; {describe_p(row['p_value'])})"
+            )
+    return f"Change: {'; '.join(parts)}." if parts else ""
+
+
+def describe_means(
+    cohort: Cohort,
+    findings: pd.DataFrame,
+    instrument: Instrument,
+    scale: str,
+    sites: Sequence[str],
+    waves: Sequence[str] = ("before", "after"),
+) -> str:
+    """Say each site's mean of a scale in each wave."""
+    parts = []
+    rows = select_findings(findings, section="scales", outcome=scale, estimator="mean")
+    for site in sites:
+        means = {wave: find_row(rows, site=site, period=wave) for wave in waves}
+        values = ", ".join(
+            f"{format_number(row['estimate'])} {wave}"
+            for wave, row in means.items()
+            if row is not None
+        )
+        if values:
+            parts.append(f"{cohort.title_site(site)} {values}")
+    return f"{instrument.title_scale(scale)}: {'; '.join(parts)}."
+
+
+def describe_differences(rows: pd.DataFrame, labels: list[str]) -> str:
+    """Say each estimate with its interval."""
+    parts = [
+        f"{label} {format_number(row['estimate'])} "
+        f"({format_interval(row['ci_low'], row['ci_high'])})"
+        for label, (_, row) in zip(labels, rows.iterrows(), strict=True)
+    ]
+    return f"In standard deviations: {'; '.join(parts)}."
+
+
+def describe_attrition(cohort: Cohort, findings: pd.DataFrame) -> str:
+    """Say what share of the first wave was lost in each pair; empty where nobody is linked."""
+    parts = []
+    find = partial(find_row, findings, section="scales", outcome="questionnaire")
+    for pair in cohort.pairs:
+        area = find(estimator="attrition_share", site=pair.intervention)
+        control = find(estimator="attrition_share", site=str(pair.control))
+        difference = find(estimator="attrition_difference", site=pair.intervention)
+        if area is None:
+            continue
+        text = f"{_describe_lost(area)} in {cohort.title_site(pair.intervention)}"
+        if control is not None:
+            text += f", {_describe_lost(control)} in {cohort.title_site(str(pair.control))}"
+        if difference is not None and not np.isnan(difference["ci_low"]):
+            points = format_number(100 * difference["estimate"], 0)
+            ends = format_interval(100 * difference["ci_low"], 100 * difference["ci_high"], 0)
+            text += f" ({points} points apart, 95% interval {ends})"
+        parts.append(text)
+    if not parts:
+        return ""
+    return (
+        f"Lost between the waves, of the people who answered the first: {'; '.join(parts)}. Where "
+        "more were lost on one side, a difference between those who stayed may be a difference "
+        "between those who left."
+    )
+
+
+def _describe_lost(row: pd.Series[Any]) -> str:
+    if row["reason"] == Reason.SMALL_GROUP:
+        return "too few to tell"
+    share = format_share(row["estimate"])
+    return share if np.isnan(row["n"]) else f"{share} of {format_count(row['n'])}"
+
+
+def describe_lead(findings: pd.DataFrame) -> str:
+    """Say which comparison of linked people leads, and why; empty where nobody is linked."""
+    rows = select_findings(findings, section="scales", estimator="ancova", period="change")
+    if rows.empty:
+        return ""
+    if any(has_flag(row, Flag.LEADS) for _, row in rows.iterrows()):
+        return (
+            "The sites were drawn by lot, and everybody in the second wave had answered the first: "
+            "so the comparison of people with the same score before leads, and the difference in "
+            "differences stands beside it."
+        )
+    return (
+        "Some people answered both waves. The difference in differences leads; the comparison of "
+        "people with the same score before stands beside it, as it is fair only where sites were "
+        "drawn by lot: elsewhere it takes a gap that was there from the start for a change."
+    )
+
+
+def describe_spread(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument) -> str:
+    """Say the median score of each scale by site and wave; small groups are left out."""
+    parts = []
+    for scale in instrument.scales:
+        medians = []
+        for (site, wave), group in scores.groupby(["site", "wave"], sort=True)[scale]:
+            if group.count() >= cohort.smallest_group:
+                median = format_number(group.median())
+                medians.append(f"{cohort.title_site(str(site))} {wave} {median}")
+        parts.append(f"{instrument.title_scale(scale)}: {', '.join(medians) or 'too few to show'}")
+    return f"Median scores. {'; '.join(parts)}."
+
+
+def tabulate_scales(findings: pd.DataFrame, cohort: Cohort, instrument: Instrument) -> Table:
+    """Lay out every scale by site: n, means by wave, the difference with its tests."""
+    rows: list[dict[str, str]] = []
+    notes: list[str] = []
+    chosen = select_findings(findings, section="scales")
+    chosen = chosen[chosen["estimator"].isin(_RISES)]
+    linked = False
+    for _, row in chosen.iterrows():
+        people = row["estimator"] == "mean_difference_people"
+        if people and (row["site"] != "intervention" or len(cohort.pairs) < 2):
+            continue
+        place = {"section": "scales", "outcome": row["outcome"], "site": row["site"]}
+        means = [
+            find_row(findings, **place, estimator="mean", period=wave)
+            for wave in ("before", "after")
+        ]
+        g = None if people else find_row(findings, **place, estimator="hedges_g")
+        linked |= has_flag(row, Flag.LINKED) or has_flag(row, Flag.PARTLY_LINKED)
+        notes.append(row["note"])
+        title = _title_group(cohort, row["site"])
+        rows.append(
+            {
+                "Scale": instrument.title_scale(row["outcome"]),
+                "Site": f"{title}, as one sample of people" if people else title,
+                "n": " / ".join(describe_value(mean, format_count, "n") for mean in means),
+                "Before": "" if people else describe_value(means[0], format_number),
+                "After": "" if people else describe_value(means[1], format_number),
+                "Difference": format_number(row["estimate"]),
+                "95% interval": format_interval(row["ci_low"], row["ci_high"]),
+                "Welch t (df)": (
+                    MISSING
+                    if math.isnan(row["statistic"])
+                    else f"{format_number(row['statistic'])} ({format_number(row['df'], 1)})"
+                ),
+                "p": format_p(row["p_value"]),
+                "Hedges g": "" if people else describe_value(g, format_number),
+            }
+        )
+    tests = "t-tests, of people's own changes where they are known" if linked else "t-tests"
+    return Table(
+        rows,
+        name="scales",
+        title="Residents' scales, before and after",
+        subtitle=f"Welch's {tests}: a description of each place, not yet a comparison",
+        stub="Site",
+        group="Scale",
+        spanners={"Mean score": ["Before", "After"]},
+        notes=[*notes, "n: people with a score, before / after."],
+    )
+
+
+def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Instrument) -> Table:
+    """Lay out what compares the pairs on every scale, what leads first, and what it can bear.
+
+    Scales declared in advance come first, and of each scale all pairs together. Beside the row
+    that leads stand the difference in differences or the comparison at the same score before, and
+    the one with a stated shock.
+    """
+    rows: list[dict[str, str]] = []
+    notes: list[str] = []
+    chosen = select_findings(findings, section="scales")
+    chosen = chosen[chosen["estimator"].isin(_COMPARED)]
+    chosen = chosen.assign(
+        later=~chosen["outcome"].isin(cohort.confirmatory),
+        place=chosen["site"] != "all",
+        beside=[not has_flag(row, Flag.LEADS) for _, row in chosen.iterrows()],
+        scale=chosen["outcome"].map({key: k for k, key in enumerate(instrument.scales)}),
+        pair=chosen["site"].map({pair.intervention: k for k, pair in enumerate(cohort.pairs)}),
+    ).sort_values(["later", "scale", "place", "pair", "beside"], kind="stable")
+    people: dict[str, None] = {}
+    for _, row in chosen.iterrows():
+        find = partial(
+            find_row, findings, section="scales", outcome=row["outcome"], site=row["site"]
+        )
+        whole = row["estimator"] == "difference_in_differences"
+        smallest, g = (
+            find(estimator=estimator) if whole else None
+            for estimator in ("smallest_detectable_difference", "did_hedges_g")
+        )
+        stated = "_with_shock" if row["estimator"].endswith("_with_shock") else ""
+        verdict = find(estimator=f"tost{stated}") if whole or stated else None
+        within = verdict is not None and has_flag(verdict, Flag.NO_MEANINGFUL_EFFECT)
+        shock = find(estimator="tau_star_equivalence" if within else "tau_star") if whole else None
+        notes += [str(each["note"]) for each in (row, shock, verdict) if each is not None]
+        if whole:
+            people[_describe_people(row)] = None
+        rows.append(
+            {
+                "Scale": _title_scale(cohort, instrument, row["outcome"]),
+                "Pair": _title_pair(cohort, row),
+                "Difference": format_number(row["estimate"]),
+                "95% interval": format_interval(row["ci_low"], row["ci_high"]),
+                "p adjusted": format_p(row["p_adjusted"]),
+                "p": format_p(row["p_value"]),
+                "In SD": _write(g, whole),
+                "Smallest detectable (SD)": _write(smallest, whole),
+                "Shock that undoes it": _write_shock(shock),
+                "Verdict": _describe_verdict(verdict),
+            }
+        )
+    return Table(
+        rows,
+        name="differences",
+        title="Did the areas change more than their control sites?",
+        subtitle="Difference in differences, in points of the scale, of "
+        f"{format_list(list(people)) or 'people'} in the two waves",
+        stub="Pair",
+        group="Scale",
+        text=["Verdict"],
+        notes=[*notes, *_explain_adjusting(cohort, instrument)],
+    )
+
+
+def _title_scale(cohort: Cohort, instrument: Instrument, scale: str) -> str:
+    title = instrument.title_scale(scale)
+    if not cohort.confirmatory:
+        return title
+    return f"{title} ({'confirmatory' if scale in cohort.confirmatory else 'exploratory'})"
+
+
+def _title_pair(cohort: Cohort, row: pd.Series[Any]) -> str:
+    """Name a pair and what is compared; where weighted, with the number of people behind it."""
+    title = cohort.title_pair(row["site"])
+    title += _COMPARED[row["estimator"]].format(shock=cohort.area_shock_sd)
+    weighted = has_flag(row, Flag.WEIGHTED) and not math.isnan(row["n"])
+    return f"{title} (n = {format_count(row['n'])})" if weighted else title
+
+
+def _write(row: pd.Series[Any] | None, whole: bool) -> str:
+    return describe_value(row, format_number) if whole else ""
+
+
+def _write_shock(row: pd.Series[Any] | None) -> str:
+    if row is not None and row["reason"] == Reason.NOT_APPLICABLE:
+        return "none needed"
+    return _write(row, row is not None)
+
+
+def _describe_people(row: pd.Series[Any]) -> str:
+    if has_flag(row, Flag.LINKED):
+        return "the same people"
+    return "partly the same people" if has_flag(row, Flag.PARTLY_LINKED) else "different people"
+
+
+def _describe_verdict(row: pd.Series[Any] | None) -> str:
+    if row is None:
+        return ""
+    reach = "such areas" if row["estimator"].endswith("_with_shock") else "these people"
+    words = [word for flag, word in _VERDICTS.items() if has_flag(row, flag)]
+    return words[0].format(reach=reach) if words else ""
+
+
+def _explain_adjusting(cohort: Cohort, instrument: Instrument) -> list[str]:
+    several = len(instrument.scales) > 1
+    if not several:
+        return []
+    rest = "Benjamini and Hochberg's method"
+    counted = "the number of scales (of single pairs, for that of scales and pairs)"
+    if not cohort.confirmatory:
+        return [f"p adjusted: for {counted}, by {rest}."]
+    return [
+        f"p adjusted: for {counted}, by Holm's method over the confirmatory scales, which were "
+        f"named in advance, and by {rest} over the others."
+    ]
+
+
+def _title_group(cohort: Cohort, site: str) -> str:
+    together = {
+        "intervention": "All areas together",
+        "control": "All control sites",
+        "all": "All sites together",
+    }
+    return together.get(site) or cohort.title_site(site)
+
+
+def draw_means(
+    ax: Axes,
+    findings: pd.DataFrame,
+    cohort: Cohort,
+    scale: str,
+    sites: Sequence[str] | None = None,
+    waves: Sequence[str] = ("before", "after"),
+) -> None:
+    """Draw a scale's mean by site and wave, with intervals."""
+    rows = select_findings(findings, section="scales", estimator="mean", outcome=scale)
+    shown = list(cohort.compared_sites) if sites is None else list(sites)
+    looks = {"before": (BEFORE, "s", -0.14), "after": (AFTER, "o", 0.14)}
+    for wave in waves:
+        colour, marker, shift = looks[wave]
+        label: str | None = wave.capitalize()
+        for index, site in enumerate(shown):
+            row = find_row(rows, site=site, period=wave)
+            if row is None or np.isnan(row["estimate"]):
+                continue
+            y = index + shift
+            ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=2)
+            ax.plot(row["estimate"], y, marker, color=colour, ms=7, label=label)
+            label = None
+    ax.set_yticks(range(len(shown)), [cohort.title_site(site) for site in shown])
+    ax.set_ylim(len(shown) - 0.5, -0.5)
+    ax.grid(axis="x")
+    ax.tick_params(axis="y", length=0)
+
+
+def draw_differences(ax: Axes, rows: pd.DataFrame, labels: Sequence[str], band: float) -> None:
+    """Draw estimates with intervals around zero, and the band too small to matter."""
+    if band:
+        ax.axvspan(-band, band, color="#eef3f8", zorder=0)
+    ax.axvline(0, color=INK, lw=0.9)
+    for index, (_, row) in enumerate(rows.iterrows()):
+        if np.isnan(row["estimate"]):
+            ax.text(0, index, "not available", va="center", ha="center", style="italic")
+            continue
+        ax.plot([row["ci_low"], row["ci_high"]], [index, index], color=INTERVENTION, lw=2.2)
+        ax.plot(row["estimate"], index, "o", color=INTERVENTION, ms=8, mec="white", mew=1)
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.grid(axis="x")
+    ax.tick_params(axis="y", length=0)
+
+
+def draw_score_distributions(
+    ax: Axes, scores: pd.DataFrame, cohort: Cohort, scale: str, fewest: int
+) -> None:
+    """Draw how a scale's scores spread, by site and wave: half in the box, 80% in the whiskers."""
+    sites = list(cohort.compared_sites) or list(cohort.sites)
+    for index, site in enumerate(sites):
+        for wave, colour, shift in (("before", BEFORE, -0.18), ("after", AFTER, 0.18)):
+            chosen = scores[(scores["site"] == site) & (scores["wave"] == wave)][scale].dropna()
+            if len(chosen) < fewest:
+                continue
+            box = ax.boxplot(
+                chosen, positions=[index + shift], orientation="horizontal", widths=0.3,
+                patch_artist=True, showfliers=False, whis=(10, 90),
+                medianprops={"color": "white", "lw": 2}, whiskerprops={"color": colour},
+                capprops={"color": colour}, boxprops={"color": colour},
+            )  # fmt: skip
+            for patch in box["boxes"]:
+                patch.set_facecolor(colour)
+                patch.set_label(wave.capitalize() if index == 0 else "_")
+    ax.set_yticks(range(len(sites)), [cohort.title_site(site) for site in sites])
+    ax.set_ylim(len(sites) - 0.5, -0.5)
+    ax.grid(axis="x")
+    ax.tick_params(axis="y", length=0)
