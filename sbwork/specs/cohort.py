@@ -143,15 +143,16 @@ class Choice(Spec):
 
 def _read_pool(value: Any) -> Any:
     """Turn the pool into a number of areas, the force or an authority, or a list of areas."""
-    pool: int | str | tuple[str, ...]
     if isinstance(value, list | tuple):
-        pool = _refuse_repeated(tuple(str(code).strip() for code in value))
-    elif isinstance(value, str | int) and str(value).strip():
-        number = re.fullmatch(r"-?\d+", str(value).strip())
-        pool = int(number[0]) if number else str(value)
-    else:
+        pool: Any = _refuse_repeated(tuple(str(code).strip() for code in value))
+        size = len(pool)
+    elif not isinstance(value, str | int) or not str(value).strip():
         raise ValueError("give 'force', an authority, a list of areas or how many areas there were")
-    if (pool if isinstance(pool, int) else len(pool)) < 2 and not isinstance(pool, str):
+    elif re.fullmatch(r"-?\d+", str(value).strip()):
+        pool = size = int(value)
+    else:
+        return value
+    if size < 2:
         raise ValueError("a pool holds at least two areas")
     return pool
 

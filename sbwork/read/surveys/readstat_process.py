@@ -68,14 +68,14 @@ def _write(description: Mapping[str, Any], numbers: Sequence[array[int]]) -> Non
 
 def _number(values: Sequence[object]) -> tuple[array[int], list[str]]:
     """Give each distinct text of a column a number, in order of first appearance."""
-    index: dict[object, int] = {}
-    first = array("i", (index.setdefault(value, len(index)) for value in values))
-    written = [_write_code(value) for value in index]
     known: dict[str, int] = {}
-    merged = [known.setdefault(text, len(known)) for text in written]
-    if len(known) < len(written):
-        first = array("i", (merged[number] for number in first))
-    return first, list(known)
+    seen: dict[object, int] = {}
+    numbers = array("i")
+    for value in values:
+        if value not in seen:
+            seen[value] = known.setdefault(_write_code(value), len(known))
+        numbers.append(seen[value])
+    return numbers, list(known)
 
 
 def _write_code(code: object) -> str:
