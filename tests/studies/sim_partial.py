@@ -62,7 +62,12 @@ def main() -> None:
             ]
             counts = pd.concat(frames).assign(feed="f")
             found = check_continuity(
-                counts, {"f": MONTHS}, {"robbery": ["Robbery"]}, archives=["f"]
+                counts,
+                {"f": MONTHS},
+                {"robbery": {"Robbery": 1.0}},
+                titles={"robbery": "Robbery"},
+                compared=(),
+                archives=["f"],
             )
             wrong += any("partly" not in gap.reason for gap in found.gaps)
         print(f"{level:6}  {wrong / SERIES:.4f}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,18 +77,7 @@ Array = npt.NDArray[np.float64]
 class Gap:
     """Months of one feed in which an outcome must count as missing, though there is a file.
 
-    Attributes
-    ----------
-    feed : str
-        Who recorded.
-    outcome : str
-        The outcome's key.
-    months : tuple of str
-        YYYY-MM, sorted.
-    reason : str
-        In plain words.
-    partial : bool
-        Whether the months were delivered in part; else their crime types differ.
+    `partial` says that the months were delivered in part; else their crime types differ.
     """
 
     feed: str
@@ -100,15 +89,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Continuity:
-    """What was found.
-
-    Attributes
-    ----------
-    gaps : tuple of Gap
-        What must count as missing.
-    quality : tuple of Check
-        Lines for the table of data quality; they count months.
-    """
+    """What must count as missing, and lines for the table of data quality, which count months."""
 
     gaps: tuple[Gap, ...] = ()
     quality: tuple[Check, ...] = ()
@@ -162,43 +143,26 @@ def track_series(
     )
 
 
-def mark_published(
-    gaps: Collection[Gap],
-    feeds: Sequence[str],
-    outcomes: Sequence[str],
-    span: Sequence[str],
-    covered: Flags,
-) -> Flags:
-    """Lay out which feed covers which outcome in which month.
+def mark_published(gaps: Iterable[Gap], outcomes: Sequence[str], coverage: Coverage) -> Flags:
+    """Lay out which feed covers which outcome in which month, shape (n_feeds, n_outcomes, n_span).
 
-    Parameters
-    ----------
-    gaps : collection of Gap
-        From `check_continuity`.
-    feeds, outcomes, span : sequence of str
-        The axes of the result: feeds, keys of outcomes and months.
-    covered : ndarray of bool, shape (n_feeds, n_span)
-        Which feed has a file for which month.
+    Each has what its feed has a file for, less the gaps.
     """
-    published = np.repeat(covered[:, None, :], len(outcomes), axis=1)
-    position = {month: number for number, month in enumerate(span)}
+    published = np.repeat(coverage.covered[:, None, :], len(outcomes), axis=1)
     for gap in gaps:
-        for month in gap.months:
-            if month in position:
-                published[feeds.index(gap.feed), outcomes.index(gap.outcome), position[month]] = (
-                    False
-                )
+        months = [month in gap.months for month in coverage.span]
+        published[coverage.feeds.index(gap.feed), outcomes.index(gap.outcome), months] = False
     return published
 
 
 def check_continuity(
     counts: pd.DataFrame,
     covered: Mapping[str, Collection[str]],
-    outcomes: Mapping[str, Collection[str] | Mapping[str, float]],
+    outcomes: Mapping[str, Mapping[str, float]],
     *,
-    titles: Mapping[str, str] | None = None,
-    compared: Collection[str] = (),
-    archives: Collection[str] = (),
+    titles: Mapping[str, str],
+    compared: Collection[str],
+    archives: Collection[str],
 ) -> Continuity:
     """Find the months in which a feed's outcomes are not what they are in the others.
 
@@ -215,22 +179,17 @@ def check_continuity(
         under the name that the cohort gives it), ``month`` (YYYY-MM) and ``n``.
     covered : mapping of str to collection of str
         The months that each feed covers.
-    outcomes : mapping of str to collection of str, or to mapping of str to float
-        The crime types of each outcome, with their weights where they weigh differently.
-    titles : mapping of str to str, optional
-        What readers call the outcomes; their keys by default.
-    compared : collection of str, default ()
-        The months that are compared. An outcome is what it is in most of them (in the later
-        ones, of two that are as common); the other months are left out. All months by default.
-    archives : collection of str, default ()
+    outcomes : mapping of str to mapping of str to float
+        The crime types of each outcome, with their weights.
+    titles : mapping of str to str
+        What readers call the outcomes.
+    compared : collection of str
+        The months that are compared; all if there are none. An outcome is what it is in most of
+        them (in the later ones, of two that are as common); the other months are left out.
+    archives : collection of str
         Feeds in the layout of data.police.uk. To these the months apply in which it changed its
         list of types, and partly delivered months of these are left out; of others, which may
-        hold a few places only, they are told and kept.
-
-    Returns
-    -------
-    Continuity
-        The months to leave out, and lines for the table of data quality.
+        hold a few places only, they are mentioned and kept.
 
     Notes
     -----
@@ -241,8 +200,10 @@ def check_continuity(
     outcome is kept.
 
     """
-    names = {key: (titles or {}).get(key, key) for key in outcomes}
-    members = {key: _weigh_kinds(kinds) for key, kinds in outcomes.items()}
+    members = {
+        key: {fold_name(kind): weight for kind, weight in kinds.items()}
+        for key, kinds in outcomes.items()
+    }
     gaps: list[Gap] = []
     kept: list[Gap] = []
     partial: list[tuple[str, str, float, str]] = []
@@ -250,8 +211,7 @@ def check_continuity(
         if not months:
             continue
         table = _Feed(feed, counts, sorted(months), feed in archives)
-        for group, month, share in table.partial:
-            partial.append((feed, month, share, group))
+        partial += [(feed, month, share, group) for group, month, share in table.partial]
         for key, kinds in members.items():
             left_out, told = table.follow(key, kinds, set(compared))
             gaps += left_out
@@ -259,8 +219,8 @@ def check_continuity(
             gaps += table.leave_partial(key, kinds)
     quality = [*_note_partial(partial, archives, set(compared))]
     changes = [gap for gap in gaps if not gap.partial]
-    quality += _note_changes(changes, names, set(compared), kept=False)
-    quality += _note_changes(kept, names, set(compared), kept=True)
+    quality += _note_changes(changes, titles, set(compared), kept=False)
+    quality += _note_changes(kept, titles, set(compared), kept=True)
     return Continuity(tuple(gaps), tuple(quality))
 
 
@@ -431,12 +391,8 @@ class _Feed:
         gaps: list[Gap] = []
         kept: list[Gap] = []
         for what, where in others.items():
-            gap = Gap(
-                self.feed,
-                key,
-                tuple(self.months[m] for m in where),
-                self._explain(usual, what, where[-1]),
-            )
+            months = tuple(self.months[m] for m in where)
+            gap = Gap(self.feed, key, months, self._explain(usual, what, where[-1]))
             (kept if self._weigh(usual ^ what, usual) < _IMMATERIAL else gaps).append(gap)
         return gaps, kept
 
@@ -463,11 +419,8 @@ class _Feed:
 
     def _explain(self, usual: frozenset[str], held: frozenset[str], month: int) -> str:
         said = []
-        lost = sorted(usual - held)
-        if not held:
-            lost = sorted(usual)
         inside: dict[str, list[str]] = {}
-        for atom in lost:
+        for atom in sorted(usual - held):
             inside.setdefault(self.places[atom][month], []).append(self._title(atom))
         for holder, names in inside.items():
             if holder:
@@ -571,8 +524,3 @@ def _name_span(months: Sequence[str]) -> str:
 def _join(parts: Sequence[str]) -> str:
     named = [*parts[:6], *([f"{len(parts) - 6} more"] if len(parts) > 6 else [])]
     return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
-
-
-def _weigh_kinds(kinds: Collection[str] | Mapping[str, float]) -> dict[str, float]:
-    weights = kinds if isinstance(kinds, Mapping) else dict.fromkeys(kinds, 1.0)
-    return {fold_name(kind): float(weight) for kind, weight in weights.items()}

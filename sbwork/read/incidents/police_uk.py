@@ -27,6 +27,7 @@ from sbwork.read.incidents.tallies import (
     fetch_tally,
     open_store,
 )
+from sbwork.read.places.boundaries import is_in_britain
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 
 __all__ = ["CRIME_TYPES", "is_street_header", "read_street_files"]
@@ -59,8 +60,6 @@ _KNOWN = (
     "Context",
 )  # fmt: skip
 _OTHER_KINDS = {"outcomes": "outcomes", "stop": "stop and search", "search": "stop and search"}
-_LONGITUDES = (-9.5, 2.5)
-_LATITUDES = (49.0, 61.5)
 _SHARE_THAT_CONVINCES = 0.5
 _EDGE = 16_384
 _ROWS_LOOKED_AT = 50
@@ -224,7 +223,7 @@ def _lay_out(part: Part, header: list[str], rows: list[list[str]]) -> _Layout:
             except ValueError:
                 continue
             placed += 1
-            swapped += _is_in_britain(north, east) and not _is_in_britain(east, north)
+            swapped += is_in_britain(north, east) and not is_in_britain(east, north)
     named = full[0][header.index("Reported by")] if full and "Reported by" in header else ""
     force = part.labels[1] or _name_force(named) or part.shown
     much = placed > 0 and swapped / placed > _SHARE_THAT_CONVINCES
@@ -236,12 +235,6 @@ def _name_force(reported_by: str) -> str:
     plain = re.sub(r"\b(police|constabulary|service)\b", "", reported_by.lower())
     name = "-".join(re.findall(r"[a-z]+", plain))
     return {"british-transport": "btp", "metropolitan": "metropolitan"}.get(name, name)
-
-
-def _is_in_britain(longitude: float, latitude: float) -> bool:
-    return (
-        _LONGITUDES[0] <= longitude <= _LONGITUDES[1] and _LATITUDES[0] <= latitude <= _LATITUDES[1]
-    )
 
 
 def _count_files(

@@ -107,9 +107,7 @@ def read_incidents(cohort: Cohort, *, cache: Path | None = None) -> Incidents:
     outcomes = read_outcomes(placed, cohort, readings)
     coverage = list_coverage(cohort, readings)
     continuity = track_series(placed, cohort, readings, outcomes, coverage)
-    published = mark_published(
-        continuity.gaps, coverage.feeds, outcomes.keys, coverage.span, coverage.covered
-    )
+    published = mark_published(continuity.gaps, outcomes.keys, coverage)
     return Incidents(
         sites=count_sites(placed, cohort, places, outcomes, coverage, published),
         areas=count_areas(placed, cohort, places, outcomes, coverage, published),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,14 @@ import numpy.typing as npt
 from sbwork.read.places.shapes import Array, form_shape
 from sbwork.specs.errors import InputError, Problem, list_names, quote
 
-__all__ = ["Boundaries", "convert_grid", "find_neighbours", "locate_points", "read_boundaries"]
+__all__ = [
+    "Boundaries",
+    "convert_grid",
+    "find_neighbours",
+    "is_in_britain",
+    "locate_points",
+    "read_boundaries",
+]
 
 _LONGITUDES = (-9.5, 2.5)
 _LATITUDES = (49.0, 61.5)
@@ -109,24 +116,16 @@ def locate_points(
     return np.where(owner < len(shapes), owner, -1)
 
 
-def find_neighbours(
-    boundaries: Boundaries, groups: Sequence[str] | None = None
-) -> dict[str, frozenset[str]]:
-    """Find the areas that touch each other, up to a millionth of a degree (ten centimetres).
-
-    `groups` names, for each area, the larger area that it belongs to (empty leaves it out), and
-    neighbours are then found among those; among the areas' own codes by default.
-    """
+def find_neighbours(boundaries: Boundaries) -> dict[str, frozenset[str]]:
+    """Find the areas that touch each other, up to a millionth of a degree (ten centimetres)."""
     import shapely
 
-    labels = np.array(boundaries.codes if groups is None else groups, dtype=object)
-    touching: dict[str, set[str]] = {label: set() for label in sorted(filter(None, labels))}
-    named = np.flatnonzero(labels != "")
-    shapes = boundaries.shapes[named]
+    codes, shapes = boundaries.codes, boundaries.shapes
+    touching: dict[str, set[str]] = {code: set() for code in codes}
     pairs = shapely.STRtree(shapes).query(shapes, predicate="dwithin", distance=_TOUCHING)
-    for one, other in labels[named[pairs]].T:
-        touching[one].add(other)
-    return {label: frozenset(others - {label}) for label, others in touching.items()}
+    for one, other in pairs.T.tolist():
+        touching[codes[one]].add(codes[other])
+    return {code: frozenset(others - {code}) for code, others in touching.items()}
 
 
 def convert_grid(easting: Array, northing: Array) -> tuple[Array, Array]:
@@ -194,15 +193,16 @@ def _check_ring(ring: Any, shown: str) -> Array:
     if np.abs(points).max() > 1000:
         points = np.column_stack(convert_grid(points[:, 0], points[:, 1]))
     x, y = points.mean(axis=0)
-    if not _is_in_britain(x, y):
+    if not is_in_britain(x, y):
         found = f"an outline lies around longitude {x:.2f}, latitude {y:.2f}, not in Great Britain"
-        if _is_in_britain(y, x):
+        if is_in_britain(y, x):
             found = "longitude and latitude are swapped"
         raise InputError(Problem(shown, "", found, "GeoJSON puts longitude first"))
     return points if (points[0] == points[-1]).all() else np.vstack([points, points[:1]])
 
 
-def _is_in_britain(longitude: float, latitude: float) -> bool:
+def is_in_britain(longitude: float, latitude: float) -> bool:
+    """Say whether a point lies in or about Great Britain (degrees)."""
     return bool(
         _LONGITUDES[0] <= longitude <= _LONGITUDES[1] and _LATITUDES[0] <= latitude <= _LATITUDES[1]
     )

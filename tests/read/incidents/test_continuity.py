@@ -9,11 +9,12 @@ import pytest
 from sbwork.read.checks import CheckKind
 from sbwork.read.incidents.continuity import (
     Continuity,
+    Gap,
     check_continuity,
     find_partial_months,
     mark_published,
 )
-from sbwork.read.incidents.counting import cover_places
+from sbwork.read.incidents.counting import Coverage, cover_places
 from sbwork.specs.cohort import ASB, VICTIM_BASED_CRIME, list_months
 
 SEED = 20180601
@@ -73,8 +74,10 @@ def make_counts(
 
 def check(counts: pd.DataFrame, months: tuple[str, ...] = MONTHS, **keys: object) -> Continuity:
     covered = dict.fromkeys(counts["feed"].unique(), months)
-    settings = {"archives": list(covered), **keys}
-    return check_continuity(counts, covered, OUTCOMES, **settings)  # type: ignore[arg-type]
+    outcomes = {key: dict.fromkeys(kinds, 1.0) for key, kinds in OUTCOMES.items()}
+    settings = {"archives": list(covered), "outcomes": outcomes, "compared": (), **keys}
+    titles = {key: key for key in settings["outcomes"]}  # type: ignore[attr-defined]
+    return check_continuity(counts, covered, titles=titles, **settings)  # type: ignore[arg-type]
 
 
 def list_gaps(found: Continuity) -> dict[str, tuple[str, ...]]:
@@ -201,14 +204,11 @@ def test_harm_needs_each_type_at_its_own_weight() -> None:
     months = list_months("2011-01", "2012-12")
     counts = make_counts(months)
     weights = {"Burglary": 10.0, "Other crime": 3.0, "Drugs": 7.0}
-    covered = {"durham": months}
-    found = check_continuity(counts, covered, {"harm": weights}, archives=["durham"])
+    found = check(counts, months, outcomes={"harm": weights})
     assert found.gaps[0].months == list_months("2011-01", "2011-08")
     level = {"Violence and sexual offences": 5.0, "Violent crime": 5.0}
     later = list_months("2013-01", "2013-12")
-    same = check_continuity(
-        make_counts(later), {"durham": later}, {"harm": level}, archives=["durham"]
-    )
+    same = check(make_counts(later), later, outcomes={"harm": level})
     assert same.gaps == ()
 
 
@@ -251,7 +251,11 @@ def test_a_short_or_gappy_series_is_not_judged() -> None:
 def test_transport_police_do_not_stand_in_for_a_force_that_stopped() -> None:
     months = list_months("2017-01", "2021-12")
     covered = np.array([[m < "2019-07" for m in months], [True] * len(months)], dtype=np.bool_)
-    published = mark_published([], ["force", "btp"], ["crime"], months, covered)
+    coverage = Coverage(months, months, (), ["force", "btp"], covered, [])
+    published = mark_published([], ["crime"], coverage)
+    gap = Gap("btp", "crime", (months[0], "1999-01"), "")
+    marked = mark_published([gap], ["crime"], coverage)
+    assert np.argwhere(marked != published).tolist() == [[1, 0, 0]]
     main = np.array([[[True, True]], [[True, False]]])
     whole = cover_places(main, published, covered)
     assert [months[n] for n in np.flatnonzero(whole[0, 0])] == [m for m in months if m < "2019-07"]

@@ -61,11 +61,10 @@ def test_squares_agree_with_comparison(points: list[tuple[float, float]]) -> Non
     assert (found == expected)[~on_edge].all()
 
 
-def test_neighbours_share_a_point_and_groups_are_joined() -> None:
+def test_neighbours_share_a_point() -> None:
     rings = ((square(0, 50, 1),), (square(1, 50, 1),), (square(2, 50, 1),), (square(9, 50, 1),))
     four = Boundaries(("A", "B", "C", "D"), ("",) * 4, rings)
     assert find_neighbours(four) == {"A": {"B"}, "B": {"A", "C"}, "C": {"B"}, "D": frozenset()}
-    assert find_neighbours(four, ["W", "W", "X", ""]) == {"W": {"X"}, "X": {"W"}}
 
 
 def test_grid_against_points_that_ons_publishes_both_ways() -> None:
