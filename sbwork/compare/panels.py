@@ -32,7 +32,7 @@ from sbwork.stats.pairs import MonthlyCounts, PairCounts
 from sbwork.stats.panel import estimate_panel
 from sbwork.stats.sensitivity import bound_drift
 from sbwork.stats.trends import (
-    FEWEST_MONTHS,
+    FEWEST_TREND_MONTHS,
     estimate_event_study,
     estimate_interrupted_series,
     estimate_level_ratio,
@@ -408,7 +408,7 @@ def _fit_models(counts: Vector, times: Vector, *, weighted: bool) -> list[Estima
     ]
     if not weighted:
         found.append(estimate_panel(counts, _PAIR, times, model="nb2"))
-    if min(site.lengths) >= FEWEST_MONTHS:
+    if min(site.lengths) >= FEWEST_TREND_MONTHS:
         found.append(estimate_panel(counts, _PAIR, times, trend=True, weighted=weighted))
         series = estimate_interrupted_series(counts[:, 0], counts[:, 1], times, weighted=weighted)
         found.append(series[0])

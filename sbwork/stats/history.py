@@ -51,14 +51,12 @@ def sum_information(months: ArrayLike, *, slope: bool) -> Vector:
     return found
 
 
-def compute_months_needed(
-    room: tuple[float, float], variance: float, *, slope: bool, power: float = POWER
-) -> float:
+def compute_months_needed(room: tuple[float, float], variance: float, *, slope: bool) -> float:
     """Compute how many months it takes for an interval to lie within two limits."""
     lost = 2 if slope else 1
     months = np.arange(lost + 1, MOST_MONTHS + 1)
     se = np.sqrt(variance / sum_information(months, slope=slope))
-    enough = compute_pass_probability(room, se, months - lost) >= power
+    enough = compute_pass_probability(room, se, months - lost) >= POWER
     return float(months[enough.argmax()]) if enough.any() else math.nan
 
 
@@ -68,7 +66,6 @@ def compute_incident_factor(
     months: float,
     *,
     slope: bool,
-    power: float = POWER,
 ) -> float:
     """Compute how many times as many incidents it takes, over the same months."""
     from scipy import optimize
@@ -78,7 +75,7 @@ def compute_incident_factor(
         return math.nan
 
     def miss(log_se: float) -> float:
-        return float(compute_pass_probability(room, math.exp(log_se), df)[0]) - power
+        return float(compute_pass_probability(room, math.exp(log_se), df)[0]) - POWER
 
     middle = math.log(min(room))
     needed = math.exp(optimize.brentq(miss, middle - 8, middle + 3))

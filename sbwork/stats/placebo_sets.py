@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-FEWEST_PAIRS = 100
+FEWEST_PLACEBO_PAIRS = 100
 """The tolerance of the starting gap is widened until this many placebo pairs are within it."""
 
 _LOOSE = 0.05  # with a smaller share of sets without repeats, sets are moved rather than rejected
@@ -108,7 +108,7 @@ class Layout:
             return
         free = np.ones(self.size.shape[1], dtype=bool)
         free[self.parts] = False
-        while (found := _Star(self, numbers, free).n_sets) < FEWEST_PAIRS:
+        while (found := _Star(self, numbers, free).n_sets) < FEWEST_PLACEBO_PAIRS:
             if found == _Star(self, numbers, free, any_gap=True).n_sets:
                 break
             self.gaps[numbers] *= 2

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import optimize, stats
 
 from sbwork.stats.estimate import Estimate, Flag
-from sbwork.stats.placebo_sets import FEWEST_PAIRS, Layout
+from sbwork.stats.placebo_sets import FEWEST_PLACEBO_PAIRS, Layout
 
 SMALLEST_POOL = 19
 """With fewer areas than this a p of .05 cannot be reached: 1 / (19 + 1) = .05."""
@@ -420,7 +420,7 @@ def _share_as_far(pool: Floats, own: float) -> float:
 
 def _widen(gaps: Floats, gap: float) -> float:
     """Double the tolerance until enough pairs, or all pairs of distinct areas, are within it."""
-    wanted = min(FEWEST_PAIRS, int(np.isfinite(gaps).sum()))
+    wanted = min(FEWEST_PLACEBO_PAIRS, int(np.isfinite(gaps).sum()))
     while np.count_nonzero(gaps <= gap) < wanted:
         gap *= 2
     return gap + 1e-12

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sbwork.stats.estimate import Estimate, Flag, Reason
 from sbwork.stats.ranks import SMALLEST_POOL
 
-SMALLEST_SPREAD = 10
+FEWEST_SPREAD_AREAS = 10
 """With fewer areas than this nothing is said of how much areas differ."""
 
 Floats = npt.NDArray[np.float64]
@@ -155,8 +155,8 @@ def estimate_from_pool(site: float, control: float | None, pool: Pool) -> Estima
     missing = _find_missing(counts)
     if missing:
         return missing
-    if pool.n_areas < SMALLEST_SPREAD:
-        return _refuse_few(pool.n_areas, SMALLEST_SPREAD)
+    if pool.n_areas < FEWEST_SPREAD_AREAS:
+        return _refuse_few(pool.n_areas, FEWEST_SPREAD_AREAS)
     ratios = [pool.expect(count) / count for count in counts]
     expected = ratios[0] / (ratios[1] if control is not None else 1.0)
     reach = _Z * math.sqrt(sum(pool.spread(count) for count in counts))
@@ -312,7 +312,7 @@ def _measure_drift(before: Floats, after: Floats, phi: float) -> tuple[float, fl
     """Return the variance of the log of levels between windows, and the part that passes."""
     total = before + after
     before, after, total = (each[total > 0] for each in (before, after, total))
-    if total.size < SMALLEST_SPREAD or not (before.sum() and after.sum()):
+    if total.size < FEWEST_SPREAD_AREAS or not (before.sum() and after.sum()):
         return 0.0, 0.0
     share = float(after.sum() / total.sum())
     odds = share * (1 - share)

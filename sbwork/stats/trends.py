@@ -28,7 +28,7 @@ from sbwork.stats.regression import compute_newey_west, estimate_coefficient, fi
 
 Vector = NDArray[np.float64]
 
-FEWEST_MONTHS = 6
+FEWEST_TREND_MONTHS = 6
 """Months before the start below which no trend is estimated."""
 
 _FEWEST_EACH_SIDE = 8
@@ -183,13 +183,13 @@ def _drop_silent(y: Vector, c: Vector, *more: Vector) -> tuple[Vector, ...]:
 
 
 def _refuse_short(months: int) -> Refusal | None:
-    if months >= FEWEST_MONTHS:
+    if months >= FEWEST_TREND_MONTHS:
         return None
     had = {0: "no month", 1: "only one month"}.get(months, f"only {months} months")
     return Refusal(
         Reason.TOO_FEW_MONTHS if months else Reason.NO_MONTHS,
         f"Not computed: {had} before the start with counts for both sites, and a trend needs at "
-        f"least {FEWEST_MONTHS}.",
+        f"least {FEWEST_TREND_MONTHS}.",
     )
 
 

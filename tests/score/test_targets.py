@@ -14,15 +14,14 @@ import pytest
 from sbwork.compare.surveys import compare_scales
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
 from sbwork.read.surveys import Responses
-from sbwork.score.weights import rake, weighted_mean
+from sbwork.score.weights import rake
 from sbwork.score.weights.targets import find_margins, weigh_responses, weight_answers
 from sbwork.specs.cohort import Cohort, Weighting
 from sbwork.specs.errors import InputError
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Flag
-from sbwork.stats.cells import Margins, compute_kish_n, summarise_cell, take_out_margins
+from sbwork.stats.cells import compute_kish_n, summarise_cell
 from sbwork.stats.means import (
-    estimate_contrast,
     estimate_mean,
 )
 
@@ -190,15 +189,6 @@ def test_smallest_detectable_difference_rests_on_kishs_n(raked: pd.DataFrame) ->
     assert found["n"] == sum(raked.loc[raked["site"].isin(["a1", "c1"]), "y"].notna())
 
 
-def test_a_cell_agrees_with_the_weighted_mean(people: pd.DataFrame) -> None:
-    wave = people[(people["site"] == "a1") & (people["wave"] == "after")].reset_index(drop=True)
-    weights = rake(wave, TARGETS, base=wave["weight"])
-    cell = summarise_cell(wave["y"], weights.weights, weights.list_margins())
-    mean = weighted_mean(wave["y"], weights)
-    assert estimate_mean(cell).estimate == pytest.approx(mean.estimate)
-    assert estimate_mean(cell).se == pytest.approx(mean.se)
-
-
 def test_what_the_targets_fix_has_no_error(raked: pd.DataFrame) -> None:
     fixed = raked.assign(y=(raked["sex"] == "f") * 1.0)
     findings = compare_scales(fixed, make_cohort(), INSTRUMENT)
@@ -227,16 +217,6 @@ def test_coverage_of_raked_intervals() -> None:
     # Three standard errors of a share of 1,500 draws, and the n - 1 of a formula that spends two.
     assert covered / draws == pytest.approx(0.95, abs=0.02)
     assert plain / draws > 0.98
-
-
-def test_margins_are_taken_out_as_by_dummies(people: pd.DataFrame) -> None:
-    random = np.random.default_rng(2)
-    codes = np.column_stack([pd.factorize(people[v])[0] for v in ("age", "sex", "site")])
-    base, y = random.uniform(0.5, 2, len(codes)), random.normal(size=len(codes))
-    design = np.hstack([np.eye(c.max() + 1)[c] for c in codes.T])
-    slopes = np.linalg.lstsq(design * np.sqrt(base)[:, None], y * np.sqrt(base), rcond=None)[0]
-    found = take_out_margins(y, Margins(base, codes))
-    assert found == pytest.approx(y - design @ slopes, abs=1e-10)
 
 
 def test_answers_are_weighted_by_site_and_wave(people: pd.DataFrame) -> None:
@@ -323,12 +303,8 @@ def test_case_and_spacing_of_a_category_count_for_nothing(people: pd.DataFrame) 
     ours, _ = weight_answers(loud, make_cohort().weighting)
     theirs, _ = weight_answers(people, make_cohort().weighting)
     assert (ours["weight"] == theirs["weight"]).all()
-    for one, other in zip(
-        compare_scales(ours, make_cohort(), INSTRUMENT)["se"],
-        compare_scales(theirs, make_cohort(), INSTRUMENT)["se"],
-        strict=True,
-    ):
-        assert one == pytest.approx(other, nan_ok=True)
+    found = [compare_scales(one, make_cohort(), INSTRUMENT)["se"] for one in (ours, theirs)]
+    assert found[0].to_numpy() == pytest.approx(found[1].to_numpy(), nan_ok=True)
 
 
 def test_a_given_weight_of_zero_leaves_a_person_out(people: pd.DataFrame) -> None:
@@ -396,10 +372,3 @@ def test_quality_tells_what_was_done(people: pd.DataFrame) -> None:
     same, none = weigh_responses(plain, make_cohort(targets={}))
     assert same.quality is quality
     assert none.empty
-
-
-def test_nearly_all_the_weight_on_one_person_gives_no_interval() -> None:
-    cell = summarise_cell([1.0, 2.0], [1.0, 1e-300])
-    found = estimate_contrast([cell, cell], [-1.0, 1.0], estimator="mean_difference")
-    assert math.isnan(found.p_value)
-    assert "uneven" in found.note

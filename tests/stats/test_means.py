@@ -292,6 +292,10 @@ def test_weights_that_leave_one_person_give_no_g_and_say_why():
     g = estimate_g(*cells)
     assert math.isnan(g.estimate)
     assert "uneven" in g.note
+    alone = summarise_cell([1.0, 2.0], [1.0, 1e-300])
+    found = compare(alone, alone)
+    assert math.isnan(found.p_value)
+    assert "uneven" in found.note
 
 
 def test_bad_weights_are_refused():

@@ -20,7 +20,7 @@ from reader import (
 )
 
 from sbwork.compare.accuracy import read_study
-from sbwork.stats.trends import FEWEST_MONTHS
+from sbwork.stats.trends import FEWEST_TREND_MONTHS
 
 fix(
     (
@@ -280,7 +280,7 @@ def _missing_months(reader: Reader, estimator: str) -> list[tuple[int, int]]:
 def check_short_trend(reader: Reader, match: re.Match[str]) -> None:
     months = 1 if match["months"] == "one" else int(match["months"])
     require(months in {before for before, _ in _missing_months(reader, "pre_trend")})
-    require(months < int(match["least"]) == FEWEST_MONTHS)
+    require(months < int(match["least"]) == FEWEST_TREND_MONTHS)
 
 
 @form(
