@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import sbwork.read.incidents.reading
 from sbwork.read.incidents import Incidents, read_incidents
-from sbwork.specs.cohort import Cohort
+from sbwork.specs.cohort import Cohort, read_cohort
 from sbwork.specs.errors import InputError
 
 HEADER = (
@@ -111,19 +113,6 @@ def test_month_given_twice_is_refused(tmp_path: Path) -> None:
         read_incidents(make_cohort(tmp_path))
 
 
-def test_against_pandas(tmp_path: Path) -> None:
-    kinds = ["Burglary", "Robbery", "Anti-social behaviour", "Drugs"]
-    for number, month in enumerate(["2016-12", "2017-01"]):
-        rows = [(f"E0100000{1 + i % 5}", kinds[(i + number) % 4]) for i in range(97)]
-        write_month(tmp_path, month, rows)
-    raw = pd.concat([pd.read_csv(path) for path in sorted(tmp_path.rglob("*.csv"))])
-    crime = raw[raw["Crime type"].isin(["Burglary", "Robbery"])]
-    expected = crime.groupby(["LSOA code", "Month"]).size()
-    areas = read_incidents(make_cohort(tmp_path)).areas.query("outcome == 'victim_based_crime'")
-    found = areas.set_index(["area", "month"])["count"]
-    assert found.sort_index().tolist() == expected.sort_index().tolist()
-
-
 def test_harm_is_the_weighted_sum(tmp_path: Path) -> None:
     (tmp_path / "w.csv").write_text("crime_type,weight\nBurglary,10.5\nRobbery,365\n")
     rows = [("E01000001", "Burglary")] * 2 + [("E01000001", "Robbery"), ("E01000002", "Drugs")]
@@ -219,3 +208,64 @@ def test_no_row_is_lost(rows: list[tuple[str, str, str]]) -> None:
         held = (incidents.sites["site"] == site) & (incidents.sites["outcome"] == "asb")
         asb = incidents.sites.loc[held, "count"].sum()
         assert asb == expected
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    return write_month(tmp_path / "f", "2017-01", [("E01000001", "Burglary")] * 3)
+
+
+def read_kept(archive: Path, cache: Path) -> Incidents:
+    sites = {"one": {"lsoas": ["E01000001"]}}
+    return read_incidents(make_cohort(archive.parent, sites=sites), cache=cache)
+
+
+def total(incidents: Incidents) -> float:
+    return float(incidents.sites["count"].sum())
+
+
+def refuse_to_read(*_: object) -> None:
+    raise AssertionError("the files were read again")
+
+
+def test_second_read_opens_no_file_and_is_the_same(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = read_kept(archive, tmp_path / "cache")
+    monkeypatch.setattr(sbwork.read.incidents.reading, "read_street_files", refuse_to_read)
+    second = read_kept(archive, tmp_path / "cache")
+    pd.testing.assert_frame_equal(first.sites, second.sites)
+    pd.testing.assert_frame_equal(first.areas, second.areas)
+    pd.testing.assert_frame_equal(first.quality, second.quality)
+
+
+def test_changed_file_is_read_again_and_the_old_tally_goes(archive: Path, tmp_path: Path) -> None:
+    read_kept(archive, tmp_path / "cache")
+    stamp = archive.stat()
+    archive.write_text(archive.read_text().replace("Burglary", "Burglarz", 1))
+    os.utime(archive, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert total(read_kept(archive, tmp_path / "cache")) == 2
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+@pytest.mark.parametrize("damage", ["cut", "noise", "empty"])
+def test_damaged_tally_is_made_anew(archive: Path, tmp_path: Path, damage: str) -> None:
+    read_kept(archive, tmp_path / "cache")
+    kept = next((tmp_path / "cache").iterdir())
+    whole = kept.read_bytes()
+    kept.write_bytes({"cut": whole[:-50], "noise": b"x" * 500, "empty": b""}[damage])
+    assert total(read_kept(archive, tmp_path / "cache")) == 3
+    assert kept.read_bytes()[:4] == b"PAR1"
+
+
+def test_folder_that_can_not_be_written_is_no_fault(archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file, not a folder")
+    assert total(read_kept(archive, tmp_path / "cache")) == 3
+
+
+def test_cache_lies_beside_the_cohort(tmp_path: Path) -> None:
+    folder = tmp_path / "cohorts" / "pilot"
+    write_month(folder / "f", "2017-01", [("E01000001", "Burglary")])
+    (folder / "cohort.yml").write_text("name: pilot\nincidents: [{path: f}]\n")
+    read_incidents(read_cohort("pilot", tmp_path))
+    assert [path.suffix for path in (folder / ".sbwork-cache").iterdir()] == [".parquet"]
