@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sbwork.score.latent import FactorFit, fit_one_factor, is_regular, refit_one_factor
 from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.estimate import Refusal, add_note
 from sbwork.stats.reliability import find_obstacle
 
 _FEWEST_DRAWS = 100
@@ -25,7 +26,6 @@ def estimate_omega(
     *,
     names: Sequence[str] = (),
     resamples: FloatArray | None = None,
-    ci_level: float = 0.95,
 ) -> Estimate:
     """Estimate omega total: the share of the sum's variance that one common factor explains.
 
@@ -39,28 +39,23 @@ def estimate_omega(
     Pornprasertmanit, S. (2016). Psychological Methods, 21, 69-92 (the interval).
     """
     matrix = np.asarray(covariance, dtype=np.float64)
-    obstacle = find_obstacle(matrix, n, names)
-    if not obstacle and len(matrix) < 3:
-        obstacle = Reason.TOO_FEW_ITEMS, "A one-factor model needs at least three items."
-    if not obstacle and not is_regular(matrix):
+    name = "omega_total"
+    refused = find_obstacle(matrix, n, names)
+    if not refused and len(matrix) < 3:
+        refused = Refusal(Reason.TOO_FEW_ITEMS, "A one-factor model needs at least three items.")
+    if not refused and not is_regular(matrix):
         note = "One item is a sum of others, so no factor model can be fitted."
-        obstacle = Reason.NOT_ESTIMABLE, note
-    if obstacle:
-        reason, note = obstacle
-        return Estimate("omega_total", ci_level=ci_level, n=n, note=note, reason=reason)
+        refused = Refusal(Reason.NOT_ESTIMABLE, note)
+    if refused:
+        return refused.name(name, n=n)
     fit = fit_one_factor(matrix, n)
     if not fit.converged:
         note = "The one-factor model did not converge on an answer."
-        reason = Reason.NOT_ESTIMABLE
-        return Estimate("omega_total", ci_level=ci_level, n=n, note=note, reason=reason)
-    estimate = Estimate(
-        "omega_total",
-        float(_compute_omega(fit.loadings[:, 0], fit.residual_variances)),
-        ci_level=ci_level,
-        n=n,
-        note=_describe_bounds(fit.at_bound, names),
-        flags=(Flag.AT_BOUND,) if fit.at_bound.any() else (),
-    )
+        return Estimate(name, n=n, note=note, reason=Reason.NOT_ESTIMABLE)
+    omega = float(_compute_omega(fit.loadings[:, 0], fit.residual_variances))
+    estimate = Estimate(name, omega, n=n)
+    if fit.at_bound.any():
+        estimate = add_note(estimate, _describe_bounds(fit.at_bound, names), Flag.AT_BOUND)
     return estimate if resamples is None else _add_interval(estimate, fit, resamples)
 
 
@@ -90,16 +85,12 @@ def _add_interval(estimate: Estimate, fit: FactorFit, resamples: FloatArray) -> 
     loadings, residuals, converged = refit_one_factor(resamples[varied], fit)
     omegas = _compute_omega(loadings, residuals)[converged]
     lost = len(resamples) - len(omegas)
-    notes = [estimate.note] if estimate.note else []
     if len(omegas) < _FEWEST_DRAWS or lost > _MOST_LOST * len(resamples):
-        notes.append(
-            f"No interval: the model could be fitted in only {len(omegas)} of "
-            f"{len(resamples)} bootstrap samples."
-        )
-        return replace(estimate, note=" ".join(notes), flags=(*estimate.flags, Flag.NO_INTERVAL))
-    tail = (1 - estimate.ci_level) / 2
-    low, high = np.quantile(omegas, [tail, 1 - tail])
-    return replace(estimate, ci_low=float(low), ci_high=float(high), note=" ".join(notes))
+        fitted = f"{len(omegas)} of {len(resamples)} bootstrap samples"
+        note = f"No interval: the model could be fitted in only {fitted}."
+        return add_note(estimate, note, Flag.NO_INTERVAL)
+    low, high = np.quantile(omegas, [0.025, 0.975])
+    return replace(estimate, ci_low=float(low), ci_high=float(high))
 
 
 def _compute_omega(loadings: FloatArray, residuals: FloatArray) -> FloatArray:
@@ -108,8 +99,6 @@ def _compute_omega(loadings: FloatArray, residuals: FloatArray) -> FloatArray:
 
 
 def _describe_bounds(at_bound: BoolArray, names: Sequence[str]) -> str:
-    if not at_bound.any():
-        return ""
     named = [
         f"'{names[i]}'" if len(names) == len(at_bound) else f"item {i + 1}"
         for i in map(int, np.flatnonzero(at_bound))

@@ -18,6 +18,7 @@ from sbwork.specs.errors import InputError, Problem, list_names
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.cells import summarise_cell
+from sbwork.stats.estimate import Refusal, add_note
 from sbwork.stats.findings import Finding, tabulate_findings
 from sbwork.stats.means import estimate_mean
 from sbwork.stats.reliability import (
@@ -30,7 +31,7 @@ from sbwork.stats.reliability import (
 _CHUNK = 16_384
 _WEAK_ITEM_REST = 0.2
 _WAVES = {"before": 0, "after": 1}
-_NO_SCORE = "Nobody answered enough items for a score."
+_NO_SCORE = Refusal(Reason.NO_ANSWERS, "Nobody answered enough items for a score.")
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -268,7 +269,10 @@ def scale_reliability(
             estimates = [
                 ("", estimate_alpha(pooled.covariance, pooled.n, names=score.names)),
                 ("", _measure_omega(scale, score, pooled, grouping, group, draws, seed)),
-                *(("", share) for share in _share_ends(*counts)),
+                *(
+                    ("", _share(f"{end}_share", count, counts[0]))
+                    for end, count in zip(("floor", "ceiling"), counts[1:], strict=True)
+                ),
                 *_measure_items(score, pooled),
             ]
             findings += [
@@ -325,14 +329,13 @@ def _count_scores(points: FloatArray, complete: BoolArray) -> Iterator[Estimate]
     n, scored = len(points), int(np.count_nonzero(~np.isnan(points)))
     yield Estimate("n_scored", scored, n=n, unit="count")
     yield Estimate("n_unscored", n - scored, n=n, unit="count")
-    yield Estimate(
-        "share_prorated",
-        1 - int(np.count_nonzero(complete)) / scored if scored else np.nan,
-        n=scored,
-        unit="share",
-        note="" if scored else _NO_SCORE,
-        reason="" if scored else Reason.NO_ANSWERS,
-    )
+    yield _share("share_prorated", scored - int(np.count_nonzero(complete)), scored)
+
+
+def _share(estimator: str, count: int, scored: int) -> Estimate:
+    if scored:
+        return Estimate(estimator, count / scored, n=scored, unit="share")
+    return _NO_SCORE.name(estimator, n=0, unit="share")
 
 
 def _start(score: ScaleScore) -> _Moments:
@@ -431,14 +434,6 @@ def _measure_omega(
     return estimate_omega(moments.covariance, moments.n, names=score.names, resamples=resamples)
 
 
-def _share_ends(scored: int, at_floor: int, at_ceiling: int) -> Iterator[Estimate]:
-    for estimator, count in (("floor_share", at_floor), ("ceiling_share", at_ceiling)):
-        if scored:
-            yield Estimate(estimator, count / scored, n=scored, unit="share")
-        else:
-            yield Estimate(estimator, n=0, unit="share", note=_NO_SCORE, reason=Reason.NO_ANSWERS)
-
-
 def _measure_items(score: ScaleScore, moments: _Moments) -> Iterator[tuple[str, Estimate]]:
     covariance, n = moments.covariance, moments.n
     opposed = find_opposed_items(covariance)
@@ -455,11 +450,8 @@ def _warn_of_item(part: Part, rest: Estimate, opposed: bool, torn: bool) -> Esti
     if not rest.estimate < _WEAK_ITEM_REST:
         return rest
     if rest.estimate >= 0:
-        return replace(
-            rest,
-            note=f"'{part.name}' is hardly related to the other items.",
-            flags=(*rest.flags, Flag.WEAK_ITEM),
-        )
+        note = f"'{part.name}' is hardly related to the other items."
+        return add_note(rest, note, Flag.WEAK_ITEM)
     if torn:
         why = "the items fall into two halves that run against each other"
     elif not opposed:
@@ -468,11 +460,5 @@ def _warn_of_item(part: Part, rest: Estimate, opposed: bool, torn: bool) -> Esti
         why = "it is in the reverse key but does not look reversed"
     else:
         why = "it looks reversed but is not in the key"
-    return replace(
-        rest,
-        note=(
-            f"'{part.name}' runs against the other items: {why}. "
-            "Nothing was flipped; check the wording and the reverse key."
-        ),
-        flags=(*rest.flags, Flag.OPPOSED_ITEM),
-    )
+    note = f"'{part.name}' runs against the other items: {why}. Nothing was flipped; check the "
+    return add_note(rest, note + "wording and the reverse key.", Flag.OPPOSED_ITEM)

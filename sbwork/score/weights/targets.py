@@ -18,6 +18,7 @@ from sbwork.specs.cohort import Cohort, Weighting
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.cells import Margins, compute_kish_n
+from sbwork.stats.estimate import Refusal, add_note
 from sbwork.stats.findings import Finding, tabulate_findings
 
 BASE_WEIGHT = "base_weight"
@@ -29,7 +30,7 @@ NO_ANSWER = "no answer"
 _SECTION = "weights"
 _NOT_TARGETS = ("wave", "site", "person")
 _WAVES = {"before": 0, "after": 1}
-_ALL_ZERO = "Everybody's given weight is 0."
+_ALL_ZERO = Refusal(Reason.NO_ANSWERS, "Everybody's given weight is 0.")
 
 FloatArray = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -269,7 +270,7 @@ def _refuse_contradiction(raked: RakedWeights, sample: _Sample, place: str) -> P
 def _describe_given(weights: FloatArray) -> Iterator[Estimate]:
     if not len(weights):
         for name, unit in (("n_eff", "count"), ("largest_weight", "ratio")):
-            yield Estimate(name, n=0, unit=unit, note=_ALL_ZERO, reason=Reason.NO_ANSWERS)
+            yield _ALL_ZERO.name(name, n=0, unit=unit)
         return
     largest = float(weights.max() / weights.mean())
     yield Estimate("n_eff", compute_kish_n(weights), n=len(weights), unit="count")
@@ -278,17 +279,14 @@ def _describe_given(weights: FloatArray) -> Iterator[Estimate]:
 
 def _describe_raked(raked: RakedWeights) -> Iterator[tuple[str, Estimate]]:
     n = len(raked.weights)
-    notes, flags = [], []
+    n_eff = Estimate("n_eff", raked.n_eff, n=n, unit="count")
     if not raked.converged:
-        flags.append(Flag.TARGETS_MISSED)
-        notes.append("The weights do not reach every target: compare the shares after weighting.")
+        note = "The weights do not reach every target: compare the shares after weighting."
+        n_eff = add_note(n_eff, note, Flag.TARGETS_MISSED)
     if raked.n_trimmed:
-        flags.append(Flag.WEIGHTS_LIMITED)
-        notes.append(f"{raked.n_trimmed} weights were held at a limit.")
-    yield (
-        "weight",
-        Estimate("n_eff", raked.n_eff, n=n, unit="count", note=" ".join(notes), flags=tuple(flags)),
-    )
+        note = f"{raked.n_trimmed} weights were held at a limit."
+        n_eff = add_note(n_eff, note, Flag.WEIGHTS_LIMITED)
+    yield "weight", n_eff
     yield "weight", Estimate("largest_weight", float(raked.weights.max()), n=n, unit="ratio")
     for row in raked.margins.to_dict("records"):
         outcome = f"{row['variable']}/{row['category']}"
