@@ -10,10 +10,9 @@ import pandas as pd
 from sbwork.compare.accuracy import compare_accuracy
 from sbwork.compare.adjustment import adjust_counts
 from sbwork.compare.choice import assess_choice
-from sbwork.compare.counts import compare_counts
-from sbwork.compare.panels import analyse_panel, assess_comparability, vary_specifications
+from sbwork.compare.counts import compare_counts, tabulate_reported
 from sbwork.compare.placebo import Placebo, compare_placebos
-from sbwork.compare.reported import tabulate_reported
+from sbwork.compare.robustness import analyse_panel, assess_comparability, vary_specifications
 from sbwork.compare.surveys import compare_scales
 from sbwork.grade.comparability import compute_requirements
 from sbwork.grade.disclosure import suppress_findings, suppress_questionnaires

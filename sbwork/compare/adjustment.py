@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.compare.windows import MAIN
+from sbwork.compare.panel import MAIN
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.findings import Finding, combine_findings, tabulate_findings

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.compare.windows import shift_month
+from sbwork.compare.panel import shift_month
 from sbwork.read.incidents import Incidents
 from sbwork.read.places.boundaries import find_neighbours
 from sbwork.read.places.geography import (

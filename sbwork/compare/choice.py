@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,8 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from sbwork.compare.areas import group_lsoas
-from sbwork.compare.windows import (
+from sbwork.compare.panel import (
     MAIN,
+    Panel,
     Window,
     list_windows,
     match_months,
@@ -120,12 +121,14 @@ def assess_choice(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     """
     if cohort.periods is None:
         return combine_findings([])
-    archive, pool = _Archive(incidents), _find_pool(incidents, cohort)
+    outcomes = list(dict.fromkeys([*incidents.sites["outcome"], *cohort.outcomes]))
+    panels = {outcome: Panel(incidents, outcome) for outcome in outcomes}
+    pool = _find_pool(incidents, cohort)
     findings: list[Finding] = []
     for outcome in dict.fromkeys(incidents.sites["outcome"]):
         ratios: list[Estimate] = []
         for pair in cohort.pairs:
-            found = _assess_pair(_Setting(archive, cohort, pool, str(outcome), pair))
+            found = _assess_pair(_Setting(panels, cohort, pool, str(outcome), pair))
             ratios += [e for e in found if e.estimator == "expected_ratio_by_choice"]
             findings += [
                 Finding(SECTION, str(outcome), pair.intervention, e, pair.control or "", MAIN)
@@ -140,49 +143,20 @@ def assess_choice(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     return tabulate_findings(findings)
 
 
-class _Archive:
-    """The counts of sites and areas, one outcome at a time, as months by places."""
-
-    def __init__(self, incidents: Incidents) -> None:
-        self.months = incidents.months
-        self._sites, self._areas = incidents.sites, incidents.areas
-        self._laid: dict[tuple[str, str], pd.DataFrame] = {}
-
-    def take_sites(self, outcome: str) -> pd.DataFrame:
-        """Take the sites."""
-        return self._take("site", outcome, self._sites)
-
-    def take_free(self, outcome: str) -> pd.DataFrame:
-        """Take the areas that overlap no site."""
-        return self._take("", outcome, self._areas)
-
-    def take_owned(self, outcome: str, site: str) -> pd.DataFrame:
-        """Take the areas that a site overlaps."""
-        return self._take(f"in {site}", outcome, self._areas)
-
-    def _take(self, kind: str, outcome: str, rows: pd.DataFrame) -> pd.DataFrame:
-        at = (kind, outcome)
-        if at not in self._laid:
-            chosen = rows[rows["outcome"] == outcome] if len(rows) else rows
-            by = "site" if kind == "site" else "area"
-            if len(rows) and by == "area":
-                chosen = chosen[chosen["site"].fillna("") == kind.removeprefix("in ")]
-            wide = pd.DataFrame(dtype="float64")
-            if len(chosen):
-                wide = chosen.pivot(index="month", columns=by, values="count")  # noqa: PD010 - refuses twins
-            self._laid[at] = wide.astype("float64")
-        return self._laid[at]
-
-
 @dataclass(frozen=True)
 class _Setting:
     """One pair and outcome, with the areas its site was chosen from (None: all of them)."""
 
-    archive: _Archive
+    panels: Mapping[str, Panel]
     cohort: Cohort
     pool: frozenset[str] | None
     outcome: str
     pair: Pair
+
+    @property
+    def panel(self) -> Panel:
+        """The counts of the outcome."""
+        return self.panels[self.outcome]
 
     @property
     def compared(self) -> list[str]:
@@ -205,9 +179,8 @@ class _Setting:
     def window(self) -> Window:
         """The months before and after that all sites of the pair have."""
         assert self.cohort.periods is not None  # noqa: S101 - nothing is assessed without
-        sites = self.archive.take_sites(self.outcome)
-        known = sites.reindex(columns=list(self.pair.sites)).notna().all(axis=1)
-        return match_months(list_windows(self.cohort.periods, ())[0], set(known.index[known]))
+        covered = self.panel.find_covered(self.pair.sites)
+        return match_months(list_windows(self.cohort.periods, ())[0], covered)
 
     @property
     def on_before(self) -> bool:
@@ -233,23 +206,21 @@ class _Setting:
     def is_like_an_area(self, site: str) -> bool:
         """Say whether a site is about as large as one of the areas it overlaps."""
         before = list(self.window.before)
-        areas = self.archive.take_owned(self.outcome, site)
+        areas = self.panel.take_areas_in(site)
         mean = areas.reindex(index=before).sum().mean() if areas.size else 0.0
-        own = self.archive.take_sites(self.outcome).reindex(index=before)[site].sum()
+        own = self.panel.take_site(site).reindex(before).sum()
         if not (mean > 0 and own > 0):
             return True
         return abs(math.log(own / mean)) <= math.log(self.cohort.placebo.size_ratio) + 1e-12
 
     def count_sites(self, months: Sequence[str], outcome: str) -> Floats:
         """Sum the months of the compared sites; NaN where one lacks a month."""
-        sites = self.archive.take_sites(outcome)
-        frame = sites.reindex(index=list(months), columns=self.compared)
-        return np.asarray(frame.to_numpy(dtype=float).sum(axis=0), dtype=float)
+        return self.panels[outcome].take(self.compared, months).sum(axis=0)
 
     def list_pool(self, months: Sequence[str], outcome: str) -> pd.DataFrame:
         """Lay out the pool, the site first, as months by areas; those with gaps are left out."""
         site = self.pair.intervention
-        sites, free = self.archive.take_sites(outcome), self.archive.take_free(outcome)
+        sites, free = self.panels[outcome].sites, self.panels[outcome].free_areas
         others = [other for other in sites if other != site and self._is_in_pool(str(other))]
         if self.pool is not None:
             free = free[[area for area in free if area in self.pool]]
@@ -260,7 +231,7 @@ class _Setting:
     def _is_in_pool(self, site: str) -> bool:
         if self.pool is None or site in [pair.intervention for pair in self.cohort.pairs]:
             return self.is_like_an_area(site)
-        owned = self.archive.take_owned(self.outcome, site)
+        owned = self.panel.take_areas_in(site)
         return any(area in self.pool for area in owned) and self.is_like_an_area(site)
 
     def count_free(self, shift: int = 0) -> _Counts | None:
@@ -272,7 +243,7 @@ class _Setting:
             for months in self.chosen_on
         ]
         sums = [
-            self.archive.take_free(outcome).reindex(index=list(months)).sum(axis=0, skipna=False)
+            self.panels[outcome].free_areas.reindex(list(months)).sum(axis=0, skipna=False)
             for outcome, months in wanted
         ]
         table = pd.concat(sums, axis="columns").dropna()
@@ -336,7 +307,7 @@ def _assess_pair(setting: _Setting) -> list[Estimate]:
 
 def _refuse_pool(setting: _Setting, sites: Sequence[str]) -> tuple[str, Reason] | None:
     """Say why sites can't be placed among the areas; None where they can."""
-    if setting.archive.take_free(setting.outcome).empty:
+    if setting.panel.free_areas.empty:
         return "The files hold no areas besides the sites.", Reason.TOO_FEW_AREAS
     unlike = [site for site in sites if not setting.is_like_an_area(site)]
     if not unlike:
@@ -376,7 +347,7 @@ def _expect_ratio(setting: _Setting, pool: pd.DataFrame, selected: Selected) -> 
         inside = free.keep(setting.pool) if free else None
         counts = (inside.before, inside.after) if inside else ((), ())
         described = describe_pool(
-            pool.to_numpy(dtype=float).T, *counts, floor=not _is_weighted(pool)
+            pool.to_numpy(dtype=float).T, *counts, floor=not setting.panel.weighted
         )
         return estimate_from_pool(float(own[0]), control, described)
     if free is None:
@@ -410,7 +381,7 @@ def _select_in_archive(setting: _Setting, chosen: Estimate, size: Estimate) -> S
     place = round(1 + (chosen.estimate - 1) * (wanted - 1) / (chosen.n - 1))
     parts: list[Selected] = []
     shift = 0
-    months = setting.archive.months
+    months = setting.panel.months
     first = min((*setting.window.before, *(m for on in setting.chosen_on for m in on)))
     while months and shift_month(first, shift) >= months[0]:
         free = setting.count_free(shift)
@@ -468,9 +439,7 @@ def _count_pool(setting: _Setting, pool: pd.DataFrame) -> Estimate:
 def _find_own(setting: _Setting) -> float:
     """Return the log RIRR of the pair, NaN where a count is 0; without control, beside the pool."""
     window = setting.window
-    before, after = (
-        setting.count_sites(side, setting.outcome) for side in (window.before, window.after)
-    )
+    before, after = (setting.count_sites(side, setting.outcome) for side in window.sides)
     if not (before.all() and after.all()):
         return math.nan
     logs = np.log(after / before)
@@ -539,7 +508,7 @@ def _leave_out(names: Sequence[str], note: str, reason: Reason) -> list[Estimate
 
 def _lack_months(setting: _Setting) -> Estimate:
     """Say that no area has all the months that the site was chosen by and is compared in."""
-    name, held = "expected_ratio_by_choice", setting.archive.months
+    name, held = "expected_ratio_by_choice", setting.panel.months
     chosen = [month for months in setting.chosen_on for month in months]
     if set(chosen) <= set(held):
         note = "No area besides the sites has all the months of the choice and the comparison."
@@ -552,11 +521,6 @@ def _lack_months(setting: _Setting) -> Estimate:
 def _measure(on: tuple[Floats, ...]) -> Floats:
     """Return what areas are chosen by: a count, or its rise from the one that stands second."""
     return on[0] if len(on) == 1 else measure_rise(on[1], on[0])
-
-
-def _is_weighted(frame: pd.DataFrame) -> bool:
-    values = frame.to_numpy(dtype=float)
-    return bool((values[np.isfinite(values)] % 1 != 0).any())
 
 
 def _find_pool(incidents: Incidents, cohort: Cohort) -> frozenset[str] | None:

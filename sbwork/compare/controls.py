@@ -20,7 +20,7 @@ from sbwork.compare.areas import (
     sum_populations,
     take_series,
 )
-from sbwork.compare.windows import LENGTHS, list_windows
+from sbwork.compare.panel import LENGTHS, list_windows
 from sbwork.read.incidents import Incidents
 from sbwork.read.places.geography import site_populations
 from sbwork.specs.cohort import Cohort

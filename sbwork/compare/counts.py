@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sbwork.compare.windows import (
+from sbwork.compare.panel import (
     MAIN,
+    Panel,
     Window,
     describe_gaps,
+    flag_months,
     lies_within,
     list_windows,
     match_months,
 )
 from sbwork.read.incidents import Incidents
-from sbwork.specs.cohort import HARM, Cohort, Pair
+from sbwork.specs.cohort import Cohort, Pair
 from sbwork.stats import Estimate, Flag, Reason
-from sbwork.stats.estimate import add_note
+from sbwork.stats.estimate import Refusal, add_note
 from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
 from sbwork.stats.pairs import (
     PAIR_ESTIMATORS,
@@ -34,33 +36,36 @@ from sbwork.stats.pooling import (
     pool_log_ratios,
     pool_with_prior,
 )
-from sbwork.stats.rates import Change
 
-__all__ = ["compare_counts"]
+__all__ = ["compare_counts", "relate_ratios", "tabulate_reported"]
 
 SECTION = "counts"
 
-WINDOW_ESTIMATORS = ("rirr", "wdd", "wdd_corrected", "incidents_avoided")
+WINDOW_ESTIMATORS = ("window_months", "rirr", "wdd", "wdd_corrected", "incidents_avoided")
 """Those estimates of a pair that are repeated in the other windows."""
 
-
-_FEW_MONTHS = 3
-
-_FEW_PAIRS = 4
-_FEW_PAIRS_SAID = (
+_SIDES = ("before", "after")
+_ENOUGH_PAIRS = 4
+_FEW_PAIRS_NOTE = (
     "With so few pairs it is known only roughly how much they differ, so this interval may be much "
     "too wide or too narrow."
 )
-
-_PRIOR_SAID = (
+_PRIOR_NOTE = (
     "Pairs may differ in truth: the spread between them has a half-normal prior with scale 0.5 on "
     "the log scale. This is a posterior, so it has no p value."
 )
-_FEW_WITH_PRIOR_SAID = "With so few pairs the width of the interval rests largely on the prior."
-
-_SINGLE_MONTHS = (
+_FEW_WITH_PRIOR_NOTE = "With so few pairs the width of the interval rests largely on the prior."
+_SINGLE_MONTHS_NOTE = (
     "A pair with a single month on each side enters as if it were more precise than it is."
 )
+_NO_CONTROL = Refusal(
+    Reason.NO_CONTROL,
+    "No control site is given, so the change can't be set beside another area's.",
+)
+_NO_PERIODS = Refusal(
+    Reason.NO_PERIODS, "No periods before and after are given, so nothing is compared."
+)
+_NOTHING_READ = Refusal(Reason.NO_MONTHS, "No month of incidents was read.")
 
 
 def compare_counts(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
@@ -118,114 +123,81 @@ def compare_counts(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     if missing:
         raise ValueError(f"incidents.sites lacks {sorted(missing)}")
     if cohort.periods is None:
-        return _refuse(cohort)
+        missing = _NO_PERIODS.name("percentage_change", unit="percent")
+        return tabulate_findings(
+            Finding(SECTION, outcome, site, missing, "", MAIN)
+            for outcome in cohort.outcomes
+            for site in cohort.sites
+        )
     windows = list_windows(cohort.periods)
     frames = [
-        tabulate_findings(_compare_outcome(_Series(incidents, outcome), cohort, windows, outcome))
+        tabulate_findings(_compare_outcome(Panel(incidents, outcome), cohort, windows, outcome))
         for outcome in _list_outcomes(incidents, cohort)
     ]
     return combine_findings(frames)
 
 
-class _Series:
-    """The monthly counts of every site for one outcome."""
-
-    def __init__(self, incidents: Incidents, outcome: str) -> None:
-        rows = incidents.sites[incidents.sites["outcome"] == outcome]
-        wide = rows.pivot(index="month", columns="site", values="count")  # noqa: PD010 - refuses twins
-        self.frame = wide.astype("float64")
-        self.span = incidents.months
-        whole = self.frame.to_numpy()
-        self.weighted = outcome == HARM or bool((whole[np.isfinite(whole)] % 1 != 0).any())
-
-    def list_covered(self, sites: Sequence[str]) -> set[str]:
-        """List the months in which each of `sites` has a count."""
-        known = self.frame.reindex(columns=list(sites)).notna().all(axis=1)
-        return set(known.index[known])
-
-    def count(self, site: str, window: Window) -> MonthlyCounts:
-        """Take the months of one site."""
-        whole = self.frame[site]
-        sides = (whole.reindex(list(side)) for side in (window.before, window.after))
-        return MonthlyCounts(*(side.to_numpy(dtype=float) for side in sides))
-
-
-@dataclass(frozen=True)
-class _Gap:
-    """Why a comparison can't be made, as data and in words."""
-
-    reason: Reason
-    note: str
-
-
-@dataclass(frozen=True)
-class _Ratio:
-    """What pooling needs of one pair."""
-
-    rirr: Estimate
-    factor: float
-    control: str
-    control_sums: Change
-    flags: tuple[Flag, ...]
-
-
 @dataclass(frozen=True)
 class _Compared:
-    """All that was found of one pair in one window."""
+    """One pair in one window: its estimates, and what pooling needs of it."""
 
+    pair: Pair
     estimates: list[Estimate]
-    ratio: _Ratio | None = None
+    counts: PairCounts | None = None
+    flags: tuple[Flag, ...] = ()
+
+    @property
+    def rirr(self) -> Estimate | None:
+        """The ratio of the pair, where it has a standard error."""
+        known = (e for e in self.estimates if e.estimator == "rirr" and not math.isnan(e.se))
+        return next(known, None)
 
 
 def _compare_outcome(
-    series: _Series, cohort: Cohort, windows: Sequence[Window], outcome: str
+    panel: Panel, cohort: Cohort, windows: Sequence[Window], outcome: str
 ) -> Iterator[Finding]:
-    yield from _compare_sites(series, cohort, windows[0], outcome)
+    yield from _compare_sites(panel, cohort, windows[0], outcome)
     for window in windows:
-        ratios: list[_Ratio] = []
-        for pair in cohort.pairs:
-            compared = _compare_pair(series, cohort, pair, window)
-            for estimate in compared.estimates:
-                yield Finding(
-                    SECTION, outcome, pair.intervention, estimate, pair.control or "", window.period
-                )
-            ratios += [compared.ratio] if compared.ratio else []
-        if len(cohort.pairs) > 1 and (ratios or window.period == MAIN):
-            for estimate in _pool_pairs(ratios, len(cohort.pairs), main=window.period == MAIN):
+        main = window.period == MAIN
+        compared = [_compare_pair(panel, cohort, pair, window) for pair in cohort.pairs]
+        for found in compared:
+            site, control = found.pair.intervention, found.pair.control or ""
+            for estimate in found.estimates:
+                yield Finding(SECTION, outcome, site, estimate, control, window.period)
+        usable = [found for found in compared if found.rirr]
+        if len(cohort.pairs) > 1 and (usable or main):
+            for estimate in _pool_pairs(usable, len(cohort.pairs), main=main):
                 yield Finding(SECTION, outcome, "all", estimate, "", window.period)
 
 
-def _compare_sites(
-    series: _Series, cohort: Cohort, window: Window, outcome: str
-) -> Iterator[Finding]:
+def _compare_sites(panel: Panel, cohort: Cohort, window: Window, outcome: str) -> Iterator[Finding]:
     for site, spec in cohort.sites.items():
         partners = next((pair.sites for pair in cohort.pairs if site in pair.sites), (site,))
-        covered = series.list_covered(partners)
+        covered = panel.find_covered(partners)
         matched, note = match_months(window, covered), describe_gaps(window, covered)
+        found: list[tuple[str, Estimate]] = []
         if not min(matched.lengths):
-            gap = _explain_no_months(series, cohort, partners, window)
-            for period in ("before", "after"):
-                lost = _leave_out(gap, {"count": "incidents"})[0]
-                yield Finding(SECTION, outcome, site, lost, "", period)
-            empty = _leave_out(gap, {"percentage_change": "percent"})[0]
-            yield Finding(SECTION, outcome, site, empty, "", MAIN)
-            continue
-        flags = _flag_months(window, matched)
-        counts = series.count(site, matched)
-        for period, count, length in zip(
-            ("before", "after"), counts.sums, matched.lengths, strict=True
-        ):
-            counted = [Estimate("count", count, n=count, unit="incidents")]
-            if spec.population:
-                counted.append(_rate(count, spec.population, length))
-            for estimate in counted:
-                marked = add_note(estimate, note, *flags)
-                yield Finding(SECTION, outcome, site, marked, "", period)
-        change = estimate_site_change(counts, weighted=series.weighted)
-        yield Finding(SECTION, outcome, site, add_note(change, note, *flags), "", MAIN)
+            refused = _explain_no_months(panel, cohort, partners, window)
+            found += [(side, refused.name("count", unit="incidents")) for side in _SIDES]
+            found.append((MAIN, refused.name("percentage_change", unit="percent")))
+        else:
+            flags = flag_months(window, matched)
+            counts = _count(panel, site, matched)
+            for side, count, length in zip(_SIDES, counts.sums, matched.lengths, strict=True):
+                found.append((side, Estimate("count", count, n=count, unit="incidents")))
+                if spec.population:
+                    found.append((side, _compute_rate(count, spec.population, length)))
+            found.append((MAIN, estimate_site_change(counts, weighted=panel.weighted)))
+            found = [(period, add_note(each, note, *flags)) for period, each in found]
+        for period, estimate in found:
+            yield Finding(SECTION, outcome, site, estimate, "", period)
 
 
-def _rate(count: float, population: int, months: int) -> Estimate:
+def _count(panel: Panel, site: str, window: Window) -> MonthlyCounts:
+    return MonthlyCounts(*(panel.take([site], side)[:, 0] for side in window.sides))
+
+
+def _compute_rate(count: float, population: int, months: int) -> Estimate:
     length = "1 month" if months == 1 else f"{months} months"
     note = f"Incidents per 1,000 residents in {length}."
     return Estimate(
@@ -233,161 +205,127 @@ def _rate(count: float, population: int, months: int) -> Estimate:
     )
 
 
-def _flag_months(window: Window, matched: Window) -> tuple[Flag, ...]:
-    """Say as data what `describe_gaps` says in words, and whether single months are compared."""
-    fewer = matched.lengths != window.lengths
-    holds = {
-        Flag.FEWER_MONTHS: fewer,
-        Flag.FEW_MONTHS: fewer and min(matched.lengths) < _FEW_MONTHS,
-        Flag.SINGLE_MONTH: max(matched.lengths) == 1,
-        Flag.UNEQUAL_SEASONS: not matched.same_seasons,
-    }
-    return tuple(flag for flag, is_so in holds.items() if is_so)
-
-
-def _compare_pair(series: _Series, cohort: Cohort, pair: Pair, window: Window) -> _Compared:
+def _compare_pair(panel: Panel, cohort: Cohort, pair: Pair, window: Window) -> _Compared:
     main = window.period == MAIN
     if pair.control is None:
-        note = "No control site is given, so the change can't be set beside another area's."
-        return _Compared(_leave_out(_Gap(Reason.NO_CONTROL, note)) if main else [])
-    covered = series.list_covered(pair.sites)
+        return _Compared(pair, _NO_CONTROL.name_each(PAIR_ESTIMATORS) if main else [])
+    covered = panel.find_covered(pair.sites)
     matched, note = match_months(window, covered), describe_gaps(window, covered)
-    gap = None
-    if not min(matched.lengths):
-        gap = _explain_no_months(series, cohort, pair.sites, window)
+    refused = None
     if not main and not lies_within(window, covered):
-        gap = _explain_reach(series, covered, window)
-    if gap:
-        lost = _leave_out(gap, {"window_months": "count", **(PAIR_ESTIMATORS if main else {})})
-        return _Compared(lost)
-    flags = _flag_months(window, matched)
+        refused = _explain_reach(panel, covered, window)
+    elif not min(matched.lengths):
+        refused = _explain_no_months(panel, cohort, pair.sites, window)
+    if refused:
+        names = {"window_months": "count", **(PAIR_ESTIMATORS if main else {})}
+        return _Compared(pair, refused.name_each(names))
+    flags = flag_months(window, matched)
     months = Estimate("window_months", float(min(matched.lengths)), unit="count")
-    moved, moved_control = (
-        series.count(site, matched) if site else None
-        for site in (pair.displacement, pair.displacement_control)
-    )
-    counts = PairCounts(
-        series.count(pair.intervention, matched),
-        series.count(pair.control, matched),
-        moved,
-        moved_control,
-        weighted=series.weighted,
-    )
+    sites = (pair.intervention, pair.control, pair.displacement, pair.displacement_control)
+    treated, control, *moved = (_count(panel, site, matched) if site else None for site in sites)
+    assert treated and control  # noqa: S101, PT018 - both are named
+    counts = PairCounts(treated, control, *moved, weighted=panel.weighted)
     estimates = [
         add_note(estimate, note, *flags)
         for estimate in (months, *counts.estimate())
-        if main or estimate.estimator in ("window_months", *WINDOW_ESTIMATORS)
+        if main or estimate.estimator in WINDOW_ESTIMATORS
     ]
-    ratio = _Ratio(estimates[1], counts.factor[0], pair.control, counts.control.sums, flags)
-    known = not math.isnan(ratio.rirr.se)
-    return _Compared(estimates, ratio if known else None)
+    return _Compared(pair, estimates, counts, flags)
 
 
-def _pool_pairs(ratios: Sequence[_Ratio], n_pairs: int, *, main: bool) -> list[Estimate]:
-    logs = [math.log(ratio.rirr.estimate) for ratio in ratios]
-    covariance = _relate_pairs(ratios)
-    left_out = n_pairs - len(ratios)
-    said = ""
+def _pool_pairs(compared: Sequence[_Compared], n_pairs: int, *, main: bool) -> list[Estimate]:
+    ratios = [found.rirr for found in compared if found.rirr]
+    controls = [str(found.pair.control) for found in compared]
+    logs = [math.log(ratio.estimate) for ratio in ratios]
+    covariance = relate_ratios(
+        ratios, [found.counts for found in compared if found.counts], controls
+    )
+    left_out, note = n_pairs - len(ratios), ""
+    flags = dict.fromkeys(flag for found in compared for flag in found.flags)
     if left_out:
-        said = f"{left_out} of {n_pairs} pairs {'is' if left_out == 1 else 'are'} left out: "
-        said += "no RIRR could be computed."
-    flags = {flag: None for ratio in ratios for flag in ratio.flags}
-    if Flag.SINGLE_MONTH in flags:
-        said = f"{said} {_SINGLE_MONTHS}".strip()
-    if left_out:
+        note = f"{left_out} of {n_pairs} pairs {'is' if left_out == 1 else 'are'} left out: "
+        note += "no RIRR could be computed."
         flags[Flag.PAIRS_LEFT_OUT] = None
-    if len({ratio.control for ratio in ratios}) < len(ratios):
+    if Flag.SINGLE_MONTH in flags:
+        note = f"{note} {_SINGLE_MONTHS_NOTE}".strip()
+    if len(set(controls)) < len(controls):
         flags[Flag.SHARED_CONTROL] = None
     led = pool_with_prior(logs, covariance)
     random = pool_log_ratios(logs, covariance, estimator="rirr_pooled")
     fixed = pool_log_ratios(logs, covariance, model="fixed", estimator="rirr_pooled_fixed")
+    moments = pool_log_ratios(
+        logs, covariance, model="dersimonian-laird", adjust=False, estimator="rirr_pooled_dl"
+    )
     if len(ratios) > 1:
-        led = add_note(led, _PRIOR_SAID)
+        led = add_note(led, _PRIOR_NOTE)
         random = add_note(random, "Pairs may differ in truth (random effects).", Flag.DESCRIPTION)
-        if len(ratios) < _FEW_PAIRS:
-            led = add_note(led, _FEW_WITH_PRIOR_SAID, Flag.FEW_PAIRS)
-            random = add_note(random, _FEW_PAIRS_SAID, Flag.FEW_PAIRS)
         fixed = add_note(fixed, "Takes one and the same change for all pairs.", Flag.DESCRIPTION)
+        moments = add_note(moments, "With few pairs this interval is too narrow.", Flag.DESCRIPTION)
+        if len(ratios) < _ENOUGH_PAIRS:
+            led = add_note(led, _FEW_WITH_PRIOR_NOTE, Flag.FEW_PAIRS)
+            random = add_note(random, _FEW_PAIRS_NOTE, Flag.FEW_PAIRS)
     pooled = [led, random, fixed]
     if main:
-        moments = pool_log_ratios(
-            logs,
-            covariance,
-            model="dersimonian-laird",
-            adjust=False,
-            estimator="rirr_pooled_dl",
-        )
-        if len(ratios) > 1:
-            said_of_it = "With few pairs this interval is too narrow."
-            moments = add_note(moments, said_of_it, Flag.DESCRIPTION)
         spread = estimate_heterogeneity(logs, covariance)
         pooled += [moments, spread.q, spread.i2, spread.tau2]
-    return [add_note(estimate, said, *flags) for estimate in pooled]
+    return [add_note(estimate, note, *flags) for estimate in pooled]
 
 
-def _relate_pairs(ratios: Sequence[_Ratio]) -> npt.NDArray[np.float64]:
+def relate_ratios(
+    ratios: Sequence[Estimate], counts: Sequence[PairCounts], controls: Sequence[object]
+) -> npt.NDArray[np.float64]:
     """Lay out the covariance of the log ratios: pairs with the same control share its noise.
 
     Where one of two pairs is compared on fewer months than the other, they share the noise of the
     larger count only: cov(ln A, ln B) = 1 / B for Poisson counts A, and B that A is a part of.
     """
-    covariance = np.diag([ratio.rirr.se**2 for ratio in ratios])
-    for i, one in enumerate(ratios):
-        for j, other in enumerate(ratios[:i]):
-            if one.control == other.control:
-                sums = zip(one.control_sums, other.control_sums, strict=True)
-                shared = sum(1 / max(counts) for counts in sums)
-                shared *= math.sqrt(one.factor * other.factor)
+    covariance = np.diag([ratio.se**2 for ratio in ratios])
+    for i, one in enumerate(counts):
+        for j, other in enumerate(counts[:i]):
+            if controls[i] == controls[j]:
+                sums = zip(one.control.sums, other.control.sums, strict=True)
+                shared = sum(1 / max(pair) for pair in sums)
+                shared *= math.sqrt(one.factor[0] * other.factor[0])
                 covariance[i, j] = covariance[j, i] = shared
     return covariance
 
 
-def _leave_out(gap: _Gap, names: Mapping[str, str] = PAIR_ESTIMATORS) -> list[Estimate]:
-    return [
-        Estimate(name, unit=unit, note=gap.note, reason=gap.reason) for name, unit in names.items()
-    ]
-
-
 def _explain_no_months(
-    series: _Series, cohort: Cohort, sites: Sequence[str], window: Window
-) -> _Gap:
-    if not series.span:
-        return _Gap(Reason.NO_MONTHS, "No month of incidents was read.")
-    first, last = series.span[0], series.span[-1]
-    held = [
-        f"{name} ({side[0]} to {side[-1]})"
-        for name, side in (("before", window.before), ("after", window.after))
-        if not any(month in series.span for month in side)
+    panel: Panel, cohort: Cohort, sites: Sequence[str], window: Window
+) -> Refusal:
+    if not panel.months:
+        return _NOTHING_READ
+    sides = list(zip(_SIDES, window.sides, strict=True))
+    unread = [
+        f"{name} ({months[0]} to {months[-1]})"
+        for name, months in sides
+        if not set(months) & set(panel.months)
     ]
-    if held:
-        note = f"The files hold {first} to {last}, and no month of the period {' or '.join(held)}."
-        return _Gap(Reason.OUTSIDE_FILES, note)
+    if unread:
+        note = f"The files hold {panel.months[0]} to {panel.months[-1]}, and no month of the "
+        return Refusal(Reason.OUTSIDE_FILES, f"{note}period {' or '.join(unread)}.")
     lacking = []
-    for name, side in (("before", window.before), ("after", window.after)):
-        silent = [
-            cohort.title_site(site) for site in sites if not series.list_covered([site]) & set(side)
-        ]
+    for name, months in sides:
+        silent = [site for site in sites if not panel.find_covered([site]) & set(months)]
         if silent:
-            lacking.append(f"of {' and '.join(silent)} in the period {name} ({_span(side)})")
-    if lacking:
-        return _Gap(Reason.NO_MONTHS, f"There is no count {', nor '.join(lacking)}.")
+            titles = " and ".join(cohort.title_site(site) for site in silent)
+            span = months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
+            lacking.append(f"of {titles} in the period {name} ({span})")
     note = "No calendar month is there on both sides for all the sites compared."
-    return _Gap(Reason.NO_MONTHS, note)
+    if lacking:
+        note = f"There is no count {', nor '.join(lacking)}."
+    return Refusal(Reason.NO_MONTHS, note)
 
 
-def _span(months: Sequence[str]) -> str:
-    return months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
-
-
-def _explain_reach(series: _Series, covered: Collection[str], window: Window) -> _Gap:
-    if not series.span:
-        return _Gap(Reason.NO_MONTHS, "No month of incidents was read.")
+def _explain_reach(panel: Panel, covered: Collection[str], window: Window) -> Refusal:
+    if not panel.months:
+        return _NOTHING_READ
     needs = f"This window needs {window.before[0]} to {window.after[-1]}"
-    if lies_within(window, series.span) and covered:
+    if lies_within(window, panel.months) and covered:
         reach = f"there are counts of all its sites from {min(covered)} to {max(covered)}."
-        return _Gap(Reason.NO_MONTHS, f"{needs}; {reach}")
-    reach = f"the files hold {series.span[0]} to {series.span[-1]}."
-    return _Gap(Reason.OUTSIDE_FILES, f"{needs}; {reach}")
+        return Refusal(Reason.NO_MONTHS, f"{needs}; {reach}")
+    reach = f"the files hold {panel.months[0]} to {panel.months[-1]}."
+    return Refusal(Reason.OUTSIDE_FILES, f"{needs}; {reach}")
 
 
 def _list_outcomes(incidents: Incidents, cohort: Cohort) -> list[str]:
@@ -397,11 +335,26 @@ def _list_outcomes(incidents: Incidents, cohort: Cohort) -> list[str]:
     ]
 
 
-def _refuse(cohort: Cohort) -> pd.DataFrame:
-    note = "No periods before and after are given, so nothing is compared."
-    empty = _leave_out(_Gap(Reason.NO_PERIODS, note), {"percentage_change": "percent"})[0]
-    return tabulate_findings(
-        Finding(SECTION, outcome, site, empty, "", MAIN)
-        for outcome in cohort.outcomes
-        for site in cohort.sites
+def tabulate_reported(cohort: Cohort) -> pd.DataFrame:
+    """Lay out figures that somebody gave as findings of section ``"reported"``: level 1, unchecked.
+
+    The outcome is the figure's title; the note gives its source.
+    """
+    findings = tabulate_findings(
+        Finding(
+            "reported",
+            figure.title,
+            figure.site,
+            Estimate(
+                "reported_change_percent",
+                figure.change_percent,
+                unit="percent",
+                note=f"Source: {figure.reported_by.rstrip('.')}. No counts were given, so it "
+                "cannot be checked and has no interval.",
+                flags=(Flag.UNCHECKED,),
+            ),
+            period=figure.period,
+        )
+        for figure in cohort.reported_figures
     )
+    return findings.assign(evidence_level=1.0)

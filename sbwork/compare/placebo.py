@@ -10,17 +10,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sbwork.compare.windows import (
+from sbwork.compare.panel import (
     MAIN,
+    Panel,
     Window,
     list_windows,
     match_months,
     shift_month,
     shift_window,
+    sum_months,
 )
 from sbwork.read.incidents import Incidents
-from sbwork.specs.cohort import HARM, Cohort, Pair
+from sbwork.specs.cohort import Cohort, Pair
 from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.estimate import Refusal
 from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
 from sbwork.stats.ranks import (
     AMPLE_POOL,
@@ -69,14 +72,14 @@ SPACE_ESTIMATORS = {
 }
 """What is found of a pair among areas, with its unit."""
 
-POOLED_ESTIMATORS = (
-    "placebo_observed",
-    "placebo_p",
-    "placebo_smallest_p",
-    "placebo_low",
-    "placebo_high",
-    "rirr_placebo",
-)
+POOLED_ESTIMATORS = {
+    "placebo_observed": "percent",
+    "placebo_p": "p",
+    "placebo_smallest_p": "p",
+    "placebo_low": "percent",
+    "placebo_high": "percent",
+    "rirr_placebo": "ratio",
+}
 """What is found of all pairs together."""
 
 _ALPHA = 0.05
@@ -167,18 +170,16 @@ def compare_placebos(incidents: Incidents, cohort: Cohort) -> Placebo:
     frames: list[pd.DataFrame] = []
     outcomes = list(dict.fromkeys(incidents.sites["outcome"]))
     for outcome in outcomes:
-        sites = _spread(incidents.sites, outcome, "site")
-        areas = _spread(_list_free_areas(incidents.areas), outcome, "area")
-        places = [_Place(outcome, pair, sites, areas, window, cohort) for pair in cohort.pairs]
+        panel = Panel(incidents, outcome)
+        places = [_Place(outcome, pair, panel, window, cohort) for pair in cohort.pairs]
         ranked: list[_Ranked] = []
         for place in places:
             result = _rank_in_space(place)
-            if isinstance(result, _Unplaced):
-                found = _leave_out(result)
+            if isinstance(result, Refusal):
+                found = result.name_each(SPACE_ESTIMATORS)
             else:
                 found = _describe_rank(result, place)
-                names = areas.columns.to_numpy(dtype=object)
-                frames.append(_lay_out(result.rank, names, place))
+                frames.append(_lay_out(result.rank, place))
                 ranked.append(result)
             in_time, changes = _compare_in_time(place)
             frames.append(changes)
@@ -195,8 +196,7 @@ class _Place:
 
     outcome: str
     pair: Pair
-    sites: pd.DataFrame
-    areas: pd.DataFrame
+    panel: Panel
     window: Window
     cohort: Cohort
 
@@ -207,16 +207,12 @@ class _Place:
 
     def match(self, window: Window) -> Window:
         """Keep the months of `window` that all compared sites have."""
-        known = self.sites.reindex(columns=list(self.pair.sites)).notna().all(axis=1)
-        return match_months(window, set(known.index[known]))
+        return match_months(window, self.panel.find_covered(self.pair.sites))
 
     def sum_sites(self, window: Window) -> tuple[Array, Array]:
         """Sum the compared sites before and after."""
-        sums = [
-            self.sites.reindex(index=list(side), columns=self.compared).to_numpy().sum(axis=0)
-            for side in (window.before, window.after)
-        ]
-        return sums[0], sums[1]
+        before, after = (self.panel.take(self.compared, side).sum(axis=0) for side in window.sides)
+        return before, after
 
 
 @dataclass(frozen=True)
@@ -229,25 +225,17 @@ class _Ranked:
     rank: Rank
 
 
-@dataclass(frozen=True)
-class _Unplaced:
-    """Why a pair has no rank."""
-
-    reason: Reason
-    note: str
-
-
-def _rank_in_space(place: _Place) -> _Ranked | _Unplaced:
+def _rank_in_space(place: _Place) -> _Ranked | Refusal:
     window = place.match(place.window)
     if not min(window.lengths):
         note = "The data hold no calendar month on both sides for all sites of the pair."
-        return _Unplaced(Reason.NO_MONTHS, note)
+        return Refusal(Reason.NO_MONTHS, note)
     before, after = place.sum_sites(window)
     if not (before.all() and after.all()):
         note = "One of the counts of the pair is 0, so it has no ratio that could be placed."
-        return _Unplaced(Reason.ZERO_COUNT, note)
+        return Refusal(Reason.ZERO_COUNT, note)
     own = np.log(after / before) - math.log(window.lengths[1] / window.lengths[0])
-    changes, starts = _change_each(place.areas, window)
+    changes, starts = _change_each(place.panel.free_areas, window)
     ratio, seed = place.cohort.placebo.size_ratio, place.cohort.seed
     counts = tuple(float(count) for count in np.column_stack([before, after]).ravel())
     if place.pair.control is None:
@@ -261,10 +249,7 @@ def _rank_in_space(place: _Place) -> _Ranked | _Unplaced:
 
 def _change_each(counts: pd.DataFrame, window: Window) -> tuple[Array, Array]:
     """Return the log ratio of each column of months by areas, and its count before."""
-    starts, ends = (
-        counts.reindex(index=list(side)).to_numpy().sum(axis=0)
-        for side in (window.before, window.after)
-    )
+    starts, ends = (sum_months(counts, side) for side in window.sides)
     known = np.isfinite(starts) & np.isfinite(ends) & (starts > 0)
     half = np.where(ends == 0, 0.5, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -289,20 +274,10 @@ def _describe_rank(ranked: _Ranked, place: _Place) -> list[Estimate]:
         Estimate("placebo_pairs", float(rank.changes.size), unit="count", n=n),
     ]
     if not rank.n_areas:
-        reason = f"No comparable area: {said}"
-        return found + [
-            Estimate(
-                name,
-                unit=SPACE_ESTIMATORS[name],
-                n=0.0,
-                note=reason,
-                reason=Reason.TOO_FEW_AREAS,
-            )
-            for name in (
-                "placebo_interval_share", "placebo_share_as_large", "placebo_low", "placebo_high",
-                "rirr_placebo",
-            )
-        ]  # fmt: skip
+        known = [estimate.estimator for estimate in found]
+        rest = {name: unit for name, unit in SPACE_ESTIMATORS.items() if name not in known}
+        refused = Refusal(Reason.TOO_FEW_AREAS, f"No comparable area: {said}")
+        return found + refused.name_each(rest, n=0.0)
     low, high = np.quantile(rank.changes, [0.025, 0.975])
     share = f"Share of {rank.changes.size} placebo changes at least as far from their middle."
     spread = "The middle 95% of the placebo changes lie between low and high."
@@ -323,11 +298,9 @@ def _describe_rank(ranked: _Ranked, place: _Place) -> list[Estimate]:
 def _count_rejections(place: _Place, ranked: _Ranked) -> Estimate:
     """Count how often the interval of a ratio leaves out no change, over the placebo changes."""
     rank, window = ranked.rank, ranked.window
-    before, after = (
-        place.areas.reindex(index=list(side)).to_numpy() for side in (window.before, window.after)
-    )
+    before, after = (place.panel.free_areas.reindex(list(side)).to_numpy() for side in window.sides)
     parts = [rank.treated, rank.control] if rank.control.size else [rank.treated]
-    rejected = reject_ratios(before, after, parts, rank.changes, floor=place.outcome != HARM)
+    rejected = reject_ratios(before, after, parts, rank.changes, floor=not place.panel.weighted)
     if not rejected.size:
         note = "In every placebo change one of the counts is 0."
         return Estimate("placebo_interval_share", unit="share", note=note, reason=Reason.ZERO_COUNT)
@@ -345,14 +318,14 @@ def _judge_together(ranked: Sequence[_Ranked], places: Sequence[_Place]) -> list
     missing = len(places) - len(ranked)
     if missing:
         note = f"{missing} of {len(places)} pairs can't be placed, so their mean can't be either."
-        return _leave_out_all(_Unplaced(Reason.PAIR_MISSING, note))
+        return Refusal(Reason.PAIR_MISSING, note).name_each(POOLED_ESTIMATORS)
     fewest = min(pair.rank.n_areas for pair in ranked)
     if fewest < SMALLEST_POOL:
         note = f"A pair has {fewest} comparable areas; at least {SMALLEST_POOL} are needed."
-        return _leave_out_all(_Unplaced(Reason.TOO_FEW_AREAS, note))
-    cohort, sites = places[0].cohort, places[0].sites
+        return Refusal(Reason.TOO_FEW_AREAS, note).name_each(POOLED_ESTIMATORS)
+    cohort, sites = places[0].cohort, places[0].panel.sites
     compared = [site for site in dict.fromkeys(cohort.compared_sites) if site in sites]
-    everyone = pd.concat([sites[compared], places[0].areas], axis="columns")
+    everyone = pd.concat([sites[compared], places[0].panel.free_areas], axis="columns")
     measured = [_change_each(everyone, pair.window) for pair in ranked]
     changes, starts = (np.array(rows) for rows in zip(*measured, strict=True))
     layout = [
@@ -365,7 +338,7 @@ def _judge_together(ranked: Sequence[_Ranked], places: Sequence[_Place]) -> list
     rank = rank_mean(changes, starts, layout, cohort.placebo.size_ratio, seed=cohort.seed)
     if math.isnan(rank.p_value):
         note = "There are too few comparable areas for sets of areas laid out like the pairs."
-        return _leave_out_all(_Unplaced(Reason.TOO_FEW_AREAS, note))
+        return Refusal(Reason.TOO_FEW_AREAS, note).name_each(POOLED_ESTIMATORS)
     ratio = estimate_placebo_mean(rank, [pair.counts for pair in ranked], layout)
     controls = [control for _, control in layout if control is not None]
     return _describe_mean(rank, ratio, len(places), shared=len(set(controls)) < len(controls))
@@ -442,7 +415,8 @@ def _judge(ranked: _Ranked, said: str, group: str) -> tuple[Estimate, Estimate]:
     )
 
 
-def _lay_out(rank: Rank, names: npt.NDArray[np.object_], place: _Place) -> pd.DataFrame:
+def _lay_out(rank: Rank, place: _Place) -> pd.DataFrame:
+    names = place.panel.free_areas.columns.to_numpy(dtype=object)
     kept = np.arange(rank.changes.size)
     if kept.size > MOST_CHANGES:
         rng = np.random.default_rng(place.cohort.seed)
@@ -506,9 +480,9 @@ def _describe_span(fewest: int, most: int) -> str:
 
 
 def _change_earlier(place: _Place) -> Iterator[tuple[int, float | None]]:
-    if not len(place.sites):
+    if not len(place.panel.sites):
         return
-    first = str(place.sites.index.min())
+    first = str(place.panel.sites.index.min())
     last_allowed = place.window.before[-1]
     shift = -1
     while shift_month(place.window.before[0], shift) >= first:
@@ -529,28 +503,6 @@ def _change_at(place: _Place, window: Window, *, whole: bool = False) -> float |
     if place.pair.control is None:
         return float(logs[0]) - math.log(matched.lengths[1] / matched.lengths[0])
     return float(logs[0] - logs[1])
-
-
-def _list_free_areas(areas: pd.DataFrame) -> pd.DataFrame:
-    return areas[areas["site"].isna() | (areas["site"] == "")]
-
-
-def _spread(rows: pd.DataFrame, outcome: str, by: str) -> pd.DataFrame:
-    """Lay one outcome out as months by areas."""
-    chosen = rows[rows["outcome"] == outcome]
-    wide = chosen.pivot(index="month", columns=by, values="count")  # noqa: PD010 - refuses twins
-    return wide.astype("float64")
-
-
-def _leave_out(why: _Unplaced) -> list[Estimate]:
-    return [
-        Estimate(name, unit=unit, note=why.note, reason=why.reason)
-        for name, unit in SPACE_ESTIMATORS.items()
-    ]
-
-
-def _leave_out_all(why: _Unplaced) -> list[Estimate]:
-    return [each for each in _leave_out(why) if each.estimator in POOLED_ESTIMATORS]
 
 
 def _find(place: _Place, estimate: Estimate) -> Finding:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple
@@ -152,6 +152,10 @@ class Refusal(NamedTuple):
     def name(self, estimator: str, **known: Any) -> Estimate:
         """Return the missing estimate of this name; `known` is what else there is to say of it."""
         return Estimate(estimator, note=self.note, reason=self.reason, **known)
+
+    def name_each(self, units: Mapping[str, str], **known: Any) -> list[Estimate]:
+        """Return the missing estimates of these names, each with its unit."""
+        return [self.name(estimator, unit=unit, **known) for estimator, unit in units.items()]
 
 
 def complete_estimate(

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sbwork.compare.controls import compare_synthetic, find_controls
-from sbwork.compare.panels import analyse_panel, vary_specifications
+from sbwork.compare.robustness import analyse_panel, vary_specifications
 from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import Cohort, list_months
 from sbwork.stats.panel import estimate_panel

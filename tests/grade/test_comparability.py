@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from sbwork.compare.counts import compare_counts
-from sbwork.compare.panels import assess_comparability
+from sbwork.compare.robustness import assess_comparability
 from sbwork.grade.comparability import compute_requirements, describe_requirements, list_compared
 from sbwork.grade.evidence import grade_evidence
 from sbwork.read.incidents import Incidents

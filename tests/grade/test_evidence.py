@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from sbwork.compare.reported import tabulate_reported
+from sbwork.compare.counts import tabulate_reported
 from sbwork.grade.checklists import (
     EMMIE_HEADINGS,
     NOT_REPORTED,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.compare.windows import Window, describe_gaps, list_windows, match_months, shift_window
+from sbwork.compare.panel import Window, describe_gaps, list_windows, match_months, shift_window
 from sbwork.specs.cohort import Periods, list_months
 
 

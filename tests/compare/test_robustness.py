@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sbwork.compare.panels import analyse_panel, assess_comparability, vary_specifications
+from sbwork.compare.robustness import analyse_panel, assess_comparability, vary_specifications
 from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import Cohort, Periods, list_months
 from sbwork.stats.findings import RESULT_COLUMNS

@@ -1,0 +1,249 @@
+"""The month-by-place table that every comparison of counts rests on, and the months compared."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sbwork.read.incidents import Incidents
+from sbwork.specs.cohort import HARM, Periods, list_months
+from sbwork.specs.periods import name_month, number_month
+from sbwork.stats import Flag
+
+__all__ = [
+    "LENGTHS",
+    "MAIN",
+    "Panel",
+    "Window",
+    "describe_gaps",
+    "find_covered",
+    "flag_months",
+    "lies_within",
+    "list_windows",
+    "match_months",
+    "shift_month",
+    "shift_window",
+    "sum_months",
+]
+
+MAIN = "change"
+"""What the window of the cohort's own periods is called in the column ``period``."""
+
+LENGTHS = (6, 12, 18, 24)
+"""Months before and after in the other windows, called ``"6+6"`` and so on."""
+
+_FEW_MONTHS = 3
+_MONTHS_NAMED = 6
+
+Floats = NDArray[np.float64]
+
+
+class Panel:
+    """The monthly counts of one outcome: a row a month, a column a place; NaN for no count.
+
+    months: The months that the files cover.
+    sites, areas: The table of the sites, and that of all areas of the archive.
+    weighted: The counts are sums of weights rather than whole numbers.
+    """
+
+    def __init__(self, incidents: Incidents, outcome: str) -> None:
+        self.months = incidents.months
+        self.sites = _lay_out(incidents.sites, outcome, "site")
+        values = self.sites.to_numpy()
+        self.weighted = outcome == HARM or bool((values[np.isfinite(values)] % 1 != 0).any())
+        self._areas, self._outcome = incidents.areas, outcome
+
+    @cached_property
+    def areas(self) -> pd.DataFrame:
+        """All areas of the archive."""
+        return _lay_out(self._areas, self._outcome, "area")
+
+    @cached_property
+    def free_areas(self) -> pd.DataFrame:
+        """The areas that overlap no site."""
+        return self.take_areas_in("")
+
+    def take_areas_in(self, site: str) -> pd.DataFrame:
+        """Take the areas that overlap a site."""
+        if not len(self._areas):
+            return self.areas
+        places = self._areas.drop_duplicates("area")
+        inside = set(places.loc[places["site"].fillna("") == site, "area"])
+        return self.areas.loc[:, [area in inside for area in self.areas.columns]]
+
+    def find_covered(self, sites: Sequence[str]) -> set[str]:
+        """Find the months in which every one of these sites has a count."""
+        return find_covered(self.sites.reindex(columns=list(sites)))
+
+    def take_site(self, site: str) -> pd.Series:
+        """Take one site by month; all missing where it has no counts."""
+        return self.sites.reindex(columns=[site])[site]
+
+    def take(self, sites: Sequence[str], months: Sequence[str]) -> Floats:
+        """Take sites and months, as an array of months by sites."""
+        return self.sites.reindex(index=list(months), columns=list(sites)).to_numpy(dtype=float)
+
+
+def _lay_out(rows: pd.DataFrame, outcome: str, by: str) -> pd.DataFrame:
+    chosen = rows[rows["outcome"] == outcome] if len(rows) else rows
+    if not len(chosen):
+        return pd.DataFrame(dtype="float64")
+    wide = chosen.pivot(index="month", columns=by, values="count")  # noqa: PD010 - refuses twins
+    return wide.astype("float64")
+
+
+def find_covered(table: pd.DataFrame) -> set[str]:
+    """Find the months in which every column of a table has a count."""
+    known = table.notna().all(axis=1)
+    return set(known.index[known])
+
+
+def sum_months(table: pd.DataFrame, months: Sequence[str]) -> Floats:
+    """Sum these months of each column; NaN where one is missing."""
+    return table.reindex(index=list(months)).to_numpy(dtype=float).sum(axis=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Months before set against months after.
+
+    period: ``"change"`` for the cohort's own periods, else such as ``"12+12"``.
+    before, after: Months written YYYY-MM, sorted.
+    same_seasons: Both sides hold the same calendar months.
+    """
+
+    period: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    same_seasons: bool = True
+
+    @property
+    def months(self) -> tuple[str, ...]:
+        """The months of both sides, sorted."""
+        return self.before + self.after
+
+    @property
+    def sides(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The months before, and those after."""
+        return self.before, self.after
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """How many months each side has."""
+        return len(self.before), len(self.after)
+
+
+def list_windows(periods: Periods, lengths: Sequence[int] = LENGTHS) -> tuple[Window, ...]:
+    """List the windows that are compared, the cohort's own first; none twice.
+
+    After: the first months of the cohort's period after. Before: for whole years, the last months
+    before the transition; for other lengths, the latest run of the same calendar months that ends
+    by then, so that seasons are not taken for change.
+    """
+    before, after = periods.before.months, periods.after.months
+    same = sorted(m[5:] for m in before) == sorted(m[5:] for m in after)
+    windows = [Window(MAIN, before, after, same)]
+    for length in lengths:
+        later = list_months(after[0], shift_month(after[0], length - 1))
+        if length % 12 == 0:
+            earlier = list_months(shift_month(before[-1], 1 - length), before[-1])
+        else:
+            back = 12
+            while shift_month(later[-1], -back) > before[-1]:
+                back += 12
+            earlier = tuple(shift_month(month, -back) for month in later)
+        if (earlier, later) != (before, after):
+            windows.append(Window(f"{length}+{length}", earlier, later))
+    return tuple(windows)
+
+
+def match_months(window: Window, covered: Collection[str]) -> Window:
+    """Keep the months of a window that are covered, and the same seasons on both sides.
+
+    Where the window had the same calendar months on both sides it still has: a month missing on
+    one side is left out on the other too, the one farthest from the start where the calendar month
+    is there more than once.
+    """
+    before = [month for month in window.before if month in covered]
+    after = [month for month in window.after if month in covered]
+    if window.same_seasons:
+        shared = Counter(m[5:] for m in before) & Counter(m[5:] for m in after)
+        before = sorted(_keep_seasons(reversed(before), shared))
+        after = _keep_seasons(after, shared)
+    return Window(window.period, tuple(before), tuple(after), window.same_seasons)
+
+
+def _keep_seasons(months: Iterable[str], wanted: Counter[str]) -> list[str]:
+    left = Counter(wanted)
+    kept = []
+    for month in months:
+        if left[month[5:]] > 0:
+            left[month[5:]] -= 1
+            kept.append(month)
+    return kept
+
+
+def lies_within(window: Window, covered: Collection[str]) -> bool:
+    """Return whether a window lies between the first and the last month that is covered."""
+    if not covered:
+        return False
+    return min(covered) <= window.before[0] and window.after[-1] <= max(covered)
+
+
+def flag_months(window: Window, matched: Window) -> tuple[Flag, ...]:
+    """Return as flags what `describe_gaps` describes, and whether single months are compared."""
+    fewer = matched.lengths != window.lengths
+    flags = {
+        Flag.FEWER_MONTHS: fewer,
+        Flag.FEW_MONTHS: fewer and min(matched.lengths) < _FEW_MONTHS,
+        Flag.SINGLE_MONTH: max(matched.lengths) == 1,
+        Flag.UNEQUAL_SEASONS: not matched.same_seasons,
+    }
+    return tuple(flag for flag, applies in flags.items() if applies)
+
+
+def describe_gaps(window: Window, covered: Collection[str]) -> str:
+    """Describe the months of a window that are left out; empty where none are."""
+    sentences: list[str] = []
+    matched = match_months(window, covered)
+    left = matched.lengths
+    if not matched.same_seasons:
+        sentences.append(
+            "The two periods hold different calendar months: seasons may look like change."
+        )
+    if left != window.lengths:
+        gone = [month for month in window.months if month not in covered]
+        verb = "is" if len(gone) == 1 else "are"
+        counts = f"{left[0]} of {window.lengths[0]} months on each side"
+        if window.lengths[0] != window.lengths[1] or left[0] != left[1]:
+            counts = f"{left[0]} of {window.lengths[0]} months before and {left[1]} of "
+            counts += f"{window.lengths[1]} after"
+        sentences.append(
+            f"Compared on {counts}: {_join_months(gone)} {verb} missing from the data."
+        )
+        if min(left) < _FEW_MONTHS:
+            sentences.append("Fewer than 3 months are left on a side: far too few to judge by.")
+    return " ".join(sentences)
+
+
+def _join_months(months: Sequence[str]) -> str:
+    if len(months) > _MONTHS_NAMED:
+        return f"{', '.join(months[:5])} and {len(months) - 5} more"
+    return months[0] if len(months) == 1 else f"{', '.join(months[:-1])} and {months[-1]}"
+
+
+def shift_month(month: str, by: int) -> str:
+    """Move a month by a number of months."""
+    return name_month(number_month(month) + by)
+
+
+def shift_window(window: Window, by: int) -> Window:
+    """Move both sides of a window by a number of months."""
+    before, after = (tuple(shift_month(month, by) for month in side) for side in window.sides)
+    return Window(window.period, before, after, window.same_seasons)
