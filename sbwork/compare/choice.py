@@ -21,6 +21,7 @@ from sbwork.compare.panel import (
     match_months,
     shift_month,
     shift_window,
+    sum_months,
 )
 from sbwork.read.incidents import Incidents
 from sbwork.read.places.geography import read_lookup
@@ -215,7 +216,7 @@ class _Setting:
 
     def count_sites(self, months: Sequence[str], outcome: str) -> Floats:
         """Sum the months of the compared sites; NaN where one lacks a month."""
-        return self.panels[outcome].take(self.compared, months).sum(axis=0)
+        return sum_months(self.panels[outcome].sites.reindex(columns=self.compared), months)
 
     def list_pool(self, months: Sequence[str], outcome: str) -> pd.DataFrame:
         """Lay out the pool, the site first, as months by areas; those with gaps are left out."""

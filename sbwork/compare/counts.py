@@ -123,9 +123,9 @@ def compare_counts(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     if missing:
         raise ValueError(f"incidents.sites lacks {sorted(missing)}")
     if cohort.periods is None:
-        missing = _NO_PERIODS.name("percentage_change", unit="percent")
+        refused = _NO_PERIODS.name("percentage_change", unit="percent")
         return tabulate_findings(
-            Finding(SECTION, outcome, site, missing, "", MAIN)
+            Finding(SECTION, outcome, site, refused, "", MAIN)
             for outcome in cohort.outcomes
             for site in cohort.sites
         )
@@ -221,10 +221,17 @@ def _compare_pair(panel: Panel, cohort: Cohort, pair: Pair, window: Window) -> _
         return _Compared(pair, refused.name_each(names))
     flags = flag_months(window, matched)
     months = Estimate("window_months", float(min(matched.lengths)), unit="count")
-    sites = (pair.intervention, pair.control, pair.displacement, pair.displacement_control)
-    treated, control, *moved = (_count(panel, site, matched) if site else None for site in sites)
-    assert treated and control  # noqa: S101, PT018 - both are named
-    counts = PairCounts(treated, control, *moved, weighted=panel.weighted)
+    moved, moved_control = (
+        _count(panel, site, matched) if site else None
+        for site in (pair.displacement, pair.displacement_control)
+    )
+    counts = PairCounts(
+        _count(panel, pair.intervention, matched),
+        _count(panel, pair.control, matched),
+        moved,
+        moved_control,
+        weighted=panel.weighted,
+    )
     estimates = [
         add_note(estimate, note, *flags)
         for estimate in (months, *counts.estimate())

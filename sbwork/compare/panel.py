@@ -106,7 +106,8 @@ def find_covered(table: pd.DataFrame) -> set[str]:
 
 def sum_months(table: pd.DataFrame, months: Sequence[str]) -> Floats:
     """Sum these months of each column; NaN where one is missing."""
-    return table.reindex(index=list(months)).to_numpy(dtype=float).sum(axis=0)
+    sums: Floats = table.reindex(index=list(months)).to_numpy(dtype=float).sum(axis=0)
+    return sums
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,8 @@ class _Place:
 
     def sum_sites(self, window: Window) -> tuple[Array, Array]:
         """Sum the compared sites before and after."""
-        before, after = (self.panel.take(self.compared, side).sum(axis=0) for side in window.sides)
+        sites = self.panel.sites.reindex(columns=self.compared)
+        before, after = (sum_months(sites, side) for side in window.sides)
         return before, after
 
 

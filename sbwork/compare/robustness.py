@@ -274,8 +274,8 @@ def _vary_pair(panel: Panel, pair: Pair, cohort: Cohort) -> Iterator[tuple[str, 
     periods = cohort.periods
     controls = _gather_controls(panel, pair, cohort)
     if periods is None or not controls:
-        refused = _NO_CONTROL if periods else _NO_PERIODS
-        yield "", "", refused.name("specification", unit="ratio")
+        why = _NO_CONTROL if periods else _NO_PERIODS
+        yield "", "", why.name("specification", unit="ratio")
         return
     for window in list_windows(periods):
         for control, series in controls.items():

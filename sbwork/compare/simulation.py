@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sbwork.compare.counts import relate_ratios
 from sbwork.stats import Estimate, Reason
 from sbwork.stats.pairs import MonthlyCounts, PairCounts
 from sbwork.stats.pooling import PoolingModel, pool_log_ratios, pool_with_prior
@@ -338,12 +339,7 @@ class _Force:
         counts = [self._count(site, control, after) for site, control in self.pairs]
         ratios = [pair.estimate_rirr() for pair in counts]
         logs = [math.log(ratio.estimate) for ratio in ratios]
-        covariance = np.diag([ratio.se**2 for ratio in ratios])
-        if self.world.control == "shared":
-            noise = sum(1 / count for count in counts[0].control.sums)
-            factors = np.sqrt([pair.factor[0] for pair in counts])
-            shared = noise * np.outer(factors, factors)
-            covariance += shared - np.diag(np.diag(shared))
+        covariance = relate_ratios(ratios, counts, [control for _, control in self.pairs])
         for name, model, adjust in _POOLED:
             pooled = pool_log_ratios(logs, covariance, model=model, adjust=adjust, estimator=name)
             yield pooled, effect
