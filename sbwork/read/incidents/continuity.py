@@ -196,8 +196,8 @@ def check_continuity(
     A type is silent in a run of months if the feed has none of it there (or not above 1% of its
     usual level) and chance would give so many empty months less than once in 100,000, at half
     the mean of the 12 nearest other months and with their over-dispersion (negative binomial of
-    the first kind). Types that make up less than 2% of an outcome are told, but the
-    outcome is kept.
+    the first kind). Types that make up less than 2% of an outcome are mentioned, and
+    the outcome is kept.
 
     """
     members = {
@@ -213,9 +213,9 @@ def check_continuity(
         table = _Feed(feed, counts, sorted(months), feed in archives)
         partial += [(feed, month, share, group) for group, month, share in table.partial]
         for key, kinds in members.items():
-            left_out, told = table.follow(key, kinds, set(compared))
+            left_out, immaterial = table.follow(key, kinds, set(compared))
             gaps += left_out
-            kept += told
+            kept += immaterial
             gaps += table.leave_partial(key, kinds)
     quality = [*_note_partial(partial, archives, set(compared))]
     changes = [gap for gap in gaps if not gap.partial]
@@ -322,7 +322,7 @@ class _Feed:
         self.partial += [(ASB, self.months[there[n]], share) for n, share in found.items()]
 
     def _find_silence(self, kind: str, excused: Sequence[int]) -> Flags:
-        """Tell in which months a type was not published; partly delivered ones are excused."""
+        """Find the months in which a type was not published; partly delivered ones are excused."""
         values = self.counts[kind]
         usual = float((values**2).sum() / values.sum()) if values.sum() else 0.0
         some = values > _STRAY * usual
@@ -478,13 +478,13 @@ def _note_partial(
         months = by_row.setdefault((feed, kind), {})
         months.setdefault(month, []).append(f"{group} {share:.0%}")
     for (feed, kind), months in by_row.items():
-        told = [f"{month} ({', '.join(what)})" for month, what in sorted(months.items())]
+        shares = [f"{month} ({', '.join(what)})" for month, what in sorted(months.items())]
         check, end = "month perhaps partly delivered", "kept, as the file may hold few places"
         if kind != CheckKind.DOUBT:
             check, end = f"{_PREFIXES[kind]}month partly delivered", "missing, no fall"
         note = (
             f"'{feed}' holds far fewer rows than in the months around it, as a share of them: "
-            f"{_join(told)}. As if delivered in part: {end}"
+            f"{_join(shares)}. As if delivered in part: {end}"
         )
         yield Check(kind, check, float(len(months)), note)
 
@@ -492,7 +492,7 @@ def _note_partial(
 def _note_changes(
     gaps: Sequence[Gap], names: Mapping[str, str], compared: set[str], *, kept: bool
 ) -> Iterator[Check]:
-    """Tell changes once for all feeds that share them."""
+    """Describe changes once for all feeds that share them."""
     alike: dict[tuple[str, str, str, str], list[Gap]] = {}
     for gap in gaps:
         alike.setdefault((gap.outcome, gap.reason, gap.months[0], gap.months[-1]), []).append(gap)

@@ -54,14 +54,13 @@ class OutcomeKinds:
     weights : dict of tuple of (int, str, int) to float
         Source, kind and the outcome's position -> what an incident counts; 1 but for harm.
     unknown : dict of tuple of (int, str) to float
-        Kinds that are neither a crime type of data.police.uk nor named by the cohort: source
-        and kind, with their incidents.
+        Source and kind -> incidents, of kinds that neither data.police.uk nor the cohort knows.
     unweighted : dict of str to float
         Kinds without a harm weight, with their incidents.
     """
 
     keys: list[str]
-    held: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.bool_))
+    held: Flags = field(default_factory=lambda: np.zeros((0, 0), dtype=np.bool_))
     weights: dict[tuple[int, str, int], float] = field(default_factory=dict)
     unknown: dict[tuple[int, str], float] = field(default_factory=dict)
     unweighted: dict[str, float] = field(default_factory=dict)
@@ -73,12 +72,9 @@ class Coverage:
 
     Attributes
     ----------
-    months : tuple of str
-        Months that some file covers, sorted.
-    span : tuple of str
-        Every month from the first to the last.
-    missing : tuple of str
-        Months of the span, and of the cohort's periods, that no file covers.
+    months, span, missing : tuple of str
+        Months that some file covers; every month from the first to the last; and months of the
+        span, and of the cohort's periods, that no file covers. Sorted.
     feeds : list of str
         Who recorded: forces, or files where no force is named.
     covered : numpy.ndarray of bool, shape (n_feeds, n_span)
@@ -91,7 +87,7 @@ class Coverage:
     span: tuple[str, ...]
     missing: tuple[str, ...]
     feeds: list[str]
-    covered: npt.NDArray[np.bool_]
+    covered: Flags
     sources: list[list[int]]
 
     @property
@@ -267,7 +263,7 @@ def _sum_by(
 ) -> Array:
     """Sum weights by place, outcome and month; NaN where those who record there cover nothing.
 
-    Who records in a place is told by its rows: every feed with at least a tenth of them. A
+    Who records in a place is seen from its rows: every feed with at least a tenth of them. A
     month that none of these covers is missing there, though another force's file may hold it;
     so is one that lacks any of those that record beside each other (see `cover_places`).
     """

@@ -231,17 +231,13 @@ def _tabulate(store: Any, table: _Table, style: str, reading: Reading) -> None:
         reading.batches.append(
             Batch(table.shown, feed, months, grid=grid, counted=style == "counts")
         )
-    store.execute("CREATE OR REPLACE TEMP TABLE places (place VARCHAR, batch INTEGER)")
-    store.executemany(
-        "INSERT INTO places VALUES (?, ?)",
-        [(place, first + number) for number, place in enumerate(places)],
-    )
     store.execute(
         f"""
         INSERT INTO tally BY NAME
-        SELECT places.batch, lsoa, called, kind, month, x, y, located, n
-        FROM raw JOIN written_months USING (written) JOIN places ON place = {apart}
-        """  # noqa: S608 - one of two expressions of this module
+        SELECT {first} - 1 + dense_rank() OVER (ORDER BY {apart}) AS batch,
+               lsoa, called, kind, month, x, y, located, n
+        FROM raw JOIN written_months USING (written)
+        """  # noqa: S608 - a number, and one of two expressions of this module
     )
 
 
@@ -254,8 +250,8 @@ def _refuse_repeated_counts(store: Any, table: _Table) -> None:
         """
     ).fetchall()
     if twice:
-        told = ", ".join(f"{place}: {kind} in {month}" for kind, month, place in twice)
-        found = f"counts that stand twice: {quote(told)}"
+        shown = ", ".join(f"{place}: {kind} in {month}" for kind, month, place in twice)
+        found = f"counts that stand twice: {quote(shown)}"
         raise InputError(Problem(table.shown, "", found, "Give one count a place, type and month"))
 
 
@@ -291,8 +287,8 @@ def _list_places(store: Any, table: _Table, style: str, reading: Reading) -> lis
         """
     ).fetchall()
     if holes:
-        told = "; ".join(f"{place}, {kind}, {month}" for place, kind, month in holes[:3])
-        found = f"the table states zeros, but has no row for {quote(told)}"
+        shown = "; ".join(f"{place}, {kind}, {month}" for place, kind, month in holes[:3])
+        found = f"the table states zeros, but has no row for {quote(shown)}"
         allowed = "Add the rows, with 0 where there was none"
         raise InputError(Problem(table.shown, "", found, allowed))
     return places if len(places) <= _MOST_PLACES_APART else [""]
@@ -424,18 +420,14 @@ def _name_rows(table: _Table, key: str, wrong: set[str], verdict: str, hint: str
     encoding = "utf-8-sig" if table.encoding == "utf-8" else table.encoding
     with table.path.open(encoding=encoding, newline="") as file:
         for number, row in enumerate(csv.reader(file, delimiter=table.delimiter), start=1):
-            value = row[at].strip() if number > 1 and len(row) > at else None
-            if value is None:
+            if number == 1 or len(row) <= at:
                 continue
+            value = row[at].strip()
             plain = re.sub(r"[ T]\d{1,2}:\d{2}.*$", "", value) if key == "month" else value
             if plain in wrong:
                 place = f"row {number}, column '{column}'"
-                told = (
-                    f"'{quote(value)}' {verdict}"
-                    if value
-                    else f"the cell is blank, which {verdict}"
-                )
-                problems.append(Problem(table.shown, place, told, hint))
+                what = f"'{quote(value)}'" if value else "the cell is blank, which"
+                problems.append(Problem(table.shown, place, f"{what} {verdict}", hint))
             if len(problems) == _MOST_EXAMPLES:
                 break
     return problems

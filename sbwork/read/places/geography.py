@@ -255,12 +255,12 @@ def _find_members(
         )
     elif len(several) > 1:
         where = lookup[found].drop_duplicates(level)
-        told = [f"{row[level]} ({row['authority_name']})" for _, row in where.iterrows()]
+        named = [f"{row[level]} ({row['authority_name']})" for _, row in where.iterrows()]
         problems.append(
             Problem(
                 "cohort.yml",
                 place,
-                f"'{quote(called)}' is the name of {len(several)} {level}s: {list_names(told, 6)}",
+                f"'{quote(called)}' is the name of {len(several)} {level}s: {list_names(named, 6)}",
                 "Give the code instead",
             )
         )

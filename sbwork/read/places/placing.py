@@ -108,20 +108,9 @@ def place_rows(
 ) -> pd.DataFrame:
     """Say of counted incidents in which site and area they are.
 
-    Parameters
-    ----------
-    tally : pandas.DataFrame
-        Counts as a reader leaves them: ``lsoa``, ``called``, ``kind`` and ``month``
-        (categories), ``x``, ``y``, ``located`` and ``n``; besides, ``source`` and ``feed``
-        (positions) and ``grid`` (whether coordinates are of the national grid).
-    names : mapping
-        What the files call an LSOA, by its code.
-    feeds : sequence of str
-        Who recorded.
-    cohort : Cohort
-        Its sites, and how areas are grouped.
-    places : Places
-        Gets the areas, and what came to light.
+    `tally` has, beside the columns of a tally, ``source`` and ``feed`` (positions) and ``grid``
+    (whether coordinates are of the national grid); `names` is what the files call an LSOA, by its
+    code; `places` gets the areas, and what came to light.
 
     Returns
     -------
@@ -170,7 +159,7 @@ def place_rows(
         },
         copy=False,
     )
-    _name_silent_sites(placed, cohort, places, known)
+    _note_silent_sites(placed, cohort, places, known)
     return placed
 
 
@@ -290,9 +279,9 @@ def _refuse_mixed_years(rows: pd.DataFrame, feeds: Sequence[str], present: set[s
     counts = fresh.groupby([placed["feed"], placed["month"]], observed=True).sum()
     problems = []
     for number, feed in enumerate(feeds):
-        told = counts[counts.index.get_level_values("feed") == number].droplevel("feed")
-        with_new = {str(month): n for month, n in told.items() if n}
-        without = [str(month) for month, n in told.items() if not n]
+        by_month = counts[counts.index.get_level_values("feed") == number].droplevel("feed")
+        with_new = {str(month): n for month, n in by_month.items() if n}
+        without = [str(month) for month, n in by_month.items() if not n]
         if not with_new or not without:
             continue
         expected = sum(with_new.values()) / len(with_new) * len(without)
@@ -408,8 +397,8 @@ def _place_called(rows: pd.DataFrame, cohort: Cohort, places: Places) -> tuple[C
     if called.empty:
         return nowhere, nowhere
     alone = called.assign(alone=called["lsoa"] == "")
-    told = alone.groupby(["source", "called"], observed=True).agg({"n": "sum", "alone": "all"})
-    found = [(*key, n, bool(a)) for key, n, a in told.itertuples()]
+    summed = alone.groupby(["source", "called"], observed=True).agg({"n": "sum", "alone": "all"})
+    found = [(*key, n, bool(a)) for key, n, a in summed.itertuples()]
     by_name = _name_called(sorted(found), cohort, places)
     columns = nowhere, nowhere.copy()
     keys = list(zip(called["source"].tolist(), called["called"].tolist(), strict=True))
@@ -487,10 +476,10 @@ def _refuse_contested(rows: pd.DataFrame, site: Column, cohort: Cohort) -> None:
         raise InputError(found)
 
 
-def _name_silent_sites(
+def _note_silent_sites(
     placed: pd.DataFrame, cohort: Cohort, places: Places, names: dict[str, str]
 ) -> None:
-    """Tell sites where nothing happened from sites that the files do not speak of."""
+    """Note sites where nothing happened, and sites that the files do not mention."""
     seen = set(placed["site"].unique())
     for number, key in enumerate(cohort.sites):
         if number in seen:
