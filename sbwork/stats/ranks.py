@@ -23,6 +23,8 @@ site has a part in 2 / (38 + 2) of all pairs, and all of these may be as far fro
 MOST_PAIRS = 1_500_000
 """More pairs than this are not formed at once: areas are thinned at random, by the seed."""
 
+_LEVEL = 0.95
+
 DRAWS = 9_999
 """Sets of placebo pairs drawn where several pairs are judged together."""
 
@@ -34,19 +36,17 @@ Floats = npt.NDArray[np.float64]
 class Rank:
     """The place of one change among placebo changes.
 
-    p_value: Two-sided, by randomisation: the share of all ways to give out the parts among the
-        areas that yield a change at least as far from the middle, the real one among them.
-    share: Share of the placebo changes, the real site left out, at least as far from their middle.
-    n_areas: Distinct placebo areas in use.
-    gap: Widest difference allowed between the starting gap of a placebo pair (log of the ratio of
-        its counts before) and that of the real one; NaN for a site without control.
-    changes: The placebo changes: log ratios.
-    treated, control: Positions of the areas that make each; `control` is empty for a site without
+    `p_value`: two-sided: the share of all ways to give out the parts among the areas that yield a
+        change at least as far from the middle, the real one among them.
+    `share`: share of the placebo changes, the real site left out, at least as far from their
+        middle.
+    `n_areas`: distinct placebo areas in use.
+    `gap`: how far the starting gap of a placebo pair may be from the real one's; NaN without a
         control.
-    reference: The changes that the p value counts: the placebo ones, the real one, and those that
-        mix the real site or its control with other areas.
-    signs: What the real site does in each of these: 1 where its change counts, -1 where it is taken
-        off, 0 where it has no part.
+    `changes`: the placebo changes, as log ratios, of the areas at `treated` and `control`.
+    `reference`: the changes that p counts: the placebo ones, the real one, and mixtures of both.
+    `signs`: what the real site does in each of these: 1 where its change counts, -1 where it is
+        taken off, 0 where it has no part.
     """
 
     p_value: float
@@ -62,16 +62,14 @@ class Rank:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeanRank:
-    """The place of the mean change of several pairs among placebo means.
+    """The place of the mean change of several pairs, a log ratio, among placebo means.
 
-    observed: The mean of the pairs' own changes: a log ratio.
-    p_value: Two-sided, by randomisation; NaN where no set of areas could be drawn.
-    smallest_p: The smallest that it could have been: see `find_smallest_p`.
-    low, high: The range that holds the middle 95% of the placebo means: log ratios.
-    n_areas: Distinct areas in the placebo means.
-    means: The placebo means: of sets of areas in which nothing was done, the real controls among
+    `smallest_p`: the smallest that `p_value` could have been: see `find_smallest_p`.
+    `low, high`: the range that holds the middle 95% of the placebo means.
+    `n_areas`: distinct areas in the placebo means.
+    `means`: the placebo means: of sets of areas in which nothing was done, real controls among
         them.
-    weights: What the change of each area of a set counts for in the mean.
+    `weights`: what the change of each area of a set counts for in the mean.
     """
 
     observed: float
@@ -88,6 +86,10 @@ def rank_change(
     own: float, own_before: float, changes: npt.ArrayLike, before: npt.ArrayLike, size_ratio: float
 ) -> Rank:
     """Rank the change of one site among the changes of areas of its size.
+
+    Areas count as of its size up to `size_ratio` times as large or as small before. p = rank /
+    (n_areas + 1); distance is taken from the median of all, the site's own change included, so that
+    every area is treated alike.
 
     Source: Abadie, A., Diamond, A., & Hainmueller, J. (2010). Journal of the American Statistical
     Association 105, 493-505.
@@ -118,20 +120,22 @@ def rank_difference(
 ) -> Rank:
     """Rank a site's change less its control's among such differences between like areas.
 
-    Ranking the real pair among the placebo pairs alone rejects too often when areas are few, since
-    pairs are many but areas are not. And where a control was picked for being like the site before,
-    its chance high or low before is like the site's, so that the real pair varies less than pairs
-    at large, and is found to be unusual too seldom; hence the condition on the starting gap, which
-    also gives placebo pairs the same regression to the mean as the real one.
-    `sbwork.compare.simulation` shows as ``placebo_naive`` how much this matters.
+    `own` and `own_before` are the log ratios and counts before of the site and its control. An area
+        may stand in for either up to `size_ratio` times as large or as small before; a pair of
+        areas is like the real one when the log ratio of its counts before is within `gap` of the
+        real one's, doubled until 100 pairs are, or all. For p the real site and its control can
+        take the other areas' parts too: under no effect each ordered pair was as likely to be the
+        real one, so that pairs that share an area do no harm.
 
-    The price is power where areas are few: in simulations of 240 incidents a year, a fall of 80%
-    has a p of .05 or less in 94% of cases with 43 areas, 78% with 33, 58% with 23.
+    Ranking among the placebo pairs alone rejects too often when areas are few. And a control picked
+    for being like the site before shares its chance high or low, so that the real pair varies less
+    than pairs at large: hence the condition on the starting gap. The price is power: in simulations
+    of 240 incidents a year, a fall of 80% has a p of .05 or less in 94% of cases with 43 areas, 78%
+    with 33, 58% with 23.
 
     Source: Abadie, A., Diamond, A., & Hainmueller, J. (2010). Journal of the American Statistical
-    Association 105, 493-505. Ernst, M. D. (2004). Statistical Science 19, 676-685. Hennessy, J.,
-    Dasgupta, T., Miratrix, L., Pattanayak, C., & Sarkar, P. (2016). Journal of Causal Inference 4,
-    61-80.
+    Association 105, 493-505. Ernst, M. D. (2004). Statistical Science 19, 676-685. Hennessy, J., et
+    al. (2016). Journal of Causal Inference 4, 61-80.
     """
     everyone = np.concatenate([own, np.asarray(changes, dtype=float)])
     size = np.log(np.concatenate([own_before, np.asarray(before, dtype=float)]))
@@ -178,23 +182,22 @@ def rank_mean(
 ) -> MeanRank:
     """Rank the mean change of several pairs among means of sets of areas laid out like them.
 
-    The hypothesis is that nothing happened in any pair, under which every real area could have had
-    any other's part. A control that serves several pairs moves all of them at once: were these
-    drawn as independent pairs, the mean would be called unusual in 9% of cases with two and in 15%
-    with three pairs that share a control. And sets drawn from the untouched areas alone know the
-    spread only as well as these few areas show it. In simulations of 45 and of 120 areas this rank
-    saw a change where there was none in 4 to 6% of cases, whatever the sharing
-    (``tests/studies/sim_ranks.py``; 2,000 draws a world).
+    `changes` and `before` are of all areas, in the months of each pair where these differ; a count
+        before of NaN keeps an area out of that pair. `pairs` are positions of sites, each in one
+        pair only, and of controls, which may be shared, or None. p = 2 (1 + draws at least as far
+        out on the same side) / (draws + 1). A draw is a set of distinct areas with exactly the
+        sharing of the real pairs, each pair like its real one, all such sets equally probable, the
+        real sites and controls among the areas; the placebo means leave out the real sites.
 
-    The sides are counted apart, and the smaller share doubled, because a real site that fell makes
-    the sets rise in which it is the common control: counted by distance, these alone can keep p
-    above .05. Both ways hold the level; among 45 areas, six pairs with one control whose sites fell
-    by 30% (over-dispersion 2, drift .1) were found in 53% of 500 cases by side and in 29% by
-    distance.
+    Drawn as independent pairs, a mean would be called unusual in 9% of cases with two and in 15%
+    with three pairs that share a control; this rank errs in 4 to 6%, whatever the sharing
+    (``tests/studies/sim_ranks.py``). The sides are counted apart because a real site that fell
+    makes the sets rise in which it is the common control: six such pairs among 45 areas were found
+    in 53% of cases by side and in 29% by distance.
 
-    Source: Ernst, M. D. (2004). Statistical Science 19, 676-685. Cavallo, E., Galiani, S., Noy, I.,
-    & Pantano, J. (2013). Review of Economics and Statistics 95, 1549-1561. Phipson, B., & Smyth, G.
-    K. (2010). Statistical Applications in Genetics and Molecular Biology 9, article 39.
+    Source: Ernst, M. D. (2004). Statistical Science 19, 676-685. Cavallo, E., et al. (2013). Review
+    of Economics and Statistics 95, 1549-1561. Phipson, B., & Smyth, G. K. (2010). Statistical
+    Applications in Genetics and Molecular Biology 9, article 39.
     """
     shape = (len(pairs), np.asarray(changes).shape[-1])
     change = np.broadcast_to(np.asarray(changes, dtype=float), shape)
@@ -226,7 +229,12 @@ def rank_mean(
 
 
 def find_smallest_p(own: float, rank: Rank) -> float:
-    """Find the smallest p value that a rank could have given."""
+    """Find the smallest p value that a rank could have given.
+
+    That were the site's change farther out than all others', the control and all other areas being
+    as they are: 1 / (n_areas + 1) for a site without control, and more beside a control, since the
+    site has a part in other pairs.
+    """
     if math.isnan(rank.p_value):
         return math.nan
     return _shift_out(_share_as_far, rank.reference, rank.signs.astype(float), own)
@@ -240,97 +248,66 @@ def _shift_out(
     return min(rank(reference + by * shares, own + by) for by in (-out, 0.0, out))
 
 
-def estimate_placebo_ratio(
-    own: float, rank: Rank, counts: Sequence[float], *, ci_level: float = 0.95
-) -> Estimate:
-    """Give a ratio the interval that the placebo changes support.
+def estimate_placebo_ratio(own: float, rank: Rank, counts: Sequence[float]) -> Estimate:
+    """Give a ratio the interval that the placebo changes support: ``"rirr_placebo"``.
 
-    Returns ``"rirr_placebo"``: the ratio, with the interval of all true ratios under which the
-    rest, own change less true change, would lie no farther from the middle of the placebo changes
-    than `ci_level` of them do. It holds whatever moves areas apart, over-dispersion and drift
-    alike, as long as it moves the placebo areas in the same way. No interval with fewer than 19
-    areas.
+    All true ratios under which the rest, own change less true change, would lie no farther from the
+    middle of the placebo changes than 95% of them do: whatever moves areas apart, as long as it
+    moves the placebo areas in the same way. `counts` are the site's incidents before and after, and
+    its control's.
 
-    Placebo changes taken as they are held a true fall of 30% in 92 to 95% of simulated cases, for
-    two reasons.
-
-    Fewer incidents vary more, so an area that fell by the supposed ratio would have changed less
-    evenly than the placebo areas: the allowed distance is multiplied by the root of V / V0, where V
+    Fewer incidents vary more, so the allowed distance is multiplied by the root of V / V0, where V
     is the sum of 1 / count and V0 the same with the site's count after put back to what it would be
-    without the ratio; by 1 for a rise. So a fall is taken to make all of the unevenness larger and
-    a rise to make none of it smaller, the careful side of both: only the part that is of incidents,
-    not of drift, depends on their number.
-
-    And few areas tell their spread but roughly. Beside a control, where many pairs share them, the
-    distance is that of all pairs without the site, widened by t on as many degrees of freedom as
+    without the ratio; by 1 for a rise, the careful side of both. And few areas show their spread
+    but roughly: beside a control the distance is widened by t on as many degrees of freedom as
     areas over its normal limit; without control, it is the order statistic that the rank itself
-    asks for.
-
-    So a true fall of 30% is held in 94 to 96% of simulated cases, in whichever world; a fall by
-    half in 94% where areas vary by incidents alone and 98% where they do nothing but drift; a
-    doubling in 96 to 97%.
-
-    Inverting the rank of a pair exactly would hold the level as well, but gives no end to the
-    interval in 15% of cases with 45 areas and in most with 25, because the ways in which the real
-    site takes another part are then a twentieth of all.
+    asks for. So a true fall of 30% is within the interval in 94 to 96% of simulated cases, and in
+    92 to 95% without these two; a fall by half in 94 to 98%, a doubling in 96 to 97%. Inverting the
+    rank exactly gives no end in 15% of cases with 45 areas.
 
     Source: Conley, T. G., & Taber, C. R. (2011). Review of Economics and Statistics 93, 113-125
     (the interval). Ferman, B., & Pinto, C. (2019). Review of Economics and Statistics 101, 452-467
-    (placebo changes rescaled to the variance that the treated area's size implies). Donald, S. G.,
-    & Lang, K. (2007). Review of Economics and Statistics 89, 221-233 (t on the number of groups).
+    (the rescaling). Donald, S. G., & Lang, K. (2007). Review of Economics and Statistics 89,
+    221-233 (t on the number of groups).
     """
     if rank.n_areas < SMALLEST_POOL:
         return _leave_open(own, rank)
     untouched = rank.reference[rank.signs == 0]
     middle = float(np.median(untouched))
-    reach = _reach(np.abs(untouched - middle), rank, ci_level)
+    reach = _reach(np.abs(untouched - middle), rank)
     shares = 1 / np.asarray(counts, dtype=float)
     ends = _solve_ends(own - middle, reach, float(shares.sum()), float(shares[1]))
-    return _close(own, rank, ends, ci_level)
+    return _close(own, rank, ends)
 
 
 def estimate_placebo_mean(
     rank: MeanRank,
     counts: Sequence[Sequence[float]],
     pairs: Sequence[tuple[int, int | None]],
-    *,
-    ci_level: float = 0.95,
 ) -> Estimate:
     """Give the mean ratio of several pairs the interval that the placebo means support.
 
-    Returns ``"rirr_placebo"``: the geometric mean of the ratios, with the interval of all common
-    true ratios under which the rest, mean log ratio less true log ratio, would lie no farther from
-    the middle of the placebo means than `ci_level` of them do. The p value is that of the rank. No
-    interval with fewer than 19 areas.
+    As `estimate_placebo_ratio` for the geometric mean of the pairs' own ratios, with `counts` and
+    `pairs` in the same order. In the variance the counts of a shared control enter once, with the
+    square of the number of its pairs. Where the weights w of a set do not add up to 0, as with
+    sites without control, distinct areas bring the placebo means nearer to the middle than the real
+    mean is: the distance is multiplied by the root of (sum w^2 + (sum w)^2 / n) / (sum w^2 - (sum
+    w)^2 / n), the ratio of the variances among n areas. In simulations a true fall of 30% was
+    within the interval in 93 to 96% of cases with two, three and six pairs.
 
-    Made as that of one pair is: see `estimate_placebo_ratio`. A fall widens it by the variance of
-    the mean, in which the counts of a shared control enter once, with the square of the number of
-    its pairs; the distance is widened by t on as many degrees of freedom as areas over its normal
-    limit. Where the weights of a set do not add up to 0, as with sites without control, distinct
-    areas bring the placebo means nearer to the middle of the areas than the real mean is: with w
-    the weights and n areas, the distance is multiplied by the root of (sum w^2 + (sum w)^2 / n) /
-    (sum w^2 - (sum w)^2 / n), the ratio of the variances.
-
-    In simulations a true fall of 30% was held in 93 to 96% of cases with two, three and six pairs,
-    with controls of their own, a common one or none, among 45 and among 120 areas.
-
-    The true common ratio, where pairs differ in truth, is their geometric mean: these pairs' own,
-    and not that of pairs elsewhere.
-
-    Source: As for `estimate_placebo_ratio`; and Cochran, W. G. (1977). Sampling Techniques (3rd
-    ed.). Wiley, section 2.5 (the variance of a mean of distinct units).
+    Source: as there; and Cochran, W. G. (1977). Sampling Techniques (3rd ed.). Wiley, section 2.5.
     """
     squares = float((rank.weights**2).sum())
     shared = float(rank.weights.sum() ** 2) / max(1, rank.n_areas)
     if rank.n_areas < SMALLEST_POOL or squares - shared < 1e-9:
         return _leave_open(rank.observed, rank)
     middle = float(np.median(rank.means))
-    reach = float(np.quantile(np.abs(rank.means - middle), ci_level))
+    reach = float(np.quantile(np.abs(rank.means - middle), _LEVEL))
     reach *= math.sqrt((squares + shared) / (squares - shared))
-    reach = _widen_by_t(reach, rank.n_areas, ci_level)
+    reach = _widen_by_t(reach, rank.n_areas)
     variance = _find_variance(counts, [control for _, control in pairs])
     ends = _solve_ends(rank.observed - middle, reach, *variance)
-    return _close(rank.observed, rank, ends, ci_level)
+    return _close(rank.observed, rank, ends)
 
 
 def _find_variance(
@@ -363,32 +340,25 @@ def _leave_open(own: float, rank: Rank | MeanRank) -> Estimate:
     )
 
 
-def _close(
-    own: float, rank: Rank | MeanRank, ends: tuple[float, float], ci_level: float
-) -> Estimate:
+def _close(own: float, rank: Rank | MeanRank, ends: tuple[float, float]) -> Estimate:
+    ratio, low, high = map(math.exp, (own, *ends))
+    note = "The interval is made from how much areas changed in which nothing was done."
+    n = float(rank.n_areas)
     return Estimate(
-        "rirr_placebo",
-        math.exp(own),
-        ci_low=math.exp(ends[0]),
-        ci_high=math.exp(ends[1]),
-        ci_level=ci_level,
-        p_value=rank.p_value,
-        n=float(rank.n_areas),
-        unit="ratio",
-        note="The interval is made from how much areas changed in which nothing was done.",
+        "rirr_placebo", ratio, low, high, p_value=rank.p_value, n=n, unit="ratio", note=note
     )
 
 
-def _reach(distances: Floats, rank: Rank, level: float) -> float:
-    """Find how far from the middle a change may lie to be among `level` of them."""
+def _reach(distances: Floats, rank: Rank) -> float:
+    """Find how far from the middle a change may lie to be among 95% of them."""
     if not rank.control.size:
-        wanted = math.ceil(level * (rank.n_areas + 1) - 1e-9)
+        wanted = math.ceil(_LEVEL * (rank.n_areas + 1) - 1e-9)
         return float(np.partition(distances, wanted - 1)[wanted - 1])
-    return _widen_by_t(float(np.quantile(distances, level)), rank.n_areas, level)
+    return _widen_by_t(float(np.quantile(distances, _LEVEL)), rank.n_areas)
 
 
-def _widen_by_t(distance: float, df: int, level: float) -> float:
-    tail = (1 + level) / 2
+def _widen_by_t(distance: float, df: int) -> float:
+    tail = (1 + _LEVEL) / 2
     return float(stats.t.ppf(tail, df) / stats.norm.ppf(tail)) * distance
 
 

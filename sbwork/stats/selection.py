@@ -104,10 +104,15 @@ def describe_pool(
 ) -> Pool:
     """Describe the areas that a site was picked from, by the method of moments.
 
+    `months` are areas by months of the whole pool in the window it was picked in; `before` and
+        `after` are counts, in this window and in the one after, of areas in which nothing was done.
+        The dispersion is Pearson's statistic of areas by months over its degrees of freedom;
+        `change` what the areas without work changed by beyond that; `drift` the part of it that was
+        there before and passed; `between` the variance of the pool's counts less both.
+
     Source: Efron, B., & Morris, C. (1973). Journal of the American Statistical Association 68,
     117-130. Bühlmann, H., & Gisler, A. (2005). A Course in Credibility Theory and its Applications.
-    Springer, chapter 4 (the variance between areas from moments). DerSimonian, R., & Laird, N.
-    (1986). Controlled Clinical Trials 7, 177-188.
+    Springer, chapter 4. DerSimonian, R., & Laird, N. (1986). Controlled Clinical Trials 7, 177-188.
     """
     window = np.asarray(months, dtype=float)
     counts = window.sum(axis=1)
@@ -132,24 +137,18 @@ def describe_pool(
 def estimate_from_pool(site: float, control: float | None, pool: Pool) -> Estimate:
     """Estimate what follows for a site picked because its count was the highest of a pool.
 
-    Returns ``"expected_ratio_by_choice"``: (E_T / T0) / (E_C / C0), with E = mu + B (n0 - mu) for
-    the site and for its control, which was not picked for being high but for being like the site,
-    and goes back in the same way. Without a control E_T / T0, beside the mean of the pool. `ci_low`
-    and `ci_high` hold the middle 95% of the ratios that such areas would have by themselves: they
-    are no interval of the expectation.
+    ``"expected_ratio_by_choice"``: (E_T / T0) / (E_C / C0), with E = mu + B (n0 - mu) for the site
+        and for its control, which was picked for being like the site, and goes back in the same
+        way; E_T / T0 without a control. `ci_low` and `ci_high` hold the middle 95% of the ratios
+        that such areas would have by themselves: they are no interval of the expectation.
 
     B is the best linear prediction, exact where levels follow a gamma distribution. On made-up
-    areas whose levels have normal logs (pools of 40 and 120 areas, 4 and 20 incidents a month for
-    12 months, spreads of 0 to .5, dispersion 1 and 2, drift 0 and .1), the median expected ratio is
-    within .03 of the true one in 193 of 204 worlds and within .043 in all: the fall is up to .042
-    too large where few incidents meet a wide spread of levels with normal logs, the highest of
-    which shrink less, and up to .043 too small where areas hardly differ, since the variance
-    between them is never taken to be below 0. Beside a control nearest in count it is within .03 in
-    all. The range holds 91 to 97% of the ratios. The table: ``sbwork/compare/studies/choice.csv``.
+    areas whose levels have normal logs the median expected ratio is within .03 of the true one in
+    193 of 204 worlds and within .043 in all, beside a control nearest in count within .03 in all;
+    the range holds 91 to 97% of the ratios (``tests/studies/sim_choice.py``).
 
     Source: Morton, V., & Torgerson, D. J. (2003). BMJ 326, 1083-1084. Hauer, E. (1997).
-    Observational Before-After Studies in Road Safety. Pergamon, chapter 11 (the same correction for
-    sites picked for their accidents).
+    Observational Before-After Studies in Road Safety. Pergamon, chapter 11.
     """
     counts = [site] if control is None else [site, control]
     missing = _find_missing(counts)
@@ -172,17 +171,14 @@ def estimate_from_regression(
 ) -> Estimate:
     """Estimate what follows for a site picked by something else than its count before.
 
-    Returns ``"expected_ratio_by_choice"`` as in `estimate_from_pool`, each E from a linear
-    regression of the count after on what was known, weighted by 1 over the count before plus its
-    mean. Picking by what is regressed on does not bend the line, so that it holds whatever was
-    picked by those windows, the highest or the steepest.
-
-    In ``sbwork/compare/studies/choice.csv`` (sites picked for a rise or by a year before, among 60
-    and 400 areas) the median is within .03 of the true one in 34 of 36 worlds, and .048 above it at
-    most: 60 areas, 4 incidents a month, dispersion 2. The range holds 89 to 95%.
+    As `estimate_from_pool`, each E from a linear regression of the counts `after` on what was
+    `known` of other areas (the count before first, then those in the windows that the site was
+    picked by), weighted by 1 over the count before plus its mean. Picking by what is regressed on
+    does not bend the line. The median is within .03 of the true one in 34 of 36 simulated worlds,
+    and .048 above it at most; the range holds 89 to 95% (``tests/studies/sim_choice.py``).
 
     Source: Little, R. J. A., & Rubin, D. B. (2019). Statistical Analysis with Missing Data, 3rd ed.
-    Wiley, chapter 1 (selection on what is regressed on).
+    Wiley, chapter 1.
     """
     before = np.asarray(known, dtype=float)
     later = np.asarray(after, dtype=float)
@@ -215,7 +211,14 @@ def select_again(
     place: int = 1,
     gap: float | None = None,
 ) -> Selected:
-    """Pick areas again as the site was picked, and look at what followed."""
+    """Pick areas again as the site was picked, and look at what followed.
+
+    `criterion` is what areas are picked by, the highest first; `gap` is the log of the control's
+        count before over the site's: the control of a picked area is the area whose count is
+        nearest to that. Every area that could be picked from a random pool of that size is weighted
+        by how likely that is. Areas without an incident before are left out; no incident after
+        counts as half a one. Without a control, the change is that beside all areas.
+    """
     start, end = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
     usable = np.flatnonzero(start > 0)
     start, end = start[usable], end[usable]

@@ -53,20 +53,18 @@ def bound_drift(
 ) -> DriftBounds:
     """Bound the site's mean ratio under drift as large as that seen before the start.
 
-    An event study by quarter of log(T / C), set against the last quarter before the start: the
+    An event study by quarter of log(T / C) against the last quarter before the start: the
     quasi-binomial model of the site's share of each month's incidents, with an effect for each
-    quarter and the Pearson dispersion of the months within them. Its mean over the quarters after
-    is bounded under relative magnitudes: with no work done, log(T / C) would have moved from one
-    quarter to the next after the start by no more than M times its largest step before. What that
-    largest step was is uncertain too, and the interval allows for it; see
-    `sbwork.stats.magnitudes.RelativeMagnitudes`.
+    quarter. Its mean over the quarters after is bounded under relative magnitudes: with no work
+    done, log(T / C) would have moved from one quarter to the next by no more than M times its
+    largest step before, whose own uncertainty the interval allows for. `times` are months since the
+    start.
 
     Quarters are counted back from the last month before the start and on from the first after it;
-    one with fewer than two months is left out. Over a transition, and over a quarter that is left
-    out, drift may be longer in proportion to the time. The method takes the covariance as known;
-    here it is estimated with few degrees of freedom, so the covariance is multiplied by the square
-    of Student's critical value over the normal one, with which the interval at M = 0 is Student's.
-    How often it finds a change of a third or none is in ``sbwork/compare/studies/drift.csv``.
+    one with fewer than two months is left out, and over it drift may be longer in proportion. The
+    method takes the covariance as known; here it is multiplied by the square of Student's critical
+    value over the normal one, with which the interval at M = 0 is Student's.
+    ``tests/studies/sim_drift.py`` shows how often it finds a change of a third, or none.
 
     Source: Rambachan, A. & Roth, J. (2023). Review of Economic Studies 90(5), 2555-2591.
     """

@@ -124,19 +124,18 @@ def estimate_interrupted_series(
     """Estimate a controlled interrupted time series: a break in level and a break in slope.
 
     Log of site over control = a + b time + level x after + slope x after x time, with one yearly
-    sine and cosine where there are 24 months or more: the quasi-Poisson model of both series with
-    an effect for every month, fitted as a logistic model of the site's share. What the two sites
-    share, seasons among it, drops out; the season terms take up what they do not share. Standard
-    errors are the larger of the model's own, with its dispersion, and of Newey and West's, so
-    months may hang together. ``"its_level"`` is the site against what its own and its control's
-    course before would give at the start, ``"its_slope"`` the change of the monthly trend.
+    sine and cosine where there are 24 months or more, fitted as a logistic model of the site's
+    share: what the two sites share, seasons among it, drops out. Standard errors are the larger of
+    the model's own, with its dispersion, and of Newey and West's, so months may hang together.
+    ``"its_level"`` is the site against what its own and its control's course before would give at
+    the start, ``"its_slope"`` the change of the monthly trend.
 
     Newey and West's alone are too small in short series: with two Poisson series of 20 incidents a
     month, 12 months on either side and no break, a nominal 5% interval for the level leaves out no
     difference in 16% of simulated pairs, the larger of the two in 3%. Where months hang together
     (autoregressive .4, log SD .15, 60 incidents a month) it is 18% and 7% with 12 months a side,
     16% and 12% with 24, and the interval for the slope leaves out no difference in 15%: then both
-    are still too narrow. ``sbwork/compare/studies/series.csv`` has the table.
+    are still too narrow (``tests/studies/sim_series.py``).
 
     Source: Lopez Bernal, J., Cummins, S. & Gasparrini, A. (2018). Int. J. Epidemiology 47(6),
     2082-2093.
