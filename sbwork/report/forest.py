@@ -11,7 +11,7 @@ import pandas as pd
 
 from sbwork.grade.headlines import Headline, find_headline
 from sbwork.render.blocks import Picture
-from sbwork.render.style import CONTROL, INK, INTERVENTION, RULE, STYLE
+from sbwork.render.style import CONTROL, INK, INTERVENTION, RULE, use_style
 from sbwork.specs.cohort import Cohort
 from sbwork.stats.findings import select_findings
 
@@ -129,7 +129,6 @@ def _title_place(cohort: Cohort, site: str) -> str:
 
 def draw_forest(rows: list[ForestRow]) -> Picture | None:
     """Draw computed ratios on a logarithmic axis, and reported changes on an axis of their own."""
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     panels = [[row for row in rows if row.reported is reported] for reported in (False, True)]
@@ -137,7 +136,7 @@ def draw_forest(rows: list[ForestRow]) -> Picture | None:
     if not shown:
         return None
     heights = [_HEAD + _LINE * len(_list_lines(panel)) + _FOOT for panel in shown]
-    with rc_context(STYLE):
+    with use_style():
         figure = Figure(figsize=(_WIDTH, sum(heights)))
         top = sum(heights)
         for panel, height in zip(shown, heights, strict=True):
@@ -210,7 +209,7 @@ def _draw_lines(ax: Axes, rows: list[ForestRow], *, none: float, low: float, hig
         else:
             ax.plot(estimate, y, "s", color=INTERVENTION, ms=8)
         words = blended_transform_factory(ax.figure.transFigure, ax.transData)
-        ax.text(0.02, y, line.label, transform=words, va="center", parse_math=False)
+        ax.text(0.02, y, line.label, transform=words, va="center")
         ax.text(_RIGHT + 0.02, y, line.value, transform=words, va="center")
     ax.set_ylim(len(lines) - 0.5, -0.5)
     ax.set_yticks([])
@@ -223,7 +222,7 @@ def _draw_words(ax: Axes, y: float, text: str, color: str) -> None:
 
     left = blended_transform_factory(ax.figure.transFigure, ax.transData)
     bold: dict[str, Any] = {"fontweight": "bold", "color": color, "backgroundcolor": "white"}
-    ax.text(0, y, text, transform=left, va="center", parse_math=False, **bold)
+    ax.text(0, y, text, transform=left, va="center", **bold)
 
 
 def _describe(computed: list[ForestRow], reported: list[ForestRow]) -> str:
