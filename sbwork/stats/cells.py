@@ -137,7 +137,10 @@ class Link:
 def summarise_cell(
     scores: ArrayLike, weights: ArrayLike | None = None, margins: Margins | None = None
 ) -> Cell:
-    """Reduce scores to what the comparisons need.
+    """Reduce the scores of the people of a cell to what comparisons need; NaN is no score.
+
+    With `margins`, what the weights were raked on, give everybody whose weights were raked
+    together, people without a score too: they are part of what was raked.
 
     Source: Deville, J.-C., Särndal, C.-E., & Sautory, O. (1993). Journal of the American
     Statistical Association, 88, 1013-1020. Lumley, T. (2010). Complex Surveys. Wiley, chapters 2
@@ -182,7 +185,10 @@ def summarise_cell(
 
 
 def match_people(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Find the rows of the people who are in both of two cells."""
+    """Find the rows of the people who are in both of two cells, in the same order.
+
+    An empty text is nobody known; a person who is twice in one of them is matched with nobody.
+    """
     sides = []
     for column in (first, second):
         names = np.asarray(column, dtype=str)

@@ -24,9 +24,10 @@ def compute_pass_probability(
     """Compute how often a whole interval comes to lie within two limits.
 
     ``P(estimate - t s > lower limit and estimate + t s < upper limit)``, with the estimate normal
-    around the truth and t on `df` degrees of freedom. The estimated s is the true standard error
-    times ``sqrt(max(1, X / df))``, X chi-square: dispersion is estimated anew, and never below 1.
-    Where counts are over-dispersed the floor seldom binds, and the probability is slightly higher.
+        around the truth and t on `df` degrees of freedom. `room` is from the truth down to the
+        lower limit and up to the upper one, on the log scale. The estimated s is the true standard
+        error times ``sqrt(max(1, X / df))``, X chi-square: dispersion is estimated anew, and never
+        below 1.
 
     Source: Schuirmann, D. J. (1987). Journal of Pharmacokinetics and Biopharmaceutics, 15, 657-680
     (the check is his test, with a 95% interval in place of a 90% one).
@@ -45,14 +46,22 @@ def compute_pass_probability(
 
 
 def sum_information(months: ArrayLike, *, slope: bool) -> Vector:
-    """Sum what equally informative months say of a slope a month, or of a level."""
+    """Sum what so many equally informative months say of a slope a month, or of a level.
+
+    One month's variance divided by it is the variance of the estimate.
+    """
     number = np.asarray(months, dtype=float)
     found: Vector = number * (number**2 - 1) / 12 if slope else number
     return found
 
 
 def compute_months_needed(room: tuple[float, float], variance: float, *, slope: bool) -> float:
-    """Compute how many months it takes for an interval to lie within two limits."""
+    """Compute how many months it takes for an interval to lie within two limits; NaN if too many.
+
+    `room` as in `compute_pass_probability`; `variance` is that of one month's log ratio, phi (1 /
+        m_T + 1 / m_C), with m incidents a month in either site. A slope a month has months - 2
+        degrees of freedom, a level months - 1.
+    """
     lost = 2 if slope else 1
     months = np.arange(lost + 1, MOST_MONTHS + 1)
     se = np.sqrt(variance / sum_information(months, slope=slope))
@@ -67,7 +76,11 @@ def compute_incident_factor(
     *,
     slope: bool,
 ) -> float:
-    """Compute how many times as many incidents it takes, over the same months."""
+    """Compute how many times as many incidents it takes, over the same months.
+
+    The factor is on the incidents of both sites, their over-dispersion staying as it is; NaN where
+    so few months leave no degree of freedom. See `compute_months_needed`.
+    """
     from scipy import optimize
 
     df = months - (2 if slope else 1) if slope or months > 1 else math.inf

@@ -167,7 +167,11 @@ def compute_pooled_spread(cells: Sequence[Cell]) -> float:
 def compute_overlap(
     cells: Sequence[Cell], coefficients: Sequence[float], links: Sequence[Link]
 ) -> float:
-    """Compute what people in two cells add to the variance of a contrast."""
+    """Compute what people in two cells add to the variance of a contrast.
+
+    In squared standard deviations of the scores: -2 r / n for a change of n people whose scores
+    correlate by r.
+    """
     total = 0.0
     for link in links:
         one, other = (cells[link.first], cells[link.second])

@@ -31,7 +31,12 @@ class Profile:
 
 
 def describe_series(counts: ArrayLike, times: ArrayLike) -> Profile:
-    """Describe each place's monthly counts by level, trend and season."""
+    """Describe each place's monthly counts (months by places) by level, trend and season.
+
+    ``level`` is the log of the monthly mean, ``trend`` the least-squares slope as a share of the
+        mean (with 6 months or more), ``season`` the size of the yearly sine and cosine (with 12
+        months or more). A place without any incident is NaN throughout.
+    """
     y, t = np.asarray(counts, dtype=float), np.asarray(times, dtype=float)
     mean = y.mean(axis=0)
     mean = np.where(mean > 0, mean, np.nan)
@@ -96,12 +101,13 @@ def fit_synthetic_control(
 ) -> SyntheticControl:
     """Fit the mixture of donors nearest to a site in the months before the start.
 
-    Every series is divided by its own mean before the start, so places of unlike size can be mixed;
-    weights are none negative, sum to 1, and minimise the squared gap before.
+    `series` is by month and `donors` months by donors, without gaps; `times` are months since the
+        start. Every series is divided by its own mean before the start, so places of unlike size
+        can be mixed; weights are none negative, sum to 1, and minimise the squared gap before.
 
-    Source: Abadie, A., Diamond, A. & Hainmueller, J. (2010). Synthetic control methods for
-    comparative case studies. J. Am. Stat. Assoc. 105(490), 493-505. Ferman, B. & Pinto, C. (2021).
-    Quantitative Economics 12(4), 1197-1221 (level differences taken out).
+    Source: Abadie, A., Diamond, A. & Hainmueller, J. (2010). J. Am. Stat. Assoc. 105(490), 493-505.
+    Ferman, B. & Pinto, C. (2021). Quantitative Economics 12(4), 1197-1221 (level differences taken
+    out).
     """
     from scipy.optimize import nnls
 
