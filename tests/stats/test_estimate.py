@@ -7,34 +7,36 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
 from sbwork.stats import Estimate, Reason
+from sbwork.stats.estimate import complete_estimate
 
 
-def test_a_missing_number_needs_a_note() -> None:
-    with pytest.raises(ValueError, match="'rirr' has no value and no note"):
-        Estimate("rirr")
-    with pytest.raises(ValueError, match="no note"):
-        Estimate("rirr", np.float64("nan"))
+@pytest.mark.parametrize(
+    ("fields", "refused"),
+    [
+        ({}, "'rirr' has no value and no note"),
+        ({"estimate": np.float64("nan")}, "no note"),
+        ({"note": "No incident before."}, "'rirr' has no value and no reason"),
+        ({"estimate": 0.8, "reason": Reason.ZERO_COUNT}, "'rirr' has a value and a reason"),
+    ],
+)
+def test_a_number_is_missing_with_a_note_and_a_reason_or_there_without(fields, refused) -> None:
+    with pytest.raises(ValueError, match=refused):
+        Estimate("rirr", **fields)
 
 
-def test_a_missing_number_with_a_note_is_kept_as_missing() -> None:
-    estimate = Estimate("rirr", note="No incident before.", reason=Reason.ZERO_COUNT)
-    assert math.isnan(estimate.estimate)
-    assert estimate.note == "No incident before."
-    assert estimate.reason == "zero_count"
-
-
-def test_a_missing_number_needs_a_reason_and_one_that_is_there_has_none() -> None:
-    with pytest.raises(ValueError, match="'rirr' has no value and no reason"):
-        Estimate("rirr", note="No incident before.")
-    with pytest.raises(ValueError, match="'rirr' has a value and a reason"):
-        Estimate("rirr", 0.8, reason=Reason.ZERO_COUNT)
-
-
-@pytest.mark.parametrize("value", [0.0, -3.5, math.inf])
-def test_a_number_needs_no_note(value: float) -> None:
-    assert Estimate("wdd", value).note == ""
+@given(st.floats(-5, 5), st.floats(0.01, 3), st.floats(1, 500) | st.just(math.inf))
+def test_an_interval_is_that_of_scipy_and_turned_with_its_number(value, se, df) -> None:
+    plain = complete_estimate("x", value, se, df, unit="points")
+    wanted = stats.t.interval(0.95, df, loc=value, scale=se)
+    assert (plain.ci_low, plain.ci_high) == pytest.approx(wanted, rel=1e-9)
+    assert plain.p_value == pytest.approx(2 * stats.t.sf(abs(value / se), df), abs=1e-12)
+    turned = complete_estimate("x", value, min(se, 1.0), max(df, 3), turn=math.exp)
+    assert turned.ci_low < turned.estimate == math.exp(value) < turned.ci_high
 
 
 def test_what_is_not_known_is_missing_and_not_nought() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.stats.multiplicity import adjust_benjamini_hochberg, adjust_holm
+from sbwork.stats.multiplicity import adjust_benjamini_hochberg, adjust_family, adjust_holm
 
 EXACT = 1e-12
 
@@ -58,3 +58,11 @@ def test_order_does_not_matter(p, random):
 
 def test_one_p_value_is_left_alone():
     assert adjust_holm([0.3]).tolist() == adjust_benjamini_hochberg([0.3]).tolist() == [0.3]
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=12))
+def test_a_family_is_adjusted_in_its_two_parts(tests):
+    p, declared = (np.array([test[k] for test in tests]) for k in (0, 1))
+    found, declared = adjust_family(p, declared), declared.astype(bool)
+    assert found[declared] == pytest.approx(adjust_holm(p[declared]))
+    assert found[~declared] == pytest.approx(adjust_benjamini_hochberg(p[~declared]))
