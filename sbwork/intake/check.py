@@ -1,16 +1,17 @@
-"""Everything of a cohort read, and told as it was understood, with all that is wrong at once."""
+"""Everything of a cohort read: what was understood, what a report will lack, and all problems."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeVar
 
 import pandas as pd
 
 from sbwork.grade.disclosure import suppress_table
-from sbwork.read.checks import CHECK_COLUMNS, CheckKind
+from sbwork.read.checks import CheckKind
 from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.read.surveys import Responses, read_responses
 from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
@@ -18,89 +19,49 @@ from sbwork.specs.documents import load_spec
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.instrument import Instrument, read_instrument
 
-__all__ = ["Inspection", "Part", "inspect_cohort"]
+__all__ = ["Inspection", "inspect_cohort"]
 
 _WAVES = ("before", "after")
 _KINDS = {"dont_know": "Don't know", "prefer_not_to_say": "Prefer not to say", "blank": "Blank"}
 _MOST_NAMES = 12
+_Read = TypeVar("_Read", Responses, Incidents)
 
 
-@dataclass(frozen=True)
-class Part:
-    """One table of what was understood.
-
-    Attributes
-    ----------
-    title : str
-        What it is about.
-    columns : tuple of str
-        Headings; empty for plain lines.
-    rows : tuple of tuple of str
-        Finished text.
-    numeric : tuple of int
-        Which columns hold numbers, counted from 0.
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numeric: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
+@dataclass
 class Inspection:
     """One cohort as it was understood.
 
-    Attributes
-    ----------
-    cohort : str
-        Its name.
-    parts : tuple of Part
-        What was read.
-    missing : tuple of str
-        What cohort.yml leaves out and a report will lack, in plain words.
-    problems : tuple of Problem
-        All that is wrong, of all files.
+    `tables` gives, under a title, what was read, as finished text; `missing` says in plain words
+    what cohort.yml leaves out and a report will lack; `problems` is all that is wrong.
     """
 
     cohort: str
-    parts: tuple[Part, ...] = ()
-    missing: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
     @property
     def usable(self) -> bool:
         """Whether a report can be made."""
         return not self.problems
 
-
-@dataclass
-class _Findings:
-    parts: list[Part] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-
-    def add_problems(self, problems: Iterable[Problem]) -> None:
+    def report(self, problems: Iterable[Problem]) -> None:
+        """Add problems, each once."""
         self.problems += [problem for problem in problems if problem not in self.problems]
+
+    def show(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Add a table, or further rows of it, unless there are none."""
+        table = pd.DataFrame(list(rows), columns=list(columns), dtype=object)
+        if len(table):
+            self.tables[title] = pd.concat([self.tables.get(title, table[:0]), table])
 
 
 def inspect_cohort(name: str, data: str | Path = "data") -> Inspection:
-    """Read everything of a cohort, and tell what was understood.
+    """Read everything of a cohort, and describe what was understood.
 
-    Where one file can't be used the others are read all the same, so that every problem is told
+    Where one file can't be used the others are read all the same, so that every problem is found
     at once. No answer of a person, no name and no free text is in the result, and groups of
-    people smaller than ``smallest_group`` are not told.
-
-    Parameters
-    ----------
-    name : str
-        The cohort's name.
-    data : str or Path, default "data"
-        The folder that holds ``cohorts/`` and ``instruments/``.
-
-    Returns
-    -------
-    Inspection
-        Usable when `problems` is empty.
+    people smaller than ``smallest_group`` are not shown.
 
     Examples
     --------
@@ -109,75 +70,87 @@ def inspect_cohort(name: str, data: str | Path = "data") -> Inspection:
     >>> print(inspect_cohort("durham-3", "data").problems[0].nearest)
     durham-2
     """
-    findings = _Findings()
-    cohort = _read_cohort(name, Path(data), findings)
+    inspection, file = Inspection(name), Path(data) / "cohorts" / name / "cohort.yml"
+    cohort = _read_cohort(name, Path(data), inspection)
+    instrument = _read_instrument(cohort, file, inspection)
     if cohort is None:
-        _read_instrument(_peek_instrument(name, Path(data)), Path(data), findings)
-        return Inspection(name, (), (), tuple(findings.problems))
-    instrument = _read_instrument(cohort.instrument, Path(data), findings)
-    findings.parts.append(_describe_plan(cohort, instrument))
-    file = str(Path(data) / "cohorts" / name / "cohort.yml")
-    findings.add_problems(_check_references(cohort, instrument, file))
+        return inspection
+    inspection.show("The plan", ("", ""), _describe_plan(cohort, instrument))
+    inspection.report(_check_references(cohort, instrument, str(file)))
+    inspection.missing += _list_missing(cohort, instrument)
     if cohort.surveys and instrument is not None:
-        for responses in _read_surveys(cohort, instrument, findings):
-            findings.parts += _describe_responses(cohort, instrument, responses)
-    missing = list(_list_missing(cohort, instrument))
+        for responses in _read_all(
+            cohort, "surveys", lambda part: read_responses(part, instrument), inspection
+        ):
+            _describe_responses(cohort, instrument, responses, inspection)
     if cohort.incidents:
-        for incidents in _read_incidents(cohort, findings):
-            findings.parts += _describe_incidents(cohort, incidents)
-            missing += _list_uncounted(cohort, incidents)
-    return Inspection(name, tuple(findings.parts), tuple(missing), tuple(findings.problems))
+        for incidents in _read_all(cohort, "incidents", read_incidents, inspection):
+            _describe_incidents(cohort, incidents, inspection)
+            inspection.missing += _list_uncounted(cohort, incidents)
+    return inspection
 
 
-def _read_cohort(name: str, data: Path, findings: _Findings) -> Cohort | None:
+def _read_cohort(name: str, data: Path, inspection: Inspection) -> Cohort | None:
     """Read cohort.yml; a missing file that it names is a problem, but what is there is read."""
     try:
         return read_cohort(name, data)
     except InputError as error:
-        findings.add_problems(error.problems)
+        inspection.report(error.problems)
+    path = data / "cohorts" / name / "cohort.yml"
     if name not in find_cohorts(data):
         return None
-    path = data / "cohorts" / name / "cohort.yml"
     try:
         cohort = load_spec(path, Cohort)
     except InputError:
         return None
     folder = path.parent.resolve()
-    there = cohort.model_copy(
-        update={
-            "surveys": tuple(s for s in cohort.surveys if _exists(folder, s.path)),
-            "incidents": tuple(s for s in cohort.incidents if _exists(folder, s.path)),
-        }
-    )
-    there._folder = folder
-    return there
+    there = {
+        key: tuple(s for s in getattr(cohort, key) if (folder / s.path.replace("\\", "/")).exists())
+        for key in ("surveys", "incidents")
+    }
+    cohort = cohort.model_copy(update=there)
+    cohort._folder = folder
+    return cohort
 
 
-def _exists(folder: Path, path: str) -> bool:
+def _read_instrument(
+    cohort: Cohort | None, file: Path, inspection: Inspection
+) -> Instrument | None:
+    """Read the questionnaire, even one of a cohort.yml that can't be read as a whole."""
+    name = cohort.instrument if cohort else ""
+    if cohort is None and file.is_file():
+        text = file.read_text("utf-8", errors="replace")
+        named = re.search(r"^instrument:[ \t]*[\"']?([\w-]+)", text, re.MULTILINE)
+        name = named[1] if named else ""
+    data = file.parents[2]
     try:
-        return (folder / path.replace("\\", "/")).exists()
-    except OSError:
-        return False
-
-
-def _peek_instrument(name: str, data: Path) -> str:
-    """Find the instrument that a cohort.yml names which can't be read as a whole."""
-    try:
-        text = (data / "cohorts" / name / "cohort.yml").read_text("utf-8", errors="replace")
-    except OSError:
-        return ""
-    found = re.search(r"^instrument:[ \t]*[\"']?([\w-]+)", text, re.MULTILINE)
-    return found[1] if found else ""
-
-
-def _read_instrument(name: str, data: Path, findings: _Findings) -> Instrument | None:
-    if not name or not (data / "instruments" / f"{name}.yml").is_file():
-        return None
-    try:
-        return read_instrument(name, data)
+        exists = name and (data / "instruments" / f"{name}.yml").is_file()
+        return read_instrument(name, data) if exists else None
     except InputError as error:
-        findings.add_problems(error.problems)
+        inspection.report(error.problems)
         return None
+
+
+def _read_all(
+    cohort: Cohort,
+    key: Literal["surveys", "incidents"],
+    read: Callable[[Cohort], _Read],
+    inspection: Inspection,
+) -> Iterator[_Read]:
+    """Read all sources at once or, where that fails, each that can be read by itself."""
+    try:
+        yield read(cohort)
+        return
+    except InputError as error:
+        inspection.report(error.problems)
+    sources = getattr(cohort, key)
+    for source in sources if len(sources) > 1 else ():
+        part = cohort.model_copy(update={key: (source,)})
+        part._folder = cohort.folder
+        try:
+            yield read(part)
+        except InputError as error:
+            inspection.report(error.problems)
 
 
 def _check_references(
@@ -190,20 +163,18 @@ def _check_references(
             "there are surveys, but no questionnaire is named to read them by",
             "Name a file of instruments/, without '.yml'",
         )
-    kept = {name for source in cohort.surveys for name in source.keep}
+    kept = sorted({name for source in cohort.surveys for name in source.keep})
     for name in cohort.weighting.targets:
         if cohort.surveys and name not in kept:
             yield Problem(
                 file,
                 "key 'weighting.targets'",
                 f"'{quote(name)}' is not among the columns that are kept",
-                f"Kept: {list_names(sorted(kept)) or 'none'}; add it under 'keep' of each survey",
+                f"Kept: {list_names(kept) or 'none'}; add it under 'keep' of each survey",
                 find_nearest(name, kept),
             )
-    if instrument is None:
-        return
-    for name in cohort.confirmatory:
-        if name not in instrument.scales:
+    for name in cohort.confirmatory if instrument else ():
+        if instrument and name not in instrument.scales:
             yield Problem(
                 file,
                 "key 'confirmatory'",
@@ -213,221 +184,142 @@ def _check_references(
             )
 
 
-def _read_surveys(
-    cohort: Cohort, instrument: Instrument, findings: _Findings
-) -> Iterator[Responses]:
-    try:
-        yield read_responses(cohort, instrument)
-    except InputError as error:
-        findings.add_problems(error.problems)
-    else:
-        return
-    for one in _part_sources(cohort, "surveys"):
-        try:
-            yield read_responses(one, instrument)
-        except InputError as error:
-            findings.add_problems(error.problems)
-
-
-def _read_incidents(cohort: Cohort, findings: _Findings) -> Iterator[Incidents]:
-    try:
-        yield read_incidents(cohort)
-    except InputError as error:
-        findings.add_problems(error.problems)
-    else:
-        return
-    for one in _part_sources(cohort, "incidents"):
-        try:
-            yield read_incidents(one)
-        except InputError as error:
-            findings.add_problems(error.problems)
-
-
-def _part_sources(cohort: Cohort, key: str) -> Iterator[Cohort]:
-    """Give the cohort once for each of its sources, if there are several."""
-    sources = getattr(cohort, key)
-    for source in sources if len(sources) > 1 else ():
-        one = cohort.model_copy(update={key: (source,)})
-        one._folder = cohort.folder
-        yield one
-
-
-def _describe_plan(cohort: Cohort, instrument: Instrument | None) -> Part:
-    rows = [("Title", cohort.display_title), ("Data", cohort.data_status)]
-    rows.append(("Sites", _list([cohort.title_site(site) for site in cohort.sites])))
+def _describe_plan(cohort: Cohort, instrument: Instrument | None) -> Iterator[tuple[str, str]]:
+    yield "Title", cohort.display_title
+    yield "Data", cohort.data_status
+    yield "Sites", _shorten([cohort.title_site(site) for site in cohort.sites])
     pairs = [
         f"{cohort.title_site(pair.intervention)} against "
         f"{cohort.title_site(pair.control) if pair.control else 'no control site'}"
-        + ("" if pair.control_reason or not pair.control else " (no reason given)")
+        + (" (no reason given)" if pair.control and not pair.control_reason else "")
         for pair in cohort.pairs
     ]
-    rows.append(("Pairs", "; ".join(pairs) or "none"))
-    if cohort.periods is not None:
-        told = (
-            f"{wave} {part.start} to {part.end} ({len(part.months)} months)"
-            for wave, part in (("before", cohort.periods.before), ("after", cohort.periods.after))
-        )
-        rows.append(("Periods", "; ".join(told)))
-    else:
-        rows.append(("Periods", "none"))
+    yield "Pairs", "; ".join(pairs) or "none"
+    periods = cohort.periods
+    windows = [("before", periods.before), ("after", periods.after)] if periods else []
+    spans = [f"{w} {p.start} to {p.end} ({len(p.months)} months)" for w, p in windows]
+    yield "Periods", "; ".join(spans) or "none"
     if instrument is not None:
-        turned = sum(item.reverse for item in instrument.items.values())
-        rows.append(
-            (
-                "Questionnaire",
-                f"{instrument.name}: {len(instrument.items)} items ({turned} reversed), "
-                f"{len(instrument.scales)} scales",
-            )
+        reversed_ = sum(item.reverse for item in instrument.items.values())
+        yield (
+            "Questionnaire",
+            f"{instrument.name}: {len(instrument.items)} items ({reversed_} reversed), "
+            f"{len(instrument.scales)} scales",
         )
     if cohort.confirmatory:
-        rows.append(("Confirmatory scales", _list(list(cohort.confirmatory))))
+        yield "Confirmatory scales", _shorten(cohort.confirmatory)
     if cohort.confirmatory_counts:
-        rows.append(("Confirmatory outcomes", _list(list(cohort.confirmatory_counts))))
-    return Part("The plan", ("", ""), tuple(rows))
+        yield "Confirmatory outcomes", _shorten(cohort.confirmatory_counts)
 
 
 def _describe_responses(
-    cohort: Cohort, instrument: Instrument, responses: Responses
-) -> Iterator[Part]:
-    yield _tabulate_quality("Survey files", responses.quality)
-    smallest = cohort.smallest_group
-    answers = responses.answers
-    if len(answers):
-        yield _tabulate_people(cohort, answers)
-        yield Part(
-            "Codes met in the answers",
-            ("Options", "Items", "Met", "Never met"),
-            tuple(_describe_codes(instrument, responses)),
-            numeric=(1,),
-        )
-        blanks = tuple(_describe_nonresponse(responses.nonresponse, smallest))
-        heads: tuple[str, ...] = ("Item", *_KINDS.values())
-        numeric = tuple(range(1, len(heads)))
-        if not blanks:
-            heads, numeric = ("", ""), ()
-            blanks = (("Every item", "answered by everyone who was asked"),)
-        yield Part("No answer, of all who were asked", heads, blanks, numeric)
-    if len(responses.multiple):
-        sets = responses.multiple.drop_duplicates(["set", "option"]).groupby("set", sort=False)
-        rows = [(str(name), str(len(group))) for name, group in sets]
-        yield Part("Questions with several answers", ("Set", "Options met"), tuple(rows), (1,))
+    cohort: Cohort, instrument: Instrument, responses: Responses, inspection: Inspection
+) -> None:
+    _describe_quality("Survey files", responses.quality, inspection)
+    if len(responses.answers):
+        people = _count_people(cohort, responses.answers)
+        heads = ("Site", *(str(name).capitalize() for name in people.columns))
+        rows = people.reset_index().to_numpy().tolist()
+        inspection.show("People by site and wave", heads, rows)
+        heads = ("Options", "Items", "Met", "Never met")
+        inspection.show("Codes met in the answers", heads, _describe_codes(instrument, responses))
+        counts = responses.nonresponse.pivot_table(
+            index="item", columns="kind", values="count", aggfunc="sum", sort=False, fill_value=0
+        ).reindex(columns=list(_KINDS), fill_value=0)
+        shown = counts[counts.any(axis=1)].map(lambda n: _hide_few(int(n), cohort.smallest_group))
+        rows = shown.reset_index().to_numpy().tolist()
+        inspection.show("No answer, of all who were asked", ("Item", *_KINDS.values()), rows)
+    options = responses.multiple.groupby("set", sort=False)["option"].nunique()
+    sets = [(str(name), str(count)) for name, count in options.items()]
+    inspection.show("Questions with several answers", ("Set", "Options met"), sets)
     dropped = responses.dropped.groupby(["source", "reason"], sort=False)["column"]
-    left_out = [
-        (str(source), str(reason), _list([str(column) for column in columns]))
-        for (source, reason), columns in dropped
-    ]
-    if left_out:
-        yield Part("Columns left out", ("File", "Why", "Columns"), tuple(left_out))
+    columns = [(*map(str, key), _shorten(list(map(str, names)))) for key, names in dropped]
+    inspection.show("Columns left out", ("File", "Why", "Columns"), columns)
 
 
-def _tabulate_people(cohort: Cohort, answers: pd.DataFrame) -> Part:
+def _count_people(cohort: Cohort, answers: pd.DataFrame) -> pd.DataFrame:
+    """Count people by site and wave, small groups hidden with what would give them back."""
     counts = pd.crosstab(answers["site"], answers["wave"])
-    waves = [wave for wave in _WAVES if wave in counts.columns]
-    sites = [site for site in cohort.sites if site in set(answers["site"])]
-    counts = counts.reindex(index=sites, columns=waves, fill_value=0)
-    smallest = cohort.smallest_group
-    shown = suppress_table(counts, smallest, total="all")
-    full = counts.assign(all=counts.sum(axis=1))
-    full.loc["all"] = full.sum()
-    rows = [
-        (
-            cohort.title_site(site) if site != "all" else "All sites",
-            *(
-                _tell_people(
-                    int(full.loc[site, wave]), shown.loc[site, wave], cohort.smallest_group
-                )
-                for wave in shown.columns
-            ),
-        )
-        for site in shown.index
-    ]
-    heads = [wave.capitalize() if wave != "all" else "Both" for wave in shown.columns]
-    numeric = tuple(range(1, 1 + len(heads)))
-    return Part("People by site and wave", ("Site", *heads), tuple(rows), numeric)
-
-
-def _tell_people(count: int, shown: float, smallest: int) -> str:
-    if 0 < count < smallest:
-        return f"fewer than {smallest}"
-    return "hidden" if shown != shown else f"{count:,}"
+    counts = counts.reindex(
+        index=[site for site in cohort.sites if site in counts.index],
+        columns=[wave for wave in _WAVES if wave in counts.columns],
+    )
+    shown = suppress_table(counts, cohort.smallest_group, total="both")
+    texts = shown.map(lambda count: "hidden" if pd.isna(count) else f"{count:,.0f}")
+    small = ((counts > 0) & (counts < cohort.smallest_group)).reindex_like(shown).fillna(False)
+    texts = texts.mask(small.astype(bool), f"fewer than {cohort.smallest_group}")
+    return texts.rename({site: cohort.title_site(site) for site in cohort.sites}).rename(
+        {"both": "All sites"}
+    )
 
 
 def _describe_codes(instrument: Instrument, responses: Responses) -> Iterator[tuple[str, ...]]:
+    """List, for each set of options, which were met in the answers and which never."""
+    nonresponse = responses.nonresponse[responses.nonresponse["count"] > 0]
     groups: dict[str, list[str]] = {}
     for key, item in instrument.items.items():
-        if responses.answers[key].notna().any() or key in set(responses.nonresponse["item"]):
+        if responses.answers[key].notna().any() or key in set(nonresponse["item"]):
             name = item.options if isinstance(item.options, str) else key
             groups.setdefault(name, []).append(key)
     for name, keys in groups.items():
-        found = {float(code) for key in keys for code in responses.answers[key].dropna().unique()}
-        nonresponse = responses.nonresponse[responses.nonresponse["item"].isin(keys)]
-        kinds = set(nonresponse.loc[nonresponse["count"] > 0, "kind"])
-        met: list[str] = []
-        never: list[str] = []
+        found = set(pd.unique(responses.answers[keys].to_numpy(dtype=float).ravel()))
+        found |= set(nonresponse.loc[nonresponse["item"].isin(keys), "kind"])
+        labels: dict[bool, list[str]] = {True: [], False: []}
         for option in instrument.list_options(keys[0]):
-            here = option.nonresponse in kinds if option.nonresponse else option.code in found
-            label = f"{option.code:g}" + (f" {option.label}" if option.label else "")
-            (met if here else never).append(label)
-        yield name, str(len(keys)), "; ".join(met), "; ".join(never)
-
-
-def _describe_nonresponse(frame: pd.DataFrame, smallest: int) -> Iterator[tuple[str, ...]]:
-    totals = frame.pivot_table(
-        index="item", columns="kind", values="count", aggfunc="sum", sort=False
-    )
-    for item, row in totals.iterrows():
-        counts = [int(row.get(kind, 0)) for kind in _KINDS]
-        if any(counts):
-            yield str(item), *(_hide_few(count, smallest) for count in counts)
+            is_met = (option.nonresponse or option.code) in found
+            labels[is_met].append(f"{option.code:g} {option.label}".strip())
+        yield name, str(len(keys)), "; ".join(labels[True]), "; ".join(labels[False])
 
 
 def _hide_few(count: int, smallest: int) -> str:
     return f"fewer than {smallest}" if 0 < count < smallest else f"{count:,}"
 
 
-def _describe_incidents(cohort: Cohort, incidents: Incidents) -> Iterator[Part]:
-    yield _tabulate_quality("Incident files", incidents.quality)
-    span = f"{incidents.months[0]} to {incidents.months[-1]}" if incidents.months else "none"
-    rows = [("Covered", f"{span} ({len(incidents.months)} months)")]
-    rows.append(("Missing, not zero", _list(list(incidents.missing_months)) or "none"))
-    yield Part("Months", ("", ""), tuple(rows))
+def _describe_incidents(cohort: Cohort, incidents: Incidents, inspection: Inspection) -> None:
+    _describe_quality("Incident files", incidents.quality, inspection)
+    months = incidents.months
+    span = f"{months[0]} to {months[-1]} ({len(months)} months)" if months else "none"
+    missing = _shorten(incidents.missing_months) or "none"
+    inspection.show("Months", ("", ""), [("Covered", span), ("Missing, not zero", missing)])
     counts = incidents.sites
-    if counts.empty:
-        return
     windows: Mapping[str, Sequence[str]] = {"All months": sorted(set(counts["month"]))}
     if cohort.periods is not None:
-        windows = {
-            "Before": cohort.periods.before.months,
-            "After": cohort.periods.after.months,
-        }
-    told = []
-    for site in cohort.sites:
-        for outcome in dict.fromkeys(counts["outcome"]):
-            own = counts[(counts["site"] == site) & (counts["outcome"] == outcome)]
-            cells = [_sum_months(own, months, cohort.smallest_count) for months in windows.values()]
-            told.append((cohort.title_site(site), cohort.title_outcome(str(outcome)), *cells))
-    numeric = tuple(range(2, 2 + len(windows)))
-    yield Part("Incidents by site", ("Site", "Outcome", *windows), tuple(told), numeric)
+        windows = {"Before": cohort.periods.before.months, "After": cohort.periods.after.months}
+    rows = [
+        (
+            cohort.title_site(site),
+            cohort.title_outcome(str(outcome)),
+            *(
+                _sum_months(
+                    counts[(counts["site"] == site) & (counts["outcome"] == outcome)],
+                    window,
+                    cohort.smallest_count,
+                )
+                for window in windows.values()
+            ),
+        )
+        for site in cohort.sites
+        for outcome in counts["outcome"].unique()
+    ]
+    inspection.show("Incidents by site", ("Site", "Outcome", *windows), rows)
 
 
 def _sum_months(rows: pd.DataFrame, months: Sequence[str], smallest: int) -> str:
-    chosen = rows[rows["month"].isin(months)]
-    known = chosen["count"].dropna()
-    lacking = len(months) - len(known)
+    known = rows.loc[rows["month"].isin(months), "count"].dropna()
     if known.empty:
         return "not known"
     total = float(known.sum())
     shown = f"fewer than {smallest}" if 0 < total < smallest else f"{total:,.0f}"
-    return shown if not lacking else f"{shown} ({lacking} of {len(months)} months missing)"
+    lacking = len(months) - len(known)
+    return f"{shown} ({lacking} of {len(months)} months missing)" if lacking else shown
 
 
-def _tabulate_quality(title: str, quality: pd.DataFrame) -> Part:
-    rows = [
-        (str(source), str(check), "" if count != count else f"{count:,.0f}", str(note))
-        for source, kind, check, count, note in quality[list(CHECK_COLUMNS)].itertuples(index=False)
-        if count != 0 or kind != CheckKind.LEFT_OUT
-    ]
-    return Part(title, ("File", "Check", "Count", "Note"), tuple(rows), (2,))
+def _describe_quality(title: str, quality: pd.DataFrame, inspection: Inspection) -> None:
+    worth = quality[(quality["count"] != 0) | (quality["kind"] != CheckKind.LEFT_OUT)]
+    table = worth[["source", "check", "count", "note"]].copy()
+    table["count"] = table["count"].map(lambda n: "" if pd.isna(n) else f"{n:,.0f}")
+    rows = table.astype(str).to_numpy().tolist()
+    inspection.show(title, ("File", "Check", "Count", "Note"), rows)
 
 
 def _list_missing(cohort: Cohort, instrument: Instrument | None) -> Iterator[str]:
@@ -437,13 +329,12 @@ def _list_missing(cohort: Cohort, instrument: Instrument | None) -> Iterator[str
         yield "No surveys: nothing can be said of what people think."
     if not cohort.pairs:
         yield "No pairs: nothing is set beside a control site ('pairs' in cohort.yml)."
-    unexplained = [p for p in cohort.pairs if p.control and not p.control_reason.strip()]
-    if unexplained:
+    if any(pair.control and not pair.control_reason.strip() for pair in cohort.pairs):
         yield "No 'control_reason' for a control site: the evidence can't reach level 3."
     if cohort.incidents and cohort.periods is None:
         yield "No periods: incidents can't be compared before and after ('periods')."
     waves = {source.wave for source in cohort.surveys}
-    if cohort.surveys and len(waves) == 1 and None not in waves:
+    if len(waves) == 1 and None not in waves:
         yield f"Only answers from {waves.pop()}: no change can be measured."
     placed = ("lsoas", "wards", "authorities", "polygon", "names")
     bare = [
@@ -476,7 +367,7 @@ def _list_uncounted(cohort: Cohort, incidents: Incidents) -> Iterator[str]:
             )
 
 
-def _list(names: Sequence[str]) -> str:
+def _shorten(names: Sequence[str]) -> str:
     shown = ", ".join(names[:_MOST_NAMES])
     left = len(names) - _MOST_NAMES
     return f"{shown} and {left} more" if left > 0 else shown

@@ -6,9 +6,8 @@ import contextlib
 import os
 import re
 import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -48,30 +47,14 @@ class Sorted:
 
 @dataclass(frozen=True)
 class Intake:
-    """What `take_in` did.
-
-    Attributes
-    ----------
-    cohort : Path
-        The cohort.yml written.
-    instrument : Path or None
-        The questionnaire written; None where no column looks like an item.
-    copied : tuple of str
-        Files copied into the folder.
-    others : tuple of str
-        Files in the folder that were left alone.
-    proposal : Proposal
-        What the survey files seem to hold.
-    incidents : dict
-        Path -> what the incident files hold.
-    """
+    """What was written, copied into the folder and left alone, and what the files seem to hold."""
 
     cohort: Path
     instrument: Path | None
     copied: tuple[str, ...]
     others: tuple[str, ...]
     proposal: Proposal
-    incidents: dict[str, IncidentDescription] = field(default_factory=dict)
+    incidents: dict[str, IncidentDescription]
 
 
 def clean_path(written: str) -> str:
@@ -97,18 +80,7 @@ def clean_path(written: str) -> str:
 
 
 def sort_files(folder: Path) -> Sorted:
-    """Tell the files of a folder apart: surveys, incidents, geography.
-
-    Parameters
-    ----------
-    folder : Path
-        A cohort's folder; it need not exist.
-
-    Returns
-    -------
-    Sorted
-        Hidden files and cohort.yml are passed over.
-    """
+    """Tell the files of a cohort's folder apart; hidden files and cohort.yml are passed over."""
     found: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if not path.name.startswith((".", "~$")) and path.name != "cohort.yml":
@@ -117,48 +89,27 @@ def sort_files(folder: Path) -> Sorted:
 
 
 def take_in(
-    name: str,
-    data: Path,
-    surveys: Sequence[str] = (),
-    incidents: Sequence[str] = (),
+    name: str, data: Path, surveys: Sequence[str] = (), incidents: Sequence[str] = ()
 ) -> Intake:
     """Make a new cohort: copy its files, look into them, write cohort.yml and the questionnaire.
 
-    Parameters
-    ----------
-    name : str
-        The cohort's name.
-    data : Path
-        The folder that holds ``cohorts/`` and ``instruments/``.
-    surveys, incidents : sequence of str
-        Files as the user wrote them; without any, those that lie in the cohort's folder.
-
-    Returns
-    -------
-    Intake
-        What was written and found.
-
-    Raises
-    ------
-    InputError
-        The name can't be used, a file is missing or can't be read, or something would be
-        overwritten; all of it at once, and nothing is written.
+    Files are named as the user wrote them; without any, those in the cohort's folder are used. An
+    InputError names all that is wrong at once (the name, files missing or unreadable, files that
+    would be overwritten), and then nothing is written.
     """
-    folder, questionnaire = data / "cohorts" / name, data / "instruments" / f"{name}.yml"
     check_name(name)
+    folder, questionnaire = data / "cohorts" / name, data / "instruments" / f"{name}.yml"
     problems = [
         Problem(str(path), "", "this file is there already, and nothing is overwritten",
                 "Use another name, or move it away")
         for path in (folder / "cohort.yml", questionnaire) if path.exists()
     ]  # fmt: skip
-    sorted_ = sort_files(folder)
+    lying = sort_files(folder)
+    chosen, counted = list(lying.surveys), list(lying.incidents)
     if surveys or incidents:
-        given = [_find_given(text, problems) for text in (*surveys, *incidents)]
-        chosen = [path for path in given[: len(surveys)] if path]
-        counted = [path for path in given[len(surveys) :] if path]
-    else:
-        chosen, counted = list(sorted_.surveys), list(sorted_.incidents)
-    copies = _plan_copies([*chosen, *counted], folder, problems)
+        chosen = [path for text in surveys if (path := _find_given(text, problems))]
+        counted = [path for text in incidents if (path := _find_given(text, problems))]
+    places = _plan_places([*chosen, *counted], folder, problems)
     if not (chosen or counted or problems):
         problems.append(
             Problem(str(folder), "", "there is no survey file and no incident file here",
@@ -166,58 +117,41 @@ def take_in(
         )  # fmt: skip
     proposal = Proposal()
     try:
-        proposal = propose_surveys(chosen)
+        proposal = propose_surveys(chosen, data)
     except InputError as error:
         problems.extend(error.problems)
     if problems:
         raise InputError(problems)
-    places = {path: copies.get(path, path) for path in (*chosen, *counted)}
     shown = {
         path: place.resolve().relative_to(folder.resolve()).as_posix()
         for path, place in places.items()
     }
-    told = {shown[path]: describe_incidents(path) for path in counted}
-    text = draft_cohort(
+    described = {shown[path]: describe_incidents(path) for path in counted}
+    files: dict[Path, Path | str] = {p: path for path, p in places.items() if p != path}
+    copied = tuple(place.name for place in files)
+    if proposal.items:
+        files[questionnaire] = draft_instrument(name, proposal)
+    files[folder / "cohort.yml"] = draft_cohort(
         name,
         proposal,
         [shown[survey.path] for survey in proposal.surveys],
-        told,
-        has_instrument=bool(proposal.items),
-        lookup=sorted_.lookups[0].name if sorted_.lookups else "",
-        boundaries=[path.name for path in sorted_.boundaries],
+        described,
+        lookup=lying.lookups[0].name if lying.lookups else "",
+        boundaries=[path.name for path in lying.boundaries],
     )
-    questions = draft_instrument(name, proposal) if proposal.items else ""
-    _write(data, folder, questionnaire, text, questions, copies)
+    _write(files)
     return Intake(
         cohort=folder / "cohort.yml",
-        instrument=questionnaire if questions else None,
-        copied=tuple(place.name for place in copies.values()),
-        others=tuple(path.name for path in sorted_.others),
+        instrument=questionnaire if proposal.items else None,
+        copied=copied,
+        others=tuple(path.name for path in lying.others),
         proposal=proposal,
-        incidents=told,
+        incidents=described,
     )
 
 
 def copy_examples(folder: Path, source: Path) -> list[str]:
-    """Copy the example cohorts and the notebooks that sbwork brings along.
-
-    Parameters
-    ----------
-    folder : Path
-        Where ``data/`` and ``notebooks/`` are to be.
-    source : Path
-        The folder that holds sbwork's own.
-
-    Returns
-    -------
-    list of str
-        What was copied, and what of it is invented.
-
-    Raises
-    ------
-    InputError
-        One of the two is there already.
-    """
+    """Copy sbwork's example cohorts and notebooks from `source`, and say what of it is invented."""
     names = ("data", "notebooks")
     problems = [
         Problem(str(folder / name), "", "this folder is there already, and nothing is overwritten",
@@ -240,55 +174,51 @@ def copy_examples(folder: Path, source: Path) -> list[str]:
 
 def _find_kind(path: Path) -> str:
     suffix = path.suffix.lower()
+    if suffix in _SURVEYS:
+        return "surveys"
     try:
         if path.is_dir() or suffix == ".zip":
             return "incidents" if _holds_incidents(path) else "others"
         if suffix in {".geojson", ".json"}:
-            return "boundaries" if _holds_areas(path) else "others"
-        if suffix in _TEXT:
-            names = _read_names(path)
-        elif suffix in _BOOKS:
-            names = list(read_table(path, "excel").names)
-        else:
-            return "surveys" if suffix in _SURVEYS else "others"
+            head = _read_head(path, 20_000).decode("utf-8", "replace")
+            areas = '"FeatureCollection"' in head and re.search(
+                r'"LSOA\d\dCD"', head, re.IGNORECASE
+            )
+            return "boundaries" if areas else "others"
+        if suffix not in _TEXT | _BOOKS:
+            return "others"
+        names = _read_names(path) if suffix in _TEXT else read_table(path, "excel").names
     except (InputError, OSError):
         return "surveys" if suffix in _TEXT | _BOOKS else "others"
     plain = [re.sub(r"[^a-z0-9]", "", name.casefold()) for name in names]
-    if is_street_header(names) or all(
+    if is_street_header(list(names)) or all(
         any(pattern.search(name) for name in plain) for pattern in (_KINDS, _DATES, _PLACES)
     ):
         return "incidents"
     if any(re.fullmatch(r"lsoa(\d\d)?(?:cd|code)", name) for name in plain):
-        return "lookups" if _names_larger_areas(plain) else "others"
+        larger = any(re.match(r"(?:wd|ward|lad|ltla|msoa)", name) for name in plain)
+        return "lookups" if larger else "others"
     return "surveys" if suffix != ".txt" or len(names) > 1 else "others"
 
 
-def _names_larger_areas(plain: Sequence[str]) -> bool:
-    return any(re.match(r"(?:wd|ward|lad|ltla|msoa)", name) for name in plain)
-
-
 def _holds_incidents(path: Path) -> bool:
-    for part in find_parts(path, path.name)[:3]:
-        if part.labels[2] == "street":
-            return True
-        head, _ = read_ends(part, 4096)
-        header = head.decode("utf-8", "replace").lstrip("\ufeff").partition("\n")[0]
-        if is_street_header([name.strip().strip('"') for name in header.split(",")]):
-            return True
-    return path.suffix.lower() == ".zip" and any(p.labels[2] for p in find_parts(path, path.name))
-
-
-def _holds_areas(path: Path) -> bool:
-    head = _read_head(path, 20_000).decode("utf-8", "replace")
-    return '"FeatureCollection"' in head and bool(re.search(r'"LSOA\d\dCD"', head, re.IGNORECASE))
+    """Whether there are street files in a folder or zip, by their names or their headers."""
+    parts = find_parts(path, path.name)
+    if any(part.labels[2] for part in parts):
+        return True
+    heads = (read_ends(part, 4096)[0].decode("utf-8-sig", "replace") for part in parts[:3])
+    return any(is_street_header(_split_names(head)) for head in heads)
 
 
 def _read_names(path: Path) -> list[str]:
     head = _read_head(path, 65_536)
     encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    line = head.decode(encoding, "replace").splitlines()[:1]
-    delimiter = max(",;\t|", key=(line or [""])[0].count)
-    return [name.strip().strip('"') for name in (line or [""])[0].split(delimiter)]
+    return _split_names(head.decode(encoding, "replace"))
+
+
+def _split_names(head: str) -> list[str]:
+    line = (head.splitlines() or [""])[0]
+    return [name.strip().strip('"') for name in line.split(max(",;\t|", key=line.count))]
 
 
 def _read_head(path: Path, length: int) -> bytes:
@@ -297,13 +227,7 @@ def _read_head(path: Path, length: int) -> bytes:
 
 
 def check_name(name: str) -> None:
-    """Refuse what can't be the name of a cohort.
-
-    Raises
-    ------
-    InputError
-        It holds more than small letters, digits, hyphens and underscores.
-    """
+    """Refuse what can't be the name of a cohort."""
     try:
         Cohort(name=name)
     except ValidationError:
@@ -328,76 +252,47 @@ def _find_given(text: str, problems: list[Problem]) -> Path | None:
     return None
 
 
-def _plan_copies(paths: Sequence[Path], folder: Path, problems: list[Problem]) -> dict[Path, Path]:
-    """Say where each file from elsewhere goes; those in the folder stay where they are."""
-    copies: dict[Path, Path] = {}
+def _plan_places(paths: Sequence[Path], folder: Path, problems: list[Problem]) -> dict[Path, Path]:
+    """Say where each file will be: those in the folder stay, the rest are copied into it."""
+    places: dict[Path, Path] = {}
     taken: dict[str, Path] = {}
     for path in dict.fromkeys(paths):
-        if path.resolve().is_relative_to(folder.resolve()):
-            continue
-        place = folder / path.name
+        is_inside = path.resolve().is_relative_to(folder.resolve())
+        places[path] = path if is_inside else folder / path.name
         other = taken.setdefault(path.name.casefold(), path)
-        if place.exists() or other != path:
+        if not is_inside and (places[path].exists() or other != path):
             found = f"'{quote(path.name)}' would be copied over another file of that name"
             problems.append(Problem(str(path), "", found, "Rename one of the two"))
-        copies[path] = place
-    return copies
+    return places
 
 
-def _write(
-    data: Path,
-    folder: Path,
-    questionnaire: Path,
-    text: str,
-    questions: str,
-    copies: dict[Path, Path],
-) -> None:
-    """Write everything aside, check that it loads, and move it into place."""
-    existed = [path for path in (data, folder, questionnaire.parent) if path.exists()]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".new-", dir=data))
-    moves: list[tuple[Path, Path]] = []
+def _write(files: Mapping[Path, Path | str]) -> None:
+    """Copy or write every file and read the drafts; whatever fails, all of it is taken back."""
+    made: list[Path] = []
     try:
-        for number, (path, place) in enumerate(copies.items()):
-            aside = staging / str(number)
-            if path.is_dir():
-                shutil.copytree(path, aside)
+        for place, content in files.items():
+            made += [parent for parent in reversed(place.parents) if not parent.exists()]
+            place.parent.mkdir(parents=True, exist_ok=True)
+            made.append(place)
+            if isinstance(content, str):
+                place.write_text(content, encoding="utf-8", newline="\n")
+                load_spec(place, Cohort if place.name == "cohort.yml" else Instrument)
+            elif content.is_dir():
+                shutil.copytree(content, place)
             else:
-                shutil.copyfile(path, aside)
-            moves.append((aside, place))
-        if questions:
-            (staging / "instrument.yml").write_text(questions, encoding="utf-8", newline="\n")
-            load_spec(staging / "instrument.yml", Instrument)
-            moves.append((staging / "instrument.yml", questionnaire))
-        (staging / "cohort.yml").write_text(text, encoding="utf-8", newline="\n")
-        load_spec(staging / "cohort.yml", Cohort)
-        moves.append((staging / "cohort.yml", folder / "cohort.yml"))
-        with _undone_on_failure(moves, existed, folder, questionnaire.parent):
-            for aside, place in moves:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                aside.rename(place)
-    except OSError as error:
+                shutil.copyfile(content, place)
+    except BaseException as error:
+        for path in reversed(made):
+            with contextlib.suppress(OSError):
+                if path in files and path.is_file():
+                    path.unlink()
+                elif path in files:
+                    shutil.rmtree(path)
+                else:
+                    path.rmdir()
+        if not isinstance(error, OSError):
+            raise
         found = f"this can't be written: {error.strerror}"
         raise InputError(
-            Problem(str(error.filename2 or error.filename or folder), "", found)
+            Problem(str(error.filename2 or error.filename or made[-1]), "", found)
         ) from None
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _undone_on_failure(
-    moves: Sequence[tuple[Path, Path]], existed: Sequence[Path], *folders: Path
-) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        for aside, place in moves:
-            if not aside.exists() and place.exists():
-                with contextlib.suppress(OSError):
-                    place.rename(aside)
-        for folder in folders:
-            if folder not in existed:
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
-        raise

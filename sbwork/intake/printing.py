@@ -3,115 +3,106 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sbwork.intake.check import Inspection, Part
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sbwork.intake.check import Inspection
 from sbwork.intake.new import Intake
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 __all__ = ["print_inspection", "print_intake"]
 
 _NARROWEST = 100
+_OF_NUMBERS = {"Count", "Items", "Options met", "Before", "After", "Both", "Don't know", "Blank"}
+_OF_NUMBERS |= {"Prefer not to say", "All months"}
 
 
 def print_intake(intake: Intake, name: str, data: Path) -> None:
     """Say what was written, what was found, and what to do next."""
-    proposal = intake.proposal
-    lines = [f"Copied into {intake.cohort.parent}: {', '.join(intake.copied)}."] * bool(
-        intake.copied
-    )
-    for survey in proposal.surveys:
-        wave = (
-            f"the column '{survey.wave_column}' tells the wave"
-            if survey.wave_column
-            else survey.wave
-        )
-        lines.append(f"Survey {survey.path.name}: {survey.platform}, {survey.rows:,} rows, {wave}.")
-    for path, told in intake.incidents.items():
-        if told.problems:
-            lines += [f"Incidents {path}: not used yet.", *(f"  {p}" for p in told.problems)]
-        elif told.months:
-            lines.append(
-                f"Incidents {path}: {told.rows:,.0f} incidents, {told.months[0]} to "
-                f"{told.months[-1]}, {len(told.lsoas):,} LSOAs."
-            )
-    if proposal.surveys:
-        turned = sum(bool(item.reverse) for item in proposal.items)
-        lines.append(
-            f"Proposed: {len(proposal.items)} items ({turned} perhaps reversed), "
-            f"{len(proposal.scales)} scales, {len(proposal.sites) or 'no'} sites told by a column."
-        )
-    if proposal.surveys and intake.instrument is None:
-        lines.append("No column looks like an item of a scale, so no questionnaire was written.")
-    lines += proposal.notes
-    if intake.others:
-        lines.append(f"Left alone: {', '.join(intake.others)}.")
-    written = [str(path) for path in (intake.cohort, intake.instrument) if path]
-    lines.append(f"Written: {' and '.join(written)}.")
-    option = "" if data == Path("data") or not data.name else f" --data {data}"
-    lines += [
-        "Next: look through what is marked 'guessed: check', and fill in what no file can tell.",
-        f"Then: sbwork check {name}{option}",
-        f"And:  sbwork report {name}{option}",
-    ]
-    for line in lines:
-        print(line)
+    _print_lines(_open_console(), _describe_intake(intake, name, data))
 
 
 def print_inspection(inspection: Inspection) -> None:
     """Print what was understood of a cohort; what is wrong goes to standard error."""
     console = _open_console()
     console.rule(f"Cohort {inspection.cohort}", align="left", characters="=")
-    for part in inspection.parts:
-        _print_part(console, part)
+    for title, table in inspection.tables.items():
+        _print_table(console, title, table)
     if inspection.missing:
-        _print_lines(console, "What the report will lack", inspection.missing)
-    if inspection.usable:
-        print(f"{inspection.cohort}: usable; nothing is wrong with its files.")
-        return
+        console.print(Text("What the report will lack", style="bold"))
+        _print_lines(console, [*(f"  - {line}" for line in inspection.missing), ""])
     count = len(inspection.problems)
-    print(f"{inspection.cohort}: {count} problem{'s' * (count > 1)}:", file=sys.stderr)
-    for problem in inspection.problems:
-        print(f"  {problem}", file=sys.stderr)
+    if not count:
+        _print_lines(console, [f"{inspection.cohort}: usable; nothing is wrong with its files."])
+        return
+    lines = [f"{inspection.cohort}: {count} problem{'s' * (count > 1)}:"]
+    _print_lines(_open_console(error=True), [*lines, *(f"  {p}" for p in inspection.problems)])
 
 
-def _open_console() -> Console:
-    from rich.console import Console
+def _describe_intake(intake: Intake, name: str, data: Path) -> Iterator[str]:
+    proposal = intake.proposal
+    if intake.copied:
+        yield f"Copied into {intake.cohort.parent}: {', '.join(intake.copied)}."
+    for survey in proposal.surveys:
+        wave = survey.wave or f"the column '{survey.wave_column}' gives the wave"
+        yield f"Survey {survey.path.name}: {survey.platform}, {survey.rows:,} rows, {wave}."
+    for path, found in intake.incidents.items():
+        if found.problems:
+            yield f"Incidents {path}: not used yet."
+            yield from (f"  {problem}" for problem in found.problems)
+        elif found.months:
+            span = f"{found.months[0]} to {found.months[-1]}"
+            yield f"Incidents {path}: {found.rows:,.0f} rows, {span}, {len(found.lsoas):,} LSOAs."
+    if proposal.instrument:
+        yield f"The questionnaire '{proposal.instrument.name}' fits, and is used."
+    elif proposal.surveys and not proposal.items:
+        yield "No column looks like an item of a scale, so no questionnaire was written."
+    elif proposal.items:
+        reversed_ = sum(bool(item.reverse) for item in proposal.items)
+        yield (
+            f"Proposed: {len(proposal.items)} items ({reversed_} perhaps reversed), "
+            f"{len(proposal.scales)} scales, {len(proposal.sites) or 'no'} sites given by a column."
+        )
+    yield from proposal.notes
+    if intake.others:
+        yield f"Left alone: {', '.join(intake.others)}."
+    yield f"Written: {' and '.join(str(p) for p in (intake.cohort, intake.instrument) if p)}."
+    option = "" if data == Path("data") or not data.name else f" --data {data}"
+    yield "Next: look through what is marked 'guessed: check', and fill in what no file can give:"
+    yield "the areas' LSOA codes, which is compared with which and why, and the months."
+    yield f"Then: sbwork check {name}{option}"
+    yield f"And:  sbwork report {name}{option}"
 
+
+def _open_console(*, error: bool = False) -> Console:
     width = None if sys.stdout.isatty() else _NARROWEST
-    return Console(width=width, markup=False, highlight=False, emoji=False)
+    return Console(stderr=error, width=width, markup=False, highlight=False, emoji=False)
 
 
-def _print_part(console: Console, part: Part) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+def _print_lines(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)
 
-    table = Table(
-        title=Text(part.title, style="bold"),
+
+def _print_table(console: Console, title: str, table: pd.DataFrame) -> None:
+    has_heads = any(table.columns)
+    shown = Table(
+        title=Text(title, style="bold"),
         title_justify="left",
-        box=box.SIMPLE_HEAD if any(part.columns) else None,
-        show_header=any(part.columns),
+        box=box.SIMPLE_HEAD if has_heads else None,
+        show_header=has_heads,
         pad_edge=False,
     )
-    for number, column in enumerate(part.columns):
-        table.add_column(
-            Text(column), overflow="fold", justify="right" if number in part.numeric else "left"
+    for column in table.columns:
+        shown.add_column(
+            Text(column), overflow="fold", justify="right" if column in _OF_NUMBERS else "left"
         )
-    for row in part.rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console.print(table)
-    console.print()
-
-
-def _print_lines(console: Console, title: str, lines: Sequence[str]) -> None:
-    from rich.text import Text
-
-    console.print(Text(title, style="bold"))
-    for line in lines:
-        console.print(Text(f"  - {line}"))
+    for row in table.itertuples(index=False):
+        shown.add_row(*(Text(cell) for cell in row))
+    console.print(shown)
     console.print()

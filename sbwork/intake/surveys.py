@@ -1,61 +1,44 @@
-"""Survey and incident files looked into, and a cohort and a questionnaire proposed from them."""
+"""Survey files looked into: the items, options, scales, waves and sites that they seem to hold."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sbwork.intake.answer_sets import OptionSet
-from sbwork.intake.directions import find_reversed
-from sbwork.intake.exploration import (
-    ExploredFile,
-    Question,
-    explore_file,
-    find_date,
-    find_site_column,
-)
-from sbwork.intake.families import (
-    RESERVED,
-    drop_unmatched,
-    find_families,
-    name_questions,
-    share_options,
-)
-from sbwork.intake.item_names import make_slug
-from sbwork.intake.roles import guess_wave, read_waves
-from sbwork.read.surveys.answers import fold_answer
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sbwork.intake.answers import Answers, OptionSet, build_options, join_answers, read_answers
+from sbwork.intake.columns import find_role, guess_wave, make_slug, parse_name, read_waves
+from sbwork.read.surveys.answers import ANSWERED, KINDS, fold_answer, match_answers
 from sbwork.read.surveys.columns import assign_columns
-from sbwork.read.surveys.personal import hash_ids, mask_text
+from sbwork.read.surveys.descriptions import ColumnDescription, describe_table
+from sbwork.read.surveys.detection import read_table
+from sbwork.read.surveys.personal import mask_text
+from sbwork.read.surveys.tables import RawTable, fold_name
 from sbwork.specs.cohort import SurveySource
 from sbwork.specs.errors import InputError, Problem, list_names
-from sbwork.specs.instrument import Instrument, Item
+from sbwork.specs.instrument import Instrument, Option, read_instrument
 
 __all__ = ["Proposal", "ProposedItem", "ProposedScale", "ProposedSurvey", "propose_surveys"]
 
 _MOST_ITEMS = 400
 _FEWEST_SIDE_BY_SIDE = 3
-_SHARE_LINKED = 0.05
-_FEWEST_LINKED = 5
+_FEWEST_IN_SET = 3
+_SHARE_SEPARATED = 0.2
+_LONGEST_TEXT = 300
+_AGAINST = -0.05
+_RESERVED = frozenset({"wave", "site", "person", "weight"})
+_UNCHOSEN = {"", "no", "n", "0", "false", "unchecked", "not selected", "off"}
 
 
 @dataclass(frozen=True)
 class ProposedItem:
-    """One question that looks like an item.
-
-    Attributes
-    ----------
-    key : str
-        What the instrument calls it.
-    text : str
-        The question, as far as the files tell.
-    options : str
-        Its set of options.
-    reverse : str
-        Why it may be worded the other way round; empty where nothing says so.
-    """
+    """A question that looks like an item: its key, text, set of options, and why reversed."""
 
     key: str
     text: str
@@ -65,48 +48,20 @@ class ProposedItem:
 
 @dataclass(frozen=True)
 class ProposedScale:
-    """Items that may belong together: ``key``, ``title``, ``items`` and ``why``."""
+    """Items that may belong together."""
 
     key: str
-    title: str
     items: tuple[str, ...]
     why: str
 
 
 @dataclass(frozen=True)
 class ProposedSurvey:
-    """One survey file and what its columns seem to be.
+    """One survey file: its wave or the column that tells it, and what its columns seem to be.
 
-    Attributes
-    ----------
-    path : Path
-        The file.
-    platform : str
-        What wrote it.
-    rows : int
-        Rows of answers.
-    wave, wave_why : str
-        The wave of the whole file and why it is guessed; empty with `wave_column`.
-    wave_column : str
-        The column that tells the wave.
-    waves : mapping
-        What its values mean.
-    site_column : str
-        The column that tells the site.
-    person_column : str
-        The id that links people across waves.
-    columns : mapping
-        Column -> item, where the item is not found by its own name.
-    not_asked : tuple of str
-        Items that the file lacks.
-    multiple : mapping
-        Multiple-response set -> what its columns start with.
-    ids, weights, texts, groups, others : tuple of str
-        Columns of ids, of weights, of free text, that may tell the site, and of other questions.
-    dropped : mapping
-        Kind of personal data -> columns.
-    checks : tuple of str
-        Columns that look like attention checks.
+    `columns` gives the item of each column that has another name, `not_asked` the items that the
+    file lacks, `multiple` what the columns of a question with several answers start with, and
+    `roles` the names of the remaining columns by what they are for.
     """
 
     path: Path
@@ -117,40 +72,22 @@ class ProposedSurvey:
     wave_column: str = ""
     waves: Mapping[str, str] = field(default_factory=dict)
     site_column: str = ""
-    person_column: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
     not_asked: tuple[str, ...] = ()
     multiple: Mapping[str, str] = field(default_factory=dict)
-    ids: tuple[str, ...] = ()
-    weights: tuple[str, ...] = ()
-    texts: tuple[str, ...] = ()
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    others: tuple[str, ...] = ()
-    dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    checks: tuple[str, ...] = ()
+    roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Proposal:
     """What the survey files of a cohort seem to hold.
 
-    Attributes
-    ----------
-    surveys : tuple of ProposedSurvey
-        The files, before first.
-    options : mapping
-        Name -> the set of options.
-    items : tuple of ProposedItem
-        In the order of the files.
-    scales : tuple of ProposedScale
-        Items that may belong together.
-    sites : mapping
-        Key -> what the files call the site; empty where no column tells the site.
-    notes : tuple of str
-        What could not be proposed, and why.
+    `instrument` is a questionnaire that fits all of them, if there is one; then no item is
+    proposed. `sites` gives each site's key with its title and other names.
     """
 
     surveys: tuple[ProposedSurvey, ...] = ()
+    instrument: Instrument | None = None
     options: Mapping[str, OptionSet] = field(default_factory=dict)
     items: tuple[ProposedItem, ...] = ()
     scales: tuple[ProposedScale, ...] = ()
@@ -158,23 +95,86 @@ class Proposal:
     notes: tuple[str, ...] = ()
 
 
-def propose_surveys(paths: Sequence[Path]) -> Proposal:
-    r"""Look into survey files and propose how they are read and what they measure.
+@dataclass
+class _Question:
+    """A column that may be an item."""
 
-    Parameters
-    ----------
-    paths : sequence of Path
-        The exports of one questionnaire: one file with all waves, or one a wave.
+    number: int
+    name: str
+    text: str
+    family: str
+    says_reversed: bool
+    answers: Answers
+    key: str
 
-    Returns
-    -------
-    Proposal
-        Items, options, scales, waves and sites, each as good as a guess can be.
 
-    Raises
-    ------
-    InputError
-        A file can't be read; every such file is named.
+class _File:
+    """One export, with the role of each column and the questions among them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.table = read_table(path)
+        described = describe_table(self.table).columns
+        rows = int(self.table.kept.sum())
+        times = Counter(fold_name(column.name) for column in described)
+        self.columns: dict[int, ColumnDescription] = dict(enumerate(described))
+        self.roles = {
+            number: find_role(column, rows, number == self.table.record)
+            if times[fold_name(column.name)] == 1
+            else "repeated"
+            for number, column in self.columns.items()
+        }
+        self.multiple = dict(self._find_sets())
+        self.questions = list(self._find_questions())
+
+    def find(self, role: str) -> ColumnDescription | None:
+        """Return the first column of a role."""
+        return next((self.columns[n] for n, own in self.roles.items() if own == role), None)
+
+    def list_texts(self, number: int) -> list[str]:
+        """List the distinct cells of a column."""
+        return [str(t) for t in pd.unique(self.table.read_column(number)[self.table.kept])]
+
+    def _find_sets(self) -> Iterator[tuple[str, str]]:
+        """Find questions with several answers: cells set apart by ';', or a column an option."""
+        families: dict[str, list[int]] = defaultdict(list)
+        for number, role in self.roles.items():
+            if role not in {"question", "empty", "text"}:
+                continue
+            name = self.table.names[number]
+            texts = {fold_answer(text) for text in self.list_texts(number)}
+            filled = [str(cell) for cell in self.table.read_column(number) if str(cell).strip()]
+            several = sum(";" in cell.rstrip("; ") for cell in filled)
+            if role == "question" and several > _SHARE_SEPARATED * len(filled):
+                self.roles[number] = "multiple"
+                yield make_slug(name) or f"set_{number}", name
+            elif role != "text" and texts & _UNCHOSEN and len(texts - _UNCHOSEN) <= 1:
+                families[parse_name(name)[1]].append(number)
+        for family, numbers in families.items():
+            filled_in = any(self.roles[number] == "question" for number in numbers)
+            if family and filled_in and len(numbers) >= _FEWEST_IN_SET:
+                self.roles |= dict.fromkeys(numbers, "multiple")
+                yield make_slug(family) or f"set_{numbers[0]}", family
+
+    def _find_questions(self) -> Iterator[_Question]:
+        for number, role in self.roles.items():
+            answers = read_answers(self.table, number) if role in {"question", "site"} else None
+            if answers is None:
+                continue
+            column, name = self.columns[number], self.table.names[number]
+            key, family, says_reversed = parse_name(name)
+            asked = column.question or ("" if key else column.name)
+            text = re.split(r" [-–—] |\[", " ".join(asked.split()))[-1].strip("] ")
+            key = f"{key}_item" if key in _RESERVED else key
+            text = mask_text(text[:_LONGEST_TEXT])
+            yield _Question(number, name, text, family, says_reversed, answers, key)
+
+
+def propose_surveys(paths: Sequence[Path], data: Path | None = None) -> Proposal:
+    r"""Look into the exports of one questionnaire, one file with all waves or one a wave.
+
+    A questionnaire in `data` that fits them all is taken; else items, options and scales are
+    proposed. An InputError names every file that can't be read.
 
     Examples
     --------
@@ -182,278 +182,304 @@ def propose_surveys(paths: Sequence[Path]) -> Proposal:
     >>> path = Path(tempfile.mkdtemp()) / "before.csv"
     >>> rows = [f"{'NS'[i % 2]},{i % 5 + 1},{5 - i % 5}" for i in range(60)]
     >>> _ = path.write_text("\n".join(["Ward,trust_1,trust_2", *rows]))
-    >>> told = propose_surveys([path])
-    >>> [item.key for item in told.items], list(told.sites), told.surveys[0].wave
+    >>> proposal = propose_surveys([path])
+    >>> [item.key for item in proposal.items], list(proposal.sites), proposal.surveys[0].wave
     (['trust_1', 'trust_2'], ['n', 's'], 'before')
     """
-    files: list[ExploredFile] = []
+    files: list[_File] = []
     problems: list[Problem] = []
     for path in paths:
         try:
-            files.append(explore_file(path))
+            files.append(_File(path))
         except InputError as error:
             problems.extend(error.problems)
     if problems:
         raise InputError(problems)
-    if not files:
-        return Proposal()
     waves = _guess_waves(files)
-    files = [file for _, file in sorted(zip(waves, files, strict=True), key=lambda p: p[0][3])]
-    waves = sorted(waves, key=lambda wave: wave[3])
-    name_questions(files)
-    families = find_families(files)
-    options, chosen = share_options(files, families)
-    left_out = drop_unmatched(files, options, chosen)
-    items, notes = _describe_items(files, chosen)
-    if left_out:
-        notes.append(f"Left out, since their answers are on no one scale: {list_names(left_out)}")
-    for file in files:
-        repeated = file.name_columns("repeated")
-        if repeated:
-            notes.append(
-                f"{file.path.name} has several columns of the same name, which are left out: "
-                f"{list_names(repeated)}. Rename them to have them read"
-            )
+    files.sort(key=lambda file: waves[file.path]["wave"] == "after")
     sites = _list_sites(files)
-    person = _choose_person(files)
-    surveys = [
-        _describe_survey(file, wave, items, bool(sites), person)
-        for file, wave in zip(files, waves, strict=True)
+    notes = [
+        f"{file.path.name} has several columns of the same name, which are left out: "
+        f"{list_names(list(dict.fromkeys(repeated)))}. Rename them to have them read."
+        for file in files
+        if (repeated := [file.columns[n].name for n, r in file.roles.items() if r == "repeated"])
     ]
-    used = {item.options for item in items}
-    known = {item.key for item in items}
-    scales = _list_scales(files, families, known, chosen, options)
-    reversed_ = find_reversed(
-        files,
-        [(scale.items, options[chosen[scale.items[0]]]) for scale in scales],
-    )
+    instrument = _find_instrument(files, data) if data and files else None
+    if instrument is not None:
+        surveys = [
+            _describe_survey(file, waves[file.path], bool(sites), _assign(file.table, instrument))
+            for file in files
+        ]
+        return Proposal(tuple(surveys), instrument, sites=sites, notes=tuple(notes))
+    _name_questions(files)
+    families = _group_questions(files)
+    options, chosen = _share_options(files, families)
+    notes += _drop_unmatched(files, options, chosen)
+    reversed_: dict[str, str] = {}
+    scales = list(_list_scales(families, chosen))
+    for scale in scales:
+        reversed_ |= _find_reversed(files, scale.items, options[chosen[scale.items[0]]])
+    texts: dict[str, str] = {}
+    for question in (q for file in files for q in file.questions if q.key in chosen):
+        first = texts.setdefault(question.key, question.text)
+        if first and question.text and fold_answer(first) != fold_answer(question.text):
+            notes.append(f"'{question.key}' is worded differently in the files: check it.")
+    surveys = []
+    for file in files:
+        items = {q.key: q.number for q in file.questions if q.key in chosen}
+        survey = _describe_survey(file, waves[file.path], bool(sites), items)
+        renamed = {file.table.names[n]: key for key, n in items.items()}
+        renamed = {name: key for name, key in renamed.items() if name != key}
+        lacking = tuple(key for key in texts if key not in items)
+        surveys.append(replace(survey, columns=renamed, not_asked=lacking))
     return Proposal(
-        surveys=tuple(surveys),
-        options={name: found for name, found in options.items() if name in used},
-        items=tuple(replace(item, reverse=reversed_.get(item.key, "")) for item in items),
+        tuple(surveys),
+        options={name: found for name, found in options.items() if name in chosen.values()},
+        items=tuple(
+            ProposedItem(key, text, chosen[key], reversed_.get(key, ""))
+            for key, text in texts.items()
+        ),
         scales=tuple(scales),
         sites=sites,
-        notes=tuple(f"{note}." for note in notes),
+        notes=tuple(notes),
     )
 
 
-_Wave = tuple[str, str, dict[str, str], tuple[int, str, int]]
-
-
-def _guess_waves(files: Sequence[ExploredFile]) -> list[_Wave]:
-    """Guess each file's wave: by a column, its name, its dates, or the order given.
-
-    Each entry is the wave, why, the wave column's values (with its name under ""), and a key to
-    sort the files by.
-    """
-    guessed: list[_Wave] = []
-    dates = [find_date(file) for file in files]
-    for number, file in enumerate(files):
-        columns = [i for i, role in enumerate(file.roles) if role.kind == "wave"]
-        told = [c for i, c in enumerate(file.columns) if i in columns]
-        values = [read_waves(column.values, column.labels) for column in told]
-        place = (0, dates[number], number)
-        best = max(range(len(told)), key=lambda i: len(set(values[i].values())), default=-1)
-        if best >= 0 and (len(files) == 1 or len(set(values[best].values())) > 1):
-            guessed.append(("", "", {"": told[best].name, **values[best]}, place))
-            continue
+def _guess_waves(files: Sequence[_File]) -> dict[Path, dict[str, object]]:
+    """Guess each file's wave: by a column, else by its name, else by the order given."""
+    waves: dict[Path, dict[str, object]] = {}
+    for position, file in enumerate(files):
+        column = file.find("wave")
+        meant = read_waves(column.values, column.labels) if column else {}
         named = guess_wave(file.path.stem)
-        guessed.append((named, "the file's name" if named else "", {}, place))
-    open_ = [i for i, wave in enumerate(guessed) if not wave[0] and not wave[2]]
-    ordered = sorted(open_, key=lambda i: (dates[i] or "9999", i))
-    others = {wave[0] for i, wave in enumerate(guessed) if i not in open_}
-    for rank, i in enumerate(ordered):
-        first = rank == 0 and "before" not in others
-        dated = len(files) > 1 and dates[i]
-        why = "the dates in the files" if dated else "the order of the files"
-        why = why if len(files) > 1 else "nothing in the file says which"
-        guessed[i] = ("before" if first else "after", why, {}, guessed[i][3])
-    rank_of = {"before": 0, "": 1, "after": 2}
-    return [(w, why, v, (rank_of[w], place[1], place[2])) for w, why, v, place in guessed]
+        if column and (len(files) == 1 or len(set(meant.values())) > 1):
+            waves[file.path] = {"wave": "", "wave_column": column.name, "waves": meant}
+        elif named:
+            waves[file.path] = {"wave": named, "wave_why": "from the file's name"}
+        else:
+            why = "nothing in the file says which"
+            waves[file.path] = {"wave": "after" if position else "before", "wave_why": why}
+    return waves
 
 
-def _describe_items(
-    files: Sequence[ExploredFile], chosen: Mapping[str, str]
-) -> tuple[list[ProposedItem], list[str]]:
-    texts: dict[str, str] = {}
-    notes: list[str] = []
-    for file in files:
-        for column in file.questions:
-            if column.key not in chosen:
-                continue
-            first = texts.setdefault(column.key, column.text)
-            if first and column.text and fold_answer(first) != fold_answer(column.text):
-                notes.append(
-                    f"'{column.key}' is worded differently in {file.path.name}: check that it is "
-                    "the same question"
-                )
-    items = [
-        ProposedItem(key, mask_text(text), chosen[key])
-        for key, text in list(texts.items())[:_MOST_ITEMS]
-    ]
-    return items, notes
-
-
-def _list_sites(files: Sequence[ExploredFile]) -> dict[str, tuple[str, ...]]:
-    """List the sites that a column of every file tells, under the same kind of name."""
+def _list_sites(files: Sequence[_File]) -> dict[str, tuple[str, ...]]:
+    """List the sites that a column of every file gives."""
     sites: dict[str, tuple[str, ...]] = {}
-    for file in files:
-        column = find_site_column(file)
+    for column in (file.find("site") for file in files):
         if column is None:
             return {}
         for value in sorted(column.values):
             label = column.labels.get(value, value)
-            slug = make_slug(label, dash="-") or make_slug(value, dash="-")
-            slug = slug or str(len(sites) + 1)
+            slug = make_slug(label, "-") or make_slug(value, "-") or str(len(sites) + 1)
             key = f"site-{slug}" if slug.isdecimal() or slug == "all" else slug
-            title = label if not label.isdecimal() else f"Site {label}"
+            title = f"Site {label}" if label.isdecimal() else label
             names = [name for name in (label,) if name not in {title, key}]
-            known = sites.get(key, (title,))
-            sites[key] = tuple(dict.fromkeys([*known, *names]))
-    titles = {fold_answer(name) for names in sites.values() for name in names}
-    return sites if len(titles) >= len(sites) else {}
+            sites[key] = tuple(dict.fromkeys([*sites.get(key, (title,)), *names]))
+    return sites
 
 
-def _choose_person(files: Sequence[ExploredFile]) -> str:
-    """Choose the id that links people: the one that most of them carry in both waves."""
-    ids: dict[str, list[set[str]]] = defaultdict(list)
-    for file in files:
-        rows = file.table.kept
-        for number, (column, role) in enumerate(zip(file.columns, file.roles, strict=True)):
-            if role.kind == "person":
-                values = [str(value) for value in file.table.read_column(number)[rows]]
-                ids[column.name].append(set(hash_ids(values, b"look only")) - {""})
-                if len(files) == 1:
-                    repeated = {
-                        v for v, n in Counter(hash_ids(values, b"look only")).items() if n == 2
-                    }
-                    ids[column.name].append(repeated - {""})
-    linked = {
-        name: len(sets[0].intersection(*sets[1:])) / max(1, min(len(s) for s in sets))
-        for name, sets in ids.items()
-        if len(sets) > 1
-    }
-    best = max(linked, key=linked.__getitem__, default="")
-    if not best or linked[best] < _SHARE_LINKED:
-        return ""
-    return "" if len(files) == 1 and len(ids[best][1]) < _FEWEST_LINKED else best
-
-
-def _describe_survey(
-    file: ExploredFile, wave: _Wave, items: Sequence[ProposedItem], sited: bool, person: str
-) -> ProposedSurvey:
-    site = find_site_column(file)
-    keys = {column.key for column in file.questions}
-    wanted = {item.key for item in items}
-    here = {column.key: column for column in file.questions if column.key in wanted}
-    used = {column.number for column in here.values()}
-    used |= {number for columns in file.sets.values() for number in columns}
-    others = [
-        column.name
-        for number, (column, role) in enumerate(zip(file.columns, file.roles, strict=True))
-        if role.kind in {"question", "group", "site"}
-        and number not in used
-        and column.values
-        and not (sited and site is not None and column.name == site.name)
-        and len(column.values) > 1
-        and fold_answer(column.name) not in RESERVED
-    ]
-    dropped: dict[str, tuple[str, ...]] = {}
-    for column, role in zip(file.columns, file.roles, strict=True):
-        if role.kind in {"personal", "person"}:
-            dropped[role.why] = (*dropped.get(role.why, ()), column.name)
-    told = ProposedSurvey(
-        path=file.path,
-        platform=file.table.platform,
-        rows=len(file.table.rows),
-        wave=wave[0],
-        wave_why=wave[1],
-        wave_column=wave[2].get("", ""),
-        waves={value: meant for value, meant in wave[2].items() if value},
-        site_column=site.name if sited and site is not None else "",
-        person_column=person if person in file.name_columns("person") else "",
-        not_asked=tuple(item.key for item in items if item.key not in keys),
-        multiple=_name_sets(file, wanted),
-        ids=file.name_columns("person"),
-        weights=file.name_columns("weight"),
-        texts=file.name_columns("text"),
-        groups={c.name: c.values for c, r in zip(file.columns, file.roles, strict=True)
-                if r.kind in {"group", "site"} and c.name in others},
-        others=tuple(dict.fromkeys(others)),
-        dropped=dropped,
-        checks=file.name_columns("check"),
-    )  # fmt: skip
-    return replace(told, columns=_map_columns(file, here, items))
-
-
-def _name_sets(file: ExploredFile, taken: set[str]) -> dict[str, str]:
-    named: dict[str, str] = {}
-    for prefix in file.sets:
-        key = make_slug(prefix) or f"set_{len(named) + 1}"
-        while key in taken or key in named:
-            key += "_set"
-        named[key] = prefix
-    return named
-
-
-def _map_columns(
-    file: ExploredFile,
-    here: Mapping[str, Question],
-    items: Sequence[ProposedItem],
-) -> dict[str, str]:
-    """Name the columns of items that the file would not find by itself."""
-    present = {item.key: item for item in items if item.key in here}
-    spec = SurveySource(path=file.path.name, wave="before", site="any")
-    found: dict[str, int] = {}
-    for group in (list(present), *([key] for key in present)):
-        asked = {
-            key: Item.model_construct(text=present[key].text) for key in group if key not in found
-        }
-        draft = Instrument.model_construct(name="draft", options={}, items=asked, scales={})
+def _find_instrument(files: Sequence[_File], data: Path) -> Instrument | None:
+    """Return the questionnaire whose items are all in every file, with its answers."""
+    fitting: list[Instrument] = []
+    for path in sorted((data / "instruments").glob("*.yml")):
         try:
-            found |= assign_columns(file.table, spec, draft).items
+            instrument = read_instrument(path.stem, data)
+            found = [(file, _assign(file.table, instrument)) for file in files]
         except InputError:
             continue
-    return {
-        file.table.names[column.number]: key
-        for key, column in here.items()
-        if found.get(key) != column.number
+        if all(
+            _is_matched(file, number, instrument.list_options(item))
+            for file, items in found
+            for item, number in items.items()
+        ):
+            fitting.append(instrument)
+    return max(fitting, key=lambda instrument: len(instrument.items), default=None)
+
+
+def _assign(table: RawTable, instrument: Instrument) -> dict[str, int]:
+    return assign_columns(
+        table, SurveySource(path=table.file, wave="before", site="any"), instrument
+    ).items
+
+
+def _is_matched(file: _File, number: int, options: Sequence[Option]) -> bool:
+    """Whether every answer of a column is among the options."""
+    labels = file.table.codes.get(number, {})
+    missing = file.table.missing.get(number, frozenset())
+    matches = match_answers(file.list_texts(number), options, labels, missing)
+    return {match.kind for match in matches} <= {ANSWERED, *KINDS}
+
+
+def _name_questions(files: Sequence[_File]) -> None:
+    """Give each question a key that is the same in every file, by its name or else its words."""
+    known: set[str] = set()
+    by_text: dict[str, str] = {}
+    for file in files:
+        texts = Counter(fold_answer(question.text) for question in file.questions)
+        own: set[str] = set()
+        for question in file.questions:
+            text = fold_answer(question.text)
+            if question.key not in known and texts[text] == 1 and text in by_text:
+                question.key = by_text[text]
+            question.key = question.key or f"q{question.number + 1}"
+            while question.key in own:
+                question.key += "_2"
+            own.add(question.key)
+        known |= own
+        by_text |= {fold_answer(q.text): q.key for q in file.questions if q.text}
+
+
+def _group_questions(files: Sequence[_File]) -> dict[str, list[_Question]]:
+    """Group questions by the family of their names, else those side by side with like answers.
+
+    A group that only stands side by side has a name that begins with a space.
+    """
+    groups: dict[str, list[_Question]] = defaultdict(list)
+    for file in files:
+        previous, group, kind = -2, "", ""
+        for question in file.questions:
+            if any(question.key == other.key for members in groups.values() for other in members):
+                group = next(g for g, ms in groups.items() if question.key in {m.key for m in ms})
+            elif question.family:
+                group = question.family
+            elif not (group[:1] == " " and (question.number - 1, question.answers.kind) ==
+                      (previous, kind)):  # fmt: skip
+                group = f" {question.key}"
+            previous, kind = question.number, question.answers.kind
+            groups[group].append(question)
+    return dict(groups)
+
+
+def _share_options(
+    files: Sequence[_File], groups: Mapping[str, Sequence[_Question]]
+) -> tuple[dict[str, OptionSet], dict[str, str]]:
+    """Make the options of each group, or of each question of one that has none in common."""
+    built: dict[str, OptionSet] = {}
+    for group, members in groups.items():
+        keys = {question.key for question in members}
+        is_lone = group[:1] == " " and len(keys) < _FEWEST_SIDE_BY_SIDE
+        for part, items in [(keys, 1 if is_lone else len(keys)), *(({key}, 1) for key in keys)]:
+            found = build_options(join_answers(m.answers for m in members if m.key in part), items)
+            if found and len(built) < _MOST_ITEMS:
+                built |= {key: found for key in part if key not in built}
+    sets: dict[str, OptionSet] = {}
+    chosen: dict[str, str] = {}
+    for key, found in sorted(built.items(), key=lambda pair: -len(pair[1].options)):
+        name = next((name for name, known in sets.items() if known.covers(found)), "")
+        if not name:
+            alike = sum(name.startswith(found.kind) for name in sets)
+            name = f"{found.kind}_{alike + 1}" if alike else found.kind
+            sets[name] = found
+        chosen[key] = name
+    order = [question.key for file in files for question in file.questions]
+    return sets, {key: chosen[key] for key in dict.fromkeys(order) if key in chosen}
+
+
+def _drop_unmatched(
+    files: Sequence[_File], options: Mapping[str, OptionSet], chosen: dict[str, str]
+) -> list[str]:
+    """Drop the items with an answer that their options lack, and say which are left out."""
+    coded, worded = (
+        {q.key for file in files for q in file.questions if getattr(q.answers, kind)}
+        for kind in ("codes", "words")
+    )
+    mixed = sorted((coded & worded) - set(chosen))
+    dropped = {
+        question.key: None
+        for file in files
+        for question in file.questions
+        if question.key in chosen
+        and not _is_matched(file, question.number, options[chosen[question.key]].options)
     }
+    for key in dropped:
+        del chosen[key]
+    reasons = {
+        "their answers are on no one scale": list(dropped),
+        "some files hold their codes and others their words": mixed,
+    }
+    return [f"Left out, since {why}: {list_names(keys)}." for why, keys in reasons.items() if keys]
 
 
 def _list_scales(
-    files: Sequence[ExploredFile],
-    families: Mapping[str, Sequence[str]],
-    known: set[str],
-    chosen: Mapping[str, str],
-    options: Mapping[str, OptionSet],
-) -> list[ProposedScale]:
-    """Make a scale of every family of items that share their options."""
-    stems = {column.key: column.stem for file in files for column in file.questions}
-    scales: list[ProposedScale] = []
-    taken = set(known) | RESERVED
-    for family, keys in families.items():
-        by_set: dict[str, list[str]] = defaultdict(list)
-        for key in keys:
-            if key in known:
-                by_set[chosen[key]].append(key)
-        for name, members in by_set.items():
-            aside = "|" in family
-            if len(members) < (_FEWEST_SIDE_BY_SIDE if aside else 2):
+    groups: Mapping[str, Sequence[_Question]], chosen: Mapping[str, str]
+) -> Iterator[ProposedScale]:
+    """Make a scale of every group of items that share their options."""
+    taken = set(chosen) | _RESERVED
+    for group, members in groups.items():
+        is_named = group[:1] != " "
+        by_options: dict[str, list[str]] = defaultdict(list)
+        for key in dict.fromkeys(question.key for question in members if question.key in chosen):
+            by_options[chosen[key]].append(key)
+        for name, items in by_options.items():
+            if len(items) < (2 if is_named else _FEWEST_SIDE_BY_SIDE):
                 continue
-            asked = stems.get(members[0], "")
-            title = make_slug(asked if aside and asked else name if aside else family)
-            title = re.sub(r"^(from_.*)$", r"items_\1", title)
-            title = "_".join(title.split("_")[:6])
-            key, number = title or "scale", 2
+            key = make_slug(group if is_named else name) or "scale"
             while key in taken:
-                key, number = f"{title}_scale" if number == 2 else f"{title}_{number}", number + 1
+                key += "_scale"
             taken.add(key)
-            why = "stand side by side with the same answers" if aside else "their names start alike"
-            scales.append(ProposedScale(key, _title(key), tuple(members), why))
-    return scales
+            why = "their names start alike" if is_named else "side by side, with the same answers"
+            yield ProposedScale(key, tuple(items), why)
 
 
-def _title(key: str) -> str:
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", key).replace("_", " ")
-    return words[:1].upper() + words[1:]
+def _find_reversed(
+    files: Sequence[_File], keys: Sequence[str], options: OptionSet
+) -> dict[str, str]:
+    """Say why items may be worded the other way round: by their names, and by their answers.
+
+    Answers run against the others' where the item's loading on the first principal component of
+    the scale has the other sign.
+    """
+    marked = {q.key for file in files for q in file.questions if q.says_reversed}
+    against: set[str] = set()
+    for file in files:
+        numbers = {q.key: q.number for q in file.questions if q.key in keys}
+        codes = {key: _read_codes(file, number, options) for key, number in numbers.items()}
+        matrix = pd.DataFrame(codes).corr(min_periods=10).to_numpy(dtype=np.float64)
+        if len(codes) == len(keys) and np.isfinite(matrix).all():
+            leading = np.linalg.eigh(matrix)[1][:, -1]
+            leading = leading if leading.sum() >= 0 else -leading
+            against = {key for key, sign in zip(codes, leading, strict=True) if sign < _AGAINST}
+            break
+    reasons = {
+        (True, True): "the name ends in r, and the answers run against the other items'",
+        (True, False): "the name ends in r, but no answers run against the other items': "
+        "perhaps it is turned round in the file already",
+        (False, True): "the answers run against the other items'",
+    }
+    return {key: reasons[key in marked, key in against] for key in keys if key in marked | against}
+
+
+def _read_codes(file: _File, number: int, options: OptionSet) -> npt.NDArray[np.float64]:
+    cells, texts = pd.factorize(file.table.read_column(number)[file.table.kept])
+    labels = file.table.codes.get(number, {})
+    missing = file.table.missing.get(number, frozenset())
+    matches = match_answers([str(text) for text in texts], options.options, labels, missing)
+    values: npt.NDArray[np.float64] = np.array([*(match.code for match in matches), np.nan])
+    return values[cells]
+
+
+def _describe_survey(
+    file: _File, wave: Mapping[str, object], sited: bool, items: Mapping[str, int]
+) -> ProposedSurvey:
+    site = file.find("site") if sited else None
+    roles: dict[str, list[str]] = defaultdict(list)
+    for number, role in file.roles.items():
+        column = file.columns[number]
+        if number in items.values() or (site and column.name == site.name):
+            continue
+        if role in {"question", "site"}:
+            shown = len(column.values) > 1 and fold_answer(column.name) not in _RESERVED
+            role = "other" if shown else ""
+        roles[role].append(column.name)
+    return ProposedSurvey(
+        path=file.path,
+        platform=file.table.platform,
+        rows=len(file.table.rows),
+        site_column=site.name if site else "",
+        multiple={
+            f"{key}_set" if key in {*items, *_RESERVED} else key: prefix
+            for key, prefix in file.multiple.items()
+        },
+        roles={role: tuple(names) for role, names in roles.items()},
+        **wave,  # type: ignore[arg-type]
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -42,8 +44,9 @@ def edit(data: Path) -> Edit:
     return replace
 
 
-def find_rows(told: Inspection, title: str) -> list[tuple[str, ...]]:
-    return [row for part in told.parts if part.title == title for row in part.rows]
+def find_rows(found: Inspection, title: str) -> list[tuple[str, ...]]:
+    table = found.tables.get(title)
+    return [] if table is None else list(table.itertuples(index=False, name=None))
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +81,8 @@ ASB = "Anti-social behaviour (ASB)"
 
 
 def test_nothing_of_a_person_is_told(durham: Inspection) -> None:
-    told = repr(durham)
-    assert not any(word in told for word in ("@", "192.0.2", "R_", "Invented comment"))
+    found = repr(durham)
+    assert not any(word in found for word in ("@", "192.0.2", "R_", "Invented comment"))
 
 
 def test_small_groups_are_not_told(data: Path) -> None:
@@ -87,12 +90,12 @@ def test_small_groups_are_not_told(data: Path) -> None:
     lines = path.read_text("utf-8").splitlines(keepends=True)
     own = [line for line in lines if ",Area 1," in line]
     path.write_text("".join(line for line in lines if line not in own[4:]), "utf-8")
-    told = inspect_cohort("durham-1", data)
-    people = {row[0]: row[1:] for row in find_rows(told, "People by site and wave")}
+    found = inspect_cohort("durham-1", data)
+    people = {row[0]: row[1:] for row in find_rows(found, "People by site and wave")}
     assert people["Area 1"][0] == "fewer than 10"
     hidden = [row[0] for row in people.values()].count("hidden")
     assert hidden >= 1
-    for row in find_rows(told, "No answer, of all who were asked"):
+    for row in find_rows(found, "No answer, of all who were asked"):
         assert not any(cell.isdigit() and 0 < int(cell) < 10 for cell in row[1:])
 
 
@@ -104,31 +107,31 @@ def test_problems_of_all_files_are_told_at_once(
     edit("wave: before, site_column: Area", "wave: before, site_column: Arae")
     edit("stories: [Comment]", "stories: [Coment], not_asked: [trust_9], columns: {x: info_11}")
     street.write_text("Month,Reported by,Crime type,LSOA code\n2015-13,x,Burglary,X01000001\n")
-    told = inspect_cohort("durham-1", data)
-    assert not told.usable
-    text = "\n".join(str(problem) for problem in told.problems)
+    found = inspect_cohort("durham-1", data)
+    assert not found.usable
+    text = "\n".join(str(problem) for problem in found.problems)
     for name in ("social_capital", "Area", "Comment", "trust_4", "info_1"):
         assert f"Did you mean '{name}'?" in text, name
     assert street.name in text
-    assert len(told.problems) == len({str(problem) for problem in told.problems})
+    assert len(found.problems) == len({str(problem) for problem in found.problems})
 
 
 def test_a_missing_file_does_not_hide_the_rest(data: Path, edit: Edit) -> None:
     edit("survey-after.csv", "survey-aftr.csv")
     edit("confirmatory: [social_capital,", "confirmatory: [social_captial,")
-    told = inspect_cohort("durham-1", data)
-    text = "\n".join(str(problem) for problem in told.problems)
+    found = inspect_cohort("durham-1", data)
+    text = "\n".join(str(problem) for problem in found.problems)
     assert "Did you mean 'survey-after.csv'?" in text
     assert "Did you mean 'social_capital'?" in text
-    assert find_rows(told, "People by site and wave")
-    assert find_rows(told, "Months")
+    assert find_rows(found, "People by site and wave")
+    assert find_rows(found, "Months")
 
 
 def test_a_file_that_can_be_read_is_told_although_another_cannot(data: Path) -> None:
     (data / "cohorts" / "durham-1" / "survey-after.csv").write_bytes(b"%PDF-1.4")
-    told = inspect_cohort("durham-1", data)
-    assert not told.usable
-    assert {row[0] for row in find_rows(told, "Survey files")} >= {"survey-before.csv"}
+    found = inspect_cohort("durham-1", data)
+    assert not found.usable
+    assert {row[0] for row in find_rows(found, "Survey files")} >= {"survey-before.csv"}
 
 
 def test_a_cohort_that_cannot_be_read_still_has_its_questionnaire_checked(
@@ -156,9 +159,9 @@ def test_what_is_left_out_is_no_problem(tmp_path: Path) -> None:
     folder = tmp_path / "cohorts" / "bare"
     folder.mkdir(parents=True)
     (folder / "cohort.yml").write_text("name: bare\n")
-    told = inspect_cohort("bare", tmp_path)
-    assert told.usable
-    assert len(told.missing) == 3
+    found = inspect_cohort("bare", tmp_path)
+    assert found.usable
+    assert len(found.missing) == 3
 
 
 def test_months_that_cannot_be_compared_are_what_the_report_will_lack(
@@ -175,16 +178,44 @@ def test_months_that_cannot_be_compared_are_what_the_report_will_lack(
         return replace(found, quality=quality, sites=sites)
 
     monkeypatch.setattr(sbwork.intake.check, "read_incidents", read_with_gaps)
-    told = inspect_cohort("durham-1", data)
+    found = inspect_cohort("durham-1", data)
     assert (
-        "Months that can't be compared. 'invented' holds far fewer rows in 2016-05." in told.missing
+        "Months that can't be compared. 'invented' holds far fewer rows in 2016-05."
+        in found.missing
     )
     assert any(
         text.startswith("No incident counts after (2016-10 to 2017-09) for 'Area 2'")
-        for text in told.missing
-    ), told.missing
+        for text in found.missing
+    ), found.missing
 
 
 def test_an_unknown_cohort_is_a_problem(data: Path) -> None:
-    told = inspect_cohort("durham-l", data)
-    assert [p.nearest for p in told.problems] == ["durham-1"]
+    found = inspect_cohort("durham-l", data)
+    assert [p.nearest for p in found.problems] == ["durham-1"]
+
+
+def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "sbwork", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, timeout=120, **options)  # type: ignore
+
+
+def test_check_reads_all_cohorts_and_fails_if_one_cannot_be_used(tmp_path: Path) -> None:
+    empty = run("check", "--data", tmp_path)
+    assert empty.returncode == 2
+    assert b"sbwork new" in empty.stderr
+    shutil.copytree(DATA / "cohorts" / "durham-2", tmp_path / "cohorts" / "durham-2")
+    (tmp_path / "cohorts" / "bad").mkdir()
+    (tmp_path / "cohorts" / "bad" / "cohort.yml").write_text("name: bad\ntittle: x\nseeed: 1\n")
+    done = run("check", "--data", tmp_path)
+    assert done.returncode == 2
+    assert b"durham-2: usable" in done.stdout
+    assert b"Did you mean 'title'?" in done.stderr
+    assert b"Did you mean 'seed'?" in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_any_terminal_can_print_it(encoding: str) -> None:
+    environment = {"PYTHONIOENCODING": encoding, "PATH": "", "PYTHONPATH": str(DATA.parent)}
+    done = run("check", "durham-1", "--data", DATA, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert b"durham-1: usable" in done.stdout

@@ -12,7 +12,7 @@ import pandas as pd
 import pyreadstat
 import pytest
 
-from sbwork.intake import Proposal, ProposedItem, propose_surveys
+from sbwork.intake.surveys import Proposal, ProposedItem, propose_surveys
 from sbwork.specs.errors import InputError
 
 DATA = Path(__file__).parents[2] / "data"
@@ -36,8 +36,8 @@ def write_csv(path: Path, columns: dict[str, Sequence[object]]) -> Path:
     return path
 
 
-def find_item(told: Proposal, key: str) -> ProposedItem:
-    return next(item for item in told.items if item.key == key)
+def find_item(proposal: Proposal, key: str) -> ProposedItem:
+    return next(item for item in proposal.items if item.key == key)
 
 
 @pytest.fixture
@@ -54,21 +54,38 @@ def answers() -> dict[str, Sequence[object]]:
 
 def test_a_committed_export_is_understood() -> None:
     folder = DATA / "cohorts" / "durham-1"
-    told = propose_surveys([folder / "survey-after.csv", folder / "survey-before.csv"])
-    assert [(s.path.name, s.wave) for s in told.surveys] == [
+    proposal = propose_surveys([folder / "survey-after.csv", folder / "survey-before.csv"])
+    assert [(s.path.name, s.wave) for s in proposal.surveys] == [
         ("survey-before.csv", "before"),
         ("survey-after.csv", "after"),
     ]
-    assert {scale.key: len(scale.items) for scale in told.scales} == {
+    assert {scale.key: len(scale.items) for scale in proposal.scales} == {
         "trust": 4,
         "info": 4,
         "vision": 4,
     }
-    assert {item.key for item in told.items if item.reverse} == {"trust_3", "info_3", "vision_3"}
-    assert list(told.sites) == ["area-1", "area-1-control-site", "area-2", "area-2-control-site"]
-    assert find_item(told, "trust_1").text.startswith("I can rely on")
-    (options,) = told.options.values()
+    assert {item.key for item in proposal.items if item.reverse} == {
+        "trust_3",
+        "info_3",
+        "vision_3",
+    }
+    assert list(proposal.sites) == [
+        "area-1",
+        "area-1-control-site",
+        "area-2",
+        "area-2-control-site",
+    ]
+    assert find_item(proposal, "trust_1").text.startswith("I can rely on")
+    (options,) = proposal.options.values()
     assert [o.code for o in options.options if o.nonresponse] == [8]
+
+
+def test_a_questionnaire_that_fits_is_used_in_place_of_a_new_one() -> None:
+    folder = DATA / "cohorts" / "durham-1"
+    proposal = propose_surveys([folder / "survey-before.csv", folder / "survey-after.csv"], DATA)
+    assert proposal.instrument is not None
+    assert proposal.instrument.name == "residents-illustrative"
+    assert proposal.items == ()
 
 
 def test_families_sites_and_ids_are_found(
@@ -76,36 +93,26 @@ def test_families_sites_and_ids_are_found(
 ) -> None:
     first = write_csv(tmp_path / "wave1.csv", answers)
     second = write_csv(tmp_path / "wave2.csv", answers)
-    told = propose_surveys([first, second])
-    assert [(scale.key, scale.items) for scale in told.scales] == [
+    proposal = propose_surveys([first, second])
+    assert [(scale.key, scale.items) for scale in proposal.scales] == [
         ("trust", ("trust_1", "trust_2r", "trust_3")),
         ("info", ("info_1", "info_2", "info_3")),
     ]
-    assert "name ends in r, and the answers run against" in find_item(told, "trust_2r").reverse
-    assert not find_item(told, "trust_1").reverse
-    assert list(told.sites) == ["north", "north-control", "south"]
-    before = told.surveys[0]
-    assert (before.person_column, before.site_column) == ("panel_id", "Ward")
-    assert before.texts == ("Comments",)
-    assert before.others == ("gender",)
-    assert before.dropped["e-mail address"] == ("Email",)
+    assert "name ends in r, and the answers run against" in find_item(proposal, "trust_2r").reverse
+    assert not find_item(proposal, "trust_1").reverse
+    assert list(proposal.sites) == ["north", "north-control", "south"]
+    before = proposal.surveys[0]
+    assert before.site_column == "Ward"
+    wanted = {"person": "panel_id", "text": "Comments", "other": "gender", "personal": "Email"}
+    assert {role: before.roles[role] for role in wanted} == {k: (v,) for k, v in wanted.items()}
 
 
 def test_a_name_that_ends_in_r_is_doubted_where_the_answers_run_along(
     tmp_path: Path, answers: dict[str, Sequence[object]]
 ) -> None:
     answers["trust_2r"] = draw_codes(1)
-    told = propose_surveys([write_csv(tmp_path / "a.csv", answers)])
-    assert "turned round in the file already" in find_item(told, "trust_2r").reverse
-
-
-def test_an_id_of_one_file_links_nobody(
-    tmp_path: Path, answers: dict[str, Sequence[object]]
-) -> None:
-    told = propose_surveys([write_csv(tmp_path / "a.csv", answers)])
-    assert told.surveys[0].person_column == ""
-    assert told.surveys[0].ids == ("panel_id",)
-    assert told.surveys[0].wave_why == "nothing in the file says which"
+    proposal = propose_surveys([write_csv(tmp_path / "a.csv", answers)])
+    assert "turned round in the file already" in find_item(proposal, "trust_2r").reverse
 
 
 def test_what_one_file_lacks_is_not_asked_there(
@@ -113,8 +120,8 @@ def test_what_one_file_lacks_is_not_asked_there(
 ) -> None:
     later = {name: values for name, values in answers.items() if name != "info_2"}
     paths = [write_csv(tmp_path / "2019.csv", answers), write_csv(tmp_path / "2021.csv", later)]
-    told = propose_surveys(paths)
-    assert [survey.not_asked for survey in told.surveys] == [(), ("info_2",)]
+    proposal = propose_surveys(paths)
+    assert [survey.not_asked for survey in proposal.surveys] == [(), ("info_2",)]
 
 
 def test_forms_are_read_by_their_questions(tmp_path: Path) -> None:
@@ -134,16 +141,16 @@ def test_forms_are_read_by_their_questions(tmp_path: Path) -> None:
         }
     )
     frame.to_excel(tmp_path / "forms.xlsx", index=False)
-    told = propose_surveys([tmp_path / "forms.xlsx"])
-    (survey,) = told.surveys
+    proposal = propose_surveys([tmp_path / "forms.xlsx"])
+    (survey,) = proposal.surveys
     assert survey.platform == "forms"
     assert survey.waves == {"First time": "before", "Second time": "after"}
     assert survey.multiple == {"how_do_you_hear_of_us": "How do you hear of us?"}
-    assert told.items[0].text == "I trust people here"
-    (scale,) = told.scales
+    assert proposal.items[0].text == "I trust people here"
+    (scale,) = proposal.scales
     assert len(scale.items) == 3
-    assert [bool(item.reverse) for item in told.items] == [False, False, True]
-    assert [o.label for o in told.options["agreement"].options] == list(AGREE)
+    assert [bool(item.reverse) for item in proposal.items] == [False, False, True]
+    assert [o.label for o in proposal.options["agreement"].options] == list(AGREE)
 
 
 def test_labels_and_missing_codes_of_spss_survive(tmp_path: Path) -> None:
@@ -162,15 +169,15 @@ def test_labels_and_missing_codes_of_spss_survive(tmp_path: Path) -> None:
         },
         missing_ranges={"trust1": [-1], "trust2": [-1]},
     )
-    told = propose_surveys([tmp_path / "a.sav"])
-    assert told.surveys[0].waves == {"Baseline": "before", "Follow-up": "after"}
-    options = told.options["agreement"]
+    proposal = propose_surveys([tmp_path / "a.sav"])
+    assert proposal.surveys[0].waves == {"Baseline": "before", "Follow-up": "after"}
+    options = proposal.options["agreement"]
     assert [(o.code, o.nonresponse) for o in options.options[-2:]] == [
         (8, "dont_know"),
         (9, "prefer_not_to_say"),
     ]
-    assert len(options.answers) == 5
-    assert [item.key for item in told.items] == ["trust1", "trust2"]
+    assert len(options.options) == 7
+    assert [item.key for item in proposal.items] == ["trust1", "trust2"]
 
 
 def test_several_answers_are_a_set_and_no_items(tmp_path: Path) -> None:
@@ -179,19 +186,19 @@ def test_several_answers_are_a_set_and_no_items(tmp_path: Path) -> None:
         for i, name in enumerate(("Web", "Radio", "Post"), start=1)
     }
     columns |= {f"likert[a{i}]. [Statement {i}]": [*AGREE[:4]] * 10 for i in (1, 2)}
-    told = propose_surveys([write_csv(tmp_path / "lime.csv", columns)])
-    assert told.surveys[0].platform == "limesurvey"
-    assert told.surveys[0].multiple == {"news": "news"}
-    assert len(told.items) == 2
+    proposal = propose_surveys([write_csv(tmp_path / "lime.csv", columns)])
+    assert proposal.surveys[0].platform == "limesurvey"
+    assert proposal.surveys[0].multiple == {"news": "news"}
+    assert len(proposal.items) == 2
 
 
 def test_columns_of_one_name_are_left_out_and_named(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     rows = "\n".join(f"{i % 5 + 1},{5 - i % 5},{i % 5 + 1},{i % 4 + 1}" for i in range(40))
     path.write_text(f"trust_1,trust_2,x_1,x_1\n{rows}\n", encoding="utf-8")
-    told = propose_surveys([path])
-    assert [item.key for item in told.items] == ["trust_1", "trust_2"]
-    assert "'x_1'" in told.notes[0]
+    proposal = propose_surveys([path])
+    assert [item.key for item in proposal.items] == ["trust_1", "trust_2"]
+    assert "'x_1'" in proposal.notes[0]
 
 
 def test_every_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -205,8 +212,22 @@ def test_every_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_nothing_of_a_person_is_proposed(
     tmp_path: Path, answers: dict[str, Sequence[object]]
 ) -> None:
-    told = repr(propose_surveys([write_csv(tmp_path / "a.csv", answers)]))
-    assert not re.search(r"@example|P000\d\dx|What I said", told)
+    proposal = repr(propose_surveys([write_csv(tmp_path / "a.csv", answers)]))
+    assert not re.search(r"@example|P000\d\dx|What I said", proposal)
+
+
+def test_a_file_of_codes_and_one_of_words_share_no_scale_and_that_is_said(
+    tmp_path: Path, answers: dict[str, Sequence[object]]
+) -> None:
+    words = {
+        name: [AGREE[int(str(code)) - 1] for code in values] if name.startswith("trust") else values
+        for name, values in answers.items()
+    }
+    proposal = propose_surveys(
+        [write_csv(tmp_path / "before.csv", answers), write_csv(tmp_path / "after.csv", words)]
+    )
+    assert [item.key for item in proposal.items] == ["info_1", "info_2", "info_3"]
+    assert "'trust_1', 'trust_2r', 'trust_3'" in " ".join(proposal.notes)
 
 
 def test_no_files_are_no_proposal() -> None:

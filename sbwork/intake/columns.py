@@ -1,0 +1,164 @@
+"""What each column of a survey export seems to be for, by its name and its answers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from sbwork.read.surveys.answers import fold_answer, parse_number
+from sbwork.read.surveys.descriptions import ColumnDescription
+from sbwork.read.surveys.personal import FREE_TEXT, PERSON_ID
+
+__all__ = ["find_role", "guess_wave", "make_slug", "parse_name", "read_waves"]
+
+_MOST_SITES = 15
+_MOST_WAVES = 6
+_LONGEST_SLUG = 40
+_OF_THE_PLATFORM = re.compile(
+    r"(?:start|end|recorded|submit) ?date|status|response type|progress|duration.*|finished"
+    r"|distribution ?channel|(?:user|start)? ?language|last ?page|date ?stamp|date submitted"
+    r"|interview ?time|(?:group|question)time.*|(?:start|completion|last modified|study) time"
+    r"|timestamp|seed|column \d+|.*\b(?:first|last) ?click|.*\bpage submit|.*\bclick count"
+    r"|.* do \d+.*|.*display order|payment|score|sc\d+"
+)
+_CHECKS = re.compile(
+    r".*\b(?:attention|attn|atten|trap|bogus|captcha|consent|screener|instructed)\b.*"
+    r"|(?:manipulation |quality )?checks?(?: \d+r?)?"
+)
+_SITES = re.compile(
+    r"\b(?:sites?|areas?|wards?|beats?|neighbou?rhoods?|estates?|villages?|towns?|localit(?:y|ies)"
+    r"|districts?|boroughs?|sectors?|parish)\b"
+)
+_SITE_QUESTIONS = re.compile(
+    r"\b(?:which|what)(?: of (?:the|these)(?: following)?)? (?:area|ward|neighbou?rhood|village"
+    r"|town|estate|site|district|part of)\b|\bwhere do you live\b|\barea do you live\b"
+)
+_WAVES = re.compile(
+    r"\b(?:waves?|phase|round|time ?points?|time|period|pre ?post|occasion|stage|year)\b"
+)
+_WEIGHTS = re.compile(r"\b(?:weights?|wts?|wgts?|weighting)\b")
+_BEFORE = re.compile(
+    r"\b(?:pre(?: ?test)?|before|baseline|base line|first|(?:wave|time|round|phase|w|t) ?0*1"
+    r"|(?:time|t) ?0+)\b"
+)
+_AFTER = re.compile(
+    r"\b(?:post(?: ?test)?|after|follow ?ups?|end ?line|second|final"
+    r"|(?:wave|time|round|phase|w|t) ?0*[2-9])\b"
+)
+_CODE = re.compile(r"[^\W\d_][\w.-]{0,63}")
+_IN_BRACKETS = re.compile(r"(.*?)\s*\[([^\[\]]+)\]", re.DOTALL)
+_NUMBERED = re.compile(r"(.*?)[_.\- ]?(?:\d+|(?<=\d)[a-z])[_.]?(r|rev|reversed)?", re.IGNORECASE)
+_GENERIC = re.compile(r"(?:q|qu|qid|question|items?|var|v|x|s|sq|a|ao|col|column)?", re.IGNORECASE)
+
+
+def find_role(column: ColumnDescription, rows: int, is_record: bool = False) -> str:
+    """Guess what a column is for, in a file of so many rows.
+
+    One of ``"platform"``, ``"check"`` (of attention), ``"personal"``, ``"person"`` (an id),
+    ``"text"``, ``"empty"``, ``"weight"``, ``"wave"``, ``"site"`` and ``"question"``.
+    """
+    name, question = _split_words(column.name), _split_words(column.question)
+    is_short = len(name.split()) <= 4
+    if is_record or _OF_THE_PLATFORM.fullmatch(name) or question.startswith("timing "):
+        return "platform"
+    if column.personal == FREE_TEXT:
+        return "text"
+    if column.personal:
+        is_own = column.distinct >= max(rows - column.blank, 1) / 2
+        return "person" if column.personal == PERSON_ID and is_own else "personal"
+    if not column.distinct:
+        return "empty"
+    if _CHECKS.fullmatch(name):
+        return "check"
+    if is_short and _WEIGHTS.search(name) and all(parse_number(v) >= 0 for v in column.values):
+        return "weight"
+    waves = read_waves(column.values, column.labels)
+    in_words = {"before", "after"} == set(waves.values()) and not any(map(_is_number, waves))
+    if waves and (in_words or (is_short and _WAVES.search(name))):
+        return "wave"
+    names_site = (is_short and _SITES.search(name)) or _SITE_QUESTIONS.search(f"{name} {question}")
+    return "site" if names_site and 1 <= len(column.values) <= _MOST_SITES else "question"
+
+
+def guess_wave(text: str) -> str:
+    """Return ``"before"`` or ``"after"`` if a file's name or a value says so, else "".
+
+    Examples
+    --------
+    >>> guess_wave("residents-Baseline-2023"), guess_wave("wave 2"), guess_wave("answers")
+    ('before', 'after', '')
+    """
+    words = _split_words(text)
+    before, after = bool(_BEFORE.search(words)), bool(_AFTER.search(words))
+    return "" if before == after else "before" if before else "after"
+
+
+def read_waves(values: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:
+    """Guess which wave each value of a column means; nothing where they don't look like waves.
+
+    Words decide; of numbers or years the lowest is before and the rest after.
+
+    Examples
+    --------
+    >>> read_waves(("Pre", "Post"), {}), read_waves(("2016", "2018"), {})
+    ({'Pre': 'before', 'Post': 'after'}, {'2016': 'before', '2018': 'after'})
+    """
+    if not 1 <= len(values) <= _MOST_WAVES:
+        return {}
+    by_words = {labels.get(value, value): guess_wave(labels.get(value, value)) for value in values}
+    if all(by_words.values()):
+        return by_words
+    if len(values) < 2 or any(by_words.values()) or not all(map(_is_number, values)):
+        return {}
+    lowest = min(values, key=parse_number)
+    return {value: "before" if value == lowest else "after" for value in values}
+
+
+def parse_name(name: str) -> tuple[str, str, bool]:
+    """Take a column's name apart: the item's key, its family, whether it says it is reversed.
+
+    The key is empty where the name is a whole question, the family where the name gives none.
+
+    Examples
+    --------
+    >>> parse_name("trust_2r"), parse_name("likert1[perfCheck4]")
+    (('trust_2r', 'trust', True), ('perfCheck4', 'perfCheck', False))
+    >>> parse_name("How far do you agree? [I feel safe]"), parse_name("Q12")
+    (('', 'How far do you agree?', False), ('Q12', '', False))
+    """
+    name = " ".join(name.split())
+    within = _IN_BRACKETS.fullmatch(name)
+    if within:
+        outer, inner = within.groups()
+        key, family, says_reversed = (
+            parse_name(inner) if _CODE.fullmatch(inner) else ("", "", False)
+        )
+        if not _CODE.fullmatch(outer):
+            return "", outer, False
+        if family:
+            return key, family, says_reversed
+        return make_slug(f"{outer}_{inner}") if len(inner) <= 12 else "", outer, says_reversed
+    numbered = _NUMBERED.fullmatch(name)
+    if not _CODE.fullmatch(name) or not numbered:
+        return name if _CODE.fullmatch(name) else "", "", False
+    family = numbered[1].rstrip("_.-")
+    return name, "" if _GENERIC.fullmatch(family) else family, bool(numbered[2])
+
+
+def make_slug(text: str, dash: str = "_") -> str:
+    """Return small letters and digits, joined by dashes and cut at a word."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().casefold()
+    slug = dash.join(re.findall(r"[a-z0-9]+", plain))
+    cut = slug[:_LONGEST_SLUG]
+    return slug if slug == cut else cut.rpartition(dash)[0] or cut
+
+
+def _is_number(text: str) -> bool:
+    return parse_number(text) == parse_number(text)
+
+
+def _split_words(name: str) -> str:
+    """Cut a name into small words: Q_FirstClick -> q first click."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name[:300])
+    return " ".join(re.sub(r"[\W_]+", " ", fold_answer(name)).split())

@@ -1,0 +1,326 @@
+"""A new cohort: its folder appears whole or not at all, and its drafts load as they are."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from sbwork.cli import app
+from sbwork.evaluation import evaluate_cohort
+from sbwork.intake.answers import OptionSet
+from sbwork.intake.drafts import draft_cohort, draft_instrument, write_yaml
+from sbwork.intake.new import Sorted, clean_path, sort_files, take_in
+from sbwork.intake.surveys import Proposal, ProposedItem, ProposedScale, ProposedSurvey
+from sbwork.read.incidents.reading import IncidentDescription
+from sbwork.read.surveys import read_responses
+from sbwork.specs.cohort import Cohort, read_cohort
+from sbwork.specs.documents import load_spec
+from sbwork.specs.errors import InputError, Problem
+from sbwork.specs.instrument import Instrument, Option, read_instrument
+
+DATA = Path(__file__).parents[2] / "data"
+DURHAM = DATA / "cohorts" / "durham-1"
+SURVEYS = [str(DURHAM / f"survey-{wave}.csv") for wave in ("before", "after")]
+INCIDENTS = [str(DURHAM / "incidents.zip")]
+
+
+@pytest.fixture(scope="module")
+def street_folder(tmp_path_factory):
+    """Return the street files of durham-1 in a folder."""
+    folder = tmp_path_factory.mktemp("unpacked") / "incidents"
+    with zipfile.ZipFile(DURHAM / "incidents.zip") as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def list_tree(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def run(*arguments: object, typed: str = ""):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=typed)
+
+
+def use_examples(text: str) -> str:
+    return re.sub(r"(?m)^( *)#(?=\S|  )", r"\1", text)
+
+
+def test_from_files_to_a_graded_evaluation_with_the_readme_only(tmp_path):
+    surveys = [f"--survey={path}" for path in SURVEYS]
+    done = run("new", "pilot", *surveys, f"--incidents={INCIDENTS[0]}", "--data", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "12 items (3 perhaps reversed), 3 scales, 4 sites" in done.output
+    assert "sbwork check pilot" in done.output
+    checked = run("check", "pilot", "--data", tmp_path)
+    assert checked.exit_code == 0, checked.output
+    assert "pilot: usable" in checked.output
+
+    path = tmp_path / "cohorts" / "pilot" / "cohort.yml"
+    codes = iter(("X01000001", "X01000011", "X01000021", "X01000031"))
+    text = use_examples(path.read_text("utf-8"))
+    text = re.sub(r"lsoas: \[\w+\]", lambda _: f"lsoas: [{next(codes)}]", text)
+    path.write_text(text.replace("control_reason:", "control_reason: Alike."), "utf-8")
+    questions = tmp_path / "instruments" / "pilot.yml"
+    questions.write_text(questions.read_text("utf-8").replace("#reverse:", "reverse:"), "utf-8")
+    evaluation = evaluate_cohort("pilot", tmp_path)
+    assert evaluation.evidence.level >= 2
+    assert {"counts", "scales", "placebo", "reliability"} <= set(evaluation.findings["section"])
+    assert evaluation.instrument.items["trust_3"].reverse
+
+
+def test_files_from_elsewhere_are_copied_and_nothing_is_overwritten(tmp_path):
+    intake = take_in("pilot", tmp_path, SURVEYS)
+    assert intake.copied == ("survey-before.csv", "survey-after.csv")
+    cohort, instrument = read_cohort("pilot", tmp_path), read_instrument("pilot", tmp_path)
+    assert len(read_responses(cohort, instrument).answers) == 1200
+    before = {name: (tmp_path / name).stat().st_mtime_ns for name in list_tree(tmp_path)}
+    with pytest.raises(InputError, match="nothing is overwritten") as caught:
+        take_in("pilot", tmp_path, SURVEYS)
+    assert len(caught.value.problems) == 4
+    assert {name: (tmp_path / name).stat().st_mtime_ns for name in list_tree(tmp_path)} == before
+
+
+def test_files_in_the_folder_are_used_where_they_are(tmp_path, street_folder):
+    folder = tmp_path / "cohorts" / "pilot"
+    shutil.copytree(street_folder, folder / "incidents")
+    for path in SURVEYS:
+        shutil.copy(path, folder)
+    (folder / "notes.pdf").write_bytes(b"%PDF-1.4")
+    intake = take_in("pilot", tmp_path)
+    assert (intake.copied, intake.others) == ((), ("notes.pdf",))
+    assert [s.path for s in read_cohort("pilot", tmp_path).surveys] == [
+        "survey-before.csv",
+        "survey-after.csv",
+    ]
+    assert list(intake.incidents) == ["incidents"]
+
+
+def test_every_problem_is_named_and_nothing_is_left(tmp_path):
+    bad = tmp_path / "bad.csv"
+    bad.write_bytes(b"PAR1")
+    data = tmp_path / "data"
+    with pytest.raises(InputError) as caught:
+        take_in("pilot", data, [str(bad), str(DURHAM / "survey-befor.csv")], [str(DURHAM / "none")])
+    message = str(caught.value)
+    assert "Parquet" in message
+    assert "Did you mean 'survey-before.csv'?" in message
+    assert message.count("there is no such file") == 2
+    assert not data.exists()
+
+
+def test_a_failure_half_way_takes_everything_back(tmp_path, monkeypatch):
+    write = Path.write_text
+
+    def fail_on_cohort(self, *arguments, **options):
+        if self.name == "cohort.yml":
+            raise PermissionError(13, "Permission denied", str(self))
+        return write(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "write_text", fail_on_cohort)
+    with pytest.raises(InputError, match="can't be written: Permission denied"):
+        take_in("pilot", tmp_path / "data", SURVEYS)
+    assert list_tree(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["Durham 3", "../x", "", "é", "a/b"])
+def test_a_name_that_is_none_is_refused(tmp_path, name):
+    with pytest.raises(InputError, match="can't be the name of a cohort"):
+        take_in(name, tmp_path, SURVEYS)
+    assert list_tree(tmp_path) == []
+
+
+def test_without_any_file_it_says_where_to_put_them(tmp_path):
+    with pytest.raises(InputError, match="--survey and --incidents"):
+        take_in("pilot", tmp_path)
+    assert list_tree(tmp_path) == []
+
+
+def test_an_extract_with_unknown_columns_is_an_example_to_fill_in(tmp_path):
+    own = tmp_path / "own.csv"
+    own.write_text("Crime group;When it was;LSOA code\nBurglary;2023-01-05;E01000001\n", "utf-8")
+    intake = take_in("pilot", tmp_path / "data", (), [str(own)])
+    assert intake.incidents["own.csv"].problems
+    assert "no column holds the month" in intake.cohort.read_text("utf-8")
+    assert read_cohort("pilot", tmp_path / "data").incidents == ()
+
+
+def test_a_survey_without_items_gets_no_questionnaire(tmp_path):
+    survey = tmp_path / "a.csv"
+    survey.write_text("subject,colour\n" + "art,red\nmaths,blue\n" * 30, encoding="utf-8")
+    assert take_in("pilot", tmp_path / "data", [str(survey)]).instrument is None
+    assert read_cohort("pilot", tmp_path / "data").instrument == ""
+
+
+def test_files_are_told_apart_by_what_is_in_them(tmp_path, street_folder):
+    shutil.copytree(street_folder, tmp_path / "2015")
+    shutil.copy(DURHAM / "incidents.zip", tmp_path / "archive.zip")
+    (tmp_path / "extract.csv").write_text("Offence,Date,Beat\nBurglary,2023-01-05,B1\n")
+    (tmp_path / "lookup.csv").write_text("LSOA21CD,WD21CD\nE01000001,E05000001\n")
+    (tmp_path / "areas.geojson").write_text(
+        '{"type": "FeatureCollection", "features": [{"properties": {"LSOA21CD": "E01000001"}}]}'
+    )
+    (tmp_path / "survey.csv").write_text("area,q1\nNorth,3\n")
+    (tmp_path / "~$survey.xlsx").write_bytes(b"x")
+    (tmp_path / "readme.docx").write_bytes(b"x")
+    found = sort_files(tmp_path)
+    assert {key: [p.name for p in paths] for key, paths in vars(found).items()} == {
+        "incidents": ["2015", "archive.zip", "extract.csv"],
+        "surveys": ["survey.csv"],
+        "lookups": ["lookup.csv"],
+        "boundaries": ["areas.geojson"],
+        "others": ["readme.docx"],
+    }
+    assert sort_files(tmp_path / "none") == Sorted()
+
+
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ('"C:\\Survey data\\wave 1.csv"', "C:\\Survey data\\wave 1.csv"),
+        ("& 'C:\\Survey data\\wave 1.csv' ", "C:\\Survey data\\wave 1.csv"),
+        ("C:\\Survey\\ (1).csv", "C:\\Survey\\ (1).csv"),
+        ("file:///srv/wave%201.csv", "/srv/wave 1.csv"),
+        ("  plain.csv\n", "plain.csv"),
+    ],
+)
+def test_a_path_is_understood_however_it_is_written(written, path):
+    assert clean_path(written) == path
+
+
+def test_files_are_asked_for_in_a_terminal_only(tmp_path, monkeypatch):
+    refused = run("new", "pilot", "--data", tmp_path)
+    assert isinstance(refused.exception, InputError)
+    monkeypatch.setattr("sbwork.cli._is_terminal", lambda: True)
+    done = run("new", "pilot", "--data", tmp_path, typed=f'"{SURVEYS[0]}"\n\n\n')
+    assert done.exit_code == 0, done.output
+    for asked in ("Survey file (drag it here", "Survey file (another", "Incident file"):
+        assert asked in done.output
+    assert (tmp_path / "cohorts" / "pilot" / "survey-before.csv").is_file()
+
+
+MONTHS = tuple(f"{year}-{month:02d}" for year in (2016, 2017, 2018) for month in range(1, 13))
+COUNTED = IncidentDescription(
+    MONTHS, ("2016-05",), 5000, {}, ("E01000001", "E01000002", "E01000003"), {"Leeds": 3},
+    ("'Bike': unknown",),
+)  # fmt: skip
+BROKEN = IncidentDescription(problems=(Problem("own.csv", "line 1", "no column holds the month"),))
+ODD = "\u2028 # {odd}: 'name' \"here\"\n- x"
+
+
+def propose(text: str, sites: bool) -> Proposal:
+    roles = ("person", "weight", "text", "other", "check", "personal")
+    wave = {"wave_column": text, "waves": {"1": "before", text: "after"}}
+    survey = ProposedSurvey(
+        Path("a.csv"),
+        "csv",
+        120,
+        **(wave if sites else {"wave": "before", "wave_why": text}),
+        site_column=text if sites else "",
+        columns={text: "item_2"},
+        not_asked=("item_1",),
+        multiple={"news": text},
+        roles=dict.fromkeys(roles, (text, "b")),
+    )
+    options = (Option(code=1, label=text), Option(code=2), Option(code=8, nonresponse="dont_know"))
+    return Proposal(
+        (survey, survey),
+        None,
+        {"odd": OptionSet("numbers", options, (text,))},
+        (ProposedItem("item_1", text, "odd", text), ProposedItem("item_2", "", "odd")),
+        (ProposedScale("s1", ("item_1", "item_2"), "w"), ProposedScale("s2", ("item_1",), text)),
+        {"north": ("North", text), "north-control": ("North control",)} if sites else {},
+    )
+
+
+@pytest.mark.parametrize("sites", [True, False])
+@pytest.mark.parametrize(
+    "incidents", [{}, {"a.zip": COUNTED, "own.csv": BROKEN}, {"o.csv": BROKEN}]
+)
+@pytest.mark.parametrize("text", [ODD, "null", "x", "5", "é", "No"])
+def test_a_draft_loads_with_and_without_its_examples(tmp_path, sites, incidents, text):
+    def load(draft, model):
+        path = tmp_path / "draft.yml"
+        path.write_text(draft, encoding="utf-8")
+        return load_spec(path, model)
+
+    proposal = propose(text, sites)
+    draft = draft_cohort(
+        "pilot", proposal, ["a b.csv", ODD], incidents, lookup="lookup.csv", boundaries=["a.json"]
+    )
+    plain, full = load(draft, Cohort), load(use_examples(draft), Cohort)
+    assert (plain.pairs, plain.periods, plain.surveys[0].stories) == ((), None, ())
+    assert len(full.pairs) == 1
+    assert full.pairs[0].control_reason == ""
+    assert full.surveys[0].stories
+    assert len(full.confirmatory) == 2
+    assert len(full.incidents) == len(incidents)
+    years = ("2017-01", "2018-12") if "a.zip" in incidents else ("2023-01", "2024-12")
+    assert (full.periods.before.start, full.periods.after.end) == years
+    assert "unequal_seasons" not in draft
+    written = draft_instrument("pilot", proposal)
+    load(written, Instrument)
+    turned = load(use_examples(written), Instrument)
+    assert turned.items["item_1"].reverse
+    assert "overall" in turned.scales
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=40))
+def test_text_is_read_back_as_it_is(tmp_path_factory, text):
+    shown = "".join(c if c.isprintable() else " " for c in text)
+    path = tmp_path_factory.getbasetemp() / "text.yml"
+    path.write_text(f"name: x\ntitle: {write_yaml(text)}  # comment", encoding="utf-8")
+    assert load_spec(path, Cohort).title == " ".join(shown.split())
+
+
+KINDS: tuple[tuple[str, ...], ...] = (
+    ("1", "2", "3", "4", "5"),
+    ("1", "2", "3", "4", "5", "8", "9", ""),
+    ("Strongly disagree", "Disagree", "Agree", "Strongly agree", "Don't know"),
+    ("1 (Never)", "2", "3", "5 - Often"),
+    ("Yes", "No"),
+    ("", "1"),
+    ("North", "South", "é: #x", "- y"),
+    ("Pre", "Post"),
+    ("a;b;", "b;", "c;a;"),
+    ("null", "~", "{z}", "=1+1"),
+    ("", "-99", "NA", "3"),
+    ("1,5", "2,5"),
+)
+NAMES = (
+    "trust_{}", "trust_{}r", "Q{}", "Q1_{}", "How far? [row {}]", "I agree with number {}", "wave",
+    "site", "person", "weight", "Area", "grp[SQ{:03d}]", "all", "null", "{}", "x: {}", "# {}",
+    "agreement", "items_{}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_any_answers_give_drafts_that_read_them(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    columns: dict[str, tuple[str, ...]] = {}
+    for _ in range(rng.integers(1, 8)):
+        kind, name = KINDS[rng.integers(len(KINDS))], NAMES[rng.integers(len(NAMES))]
+        columns |= {name.format(i): kind for i in range(1, rng.choice([2, 3, 6]))}
+    files = []
+    for number in range(rng.choice([1, 1, 2])):
+        chosen = [name for name in columns if number == 0 or rng.random() < 0.8] or list(columns)
+        path = tmp_path / f"file{number}.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow([*chosen, "row"])
+            for row in range(rng.choice([3, 12, 60])):
+                writer.writerow([*(rng.choice(columns[name]) for name in chosen), f"r{row}"])
+        files.append(str(path))
+    intake = take_in("pilot", tmp_path / "data", files)
+    cohort = read_cohort("pilot", tmp_path / "data")
+    if intake.instrument is not None:
+        responses = read_responses(cohort, read_instrument("pilot", tmp_path / "data"))
+        assert len(responses.answers) <= 120
