@@ -1,9 +1,9 @@
 """The public names: the one list of them, for `sbwork/__init__.py`, type checkers and editors."""
 
-from .compare.areas import trace_mixture as trace_mixture
 from .compare.controls import compare_synthetic as compare_synthetic
 from .compare.controls import find_controls as find_controls
 from .compare.controls import plan_counts as plan_counts
+from .compare.controls import trace_mixture as trace_mixture
 from .compare.counts import compare_counts as compare_counts
 from .compare.placebo import compare_placebos as compare_placebos
 from .compare.simulation import World as World

@@ -10,22 +10,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.compare.areas import (
-    AreaPool,
-    check_place,
-    find_adjacent_areas,
-    gather_areas,
-    keep_peopled,
-    list_months_before,
-    sum_populations,
-    take_series,
-)
-from sbwork.compare.panel import LENGTHS, list_windows
+from sbwork.compare.areas import find_adjacent_areas, sum_populations
+from sbwork.compare.panel import LENGTHS, MAIN, Panel, list_windows, shift_month
 from sbwork.read.incidents import Incidents
 from sbwork.read.places.geography import site_populations
-from sbwork.specs.cohort import Cohort
+from sbwork.specs.cohort import Cohort, list_months
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.periods import number_month
 from sbwork.stats import Estimate, Flag, Reason
-from sbwork.stats.findings import Finding, tabulate_findings
+from sbwork.stats.estimate import Refusal
+from sbwork.stats.findings import Finding, select_findings, tabulate_findings
+from sbwork.stats.ranks import SMALLEST_POOL
 from sbwork.stats.rates import (
     correct_dispersion,
     estimate_dispersion,
@@ -47,6 +42,7 @@ __all__ = [
     "compare_synthetic",
     "find_controls",
     "plan_counts",
+    "trace_mixture",
 ]
 
 Matrix = NDArray[np.float64]
@@ -67,11 +63,96 @@ BALANCE_COLUMNS = (
 LARGEST_DIFFERENCE = 0.25
 """Standardised difference above which two areas are called unlike (Stuart 2010)."""
 
-_FEWEST_AREAS = 19
-_MOST_DONORS = 20
+LONGEST_HISTORY = 36
+"""Months before the start that likeness looks back over, where the files reach that far."""
 
-_NO_AREAS = "no area of the archive is left to compare with"
+_MOST_DONORS = 20
+_FEWEST_MONTHS_TO_MIX = 6
+_FEWEST_PLACES_TO_MIX = 4
+_FEW_UNKNOWN = 0.1
+_SYNTHETIC_UNITS = {
+    "synthetic_change": "ratio",
+    "synthetic_rmspe_ratio": "ratio",
+    "synthetic_pre_rmspe": "share",
+}
+_TRACE_COLUMNS = ("outcome", "month", "period", "site_count", "mixture_count")
+
 _NO_NEIGHBOURS = "No boundaries are given, so areas next to the site could not be ruled out."
+_NO_AREAS = Refusal(
+    Reason.TOO_FEW_AREAS, "Not computed: no area of the archive is left to compare with."
+)
+_NO_MONTHS = Refusal(Reason.NO_MONTHS, "Not computed: no month before the start has counts.")
+_NO_POPULATION = Refusal(
+    Reason.NOT_STATED, "Not computed: no population is given for the site and every area."
+)
+_NOTHING_TO_PLAN_FROM = Refusal(
+    Reason.NO_MONTHS, "Not computed: no month before the start has counts to plan from."
+)
+
+
+@dataclass(frozen=True)
+class _Archive:
+    """The counts of a cohort's outcomes, and what a site or an area has of them."""
+
+    incidents: Incidents
+    cohort: Cohort
+    panels: Mapping[str, Panel]
+
+    def take(self, place: str, outcome: str, months: Sequence[str]) -> Matrix:
+        """Take one place's counts of one outcome; NaN for months without a count."""
+        panel = self.panels[outcome]
+        table = panel.sites if place in self.cohort.sites else panel.areas
+        series: Matrix = table.reindex(index=list(months), columns=[place]).to_numpy(dtype=float)
+        return series[:, 0]
+
+    def check_place(self, place: str) -> None:
+        """Refuse a place that is neither a site of the cohort nor an area of the archive."""
+        areas = self.incidents.areas
+        sites = list(self.cohort.sites)
+        known = [*sites, *(areas["area"].unique() if len(areas) else ())]
+        if place not in known:
+            found = f"'{quote(place)}' is neither a site of the cohort nor an area of the archive"
+            allowed = f"Sites: {list_names(sites) or 'none'}"
+            raise InputError(Problem("cohort.yml", "", found, allowed, find_nearest(place, known)))
+
+    def list_months_before(self, place: str) -> tuple[str, ...]:
+        """List the months before the start in which a place has counts of every outcome.
+
+        At most `LONGEST_HISTORY` of them; of a cohort without periods, the latest.
+        """
+        self.check_place(place)
+        tables = [table for each in self.panels.values() for table in (each.sites, each.areas)]
+        months = sorted({month for table in tables for month in table.index})
+        counts = [self.take(place, outcome, months) for outcome in self.panels]
+        covered = np.isfinite(counts).all(axis=0) if counts else np.zeros(len(months), dtype=bool)
+        known = {month for month, there in zip(months, covered, strict=True) if there}
+        if not known:
+            return ()
+        last = self.cohort.periods.before.end if self.cohort.periods else max(known)
+        first = shift_month(last, 1 - LONGEST_HISTORY)
+        return tuple(month for month in list_months(first, last) if month in known)
+
+
+def _open_archive(incidents: Incidents, cohort: Cohort) -> _Archive:
+    panels = {outcome: Panel(incidents, outcome) for outcome in cohort.outcomes}
+    return _Archive(incidents, cohort, panels)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """A site and the areas that could be compared with it.
+
+    times: The months, numbered with a step of 1.
+    counts: Months by outcomes by places; the site comes first.
+    left_out: Columns ``reason`` and ``areas`` (how many).
+    """
+
+    keys: list[str]
+    names: list[str]
+    outcomes: list[str]
+    times: Matrix
+    counts: Matrix
+    left_out: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -162,30 +243,27 @@ def find_controls(
     >>> find_controls(incidents, cohort, "a").ranking["area"].tolist()
     ['b', 'd', 'c']
     """
-    months = list_months_before(incidents, cohort, site)
+    archive = _open_archive(incidents, cohort)
+    months = archive.list_months_before(site)
     touching = find_adjacent_areas(cohort, site) if neighbours is None else frozenset(neighbours)
     people = sum_populations(cohort) if populations is None else populations
-    pool, left_out = gather_areas(incidents, cohort, site, months, touching)
-    if not len(pool.keys) or not months:
-        reason = Reason.TOO_FEW_AREAS if months else Reason.NO_MONTHS
-        words = _NO_AREAS if months else "no month before the start has counts"
-        missing = Estimate(
-            "areas_compared", unit="count", note=f"Not computed: {words}.", reason=reason
-        )
+    pool = _gather_areas(archive, site, list(cohort.outcomes), months, touching)
+    if not pool.keys or not months:
+        missing = (_NO_AREAS if months else _NO_MONTHS).name("areas_compared", unit="count")
         return ControlSearch(
             pd.DataFrame(columns=list(RANKING_COLUMNS)),
             pd.DataFrame(columns=list(BALANCE_COLUMNS)),
-            left_out,
+            pool.left_out,
             months,
             tabulate_findings([Finding("controls", "all", site, missing)]),
         )
     own = site_populations(cohort).get(site, math.nan)
     own = people.get(site, math.nan) if math.isnan(own) else own
     residents = np.array([own, *(people.get(key, math.nan) for key in pool.keys)])
-    pool, left_out, residents = keep_peopled(pool, left_out, residents)
+    pool, residents = _keep_peopled(pool, residents)
     values, features, groups = _describe_pool(pool, residents)
     spread = values.std(axis=0, ddof=1)
-    distance, z = measure_distance(values[1:], values[0], spread, tuple(g for g in groups))
+    distance, z = measure_distance(values[1:], values[0], spread, groups)
     order = np.argsort(distance, kind="stable")
     ranking = pd.DataFrame(
         {
@@ -197,16 +275,12 @@ def find_controls(
             "population": residents[1:][order],
         }
     )
-    shown = order[:number]
-    balance = _tabulate_balance(pool, values, features, z, shown)
+    balance = _tabulate_balance(pool, values, features, z, order[:number])
     findings = _find_balance(site, ranking.head(number), balance, len(order), touching is None)
     if np.isnan(residents).any():
-        words = "Not computed: no population is given for the site and every area."
-        missing = Estimate(
-            "standardised_difference", unit="sd", note=words, reason=Reason.NOT_STATED
-        )
+        missing = _NO_POPULATION.name("standardised_difference", unit="sd")
         findings.append(Finding("controls", "all", site, missing, period="population"))
-    return ControlSearch(ranking, balance, left_out, months, tabulate_findings(findings))
+    return ControlSearch(ranking, balance, pool.left_out, months, tabulate_findings(findings))
 
 
 def compare_synthetic(
@@ -255,13 +329,60 @@ def compare_synthetic(
     Abadie, A., Diamond, A. & Hainmueller, J. (2010). Synthetic control methods for comparative
     case studies. J. Am. Stat. Assoc. 105(490), 493-505.
     """
-    check_place(incidents, cohort, site)
+    archive = _open_archive(incidents, cohort)
+    archive.check_place(site)
     touching = find_adjacent_areas(cohort, site) if neighbours is None else frozenset(neighbours)
-    found: list[Finding] = []
-    for outcome in cohort.outcomes:
-        for estimate, area in _mix_outcome(incidents, cohort, site, outcome, touching, donors):
-            found.append(Finding("controls", outcome, site, estimate, area, "change"))
-    return tabulate_findings(found)
+    return tabulate_findings(
+        Finding("controls", outcome, site, estimate, area, MAIN)
+        for outcome in cohort.outcomes
+        for estimate, area in _mix_outcome(archive, site, outcome, touching, donors)
+    )
+
+
+def trace_mixture(incidents: Incidents, cohort: Cohort, mixture: pd.DataFrame) -> pd.DataFrame:
+    """Trace a site beside the mixture of areas that follows it, month by month.
+
+    Parameters
+    ----------
+    incidents, cohort
+        What the mixture was made of.
+    mixture : pandas.DataFrame
+        As `compare_synthetic` returns it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``outcome``, ``month``, ``period`` (before or after), ``site_count`` and
+        ``mixture_count`` (incidents a month); no rows for an outcome without a mixture.
+    """
+    archive = _open_archive(incidents, cohort)
+    frames = [pd.DataFrame(columns=list(_TRACE_COLUMNS))]
+    weights = select_findings(mixture, estimator="synthetic_weight")
+    for key, rows in weights.groupby(["outcome", "site"], sort=False):
+        assert cohort.periods is not None  # noqa: S101 - there are no weights without periods
+        outcome, site = map(str, key)
+        before, after = cohort.periods.before.months, cohort.periods.after.months
+        months = (*before, *after)
+        size = archive.take(site, outcome, before).mean()
+        path = sum(
+            weight
+            * size
+            * archive.take(area, outcome, months)
+            / archive.take(area, outcome, before).mean()
+            for area, weight in zip(rows["comparison"], rows["estimate"], strict=True)
+        )
+        frames.append(
+            pd.DataFrame(
+                {
+                    "outcome": outcome,
+                    "month": months,
+                    "period": ["before"] * len(before) + ["after"] * len(after),
+                    "site_count": archive.take(site, outcome, months),
+                    "mixture_count": path,
+                }
+            )
+        )
+    return pd.concat(frames[1:] or frames, ignore_index=True)
 
 
 def plan_counts(
@@ -320,13 +441,14 @@ def plan_counts(
     >>> round(float(plan.loc[0, "estimate"]), 2)
     -30.35
     """
-    months = list_months_before(incidents, cohort, site)
+    archive = _open_archive(incidents, cohort)
+    months = archive.list_months_before(site)
     if control:
-        check_place(incidents, cohort, control)
+        archive.check_place(control)
     found = []
     for outcome in cohort.outcomes:
-        own = take_series(incidents, cohort, site, outcome, months)
-        other = take_series(incidents, cohort, control or site, outcome, months)
+        own = archive.take(site, outcome, months)
+        other = archive.take(control or site, outcome, months)
         for length in lengths:
             for number in numbers:
                 estimate = _plan_one(own, other, length, number, power)
@@ -335,9 +457,72 @@ def plan_counts(
     return tabulate_findings(found)
 
 
+def _gather_areas(
+    archive: _Archive,
+    site: str,
+    outcomes: Sequence[str],
+    months: tuple[str, ...],
+    touching: Collection[str] | None,
+) -> _Pool:
+    """Gather the areas with a count in every month, and count by reason those left out."""
+    areas = archive.incidents.areas
+    places = areas.drop_duplicates("area") if len(areas) else pd.DataFrame(columns=["area", "site"])
+    keys = places["area"].astype(str).tolist()
+    own = np.stack([archive.take(site, outcome, months) for outcome in outcomes], axis=-1)
+    tables = [archive.panels[outcome].areas for outcome in outcomes]
+    counts = np.stack(
+        [table.reindex(index=list(months), columns=keys).to_numpy(dtype=float) for table in tables],
+        axis=1,
+    )
+    reasons = np.full(len(keys), "", dtype=object)
+    if months:
+        overlap = (places["site"].fillna("") != "").to_numpy() | (places["area"] == site).to_numpy()
+        for reason, applies in (
+            (
+                "No incident of one of the outcomes",
+                (np.nan_to_num(counts).sum(axis=0) == 0).any(axis=0),
+            ),
+            ("Some months are not covered by the files", np.isnan(counts).any(axis=(0, 1))),
+            ("Next to the site", places["area"].isin(touching or ()).to_numpy()),
+            ("Overlaps a site of the cohort", overlap),
+        ):
+            reasons[applies] = reason
+    left_out = pd.Series(reasons[reasons != ""], dtype="str").value_counts()
+    kept = np.flatnonzero(reasons == "")
+    return _Pool(
+        keys=[keys[k] for k in kept],
+        names=[str(places["name"].iloc[k]) for k in kept],
+        outcomes=list(outcomes),
+        times=np.array([number_month(month) for month in months], dtype=float),
+        counts=np.concatenate([own[:, :, None], counts[:, :, kept]], axis=2),
+        left_out=left_out.rename_axis("reason").reset_index(name="areas"),
+    )
+
+
+def _keep_peopled(pool: _Pool, residents: Matrix) -> tuple[_Pool, Matrix]:
+    """Leave out the few areas of unknown population, so that the rest can be compared in it.
+
+    All stay where the site's own population is unknown, or that of a tenth of the areas or more.
+    """
+    known = np.isfinite(residents)
+    unknown = int((~known).sum())
+    if not known[0] or not 0 < unknown < _FEW_UNKNOWN * len(known):
+        return pool, residents
+    row = pd.DataFrame({"reason": ["No population is given for it"], "areas": [unknown]})
+    kept = np.flatnonzero(known[1:])
+    fewer = replace(
+        pool,
+        keys=[pool.keys[k] for k in kept],
+        names=[pool.names[k] for k in kept],
+        counts=pool.counts[:, :, known],
+        left_out=pd.concat([pool.left_out, row], ignore_index=True),
+    )
+    return fewer, residents[known]
+
+
 def _describe_pool(
-    pool: AreaPool, residents: Matrix
-) -> tuple[Matrix, list[tuple[str, str]], list[str]]:
+    pool: _Pool, residents: Matrix
+) -> tuple[Matrix, list[tuple[str, str]], tuple[str, ...]]:
     """Describe site and areas: values (places x features), (outcome, feature) names, aspects."""
     columns, features, groups = [], [], []
     for k, outcome in enumerate(pool.outcomes):
@@ -354,11 +539,11 @@ def _describe_pool(
         columns.append(np.log(residents))
         features.append(("all", "population"))
         groups.append("population")
-    return np.column_stack(columns), features, groups
+    return np.column_stack(columns), features, tuple(groups)
 
 
 def _tabulate_balance(
-    pool: AreaPool,
+    pool: _Pool,
     values: Matrix,
     features: list[tuple[str, str]],
     z: Matrix,
@@ -390,65 +575,69 @@ def _find_balance(
     )
     found = [Finding("controls", "all", site, compared)]
     for rank, area, distance in ranking[["rank", "area", "distance"]].itertuples(index=False):
-        estimate = _give_or_miss("control_distance", float(distance), "the areas do not differ")
+        estimate = _take_distance("control_distance", float(distance), "do not differ at all")
         found.append(Finding("controls", "all", site, estimate, str(area), f"rank {rank}"))
-    for row in balance.itertuples(index=False):
-        difference = float(row.standardised_difference)  # type: ignore[arg-type]
-        estimate = _give_or_miss(
-            "standardised_difference", difference, "the areas do not differ in this"
+    for row in balance.to_dict("records"):
+        difference = float(row["standardised_difference"])
+        estimate = _take_distance(
+            "standardised_difference", difference, "do not differ in this at all"
         )
         if abs(difference) > LARGEST_DIFFERENCE:
-            words = "Unlike: more than a quarter of a standard deviation apart."
-            estimate = replace(estimate, note=words, flags=(Flag.UNLIKE,))
+            note = "Unlike: more than a quarter of a standard deviation apart."
+            estimate = replace(estimate, note=note, flags=(Flag.UNLIKE,))
         found.append(
-            Finding("controls", str(row.outcome), site, estimate, str(row.area), str(row.feature))
+            Finding("controls", row["outcome"], site, estimate, row["area"], row["feature"])
         )
     return found
 
 
-def _give_or_miss(name: str, distance: float, why: str) -> Estimate:
+def _take_distance(name: str, distance: float, why: str) -> Estimate:
     if math.isnan(distance):
-        words = f"Not computed: {why} at all."
-        return Estimate(name, unit="sd", note=words, reason=Reason.NO_VARIATION)
+        refused = Refusal(Reason.NO_VARIATION, f"Not computed: the areas {why}.")
+        return refused.name(name, unit="sd")
     return Estimate(name, distance, unit="sd")
 
 
 def _mix_outcome(
-    incidents: Incidents,
-    cohort: Cohort,
-    site: str,
-    outcome: str,
-    touching: Collection[str] | None,
-    donors: int,
+    archive: _Archive, site: str, outcome: str, touching: Collection[str] | None, donors: int
 ) -> list[tuple[Estimate, str]]:
-    if cohort.periods is None:
-        return _miss_synthetic(Reason.NO_PERIODS, "no periods are given")
-    window = list_windows(cohort.periods, ())[0]
-    single = cohort.model_copy(update={"outcomes": {outcome: cohort.outcomes[outcome]}})
-    pool, _ = gather_areas(incidents, single, site, window.months, touching)
-    counts = pool.counts[:, 0, :] if pool.keys else np.empty((0, 1))
+    """Mix areas for one outcome: the estimates, each weight with its area."""
+    periods = archive.cohort.periods
+    if periods is None:
+        return _refuse_mixture(Reason.NO_PERIODS, "no periods are given")
+    window = list_windows(periods, ())[0]
+    pool = _gather_areas(archive, site, [outcome], window.months, touching)
+    if not pool.keys:
+        return [(each, "") for each in _NO_AREAS.name_each(_SYNTHETIC_UNITS)]
+    counts = pool.counts[:, 0, :]
     before = np.arange(len(window.months)) < len(window.before)
-    if np.isnan(counts[:, 0]).any() or not len(counts):
-        if not pool.keys:
-            return _miss_synthetic(Reason.TOO_FEW_AREAS, _NO_AREAS)
-        words = "the files do not cover every month of both periods"
-        return _miss_synthetic(Reason.OUTSIDE_FILES, words)
-    if len(window.before) < 6 or counts[before, 0].sum() == 0:
-        short = Reason.TOO_FEW_MONTHS if len(window.before) < 6 else Reason.ZERO_COUNT
-        return _miss_synthetic(short, "a mixture needs 6 months before, with incidents")
-    sizes = counts[before].sum(axis=0)
-    ratio = cohort.placebo.size_ratio
-    alike = (sizes >= sizes[0] / ratio) & (sizes <= sizes[0] * ratio)
-    chosen = np.flatnonzero(alike)
-    if len(chosen) < 4:
-        words = "fewer than three areas are as large as the site"
-        return _miss_synthetic(Reason.TOO_FEW_AREAS, words)
+    if np.isnan(counts[:, 0]).any():
+        return _refuse_mixture(
+            Reason.OUTSIDE_FILES, "the files do not cover every month of both periods"
+        )
+    short = len(window.before) < _FEWEST_MONTHS_TO_MIX
+    if short or counts[before, 0].sum() == 0:
+        return _refuse_mixture(
+            Reason.TOO_FEW_MONTHS if short else Reason.ZERO_COUNT,
+            "a mixture needs 6 months before, with incidents",
+        )
+    sizes, ratio = counts[before].sum(axis=0), archive.cohort.placebo.size_ratio
+    chosen = np.flatnonzero((sizes >= sizes[0] / ratio) & (sizes <= sizes[0] * ratio))
+    if len(chosen) < _FEWEST_PLACES_TO_MIX:
+        return _refuse_mixture(
+            Reason.TOO_FEW_AREAS, "fewer than three areas are as large as the site"
+        )
     counts = counts[:, chosen]
     keys = ["", *pool.keys]
     most = min(donors, len(window.before), len(chosen) - 2)
     nearest = choose_donors(counts[before], pool.times[before], most)
     fits = fit_synthetic_controls(counts, np.where(before, -1.0, 1.0), nearest)
     return _find_synthetic(fits, [keys[chosen[k]] for k in nearest[0]], touching is None)
+
+
+def _refuse_mixture(reason: Reason, why: str) -> list[tuple[Estimate, str]]:
+    refused = Refusal(reason, f"Not computed: {why}.")
+    return [(each, "") for each in refused.name_each(_SYNTHETIC_UNITS)]
 
 
 def _find_synthetic(
@@ -458,12 +647,12 @@ def _find_synthetic(
     n = float(len(others))
     p, note = math.nan, _NO_NEIGHBOURS if unbounded else ""
     flags = [Flag.NO_BOUNDARIES] if unbounded else []
-    if len(others) >= _FEWEST_AREAS:
+    if len(others) >= SMALLEST_POOL:
         # an area that fits perfectly before counts as one with a larger ratio: the careful side
         p = (1 + int((~(others < own.ratio)).sum())) / (len(others) + 1)
     else:
         flags.append(Flag.FEW_AREAS)
-        note = f"Too few areas ({len(others)}) to rank: at least {_FEWEST_AREAS} are needed. {note}"
+        note = f"Too few areas ({len(others)}) to rank: at least {SMALLEST_POOL} are needed. {note}"
     change = Estimate(
         "synthetic_change",
         own.change,
@@ -502,23 +691,10 @@ def _find_synthetic(
     return rows
 
 
-def _miss_synthetic(reason: Reason, words: str) -> list[tuple[Estimate, str]]:
-    units = {
-        "synthetic_change": "ratio",
-        "synthetic_rmspe_ratio": "ratio",
-        "synthetic_pre_rmspe": "share",
-    }
-    note = f"Not computed: {words}."
-    return [
-        (Estimate(name, unit=unit, note=note, reason=reason), "") for name, unit in units.items()
-    ]
-
-
 def _plan_one(own: Matrix, other: Matrix, length: int, number: int, power: float) -> Estimate:
     name = "smallest_detectable_change"
     if not len(own) or np.isnan(other).any() or not len(other):
-        words = "Not computed: no month before the start has counts to plan from."
-        return Estimate(name, unit="percent", note=words, reason=Reason.NO_MONTHS)
+        return _NOTHING_TO_PLAN_FROM.name(name, unit="percent")
     factor, df = correct_dispersion(estimate_dispersion(own, other))
     cells = [length * own.mean()] * 2 + [length * number * other.mean()] * 2
     found = estimate_smallest_detectable_rirr(cells, dispersion=factor, power=power)

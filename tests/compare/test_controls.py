@@ -16,12 +16,13 @@ from sbwork.compare.controls import (
     compare_synthetic,
     find_controls,
     plan_counts,
+    trace_mixture,
 )
 from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import Cohort, list_months
 from sbwork.specs.errors import InputError
-from sbwork.stats import Flag, Reason
-from sbwork.stats.findings import has_flag
+from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.findings import Finding, has_flag, tabulate_findings
 
 MONTHS = list_months("2016-01", "2017-12")
 SEASON = 1 + 0.4 * np.sin(2 * np.pi * np.arange(24) / 12)
@@ -42,18 +43,18 @@ def build(areas, site=None, *, owners=None, periods=True, outcomes=("asb", "burg
         }
     cohort = Cohort.model_validate(text | more)
 
-    def Table(series):
+    def lay_out(series):
         return [
             (outcome, month, float(count))
             for outcome, counts in zip(outcomes, series, strict=True)
             for month, count in zip(MONTHS, counts, strict=True)
         ]
 
-    sites = [("site", *row) for row in Table(site)] if site is not None else []
+    sites = [("site", *row) for row in lay_out(site)] if site is not None else []
     rows = [
         (key, f"Area {key}", (owners or {}).get(key, ""), *row)
         for key, series in areas.items()
-        for row in Table(series)
+        for row in lay_out(series)
     ]
     columns = ["outcome", "month", "count"]
     return Incidents(
@@ -209,17 +210,53 @@ def test_neighbours_come_from_the_boundaries(tmp_path, group_by, expected):
     assert find_adjacent_areas(Cohort(name="pilot"), "site") is None
 
 
-def test_populations_are_summed_by_area(tmp_path):
-    (tmp_path / "lookup.csv").write_text(
-        "LSOA11CD,LSOA11NM,population\nE01000001,Town 001A,100\nE01000002,Town 001B,50\n"
-        "E01000003,Town 002A,70\n"
-    )
-    geography = {"lookup": "lookup.csv", "lookup_columns": {"population": "population"}}
+@pytest.mark.parametrize(
+    ("column", "names"),
+    [
+        ("LSOA11NM", ("Town 001A", "Town 001B", "Town 002A")),
+        ("msoa", ("Town 001",) * 2 + ("Town 002",)),
+    ],
+)
+def test_populations_are_summed_by_area(tmp_path, column, names):
+    rows = [
+        f"E0100000{number},{name},{people}"
+        for number, name, people in zip((1, 2, 3), names, (100, 50, 70), strict=True)
+    ]
+    (tmp_path / "lookup.csv").write_text("\n".join([f"LSOA11CD,{column},population", *rows]))
+    columns = {"population": "population"} | ({"msoa": "msoa"} if column == "msoa" else {})
+    geography = {"lookup": "lookup.csv", "lookup_columns": columns}
     cohort = Cohort.model_validate(
         {"name": "pilot", "geography": geography, "placebo": {"group_by": "msoa"}}
     )
     cohort._folder = tmp_path
     assert sum_populations(cohort) == {"Town 001": 150.0, "Town 002": 70.0}
+
+
+@pytest.mark.parametrize(
+    ("unknown", "left_out"), [(["x3"], 1), ([f"x{k}" for k in range(4)], 0), (["site"], 0)]
+)
+def test_a_few_areas_of_unknown_population_are_left_out_and_many_are_not(unknown, left_out):
+    series = draw([30] * 21)
+    archive = {f"x{k}": [series[k]] for k in range(20)}
+    incidents, cohort = build(archive, [series[20]], outcomes=("asb",))
+    people = {place: 500.0 for place in ("site", *archive) if place not in unknown}
+    found = find_controls(incidents, cohort, "site", populations=people)
+    assert len(found.ranking) == 20 - left_out
+    assert found.left_out["areas"].sum() == left_out
+    assert not left_out or not set(unknown) & set(found.ranking["area"])
+
+
+def test_a_mixture_has_the_sites_level_and_the_areas_course():
+    x = np.repeat([10.0, 5.0], 12)
+    areas = {"x": [x], "y": [np.full(24, 4.0)]}
+    incidents, cohort = build(areas, [np.full(24, 20.0)], outcomes=("asb",))
+    weights = tabulate_findings(
+        Finding("controls", "asb", "site", Estimate("synthetic_weight", 0.5, unit="share"), area)
+        for area in areas
+    )
+    path = trace_mixture(incidents, cohort, weights)
+    np.testing.assert_allclose(path["mixture_count"], np.repeat([20.0, 15.0], 12))
+    assert (path["site_count"] == 20).all()
 
 
 def draw_archive(change=1.0, areas=24):

@@ -11,8 +11,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from sbwork.compare.areas import trace_mixture
-from sbwork.compare.controls import compare_synthetic, find_controls, plan_counts
+from sbwork.compare.controls import compare_synthetic, find_controls, plan_counts, trace_mixture
 from sbwork.compare.simulation import World, simulate_counts
 from sbwork.read.incidents import Incidents
 from sbwork.render.accuracy import ESTIMATORS, draw_false_positives
