@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 import tomllib
@@ -88,6 +89,31 @@ def test_what_is_not_declared_comes_with_what_is(
     declared = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
     assert bringer in declared
     assert name in {canonicalize_name(Requirement(line).name) for line in requires(bringer) or []}
+
+
+SIX = {
+    "jupyterlab": "sbwork/cli.py",
+    "pandas": "sbwork/stats/findings.py",
+    "pingouin": "notebooks/explore_cohort.ipynb",
+    "seaborn": "notebooks/explore_cohort.ipynb",
+    "ipywidgets": "sbwork/render/explorers.py",
+    "papermill": "sbwork/report/notebook.py",
+}
+"""The packages that the project is built on, and one file that puts each to work."""
+
+
+@pytest.mark.parametrize(("package", "user"), SIX.items())
+def test_each_of_the_six_packages_is_at_work(
+    project: dict[str, Any], package: str, user: str
+) -> None:
+    assert package in {Requirement(line).name for line in project["dependencies"]}
+    text = (ROOT / user).read_text("utf-8")
+    if user.endswith(".ipynb"):
+        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+        text = "\n".join("".join(cell["source"]) for cell in cells)
+    # JupyterLab is no library to import but a program: `sbwork lab` runs it.
+    used = rf'"-m", "{package}"' if package == "jupyterlab" else rf"^\s*(?:import|from) {package}\b"
+    assert re.search(used, text, flags=re.MULTILINE), f"{user} does not use {package}"
 
 
 def _find_imports(folder: Path) -> set[str]:
