@@ -56,38 +56,12 @@ def find_nearest_worlds(
     shared: bool,
     chosen: str = "drawn",
 ) -> pd.DataFrame:
-    """Find the worlds most like a design, one for each size of drift.
+    """Find the simulated worlds most like a design, one for each size of drift.
 
-    Parameters
-    ----------
-    worlds : pandas.DataFrame
-        As `read_study` gives it.
-    months : float
-        Months compared on a side.
-    mean : float
-        Incidents a month in a site.
-    phi : float
-        Over-dispersion; NaN where a single month leaves it unknown: then the widest of the table.
-    n_pairs : int
-        Pairs compared.
-    shared : bool
-        Whether pairs share a control.
-    chosen : {"drawn", "highest", "rising"}, default "drawn"
-        How sites came to be sites; the last two with the nearest control.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The rows of the nearest world of each drift, with pairs that do not differ in truth. Pairs
-        come first (as many, else the nearest number), then the sum of the absolute log ratios of
-        months, incidents and over-dispersion.
-
-    Examples
-    --------
-    >>> near = find_nearest_worlds(
-    ...     read_study("counts"), months=12, mean=25, phi=1.8, n_pairs=1, shared=False)
-    >>> near[["phi", "months", "mean"]].drop_duplicates().to_numpy().tolist()
-    [[2.0, 12.0, 20.0]]
+    Pairs come first (as many, else the nearest number), then the sum of the absolute log ratios of
+    months on a side, incidents a month and over-dispersion `phi`; NaN of the last, where a single
+    month leaves it unknown, takes the widest of the table. Only worlds whose pairs do not differ in
+    truth are looked at; of sites ``"highest"`` or ``"rising"``, those with the nearest control.
     """
     plain = worlds[(worlds["chosen"] == chosen) & (worlds["tau"] == 0)]
     control = "shared" if shared and n_pairs > 1 else "random"
@@ -110,26 +84,13 @@ def find_nearest_worlds(
 
 
 def compare_accuracy(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
-    """Say how often each interval errs in the made-up areas most like this cohort's.
+    """Find how often each interval errs in the made-up areas most like this cohort's.
 
-    Parameters
-    ----------
-    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
-        With the section ``"counts"``: its counts, months and dispersions are the design.
-    cohort : Cohort
-        Says how the sites came to be chosen.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Section ``"accuracy"``, site ``"all"``, one row an outcome, estimator and drift:
-        ``false_positive_rirr``, ``false_positive_rirr_poisson`` and ``false_positive_placebo_p``
-        (share of pairs in which nothing was done that the interval, or the rank, says changed;
-        of sites chosen in the same way where cohort.yml says that they were chosen because their
-        counts were high or had risen), with two pairs or more also
-        ``false_positive_rirr_pooled_fixed``, ``false_positive_rirr_pooled_bayes`` and
-        ``coverage_rirr_pooled_bayes``. `period` is the drift between the periods, ``"drift 0"``
-        or ``"drift 0.1"`` (SD of the log); `n` the draws; the note names the world.
+    The counts, months and dispersions of the section ``"counts"`` are the design; cohort.yml says
+    how sites were chosen. Section ``"accuracy"``, site ``"all"``, one row an outcome, estimator and
+    drift (`period`): ``false_positive_*``, the share of pairs in which nothing was done that the
+    interval, or the rank, calls changed, and with two pairs or more ``coverage_rirr_pooled_bayes``.
+    `n` is the draws; the note names the world.
     """
     counts = select_findings(findings, section="counts")
     worlds = read_study("counts")

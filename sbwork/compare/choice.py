@@ -28,6 +28,7 @@ from sbwork.read.places.geography import read_lookup
 from sbwork.specs.cohort import Cohort, Pair
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.stats import Estimate, Flag, Reason
+from sbwork.stats.estimate import Refusal
 from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
 from sbwork.stats.ranks import SMALLEST_POOL
 from sbwork.stats.selection import (
@@ -57,8 +58,29 @@ CHOICE_ESTIMATORS = {
 }
 """What is found of each pair and outcome, in order, with its unit."""
 
-_NAMES = tuple(CHOICE_ESTIMATORS)
+_PLACED = ("observed_rank_before", "pool_size")
 _YEAR = 12
+
+_NO_SHARED_MONTH = Refusal(
+    Reason.NO_MONTHS, "The data hold no calendar month on both sides for all sites of the pair."
+)
+_NO_AREAS = Refusal(Reason.TOO_FEW_AREAS, "The files hold no areas besides the sites.")
+_NO_OTHER_AREA = Refusal(Reason.TOO_FEW_AREAS, "No other area of the pool has all these months.")
+_NOT_STATED = Refusal(
+    Reason.NOT_STATED,
+    "cohort.yml does not say why these areas were chosen (chosen_because). Where areas are "
+    "chosen because their counts are high, the counts fall by themselves.",
+)
+_NOT_CHOSEN = Refusal(
+    Reason.NOT_APPLICABLE,
+    "The areas were not chosen by their counts, so nothing follows from the choice.",
+)
+_NOT_ESTIMABLE = Refusal(
+    Reason.NOT_ESTIMABLE,
+    "What follows from a choice for this reason can't be worked out from counts.",
+)
+_NO_CONTROL = Refusal(Reason.NO_CONTROL, "No control site is given, so there is no RIRR.")
+_ZERO_COUNT = Refusal(Reason.ZERO_COUNT, "One of the counts of the pair is 0, so it has no RIRR.")
 
 Floats = npt.NDArray[np.float64]
 
@@ -67,58 +89,30 @@ def assess_choice(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     """Work out what was to be expected of each pair because of how its site was chosen.
 
     Areas picked because their counts were high or had risen fall by themselves, since part of
-    what set them apart was chance, or passed.
+    what set them apart was chance, or passed. Section ``"choice"``, one row of each a pair and
+    outcome (see docs/results.md): ``observed_rank_before`` and ``observed_rank_chosen``, the place
+    of the site in its pool, 1 for the highest, by its count before and by what it was chosen by;
+    ``pool_size``; ``expected_ratio_by_choice``, the ratio of the site to its control (without
+    control: to the mean of the pool) to be expected from the choice alone, and
+    ``expected_change_by_choice``, the same in percent; ``rirr_less_choice``, the observed RIRR over
+    the expected ratio; ``placebo_p_chosen``, the place of the observed RIRR among the ratios of
+    areas chosen in the same way. Site ``"all"``: the geometric mean of the expected ratios.
 
-    Parameters
-    ----------
-    incidents : Incidents
-        Counts by site and by area, outcome and month.
-    cohort : Cohort
-        Its ``chosen_because``, ``chosen_on`` and ``chosen_from`` say how sites were chosen.
+    Chosen as the highest by the months before: `sbwork.stats.selection.estimate_from_pool`. Chosen
+    by other months, by another outcome or for a rise: areas are chosen again in the archive, in
+    the same months of this and earlier years, from random pools of the same size and at the
+    site's place in its own, beside the area whose count before is to theirs as the real control's
+    is to the site's (`select_again`). Where these are worth fewer than 19 areas, a regression over
+    all areas takes their place (`estimate_from_regression`). A rise is that from the same months a
+    year before, or as many years as the months of ``chosen_on`` fill.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Section ``"choice"``, period ``"change"``, one row of each a pair and outcome:
-
-        - ``observed_rank_before``: the place of the site in its pool by its count before, 1 for
-          the highest, whatever the reason; `n` is the number of areas it was placed among. Where
-          only the pool's size is known, all areas of the archive.
-        - ``observed_rank_chosen``: its place by what it was chosen by, in the months of
-          ``chosen_on``.
-        - ``pool_size``: how many areas it was chosen from.
-        - ``expected_ratio_by_choice``: the ratio of the site to its control (without control: to
-          the mean of the pool) to be expected from the choice alone; `ci_low` and `ci_high` hold
-          the middle 95% of the ratios of areas so chosen.
-        - ``expected_change_by_choice``: the same in percent, 100 (ratio - 1).
-        - ``rirr_less_choice``: the observed RIRR over the expected ratio; it describes.
-        - ``placebo_p_chosen``: the place of the observed RIRR among the ratios of areas chosen in
-          the same way, two-sided.
-
-        Site ``"all"``, with two pairs or more: the geometric mean of the expected ratios of the
-        pairs that have one, and the same in percent. What can't be computed is missing, with the
-        reason. No rows without periods.
+    The pool has the sites and the areas that overlap none; a site is one of them only if it is up
+    to ``placebo.size_ratio`` times as large or as small as the areas it overlaps are on average.
 
     Raises
     ------
     InputError
         ``chosen_from`` names an area or an authority that is not in the archive.
-
-    Notes
-    -----
-    Chosen as the highest by the months before: `sbwork.stats.selection.estimate_from_pool`.
-    Chosen by other months, by another outcome or for a rise: areas are chosen again in the
-    archive, in the same months of this and earlier years, from random pools of the same size and
-    at the site's place in its own (where only the size is known, at the place that its place in
-    the archive comes to), beside the area whose count before is to theirs as the real
-    control's is to the site's (`select_again`). Where these are worth fewer than 19 areas, as when
-    the whole force was the pool, a regression over all areas stands in
-    (`estimate_from_regression`). A rise is that from the same months a year before, or as many
-    years as the months of ``chosen_on`` fill.
-
-    The pool holds the sites and the areas that overlap none; a site is one of them only if it is
-    up to ``placebo.size_ratio`` times as large or as small as the areas it overlaps are on
-    average.
     """
     if cohort.periods is None:
         return combine_findings([])
@@ -279,19 +273,18 @@ class _Counts:
 
 def _assess_pair(setting: _Setting) -> list[Estimate]:
     if not min(setting.window.lengths):
-        note = "The data hold no calendar month on both sides for all sites of the pair."
-        return _leave_out(_NAMES, note, Reason.NO_MONTHS)
+        return _NO_SHARED_MONTH.name_each(CHOICE_ESTIMATORS)
     refused = _refuse_pool(setting, [setting.pair.intervention])
-    why = _explain_no_expectation(setting.cohort) or _refuse_pool(setting, setting.compared)
     if refused:
-        placed = _leave_out(("observed_rank_before", "pool_size"), *refused)
+        placed = refused.name_each({name: CHOICE_ESTIMATORS[name] for name in _PLACED})
     else:
         pool = setting.list_pool(setting.window.before, setting.outcome)
         before = pool.sum(axis=0, skipna=False).to_numpy(dtype=float)
         placed = [_place_first(before, "observed_rank_before", setting), _count_pool(setting, pool)]
-    if why:
-        names = [name for name in _NAMES if name not in ("observed_rank_before", "pool_size")]
-        return [*placed, *_leave_out(names, *why)]
+    refused = _refuse_expectation(setting.cohort) or _refuse_pool(setting, setting.compared)
+    if refused:
+        rest = {name: unit for name, unit in CHOICE_ESTIMATORS.items() if name not in _PLACED}
+        return [*placed, *refused.name_each(rest)]
     chosen = _place_by_choice(setting)
     selected = _select_in_archive(setting, chosen, placed[1])
     expected = _flag(_expect_ratio(setting, pool, selected), setting)
@@ -306,10 +299,10 @@ def _assess_pair(setting: _Setting) -> list[Estimate]:
     ]
 
 
-def _refuse_pool(setting: _Setting, sites: Sequence[str]) -> tuple[str, Reason] | None:
-    """Say why sites can't be placed among the areas; None where they can."""
+def _refuse_pool(setting: _Setting, sites: Sequence[str]) -> Refusal | None:
+    """Return why sites can't be placed among the areas; None where they can."""
     if setting.panel.free_areas.empty:
-        return "The files hold no areas besides the sites.", Reason.TOO_FEW_AREAS
+        return _NO_AREAS
     unlike = [site for site in sites if not setting.is_like_an_area(site)]
     if not unlike:
         return None
@@ -318,25 +311,17 @@ def _refuse_pool(setting: _Setting, sites: Sequence[str]) -> tuple[str, Reason] 
         f"{titles} can't be one of the areas ({setting.cohort.placebo.group_by}) of the archive: "
         "these are of another size. Set placebo.group_by to areas like the sites."
     )
-    return note, Reason.NOT_ALIKE
+    return Refusal(Reason.NOT_ALIKE, note)
 
 
-def _explain_no_expectation(cohort: Cohort) -> tuple[str, Reason] | None:
-    """Say why nothing can be expected from the choice; None where something can."""
+def _refuse_expectation(cohort: Cohort) -> Refusal | None:
+    """Return why nothing can be expected from the choice; None where something can."""
     choice = cohort.chosen_because
     if choice is None and cohort.assignment == "chosen":
-        note = (
-            "cohort.yml does not say why these areas were chosen (chosen_because). Where areas are "
-            "chosen because their counts are high, the counts fall by themselves."
-        )
-        return note, Reason.NOT_STATED
+        return _NOT_STATED
     if choice is None or choice.reason == "drawn":
-        note = "The areas were not chosen by their counts, so nothing follows from the choice."
-        return note, Reason.NOT_APPLICABLE
-    if choice.reason not in ("highest", "rising"):
-        note = "What follows from a choice for this reason can't be worked out from counts."
-        return note, Reason.NOT_ESTIMABLE
-    return None
+        return _NOT_CHOSEN
+    return None if choice.reason in ("highest", "rising") else _NOT_ESTIMABLE
 
 
 def _expect_ratio(setting: _Setting, pool: pd.DataFrame, selected: Selected) -> Estimate:
@@ -352,7 +337,7 @@ def _expect_ratio(setting: _Setting, pool: pd.DataFrame, selected: Selected) -> 
         )
         return estimate_from_pool(float(own[0]), control, described)
     if free is None:
-        return _lack_months(setting)
+        return _refuse_months(setting).name("expected_ratio_by_choice", unit="ratio")
     if selected.n >= SMALLEST_POOL:
         again = estimate_from_selected(selected)
         return replace(again, flags=(*again.flags, Flag.SELECTED_AGAIN))
@@ -363,7 +348,7 @@ def _expect_ratio(setting: _Setting, pool: pd.DataFrame, selected: Selected) -> 
         known, columns = [known[0], *known[2:]], [columns[0], *columns[2:]]
     rows = np.column_stack(known)
     if not np.isfinite(rows).all():
-        return _lack_months(setting)
+        return _refuse_months(setting).name("expected_ratio_by_choice", unit="ratio")
     return estimate_from_regression(
         np.column_stack(columns),
         inside.after,
@@ -408,7 +393,7 @@ def _place_by_choice(setting: _Setting) -> Estimate:
     rows = pd.concat(sums, axis="columns", join="inner").to_numpy(dtype=float)
     values = _measure(tuple(rows.T))
     if math.isnan(values[0]):
-        return replace(_lack_months(setting), estimator="observed_rank_chosen", unit="count")
+        return _refuse_months(setting).name("observed_rank_chosen", unit="count")
     return _place_first(values, "observed_rank_chosen", setting)
 
 
@@ -416,8 +401,7 @@ def _place_first(values: Floats, estimator: str, setting: _Setting) -> Estimate:
     """Find the place of the first of these values among all, 1 for the highest."""
     known = values[np.isfinite(values)]
     if known.size < 2:
-        note = "No other area of the pool has all these months."
-        return Estimate(estimator, unit="count", note=note, reason=Reason.TOO_FEW_AREAS)
+        return _NO_OTHER_AREA.name(estimator, unit="count")
     note = (
         f"1 is the highest of {known.size} areas ({setting.cohort.placebo.group_by}), the sites "
         "among them."
@@ -432,8 +416,7 @@ def _count_pool(setting: _Setting, pool: pd.DataFrame) -> Estimate:
     stated = setting.cohort.chosen_from
     n = float(stated if isinstance(stated, int) else pool.shape[1])
     if n < 2:
-        note = "No other area of the pool has all these months."
-        return Estimate("pool_size", unit="count", note=note, reason=Reason.TOO_FEW_AREAS)
+        return _NO_OTHER_AREA.name("pool_size", unit="count")
     return Estimate("pool_size", n, unit="count")
 
 
@@ -455,13 +438,11 @@ def _find_own(setting: _Setting) -> float:
 def _divide(own: float, expected: Estimate, setting: _Setting) -> Estimate:
     name, unit = "rirr_less_choice", "ratio"
     if not setting.pair.control:
-        note = "No control site is given, so there is no RIRR."
-        return Estimate(name, unit=unit, note=note, reason=Reason.NO_CONTROL)
+        return _NO_CONTROL.name(name, unit=unit)
     if math.isnan(expected.estimate):
         return Estimate(name, unit=unit, note=expected.note, reason=expected.reason)
     if math.isnan(own):
-        note = "One of the counts of the pair is 0, so it has no RIRR."
-        return Estimate(name, unit=unit, note=note, reason=Reason.ZERO_COUNT)
+        return _ZERO_COUNT.name(name, unit=unit)
     note = "The RIRR over the ratio to be expected from the choice alone."
     value = math.exp(own) / expected.estimate
     return Estimate(name, value, unit=unit, note=note, flags=(Flag.DESCRIPTION,))
@@ -501,22 +482,16 @@ def _flag(ratio: Estimate, setting: _Setting) -> Estimate:
     return replace(ratio, flags=tuple(flags), note=" ".join(said))
 
 
-def _leave_out(names: Sequence[str], note: str, reason: Reason) -> list[Estimate]:
-    return [
-        Estimate(name, unit=CHOICE_ESTIMATORS[name], note=note, reason=reason) for name in names
-    ]
-
-
-def _lack_months(setting: _Setting) -> Estimate:
-    """Say that no area has all the months that the site was chosen by and is compared in."""
-    name, held = "expected_ratio_by_choice", setting.panel.months
+def _refuse_months(setting: _Setting) -> Refusal:
+    """Return why no area has all the months that the site was chosen by and is compared in."""
+    read = setting.panel.months
     chosen = [month for months in setting.chosen_on for month in months]
-    if set(chosen) <= set(held):
+    if set(chosen) <= set(read):
         note = "No area besides the sites has all the months of the choice and the comparison."
-        return Estimate(name, unit="ratio", note=note, reason=Reason.TOO_FEW_AREAS)
+        return Refusal(Reason.TOO_FEW_AREAS, note)
     note = f"The choice rests on {min(chosen)} to {max(chosen)}; the files "
-    note += f"hold {held[0]} to {held[-1]}." if held else "hold no month."
-    return Estimate(name, unit="ratio", note=note, reason=Reason.OUTSIDE_FILES)
+    note += f"hold {read[0]} to {read[-1]}." if read else "hold no month."
+    return Refusal(Reason.OUTSIDE_FILES, note)
 
 
 def _measure(on: tuple[Floats, ...]) -> Floats:

@@ -124,8 +124,8 @@ class _Archive:
         tables = [table for each in self.panels.values() for table in (each.sites, each.areas)]
         months = sorted({month for table in tables for month in table.index})
         counts = [self.take(place, outcome, months) for outcome in self.panels]
-        covered = np.isfinite(counts).all(axis=0) if counts else np.zeros(len(months), dtype=bool)
-        known = {month for month, there in zip(months, covered, strict=True) if there}
+        covered = np.isfinite(np.array(counts).reshape(len(counts), len(months))).all(axis=0)
+        known = set(np.array(months)[covered]) if counts else set()
         if not known:
             return ()
         last = self.cohort.periods.before.end if self.cohort.periods else max(known)

@@ -27,13 +27,9 @@ _WEIGHTED = "Weighted; n counts people before weighting."
 class LinkedPeople:
     """The people who answered each wave once in one site.
 
-    Attributes
-    ----------
-    rows : pandas.DataFrame
-        One row a person: ``site``, ``person``, and ``weight`` and each scale ``_before`` and
+    rows: One row a person: ``site``, ``person``, and ``weight`` and each scale ``_before`` and
         ``_after``.
-    panels : frozenset of str
-        The sites where everybody in the second wave had answered the first.
+    panels: The sites where everybody in the second wave had answered the first.
     """
 
     rows: pd.DataFrame
@@ -41,26 +37,9 @@ class LinkedPeople:
 
 
 def link_people(scores: pd.DataFrame, scales: Sequence[str]) -> LinkedPeople | None:
-    """Join the two waves of everybody who answered each once in one site.
+    """Join the two waves of everybody who answered each once in one site; None where nobody did.
 
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        As `sbwork.compare.surveys.compare_scales` takes it. A weight of 0 leaves a row out.
-    scales : sequence of str
-        Columns of scores.
-
-    Returns
-    -------
-    LinkedPeople or None
-        None where nobody answered twice.
-
-    Examples
-    --------
-    >>> rows = [("before", "a", "x", 1.0, 3.0), ("after", "a", "x", 1.0, 4.0)]
-    >>> scores = pd.DataFrame(rows, columns=["wave", "site", "person", "weight", "trust"])
-    >>> link_people(scores, ["trust"]).rows["trust_after"].tolist()
-    [4.0]
+    A weight of 0 leaves a row out.
     """
     usable = scores[scores["weight"] > 0]
     known = usable[_find_linkable(usable)]
@@ -81,24 +60,10 @@ def link_people(scores: pd.DataFrame, scales: Sequence[str]) -> LinkedPeople | N
 def compare_linked(
     scale: str, linked: LinkedPeople, cohort: Cohort, answered: Collection[tuple[str, str]]
 ) -> Iterator[Finding]:
-    """Yield ``ancova`` for each pair and, as their mean, for all that are compared.
+    """Yield ``ancova`` (points) for each pair and, as their mean, for all that are compared.
 
-    Parameters
-    ----------
-    scale : str
-        Key of the scale.
-    linked : LinkedPeople
-        From `link_people`.
-    cohort : Cohort
-        Pairs, and whether the sites were drawn by lot: then `Flag.LEADS` is set where everybody in
-        the second wave had answered the first.
-    answered : collection of (str, str)
-        The sites and waves with at least two scores.
-
-    Yields
-    ------
-    Finding
-        In points; see `sbwork.stats.ancova`.
+    `Flag.LEADS` is set where sites were drawn by lot and everybody in the second wave had answered
+    the first. `answered` are the sites and waves with at least two scores.
     """
     weighted = bool((linked.rows[["weight_before", "weight_after"]] != 1).any(axis=None))
     fits = {pair: _fit_pair(scale, linked.rows, pair) for pair in cohort.pairs if pair.control}
@@ -122,20 +87,8 @@ def describe_attrition(
 ) -> Iterator[Finding]:
     """Yield who of the first wave was lost: ``attrition_share`` and ``attrition_difference``.
 
-    Parameters
-    ----------
-    scores : pandas.DataFrame
-        As `sbwork.compare.surveys.compare_scales` takes it.
-    sites : sequence of str
-        Keys of the sites; all intervention sites and all control sites are added.
-    cohort : Cohort
-        Pairs.
-
-    Yields
-    ------
-    Finding
-        Of the outcome ``"questionnaire"``, as shares of the people of the first wave whose ids are
-        known.
+    Of the outcome ``"questionnaire"``, as shares of the people of the first wave whose ids are
+    known; per site, for all intervention and all control sites, and per pair.
     """
     known = scores.loc[_find_linkable(scores), ["wave", "site", "person"]]
     before = known[known["wave"] == "before"]

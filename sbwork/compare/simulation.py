@@ -197,27 +197,10 @@ def simulate_counts(world: World, *, n: int = 1000, seed: int = 20180601) -> pd.
 
 
 def describe_errors(table: pd.DataFrame) -> list[str]:
-    """Say in plain words which estimators can be relied on.
+    """Describe in a sentence an estimator how often it finds a change where there is none.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Tables of `simulate_counts` for one or more worlds, joined.
-
-    Returns
-    -------
-    list of str
-        One sentence an estimator, in the order of the table: the range over the worlds of the
-        share of false positives, and whether it holds its level. A share counts as too high or
-        too low when it is more than a percentage point off, by more than two standard errors of
-        the simulation.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"estimator": ["wdd", "wdd"], "false_positive": [0.05, 0.25],
-    ...                       "n": [1000, 1000]})
-    >>> describe_errors(table)[0]
-    'wdd: finds a change where there is none in 5.0% to 25.0% of cases; too often in 1 of 2 worlds.'
+    A share counts as too high or too low when it is more than a percentage point off its level, by
+    more than two standard errors of the simulation. `table`: of `simulate_counts`, for any worlds.
     """
     sentences = []
     for name, rows in table.groupby("estimator", sort=False):
