@@ -6,6 +6,7 @@ import io
 import re
 import shutil
 import struct
+import threading
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -149,8 +150,8 @@ def serve_members(parts: Sequence[Part]) -> Any:
         protocol = "member"
         cachable = False
 
-        def open(self, path: str, *_: object, **__: object) -> Any:
-            return _open(_find(path))
+        def open(self, path: str, *_: object, **__: object) -> _ServedMember:
+            return _ServedMember(_find(path))
 
         def info(self, path: str, **_: object) -> dict[str, object]:
             return {"name": path, "size": _find(path).size, "type": "file"}
@@ -165,6 +166,29 @@ def serve_members(parts: Sequence[Part]) -> Any:
         return parts[int(PurePosixPath(path).stem)]
 
     return _Members()
+
+
+class _ServedMember:
+    """An open member, of which each thread has its own place: DuckDB seeks first, then reads."""
+
+    def __init__(self, part: Part) -> None:
+        self._stream = _open(part)
+        self._lock = threading.Lock()
+        self._place = threading.local()
+
+    def seek(self, position: int) -> int:
+        self._place.position = position
+        return position
+
+    def read(self, size: int) -> bytes | None:
+        with self._lock:
+            self._stream.seek(self._place.position)
+            data = self._stream.read(size)
+            self._place.position = self._stream.tell()
+        return data
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 @contextmanager
@@ -216,6 +240,10 @@ class _MemberStream(io.RawIOBase):
             self._rewind()
         while self._position < position and self.read(min(position - self._position, _PIECE)):
             pass
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position from the start."""
         return self._position
 
     def read(self, size: int = -1) -> bytes:

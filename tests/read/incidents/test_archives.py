@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 import zipfile
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from hypothesis import given
@@ -58,8 +59,16 @@ def test_a_member_is_read_in_pieces_and_from_any_place(
     files = serve_members(find_parts(path, "a.zip"))
     assert files.size("member://0.csv") == len(content)
     stream = files.open("member://0.csv", "rb")
+
+    def read_elsewhere() -> None:
+        stream.seek(len(content) // 2)
+        stream.read(size)
+
     for first in (0, min(start, len(content)), 0):
         assert stream.seek(first) == first
+        other = Thread(target=read_elsewhere)
+        other.start()
+        other.join()
         assert b"".join(iter(lambda: stream.read(size), b"")) == content[first:]
     stream.close()
 

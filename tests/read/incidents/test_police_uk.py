@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sbwork.read.incidents import police_uk
 from sbwork.read.incidents.archives import find_parts
 from sbwork.read.incidents.police_uk import read_street_files
 from sbwork.read.incidents.tallies import PointNeed, Reading, join_tallies, open_store
@@ -173,6 +174,21 @@ def test_a_broken_member_stops_the_count_and_is_named(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(InputError, match=r"a\.zip/2017-02-durham-street\.csv: this file is broken"):
         read_folder(path)
+
+
+def test_files_larger_than_a_buffer_are_counted_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(police_uk, "_BUFFER", 2_100_000)
+    lines = [LINE.replace("ab,", f"{'ab' * (number % 50)},") for number in range(100_000)]
+    path = tmp_path / "2017-01-durham-street.csv"
+    path.write_text("\n".join([HEADER, *lines, ""]))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(path, path.name)
+    for source in (tmp_path, tmp_path / "a.zip"):
+        assert read_folder(source)[1] == [
+            ("E01000001", "Burglary", "2017-01", "Durham, 001A", 100_000.0)
+        ]
 
 
 def test_names_are_those_of_the_first_file_that_has_one(tmp_path: Path) -> None:
