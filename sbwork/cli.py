@@ -107,7 +107,7 @@ def new(
     place = data if data.is_dir() or data != Path("data") else _find_folder(data, "data")
     surveys, counted = list(survey or []), list(incidents or [])
     lying = sort_files(place / "cohorts" / name)
-    if not (surveys or counted or lying.surveys or lying.incidents) and _is_terminal():
+    if not (surveys or counted or lying["surveys"] or lying["incidents"]) and _is_terminal():
         surveys, counted = _ask_files("Survey file"), _ask_files("Incident file, folder or zip")
     print_intake(take_in(name, place, surveys, counted), name, place)
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
-from typing import Any
 
 import pandas as pd
 
+from sbwork.intake.columns import read_words
 from sbwork.read.surveys.answers import fold_answer, match_answers, parse_number
 from sbwork.read.surveys.tables import RawTable
 from sbwork.specs.instrument import Nonresponse, Option
@@ -136,7 +133,7 @@ def find_nonresponse(label: str) -> Nonresponse | None:
     """Return how an answer that is none counts; None for a real answer."""
     kinds: tuple[Nonresponse, ...] = ("prefer_not_to_say", "dont_know")
     text = fold_answer(label)
-    return next((kind for kind in kinds if re.fullmatch(_read_wordings()[kind], text)), None)
+    return next((kind for kind in kinds if re.fullmatch(read_words("answers")[kind], text)), None)
 
 
 def rank_answers(labels: Iterable[str]) -> tuple[str, list[str]] | None:
@@ -150,7 +147,7 @@ def rank_answers(labels: Iterable[str]) -> tuple[str, list[str]] | None:
     >>> rank_answers(["Agree", "Strongly disagree", "Neither", "Don't know"])
     ('agreement', ['strongly disagree', 'neither', 'agree'])
     """
-    wordings = _read_wordings()
+    wordings = read_words("answers")
     texts = {fold_answer(label) for label in labels if not find_nonresponse(label)}
     if len(texts) < 2 or all(re.fullmatch(wordings["middle"], text) for text in texts):
         return None
@@ -163,19 +160,14 @@ def rank_answers(labels: Iterable[str]) -> tuple[str, list[str]] | None:
     return None
 
 
-@cache
-def _read_wordings() -> dict[str, Any]:
-    return tomllib.loads(files("sbwork.intake").joinpath("wordings.toml").read_text("utf-8"))
-
-
 def _place_on_ladder(text: str, kind: str) -> float | None:
-    rungs = enumerate(_read_wordings()["ladders"].get(kind, ()))
+    rungs = enumerate(read_words("answers")["ladders"].get(kind, ()))
     return next((float(i) for i, words in rungs if re.fullmatch(words, text)), None)
 
 
 def _place_in_pair(text: str, kind: str) -> float | None:
     """Return where an answer lies between two ends, 0 in the middle; distances mean nothing."""
-    wordings = _read_wordings()
+    wordings = read_words("answers")
     if kind not in wordings["pairs"]:
         return None
     if re.fullmatch(wordings["middle"], text):

@@ -3,53 +3,32 @@
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
 from sbwork.read.surveys.answers import fold_answer, parse_number
 from sbwork.read.surveys.descriptions import ColumnDescription
 from sbwork.read.surveys.personal import FREE_TEXT, PERSON_ID
 
-__all__ = ["find_role", "guess_wave", "make_slug", "parse_name", "read_waves"]
+__all__ = ["find_role", "guess_wave", "make_slug", "parse_name", "read_waves", "read_words"]
 
 _MOST_SITES = 15
 _MOST_WAVES = 6
 _LONGEST_SLUG = 40
-_OF_THE_PLATFORM = re.compile(
-    r"(?:start|end|recorded|submit) ?date|status|response type|progress|duration.*|finished"
-    r"|distribution ?channel|(?:user|start)? ?language|last ?page|date ?stamp|date submitted"
-    r"|interview ?time|(?:group|question)time.*|(?:start|completion|last modified|study) time"
-    r"|timestamp|seed|column \d+|.*\b(?:first|last) ?click|.*\bpage submit|.*\bclick count"
-    r"|.* do \d+.*|.*display order|payment|score|sc\d+"
-)
-_CHECKS = re.compile(
-    r".*\b(?:attention|attn|atten|trap|bogus|captcha|consent|screener|instructed)\b.*"
-    r"|(?:manipulation |quality )?checks?(?: \d+r?)?"
-)
-_SITES = re.compile(
-    r"\b(?:sites?|areas?|wards?|beats?|neighbou?rhoods?|estates?|villages?|towns?|localit(?:y|ies)"
-    r"|districts?|boroughs?|sectors?|parish)\b"
-)
-_SITE_QUESTIONS = re.compile(
-    r"\b(?:which|what)(?: of (?:the|these)(?: following)?)? (?:area|ward|neighbou?rhood|village"
-    r"|town|estate|site|district|part of)\b|\bwhere do you live\b|\barea do you live\b"
-)
-_WAVES = re.compile(
-    r"\b(?:waves?|phase|round|time ?points?|time|period|pre ?post|occasion|stage|year)\b"
-)
-_WEIGHTS = re.compile(r"\b(?:weights?|wts?|wgts?|weighting)\b")
-_BEFORE = re.compile(
-    r"\b(?:pre(?: ?test)?|before|baseline|base line|first|(?:wave|time|round|phase|w|t) ?0*1"
-    r"|(?:time|t) ?0+)\b"
-)
-_AFTER = re.compile(
-    r"\b(?:post(?: ?test)?|after|follow ?ups?|end ?line|second|final"
-    r"|(?:wave|time|round|phase|w|t) ?0*[2-9])\b"
-)
 _CODE = re.compile(r"[^\W\d_][\w.-]{0,63}")
 _IN_BRACKETS = re.compile(r"(.*?)\s*\[([^\[\]]+)\]", re.DOTALL)
 _NUMBERED = re.compile(r"(.*?)[_.\- ]?(?:\d+|(?<=\d)[a-z])[_.]?(r|rev|reversed)?", re.IGNORECASE)
 _GENERIC = re.compile(r"(?:q|qu|qid|question|items?|var|v|x|s|sq|a|ao|col|column)?", re.IGNORECASE)
+
+
+@cache
+def read_words(section: str) -> Any:
+    """Return a section of the words by which files are understood, which are data."""
+    return tomllib.loads(files("sbwork.intake").joinpath("words.toml").read_text("utf-8"))[section]
 
 
 def find_role(column: ColumnDescription, rows: int, is_record: bool = False) -> str:
@@ -59,8 +38,13 @@ def find_role(column: ColumnDescription, rows: int, is_record: bool = False) -> 
     ``"text"``, ``"empty"``, ``"weight"``, ``"wave"``, ``"site"`` and ``"question"``.
     """
     name, question = _split_words(column.name), _split_words(column.question)
-    is_short = len(name.split()) <= 4
-    if is_record or _OF_THE_PLATFORM.fullmatch(name) or question.startswith("timing "):
+    words = read_words("columns")
+    named = {
+        role
+        for role, pattern in words.items()
+        if len(name.split()) <= 4 and re.search(pattern, name)
+    }
+    if is_record or re.fullmatch(words["platform"], name) or question.startswith("timing "):
         return "platform"
     if column.personal == FREE_TEXT:
         return "text"
@@ -69,16 +53,20 @@ def find_role(column: ColumnDescription, rows: int, is_record: bool = False) -> 
         return "person" if column.personal == PERSON_ID and is_own else "personal"
     if not column.distinct:
         return "empty"
-    if _CHECKS.fullmatch(name):
+    if re.fullmatch(words["check"], name):
         return "check"
-    if is_short and _WEIGHTS.search(name) and all(parse_number(v) >= 0 for v in column.values):
+    if "weight" in named and all(parse_number(v) >= 0 for v in column.values):
         return "weight"
     waves = read_waves(column.values, column.labels)
     in_words = {"before", "after"} == set(waves.values()) and not any(map(_is_number, waves))
-    if waves and (in_words or (is_short and _WAVES.search(name))):
+    if waves and (in_words or "wave" in named):
         return "wave"
-    names_site = (is_short and _SITES.search(name)) or _SITE_QUESTIONS.search(f"{name} {question}")
-    return "site" if names_site and 1 <= len(column.values) <= _MOST_SITES else "question"
+    asks_site = re.search(words["site_question"], f"{name} {question}")
+    return (
+        "site"
+        if ("site" in named or asks_site) and 1 <= len(column.values) <= _MOST_SITES
+        else "question"
+    )
 
 
 def guess_wave(text: str) -> str:
@@ -90,8 +78,8 @@ def guess_wave(text: str) -> str:
     ('before', 'after', '')
     """
     words = _split_words(text)
-    before, after = bool(_BEFORE.search(words)), bool(_AFTER.search(words))
-    return "" if before == after else "before" if before else "after"
+    found = [wave for wave, pattern in read_words("waves").items() if re.search(pattern, words)]
+    return found[0] if len(found) == 1 else ""
 
 
 def read_waves(values: Sequence[str], labels: Mapping[str, str]) -> dict[str, str]:

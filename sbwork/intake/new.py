@@ -6,12 +6,14 @@ import contextlib
 import os
 import re
 import shutil
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from sbwork.intake.columns import read_words
 from sbwork.intake.drafts import draft_cohort, draft_instrument
 from sbwork.intake.surveys import Proposal, propose_surveys
 from sbwork.read.incidents.archives import find_parts, read_ends
@@ -23,26 +25,10 @@ from sbwork.specs.documents import load_spec
 from sbwork.specs.errors import InputError, Problem, find_nearest, quote
 from sbwork.specs.instrument import Instrument
 
-__all__ = ["Intake", "Sorted", "check_name", "clean_path", "copy_examples", "sort_files", "take_in"]
+__all__ = ["Intake", "check_name", "clean_path", "copy_examples", "sort_files", "take_in"]
 
 _TEXT, _BOOKS = {".csv", ".tsv", ".txt"}, {".xlsx", ".xlsm"}
 _SURVEYS = {".sav", ".zsav", ".dta", ".xls", ".ods"}
-_KINDS = re.compile(
-    r"^(?:crime|offence|incident)(?:type|category|group|description)?s?$|^(?:crime|offence)$"
-)
-_DATES = re.compile(r"month|date|occurred|reported|period")
-_PLACES = re.compile(r"lsoa|ward|beat|area|site|easting|northing|longitude|latitude|neighbourhood")
-
-
-@dataclass(frozen=True)
-class Sorted:
-    """Files told apart by what is in them; the rest is in `others`."""
-
-    surveys: tuple[Path, ...] = ()
-    incidents: tuple[Path, ...] = ()
-    lookups: tuple[Path, ...] = ()
-    boundaries: tuple[Path, ...] = ()
-    others: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,13 +65,16 @@ def clean_path(written: str) -> str:
     return path.strip()
 
 
-def sort_files(folder: Path) -> Sorted:
-    """Tell the files of a cohort's folder apart; hidden files and cohort.yml are passed over."""
-    found: dict[str, list[Path]] = {}
+def sort_files(folder: Path) -> dict[str, list[Path]]:
+    """Tell the files of a cohort's folder apart; hidden files and cohort.yml are passed over.
+
+    They are "surveys", "incidents", "lookups", "boundaries" or "others".
+    """
+    found: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if not path.name.startswith((".", "~$")) and path.name != "cohort.yml":
-            found.setdefault(_find_kind(path), []).append(path)
-    return Sorted(**{kind: tuple(paths) for kind, paths in found.items()})
+            found[_find_kind(path)].append(path)
+    return found
 
 
 def take_in(
@@ -105,7 +94,7 @@ def take_in(
         for path in (folder / "cohort.yml", questionnaire) if path.exists()
     ]  # fmt: skip
     lying = sort_files(folder)
-    chosen, counted = list(lying.surveys), list(lying.incidents)
+    chosen, counted = lying["surveys"], lying["incidents"]
     if surveys or incidents:
         chosen = [path for text in surveys if (path := _find_given(text, problems))]
         counted = [path for text in incidents if (path := _find_given(text, problems))]
@@ -136,15 +125,15 @@ def take_in(
         proposal,
         [shown[survey.path] for survey in proposal.surveys],
         described,
-        lookup=lying.lookups[0].name if lying.lookups else "",
-        boundaries=[path.name for path in lying.boundaries],
+        lookup=next((path.name for path in lying["lookups"]), ""),
+        boundaries=[path.name for path in lying["boundaries"]],
     )
     _write(files)
     return Intake(
         cohort=folder / "cohort.yml",
         instrument=questionnaire if proposal.items else None,
         copied=copied,
-        others=tuple(path.name for path in lying.others),
+        others=tuple(path.name for path in lying["others"]),
         proposal=proposal,
         incidents=described,
     )
@@ -192,7 +181,8 @@ def _find_kind(path: Path) -> str:
         return "surveys" if suffix in _TEXT | _BOOKS else "others"
     plain = [re.sub(r"[^a-z0-9]", "", name.casefold()) for name in names]
     if is_street_header(list(names)) or all(
-        any(pattern.search(name) for name in plain) for pattern in (_KINDS, _DATES, _PLACES)
+        any(re.search(pattern, name) for name in plain)
+        for pattern in read_words("incidents").values()
     ):
         return "incidents"
     if any(re.fullmatch(r"lsoa(\d\d)?(?:cd|code)", name) for name in plain):

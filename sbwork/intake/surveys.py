@@ -28,12 +28,9 @@ __all__ = ["Proposal", "ProposedItem", "ProposedScale", "ProposedSurvey", "propo
 
 _MOST_ITEMS = 400
 _FEWEST_SIDE_BY_SIDE = 3
-_FEWEST_IN_SET = 3
-_SHARE_SEPARATED = 0.2
 _LONGEST_TEXT = 300
 _AGAINST = -0.05
 _RESERVED = frozenset({"wave", "site", "person", "weight"})
-_UNCHOSEN = {"", "no", "n", "0", "false", "unchecked", "not selected", "off"}
 
 
 @dataclass(frozen=True)
@@ -60,8 +57,7 @@ class ProposedSurvey:
     """One survey file: its wave or the column that tells it, and what its columns seem to be.
 
     `columns` gives the item of each column that has another name, `not_asked` the items that the
-    file lacks, `multiple` what the columns of a question with several answers start with, and
-    `roles` the names of the remaining columns by what they are for.
+    file lacks, and `roles` the names of the remaining columns by what they are for.
     """
 
     path: Path
@@ -74,7 +70,6 @@ class ProposedSurvey:
     site_column: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
     not_asked: tuple[str, ...] = ()
-    multiple: Mapping[str, str] = field(default_factory=dict)
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -124,7 +119,6 @@ class _File:
             else "repeated"
             for number, column in self.columns.items()
         }
-        self.multiple = dict(self._find_sets())
         self.questions = list(self._find_questions())
 
     def find(self, role: str) -> ColumnDescription | None:
@@ -134,27 +128,6 @@ class _File:
     def list_texts(self, number: int) -> list[str]:
         """List the distinct cells of a column."""
         return [str(t) for t in pd.unique(self.table.read_column(number)[self.table.kept])]
-
-    def _find_sets(self) -> Iterator[tuple[str, str]]:
-        """Find questions with several answers: cells set apart by ';', or a column an option."""
-        families: dict[str, list[int]] = defaultdict(list)
-        for number, role in self.roles.items():
-            if role not in {"question", "empty", "text"}:
-                continue
-            name = self.table.names[number]
-            texts = {fold_answer(text) for text in self.list_texts(number)}
-            filled = [str(cell) for cell in self.table.read_column(number) if str(cell).strip()]
-            several = sum(";" in cell.rstrip("; ") for cell in filled)
-            if role == "question" and several > _SHARE_SEPARATED * len(filled):
-                self.roles[number] = "multiple"
-                yield make_slug(name) or f"set_{number}", name
-            elif role != "text" and texts & _UNCHOSEN and len(texts - _UNCHOSEN) <= 1:
-                families[parse_name(name)[1]].append(number)
-        for family, numbers in families.items():
-            filled_in = any(self.roles[number] == "question" for number in numbers)
-            if family and filled_in and len(numbers) >= _FEWEST_IN_SET:
-                self.roles |= dict.fromkeys(numbers, "multiple")
-                yield make_slug(family) or f"set_{numbers[0]}", family
 
     def _find_questions(self) -> Iterator[_Question]:
         for number, role in self.roles.items():
@@ -476,10 +449,6 @@ def _describe_survey(
         platform=file.table.platform,
         rows=len(file.table.rows),
         site_column=site.name if site else "",
-        multiple={
-            f"{key}_set" if key in {*items, *_RESERVED} else key: prefix
-            for key, prefix in file.multiple.items()
-        },
         roles={role: tuple(names) for role, names in roles.items()},
         **wave,  # type: ignore[arg-type]
     )

@@ -18,7 +18,7 @@ from sbwork.cli import app
 from sbwork.evaluation import evaluate_cohort
 from sbwork.intake.answers import OptionSet
 from sbwork.intake.drafts import draft_cohort, draft_instrument, write_yaml
-from sbwork.intake.new import Sorted, clean_path, sort_files, take_in
+from sbwork.intake.new import clean_path, sort_files, take_in
 from sbwork.intake.surveys import Proposal, ProposedItem, ProposedScale, ProposedSurvey
 from sbwork.read.incidents.reading import IncidentDescription
 from sbwork.read.surveys import read_responses
@@ -172,14 +172,14 @@ def test_files_are_told_apart_by_what_is_in_them(tmp_path, street_folder):
     (tmp_path / "~$survey.xlsx").write_bytes(b"x")
     (tmp_path / "readme.docx").write_bytes(b"x")
     found = sort_files(tmp_path)
-    assert {key: [p.name for p in paths] for key, paths in vars(found).items()} == {
+    assert {key: [p.name for p in paths] for key, paths in found.items()} == {
         "incidents": ["2015", "archive.zip", "extract.csv"],
         "surveys": ["survey.csv"],
         "lookups": ["lookup.csv"],
         "boundaries": ["areas.geojson"],
         "others": ["readme.docx"],
     }
-    assert sort_files(tmp_path / "none") == Sorted()
+    assert sort_files(tmp_path / "none") == {}
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,6 @@ def propose(text: str, sites: bool) -> Proposal:
         site_column=text if sites else "",
         columns={text: "item_2"},
         not_asked=("item_1",),
-        multiple={"news": text},
         roles=dict.fromkeys(roles, (text, "b")),
     )
     options = (Option(code=1, label=text), Option(code=2), Option(code=8, nonresponse="dont_know"))

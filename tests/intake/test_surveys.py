@@ -145,7 +145,6 @@ def test_forms_are_read_by_their_questions(tmp_path: Path) -> None:
     (survey,) = proposal.surveys
     assert survey.platform == "forms"
     assert survey.waves == {"First time": "before", "Second time": "after"}
-    assert survey.multiple == {"how_do_you_hear_of_us": "How do you hear of us?"}
     assert proposal.items[0].text == "I trust people here"
     (scale,) = proposal.scales
     assert len(scale.items) == 3
@@ -180,7 +179,7 @@ def test_labels_and_missing_codes_of_spss_survive(tmp_path: Path) -> None:
     assert [item.key for item in proposal.items] == ["trust1", "trust2"]
 
 
-def test_several_answers_are_a_set_and_no_items(tmp_path: Path) -> None:
+def test_columns_of_several_answers_are_no_items(tmp_path: Path) -> None:
     columns: dict[str, Sequence[object]] = {
         f"news[{i}]. Where do you hear of us? [{name}]": ["Yes", "No", "No", "Yes"] * 10
         for i, name in enumerate(("Web", "Radio", "Post"), start=1)
@@ -188,7 +187,7 @@ def test_several_answers_are_a_set_and_no_items(tmp_path: Path) -> None:
     columns |= {f"likert[a{i}]. [Statement {i}]": [*AGREE[:4]] * 10 for i in (1, 2)}
     proposal = propose_surveys([write_csv(tmp_path / "lime.csv", columns)])
     assert proposal.surveys[0].platform == "limesurvey"
-    assert proposal.surveys[0].multiple == {"news": "news"}
+    assert proposal.surveys[0].roles["other"] == ("news[1]", "news[2]", "news[3]")
     assert len(proposal.items) == 2
 
 
