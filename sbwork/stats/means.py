@@ -13,6 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 from sbwork.stats.cells import Cell, Link
 from sbwork.stats.estimate import Estimate, Flag, Reason, complete_estimate
 
+_NOBODY = "Nobody gave a score."
+_ALONE = "Only one person gave a score."
 _TOO_FEW = "Fewer than two people gave a score in one of the groups."
 _TOO_UNEVEN = "The weights are so uneven that hardly one person counts in each group."
 _NO_SPREAD = "Everybody in the groups gave the same score, so chance cannot be gauged."
@@ -29,26 +32,14 @@ _ROUNDING = 1e-18
 
 
 def estimate_mean(cell: Cell, level: float = 0.95) -> Estimate:
-    """Estimate a mean with its t interval.
-
-    Returns ``"mean"``, in points of the scale.
-    """
-    contrast = estimate_contrast([cell], [1.0], estimator="mean", level=level)
-    alone = "Nobody gave a score." if cell.n == 0 else "Only one person gave a score."
-    return Estimate(
-        "mean",
-        cell.mean,
-        contrast.ci_low,
-        contrast.ci_high,
-        level,
-        se=contrast.se,
-        df=contrast.df,
-        n=cell.n,
-        unit="points",
-        note=alone if cell.n < 2 else contrast.note,
-        reason=Reason.NO_ANSWERS if cell.n == 0 else "",
-        flags=(Flag.NO_INTERVAL,) if cell.n == 1 else contrast.flags,
-    )
+    """Estimate a mean with its t interval: ``"mean"``, in points of the scale."""
+    if cell.n < 2:
+        known: dict[str, Any] = {"n": cell.n, "unit": "points"}
+        if cell.n == 0:
+            return Estimate("mean", note=_NOBODY, reason=Reason.NO_ANSWERS, **known)
+        return Estimate("mean", cell.mean, note=_ALONE, flags=(Flag.NO_INTERVAL,), **known)
+    mean = estimate_contrast([cell], [1.0], estimator="mean", level=level)
+    return replace(mean, estimate=cell.mean, p_value=math.nan, statistic=math.nan)
 
 
 def estimate_contrast(
@@ -83,7 +74,7 @@ def estimate_contrast(
         note = _explain_certainty(cells, linked=bool(links))
         return replace(_give_no_interval(estimator, estimate, cells, note), se=0.0)
     if c.tolist() == [-1.0, 1.0] and not links and all(cell.answers is not None for cell in cells):
-        return _test_by_welch(estimator, cells[0], cells[1], math.sqrt(variance))
+        return _test_by_welch(estimator, cells[0], cells[1], math.sqrt(variance), level)
     df = variance**2 / float(np.sum(parts**2 / freedom))
     se = math.sqrt(variance)
     return complete_estimate(estimator, estimate, se, df, level, n=_count(cells), unit="points")
@@ -94,7 +85,6 @@ def estimate_student_contrast(
     coefficients: Sequence[float],
     *,
     estimator: str,
-    level: float = 0.95,
 ) -> Estimate:
     """Estimate a sum of coefficients times cell means, taking the spreads as equal."""
     c = _check_coefficients(cells, coefficients)
@@ -115,7 +105,6 @@ def estimate_standardised_contrast(
     *,
     estimator: str,
     links: Sequence[Link] = (),
-    level: float = 0.95,
 ) -> Estimate:
     """Estimate a contrast of cell means in pooled standard deviations, with Hedges' correction.
 
@@ -144,17 +133,8 @@ def estimate_standardised_contrast(
         return missing(note=_TOO_UNEVEN, reason=Reason.NOT_ESTIMABLE)
     t = float(c @ np.array([cell.mean for cell in cells])) / (spread * factor)
     scale = _correct_small_samples(df) * factor
-    low, high = (invert_noncentral_t(t, df, tail) for tail in ((1 + level) / 2, (1 - level) / 2))
-    return Estimate(
-        estimator,
-        t * scale,
-        low * scale,
-        high * scale,
-        level,
-        df=df,
-        n=_count(cells),
-        unit="sd",
-    )
+    low, high = (invert_noncentral_t(t, df, tail) * scale for tail in (0.975, 0.025))
+    return Estimate(estimator, t * scale, low, high, df=df, n=_count(cells), unit="sd")
 
 
 def compute_pooled_spread(cells: Sequence[Cell]) -> float:
@@ -182,13 +162,14 @@ def compute_overlap(
     return total
 
 
-def _test_by_welch(estimator: str, before: Cell, after: Cell, se: float) -> Estimate:
+def _test_by_welch(estimator: str, before: Cell, after: Cell, se: float, level: float) -> Estimate:
     """Compare two unweighted cells by pingouin's t, df and p; it rounds its intervals."""
     from pingouin import ttest
 
     found = ttest(after.answers, before.answers, correction=True).iloc[0]
     n, df = _count([before, after]), float(found["dof"])
-    test = complete_estimate(estimator, after.mean - before.mean, se, df, n=n, unit="points")
+    rise = after.mean - before.mean
+    test = complete_estimate(estimator, rise, se, df, level, n=n, unit="points")
     return replace(test, statistic=float(found["T"]), p_value=float(found["p_val"]))
 
 
@@ -214,14 +195,8 @@ def _refuse_few(estimator: str, cells: Sequence[Cell], unit: str) -> Estimate:
 def _give_no_interval(
     estimator: str, estimate: float, cells: Sequence[Cell], note: str
 ) -> Estimate:
-    return Estimate(
-        estimator,
-        estimate,
-        n=_count(cells),
-        unit="points",
-        note=note,
-        flags=(Flag.NO_INTERVAL,),
-    )
+    n, flags = _count(cells), (Flag.NO_INTERVAL,)
+    return Estimate(estimator, estimate, n=n, unit="points", note=note, flags=flags)
 
 
 def _split_variance(
@@ -270,12 +245,7 @@ def _pool(
     if df <= 0:
         return math.sqrt(float(variance.mean())), df, math.sqrt(float(np.sum(coefficients**2 / n)))
     spread = math.sqrt(float(np.sum((n - 1) * variance)) / df)
-    own = np.array(
-        [
-            1 / cell.n if v <= 0 else cell.mean_variance / v
-            for cell, v in zip(cells, variance, strict=True)
-        ]
-    )
+    own = np.array([c.mean_variance / c.variance if c.variance > 0 else 1 / c.n for c in cells])
     alone = float(np.sum(coefficients**2 * own))
     squared = alone + compute_overlap(cells, coefficients.tolist(), links)
     factor = math.sqrt(squared) if squared > _ROUNDING * alone else 0.0
@@ -305,7 +275,8 @@ def invert_noncentral_t(t: float, df: float, probability: float) -> float:
     """Find the noncentrality at which a t this large or smaller has the given probability.
 
     The search starts from the normal approximation and widens; far out in the tails, where scipy's
-    distribution function returns NaN, that approximation stands in.
+    distribution function returns NaN, that approximation stands in. Its own inverse, nctdtrinc, is
+    right to six digits only.
 
     Source: Steiger, J. H. (2004). Psychological Methods, 9, 164-182.
     """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,19 +21,7 @@ from sbwork.score.latent import (
 LAVAAN = 1e-8
 LAVAAN_BOUNDED = 1e-6
 
-REFERENCE = Path(__file__).parents[1] / "reference"
 THREE = np.kron(np.eye(3), np.ones((3, 1)))
-
-
-@pytest.fixture(scope="module")
-def lavaan() -> dict[str, Any]:
-    values: dict[str, Any] = json.loads((REFERENCE / "reliability.json").read_text("utf-8"))
-    return values
-
-
-@pytest.fixture(scope="module")
-def tests_of_1939() -> pd.DataFrame:
-    return pd.read_csv(REFERENCE / "holzinger_swineford_1939.csv").drop(columns="school")
 
 
 def check_fit(fit: FactorFit, expected: dict[str, Any], tolerance: float) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,25 +14,17 @@ from sbwork.score.omega import estimate_omega, resample_covariances
 LAVAAN = 1e-8
 BOUNDED = 1e-6
 
-REFERENCE = Path(__file__).parents[1] / "reference"
-
-
-@pytest.fixture(scope="module")
-def tests_of_1939() -> pd.DataFrame:
-    return pd.read_csv(REFERENCE / "holzinger_swineford_1939.csv").drop(columns="school")
-
 
 def make_rows(n: int, k: int, seed: int = 1) -> np.ndarray:
     random = np.random.default_rng(seed)
     return random.normal(size=(n, 1)) + random.normal(size=(n, k))
 
 
-def test_agrees_with_lavaan(tests_of_1939: pd.DataFrame) -> None:
-    reference = json.loads((REFERENCE / "reliability.json").read_text("utf-8"))
-    for expected in reference["one_factor"].values():
+def test_agrees_with_lavaan(lavaan: dict[str, Any], tests_of_1939: pd.DataFrame) -> None:
+    for expected in lavaan["one_factor"].values():
         found = estimate_omega(tests_of_1939[expected["items"]].cov().to_numpy(), 301)
         assert found.estimate == pytest.approx(expected["omega"], abs=LAVAAN)
-    held = reference["heywood"]
+    held = lavaan["heywood"]
     found = estimate_omega(tests_of_1939[held["items"]].cov().to_numpy(), 301, names=held["items"])
     assert found.estimate == pytest.approx(held["omega"], abs=BOUNDED)
     assert "'x8' was held at zero" in found.note

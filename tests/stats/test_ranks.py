@@ -277,16 +277,6 @@ def test_the_rank_of_several_pairs_holds_its_level(sharing, n_pairs):
     assert 0.94 - noise < held < 0.97 + noise
 
 
-@pytest.mark.parametrize("sharing", ["own", "shared", "none"])
-def test_the_interval_of_the_mean_holds_the_truth_as_often_as_it_says(sharing):
-    held = [
-        ratio.ci_low <= 0.7 <= ratio.ci_high
-        for _, ratio in simulate_pairs(sharing, 3, 60, 0.7, 800)
-    ]
-    noise = 2.5 * math.sqrt(0.05 * 0.95 / len(held))
-    assert 0.94 - noise < np.mean(held) < 0.97 + noise
-
-
 def test_the_committed_simulation_holds_what_the_docstrings_claim():
     table = read_study("ranks")
     assert set(table["phi"]) == {1, 2, 4}
