@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import calendar
 import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,98 +17,72 @@ from sbwork.stats.formats import (
     describe_p,
     format_change,
     format_count,
+    format_difference,
     format_interval,
     format_list,
     format_months,
     format_number,
     format_p,
     format_share,
+    lower_title,
 )
 
 NAN, INF = math.nan, math.inf
 MINUS = "\N{MINUS SIGN}"
+NUMBERS = (format_number, format_change, format_p, format_count, format_share)
+format_percent = partial(format_interval, percent=True)
 
 
-@pytest.mark.parametrize(
-    ("value", "digits", "text"),
-    [
-        (0.0, 2, "0.00"),
-        (-0.0, 2, "0.00"),
-        (-0.004, 2, "0.00"),
-        (-0.006, 2, f"{MINUS}0.01"),
-        (1234567.891, 1, "1,234,567.9"),
-        (-1234.5678, 3, f"{MINUS}1,234.568"),
-        (NAN, 2, MISSING),
-        (INF, 2, "no limit"),
-        (-INF, 2, "no limit"),
-    ],
-)
-def test_numbers(value: float, digits: int, text: str) -> None:
-    assert format_number(value, digits) == text
+WRITTEN = [
+    (format_number, (0.0, 2), "0.00"),
+    (format_number, (-0.0, 2), "0.00"),
+    (format_number, (-0.004, 2), "0.00"),
+    (format_number, (-0.006, 2), f"{MINUS}0.01"),
+    (format_number, (1234567.891, 1), "1,234,567.9"),
+    (format_number, (-1234.5678, 3), f"{MINUS}1,234.568"),
+    (format_number, (INF, 2), "no limit"),
+    (format_number, (-INF, 2), "no limit"),
+    (format_change, (-31.03,), f"{MINUS}31%"),
+    (format_change, (5.0,), "+5%"),
+    (format_change, (0.49,), "0%"),
+    (format_change, (-0.49,), "0%"),
+    (format_change, (0.51,), "+1%"),
+    (format_change, (INF,), MISSING),
+    (format_difference, (0.154,), "+0.15"),
+    (format_difference, (-0.2,), f"{MINUS}0.20"),
+    (format_difference, (0.001,), "0.00"),
+    (format_p, (0.0100,), ".010"),
+    (format_p, (0.0424,), ".042"),
+    (format_p, (0.001,), ".001"),
+    (format_p, (0.00099,), "< .001"),
+    (format_p, (0.0,), "< .001"),
+    (format_p, (0.9999,), "1.000"),
+    (describe_p, (0.0101,), "p = .010"),
+    (describe_p, (0.0004,), "p < .001"),
+    (describe_p, (0.0004, "rank p"), "rank p < .001"),
+    (describe_p, (NAN,), f"p {MISSING}"),
+    (format_interval, (0.3657, 1.1714), "0.37 to 1.17"),
+    (format_interval, (0.5, INF), "0.50 to no limit"),
+    (format_interval, (0.0, 90_662_722_261.07), "0.00 to over 10,000"),
+    (format_interval, (NAN, 1.0), MISSING),
+    (format_interval, (1.0, NAN), MISSING),
+    (format_percent, (-44.2, -14.9), f"{MINUS}44.20% to {MINUS}14.90%"),
+    (format_percent, (-44.2, INF), f"{MINUS}44.20% to no limit"),
+    (format_count, (28537,), "28,537"),
+    (format_share, (0.073,), "7%"),
+    (format_list, ([],), ""),
+    (format_list, (["a"],), "a"),
+    (format_list, (["a", "b"],), "a and b"),
+    (format_list, (["a", "b", "c"],), "a, b and c"),
+    (lower_title, ("Victim-based crime",), "victim-based crime"),
+    (lower_title, ("ASB at night",), "ASB at night"),
+    *((write, (NAN,), MISSING) for write in NUMBERS),
+]
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (-31.03, f"{MINUS}31%"),
-        (5.0, "+5%"),
-        (0.49, "0%"),
-        (-0.49, "0%"),
-        (0.51, "+1%"),
-        (NAN, MISSING),
-        (INF, MISSING),
-    ],
-)
-def test_changes_carry_their_sign_unless_they_round_to_nothing(value: float, text: str) -> None:
-    assert format_change(value) == text
-
-
-@pytest.mark.parametrize(
-    ("p", "text"),
-    [
-        (0.0100, ".010"),
-        (0.0424, ".042"),
-        (0.001, ".001"),
-        (0.00099, "< .001"),
-        (0.0, "< .001"),
-        (0.9999, "1.000"),
-        (1.0, "1.000"),
-        (NAN, MISSING),
-    ],
-)
-def test_p_values(p: float, text: str) -> None:
-    assert format_p(p) == text
-
-
-@pytest.mark.parametrize(
-    ("p", "text"),
-    [(0.0101, "p = .010"), (0.0004, "p < .001"), (1.0, "p = 1.000"), (NAN, f"p {MISSING}")],
-)
-def test_a_p_value_in_prose_has_one_sign_of_comparison(p: float, text: str) -> None:
-    assert describe_p(p) == text
-    assert describe_p(p, "rank p") == f"rank {text}"
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "percent", "text"),
-    [
-        (0.3657, 1.1714, False, "0.37 to 1.17"),
-        (-44.2, -14.9, True, f"{MINUS}44.20% to {MINUS}14.90%"),
-        (0.5, INF, False, "0.50 to no limit"),
-        (-44.2, INF, True, f"{MINUS}44.20% to no limit"),
-        (NAN, 1.0, False, MISSING),
-        (1.0, NAN, True, MISSING),
-    ],
-)
-def test_intervals(low: float, high: float, percent: bool, text: str) -> None:
-    assert format_interval(low, high, percent=percent) == text
-
-
-def test_counts_and_shares() -> None:
-    assert format_count(28537) == "28,537"
-    assert format_count(NAN) == MISSING
-    assert format_share(0.073) == "7%"
-    assert format_share(NAN) == MISSING
+@pytest.mark.parametrize(("write", "values", "text"), WRITTEN)
+def test_what_readers_see(write: Callable[..., str], values: tuple[Any, ...], text: str) -> None:
+    assert write(*values) == text
 
 
 @pytest.mark.parametrize("month", range(1, 13))
@@ -117,14 +94,6 @@ def test_months_are_written_in_english(month: int) -> None:
 def test_months_ignore_the_language_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calendar, "month_name", ["", *("Monat",) * 12])
     assert format_months("2016-07", "2016-07") == "July 2016"
-
-
-@pytest.mark.parametrize(
-    ("parts", "text"),
-    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
-)
-def test_lists_read_as_prose(parts: list[str], text: str) -> None:
-    assert format_list(parts) == text
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, width=32))

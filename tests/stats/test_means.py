@@ -101,17 +101,12 @@ def test_mtcars_gives_the_published_values(mtcars):
     assert (g.estimate, g.ci_low, g.ci_high) == pytest.approx((1.44, 0.65, 2.21), abs=PRINTED)
 
 
-def test_t_tests_agree_with_r(mtcars):
-    assert_test(compare(*mtcars), R["mtcars_welch"])
-    assert_test(estimate_student(*mtcars), R["mtcars_student"])
-    assert_test(compare(*TREATED), R["welch"])
-    assert_test(estimate_student(*TREATED), R["student"])
-
-
-def test_hedges_g_agrees_with_effectsize(mtcars):
-    for cells, key in ((mtcars, "mtcars_g"), (TREATED, "g")):
+def test_t_tests_and_hedges_g_agree_with_r(mtcars):
+    for cells, key in ((mtcars, "mtcars_"), (TREATED, "")):
+        assert_test(compare(*cells), R[f"{key}welch"])
+        assert_test(estimate_student(*cells), R[f"{key}student"])
         g = estimate_g(*cells)
-        assert (g.estimate, g.ci_low, g.ci_high) == pytest.approx(R[key], rel=SEARCH)
+        assert (g.estimate, g.ci_low, g.ci_high) == pytest.approx(R[f"{key}g"], rel=SEARCH)
 
 
 @pytest.mark.parametrize(
@@ -122,24 +117,8 @@ def test_difference_in_differences_agrees_with_lm_and_sandwich(cells, key, apart
     assert did.estimate == pytest.approx(R[key]["estimate"], rel=EXACT)
     assert did.se == pytest.approx(R[key]["se"], rel=apart)
     assert did.n == sum(map(len, SCORES.values()))
-
-
-def test_difference_in_differences_agrees_with_statsmodels():
-    import statsmodels.api as sm
-
-    y = np.concatenate(list(SCORES.values()))
-    name = np.concatenate([[key] * len(scores) for key, scores in SCORES.items()])
-    treated = np.char.startswith(name, "treated").astype(float)
-    after = np.char.endswith(name, "after").astype(float)
-    design = np.column_stack([np.ones_like(y), treated, after, treated * after])
-    fit = sm.OLS(y, design).fit(cov_type="HC2")
-    did = estimate_did(**CELLS)
-    assert (did.estimate, did.se) == pytest.approx((fit.params[3], fit.bse[3]), rel=EXACT)
-
-
-def test_degrees_of_freedom_are_welch_and_satterthwaites():
-    did = estimate_did(**CELLS)
-    assert did.df == pytest.approx(R["df_did"], rel=EXACT)
+    if cells is CELLS:
+        assert did.df == pytest.approx(R["df_did"], rel=EXACT)
 
 
 def test_standardised_difference_in_differences_agrees_with_emmeans():
@@ -171,12 +150,9 @@ def test_ancova_agrees_with_lm_and_sandwich():
         assert found.df == n - 3
 
 
-def test_ancova_leaves_out_people_with_a_score_missing():
+def test_ancova_leaves_out_people_with_a_score_missing_and_says_when_it_cannot_be_fitted():
     y, x, arm = [1.0, 2, 4, 3, 5, 7, 9], [1.0, 2, 3, 1, 2, 3, math.nan], [0, 0, 0, 1, 1, 1, 1]
     assert estimate_ancova(y, x, arm) == estimate_ancova(y[:6], x[:6], arm[:6])
-
-
-def test_ancova_says_when_it_cannot_be_fitted():
     found = estimate_ancova([1.0, 2, 3, 4], [2.0, 2, 2, 2], [0, 0, 1, 1])
     assert math.isnan(found.estimate)
     assert "same score before" in found.note

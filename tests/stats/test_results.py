@@ -18,35 +18,20 @@ from sbwork.stats.findings import (
     tabulate_findings,
 )
 
-TEXT = [
-    "reason",
-    "flags",
-    "data_status",
-    "section",
-    "outcome",
-    "site",
-    "comparison",
-    "period",
-    "estimator",
-    "unit",
-    "note",
-]
+TEXT = {"section", "outcome", "site", "comparison", "period", "estimator", "unit"}
+TEXT |= {"reason", "flags", "note", "data_status"}
 
 
 @pytest.fixture
 def findings() -> pd.DataFrame:
+    ratio = Estimate("rirr", 0.65, 0.37, 1.17, n=200)
+    missing = Estimate("rirr", note="No incident before.", reason=Reason.ZERO_COUNT)
+    g = Estimate("hedges_g", 0.25, unit="sd")
     return tabulate_findings(
         [
-            Finding(
-                "counts", "asb", "a1", Estimate("rirr", 0.65, 0.37, 1.17, n=200), "c1", "12+12"
-            ),
-            Finding(
-                "counts",
-                "asb",
-                "a2",
-                Estimate("rirr", note="No incident before.", reason=Reason.ZERO_COUNT),
-            ),
-            Finding("scales", "trust", "a1", Estimate("hedges_g", 0.25, unit="sd"), period="after"),
+            Finding("counts", "asb", "a1", ratio, "c1", "12+12"),
+            Finding("counts", "asb", "a2", missing),
+            Finding("scales", "trust", "a1", g, period="after"),
         ]
     )
 
@@ -58,14 +43,8 @@ def test_a_finding_keeps_every_number_in_its_column(findings: pd.DataFrame) -> N
     assert (first["ci_low"], first["ci_high"], first["ci_level"]) == (0.37, 1.17, 0.95)
     assert (first["comparison"], first["period"], first["n"]) == ("c1", "12+12", 200.0)
     assert math.isnan(first["p_value"])
-
-
-def test_family_and_design_are_left_for_later(findings: pd.DataFrame) -> None:
     assert findings["p_adjusted"].isna().all()
     assert findings["evidence_level"].isna().all()
-
-
-def test_a_missing_number_is_there_with_its_reason(findings: pd.DataFrame) -> None:
     missing = findings[findings["estimate"].isna()]
     assert list(missing["note"]) == ["No incident before."]
 
