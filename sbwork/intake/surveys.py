@@ -26,7 +26,6 @@ from sbwork.specs.instrument import Instrument, Option, read_instrument
 
 __all__ = ["Proposal", "ProposedItem", "ProposedScale", "ProposedSurvey", "propose_surveys"]
 
-_MOST_ITEMS = 400
 _FEWEST_SIDE_BY_SIDE = 3
 _LONGEST_TEXT = 300
 _AGAINST = -0.05
@@ -101,6 +100,27 @@ class _Question:
     says_reversed: bool
     answers: Answers
     key: str
+
+    def is_beside(self, other: _Question | None) -> bool:
+        """Whether the other is the column before this one, nameless and with like answers."""
+        return other is not None and (other.family, other.number, other.answers.kind) == (
+            "",
+            self.number - 1,
+            self.answers.kind,
+        )
+
+
+@dataclass
+class _Group:
+    """Questions of one family of names, or without such a name side by side; each key's answers."""
+
+    family: str
+    answers: dict[str, list[Answers]] = field(default_factory=dict)
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether they are enough to be taken for one scale."""
+        return len(self.answers) >= (2 if self.family else _FEWEST_SIDE_BY_SIDE)
 
 
 class _File:
@@ -185,11 +205,11 @@ def propose_surveys(paths: Sequence[Path], data: Path | None = None) -> Proposal
         ]
         return Proposal(tuple(surveys), instrument, sites=sites, notes=tuple(notes))
     _name_questions(files)
-    families = _group_questions(files)
-    options, chosen = _share_options(files, families)
+    groups = _group_questions(files)
+    options, chosen = _share_options(groups)
     notes += _drop_unmatched(files, options, chosen)
     reversed_: dict[str, str] = {}
-    scales = list(_list_scales(families, chosen))
+    scales = list(_list_scales(groups, chosen))
     for scale in scales:
         reversed_ |= _find_reversed(files, scale.items, options[chosen[scale.items[0]]])
     texts: dict[str, str] = {}
@@ -302,39 +322,39 @@ def _name_questions(files: Sequence[_File]) -> None:
         by_text |= {fold_answer(q.text): q.key for q in file.questions if q.text}
 
 
-def _group_questions(files: Sequence[_File]) -> dict[str, list[_Question]]:
-    """Group questions by the family of their names, else those side by side with like answers.
-
-    A group that only stands side by side has a name that begins with a space.
-    """
-    groups: dict[str, list[_Question]] = defaultdict(list)
+def _group_questions(files: Sequence[_File]) -> list[_Group]:
+    """Group questions by the family of their names, else those side by side with like answers."""
+    groups: list[_Group] = []
+    by_family: dict[str, _Group] = {}
+    by_key: dict[str, _Group] = {}
     for file in files:
-        previous, group, kind = -2, "", ""
+        previous: _Question | None = None
         for question in file.questions:
-            if any(question.key == other.key for members in groups.values() for other in members):
-                group = next(g for g, ms in groups.items() if question.key in {m.key for m in ms})
-            elif question.family:
-                group = question.family
-            elif not (group[:1] == " " and (question.number - 1, question.answers.kind) ==
-                      (previous, kind)):  # fmt: skip
-                group = f" {question.key}"
-            previous, kind = question.number, question.answers.kind
-            groups[group].append(question)
-    return dict(groups)
+            group = by_key.get(question.key) or by_family.get(question.family)
+            if group is None and not question.family and question.is_beside(previous):
+                group = by_key[previous.key] if previous else None
+            if group is None:
+                group = _Group(question.family)
+                groups.append(group)
+            if question.family:
+                by_family[question.family] = group
+            group.answers.setdefault(question.key, []).append(question.answers)
+            by_key[question.key] = group
+            previous = question
+    return groups
 
 
-def _share_options(
-    files: Sequence[_File], groups: Mapping[str, Sequence[_Question]]
-) -> tuple[dict[str, OptionSet], dict[str, str]]:
+def _share_options(groups: Sequence[_Group]) -> tuple[dict[str, OptionSet], dict[str, str]]:
     """Make the options of each group, or of each question of one that has none in common."""
     built: dict[str, OptionSet] = {}
-    for group, members in groups.items():
-        keys = {question.key for question in members}
-        is_lone = group[:1] == " " and len(keys) < _FEWEST_SIDE_BY_SIDE
-        for part, items in [(keys, 1 if is_lone else len(keys)), *(({key}, 1) for key in keys)]:
-            found = build_options(join_answers(m.answers for m in members if m.key in part), items)
-            if found and len(built) < _MOST_ITEMS:
-                built |= {key: found for key in part if key not in built}
+    for group in groups:
+        keys = list(group.answers)
+        shared = len(keys) if group.is_sure else 1
+        for part, items in [(keys, shared), *(([key], 1) for key in keys)]:
+            answers = join_answers(found for key in part for found in group.answers[key])
+            options = build_options(answers, items)
+            if options is not None:
+                built = dict.fromkeys(part, options) | built
     sets: dict[str, OptionSet] = {}
     chosen: dict[str, str] = {}
     for key, found in sorted(built.items(), key=lambda pair: -len(pair[1].options)):
@@ -344,8 +364,7 @@ def _share_options(
             name = f"{found.kind}_{alike + 1}" if alike else found.kind
             sets[name] = found
         chosen[key] = name
-    order = [question.key for file in files for question in file.questions]
-    return sets, {key: chosen[key] for key in dict.fromkeys(order) if key in chosen}
+    return sets, chosen
 
 
 def _drop_unmatched(
@@ -373,24 +392,22 @@ def _drop_unmatched(
     return [f"Left out, since {why}: {list_names(keys)}." for why, keys in reasons.items() if keys]
 
 
-def _list_scales(
-    groups: Mapping[str, Sequence[_Question]], chosen: Mapping[str, str]
-) -> Iterator[ProposedScale]:
+def _list_scales(groups: Sequence[_Group], chosen: Mapping[str, str]) -> Iterator[ProposedScale]:
     """Make a scale of every group of items that share their options."""
     taken = set(chosen) | _RESERVED
-    for group, members in groups.items():
-        is_named = group[:1] != " "
+    for group in groups:
         by_options: dict[str, list[str]] = defaultdict(list)
-        for key in dict.fromkeys(question.key for question in members if question.key in chosen):
-            by_options[chosen[key]].append(key)
+        for key in group.answers:
+            if key in chosen:
+                by_options[chosen[key]].append(key)
         for name, items in by_options.items():
-            if len(items) < (2 if is_named else _FEWEST_SIDE_BY_SIDE):
+            if len(items) < (2 if group.family else _FEWEST_SIDE_BY_SIDE):
                 continue
-            key = make_slug(group if is_named else name) or "scale"
+            key = make_slug(group.family or name) or "scale"
             while key in taken:
                 key += "_scale"
             taken.add(key)
-            why = "their names start alike" if is_named else "side by side, with the same answers"
+            why = "their names start alike" if group.family else "side by side with like answers"
             yield ProposedScale(key, tuple(items), why)
 
 

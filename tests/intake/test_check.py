@@ -22,7 +22,7 @@ Edit = Callable[[str, str], None]
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
+def data(tmp_path):
     shutil.copytree(
         DATA / "cohorts" / "durham-1",
         tmp_path / "cohorts" / "durham-1",
@@ -33,7 +33,7 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def edit(data: Path) -> Edit:
+def edit(data):
     path = data / "cohorts" / "durham-1" / "cohort.yml"
 
     def replace(old: str, new: str) -> None:
@@ -50,11 +50,11 @@ def find_rows(found: Inspection, title: str) -> list[tuple[str, ...]]:
 
 
 @pytest.fixture(scope="module")
-def durham() -> Inspection:
+def durham():
     return inspect_cohort("durham-1", DATA)
 
 
-def test_what_was_read_is_told(durham: Inspection) -> None:
+def test_what_was_read_is_told(durham):
     assert durham.usable
     survey = {row[:2]: row[2] for row in find_rows(durham, "Survey files")}
     assert survey["survey-before.csv", "rows read"] == "602"
@@ -80,12 +80,12 @@ def test_what_was_read_is_told(durham: Inspection) -> None:
 ASB = "Anti-social behaviour (ASB)"
 
 
-def test_nothing_of_a_person_is_told(durham: Inspection) -> None:
+def test_nothing_of_a_person_is_told(durham):
     found = repr(durham)
     assert not any(word in found for word in ("@", "192.0.2", "R_", "Invented comment"))
 
 
-def test_small_groups_are_not_told(data: Path) -> None:
+def test_small_groups_are_not_told(data):
     path = data / "cohorts" / "durham-1" / "survey-before.csv"
     lines = path.read_text("utf-8").splitlines(keepends=True)
     own = [line for line in lines if ",Area 1," in line]
@@ -99,9 +99,7 @@ def test_small_groups_are_not_told(data: Path) -> None:
         assert not any(cell.isdigit() and 0 < int(cell) < 10 for cell in row[1:])
 
 
-def test_problems_of_all_files_are_told_at_once(
-    data: Path, edit: Edit, unpack_incidents: Callable[[Path], Path]
-) -> None:
+def test_problems_of_all_files_are_told_at_once(data, edit, unpack_incidents):
     street = next(unpack_incidents(data / "cohorts" / "durham-1").glob("*/*.csv"))
     edit("confirmatory: [social_capital,", "confirmatory: [social_captial,")
     edit("wave: before, site_column: Area", "wave: before, site_column: Arae")
@@ -116,7 +114,7 @@ def test_problems_of_all_files_are_told_at_once(
     assert len(found.problems) == len({str(problem) for problem in found.problems})
 
 
-def test_a_missing_file_does_not_hide_the_rest(data: Path, edit: Edit) -> None:
+def test_a_missing_file_does_not_hide_the_rest(data, edit):
     edit("survey-after.csv", "survey-aftr.csv")
     edit("confirmatory: [social_capital,", "confirmatory: [social_captial,")
     found = inspect_cohort("durham-1", data)
@@ -127,16 +125,14 @@ def test_a_missing_file_does_not_hide_the_rest(data: Path, edit: Edit) -> None:
     assert find_rows(found, "Months")
 
 
-def test_a_file_that_can_be_read_is_told_although_another_cannot(data: Path) -> None:
+def test_a_file_that_can_be_read_is_told_although_another_cannot(data):
     (data / "cohorts" / "durham-1" / "survey-after.csv").write_bytes(b"%PDF-1.4")
     found = inspect_cohort("durham-1", data)
     assert not found.usable
     assert {row[0] for row in find_rows(found, "Survey files")} >= {"survey-before.csv"}
 
 
-def test_a_cohort_that_cannot_be_read_still_has_its_questionnaire_checked(
-    data: Path, edit: Edit
-) -> None:
+def test_a_cohort_that_cannot_be_read_still_has_its_questionnaire_checked(data, edit):
     edit("name: durham-1", "name: durham-1\ntittle: x")
     path = data / "instruments" / "residents-illustrative.yml"
     path.write_text(path.read_text("utf-8").replace("trust_1, trust_2,", "trust_0, trust_2,"))
@@ -145,9 +141,7 @@ def test_a_cohort_that_cannot_be_read_still_has_its_questionnaire_checked(
     assert "there is no item 'trust_0'" in text
 
 
-def test_surveys_without_a_questionnaire_and_targets_without_columns_are_problems(
-    data: Path, edit: Edit
-) -> None:
+def test_surveys_without_a_questionnaire_and_targets_without_columns_are_problems(data, edit):
     edit("confirmatory:", "weighting: {targets: {sex: {m: 0.5, f: 0.5}}}\nconfirmatory:")
     edit("instrument: residents-illustrative\n", "")
     text = "\n".join(str(p) for p in inspect_cohort("durham-1", data).problems)
@@ -155,7 +149,7 @@ def test_surveys_without_a_questionnaire_and_targets_without_columns_are_problem
     assert "'sex' is not among the columns that are kept" in text
 
 
-def test_what_is_left_out_is_no_problem(tmp_path: Path) -> None:
+def test_what_is_left_out_is_no_problem(tmp_path):
     folder = tmp_path / "cohorts" / "bare"
     folder.mkdir(parents=True)
     (folder / "cohort.yml").write_text("name: bare\n")
@@ -164,9 +158,7 @@ def test_what_is_left_out_is_no_problem(tmp_path: Path) -> None:
     assert len(found.missing) == 3
 
 
-def test_months_that_cannot_be_compared_are_what_the_report_will_lack(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_months_that_cannot_be_compared_are_what_the_report_will_lack(data, monkeypatch):
     def read_with_gaps(cohort):
         found = read_incidents(cohort)
         note = "'invented' holds far fewer rows in 2016-05"
@@ -189,17 +181,17 @@ def test_months_that_cannot_be_compared_are_what_the_report_will_lack(
     ), found.missing
 
 
-def test_an_unknown_cohort_is_a_problem(data: Path) -> None:
+def test_an_unknown_cohort_is_a_problem(data):
     found = inspect_cohort("durham-l", data)
     assert [p.nearest for p in found.problems] == ["durham-1"]
 
 
-def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[bytes]:
+def run(*arguments, **options):
     command = [sys.executable, "-m", "sbwork", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, timeout=120, **options)  # type: ignore
 
 
-def test_check_reads_all_cohorts_and_fails_if_one_cannot_be_used(tmp_path: Path) -> None:
+def test_check_reads_all_cohorts_and_fails_if_one_cannot_be_used(tmp_path):
     empty = run("check", "--data", tmp_path)
     assert empty.returncode == 2
     assert b"sbwork new" in empty.stderr
@@ -214,7 +206,7 @@ def test_check_reads_all_cohorts_and_fails_if_one_cannot_be_used(tmp_path: Path)
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
-def test_any_terminal_can_print_it(encoding: str) -> None:
+def test_any_terminal_can_print_it(encoding):
     environment = {"PYTHONIOENCODING": encoding, "PATH": "", "PYTHONPATH": str(DATA.parent)}
     done = run("check", "durham-1", "--data", DATA, env=environment)
     assert done.returncode == 0, done.stderr

@@ -41,7 +41,7 @@ def find_item(proposal: Proposal, key: str) -> ProposedItem:
 
 
 @pytest.fixture
-def answers() -> dict[str, Sequence[object]]:
+def answers():
     names = ("trust_1", "trust_2r", "trust_3", "info_1", "info_2", "info_3")
     columns: dict[str, Sequence[object]] = {"Ward": ["North", "South", "North control"] * 40}
     columns |= {name: draw_codes(i, turned=name.endswith("r")) for i, name in enumerate(names)}
@@ -52,7 +52,7 @@ def answers() -> dict[str, Sequence[object]]:
     return columns
 
 
-def test_a_committed_export_is_understood() -> None:
+def test_a_committed_export_is_understood():
     folder = DATA / "cohorts" / "durham-1"
     proposal = propose_surveys([folder / "survey-after.csv", folder / "survey-before.csv"])
     assert [(s.path.name, s.wave) for s in proposal.surveys] == [
@@ -80,7 +80,7 @@ def test_a_committed_export_is_understood() -> None:
     assert [o.code for o in options.options if o.nonresponse] == [8]
 
 
-def test_a_questionnaire_that_fits_is_used_in_place_of_a_new_one() -> None:
+def test_a_questionnaire_that_fits_is_used_in_place_of_a_new_one():
     folder = DATA / "cohorts" / "durham-1"
     proposal = propose_surveys([folder / "survey-before.csv", folder / "survey-after.csv"], DATA)
     assert proposal.instrument is not None
@@ -88,9 +88,7 @@ def test_a_questionnaire_that_fits_is_used_in_place_of_a_new_one() -> None:
     assert proposal.items == ()
 
 
-def test_families_sites_and_ids_are_found(
-    tmp_path: Path, answers: dict[str, Sequence[object]]
-) -> None:
+def test_families_sites_and_ids_are_found(tmp_path, answers):
     first = write_csv(tmp_path / "wave1.csv", answers)
     second = write_csv(tmp_path / "wave2.csv", answers)
     proposal = propose_surveys([first, second])
@@ -107,24 +105,20 @@ def test_families_sites_and_ids_are_found(
     assert {role: before.roles[role] for role in wanted} == {k: (v,) for k, v in wanted.items()}
 
 
-def test_a_name_that_ends_in_r_is_doubted_where_the_answers_run_along(
-    tmp_path: Path, answers: dict[str, Sequence[object]]
-) -> None:
+def test_a_name_that_ends_in_r_is_doubted_where_the_answers_run_along(tmp_path, answers):
     answers["trust_2r"] = draw_codes(1)
     proposal = propose_surveys([write_csv(tmp_path / "a.csv", answers)])
     assert "turned round in the file already" in find_item(proposal, "trust_2r").reverse
 
 
-def test_what_one_file_lacks_is_not_asked_there(
-    tmp_path: Path, answers: dict[str, Sequence[object]]
-) -> None:
+def test_what_one_file_lacks_is_not_asked_there(tmp_path, answers):
     later = {name: values for name, values in answers.items() if name != "info_2"}
     paths = [write_csv(tmp_path / "2019.csv", answers), write_csv(tmp_path / "2021.csv", later)]
     proposal = propose_surveys(paths)
     assert [survey.not_asked for survey in proposal.surveys] == [(), ("info_2",)]
 
 
-def test_forms_are_read_by_their_questions(tmp_path: Path) -> None:
+def test_forms_are_read_by_their_questions(tmp_path):
     words = [[AGREE[code - 1] for code in draw_codes(i, turned=i == 3)] for i in range(1, 4)]
     frame = pd.DataFrame(
         {
@@ -152,7 +146,7 @@ def test_forms_are_read_by_their_questions(tmp_path: Path) -> None:
     assert [o.label for o in proposal.options["agreement"].options] == list(AGREE)
 
 
-def test_labels_and_missing_codes_of_spss_survive(tmp_path: Path) -> None:
+def test_labels_and_missing_codes_of_spss_survive(tmp_path):
     labels = dict(enumerate(AGREE, start=1)) | {8: "Don't know", 9: "Refused", -1: "Not reached"}
     codes = [*draw_codes(1)[:-3], 8, 9, -1]
     frame = pd.DataFrame(
@@ -179,7 +173,7 @@ def test_labels_and_missing_codes_of_spss_survive(tmp_path: Path) -> None:
     assert [item.key for item in proposal.items] == ["trust1", "trust2"]
 
 
-def test_columns_of_several_answers_are_no_items(tmp_path: Path) -> None:
+def test_columns_of_several_answers_are_no_items(tmp_path):
     columns: dict[str, Sequence[object]] = {
         f"news[{i}]. Where do you hear of us? [{name}]": ["Yes", "No", "No", "Yes"] * 10
         for i, name in enumerate(("Web", "Radio", "Post"), start=1)
@@ -191,7 +185,7 @@ def test_columns_of_several_answers_are_no_items(tmp_path: Path) -> None:
     assert len(proposal.items) == 2
 
 
-def test_columns_of_one_name_are_left_out_and_named(tmp_path: Path) -> None:
+def test_columns_of_one_name_are_left_out_and_named(tmp_path):
     path = tmp_path / "a.csv"
     rows = "\n".join(f"{i % 5 + 1},{5 - i % 5},{i % 5 + 1},{i % 4 + 1}" for i in range(40))
     path.write_text(f"trust_1,trust_2,x_1,x_1\n{rows}\n", encoding="utf-8")
@@ -200,7 +194,7 @@ def test_columns_of_one_name_are_left_out_and_named(tmp_path: Path) -> None:
     assert "'x_1'" in proposal.notes[0]
 
 
-def test_every_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_every_file_that_cannot_be_read_is_named(tmp_path):
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).write_bytes(b"%PDF-1.4")
     with pytest.raises(InputError) as caught:
@@ -208,16 +202,12 @@ def test_every_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert [problem.file for problem in caught.value.problems] == ["a.csv", "b.csv"]
 
 
-def test_nothing_of_a_person_is_proposed(
-    tmp_path: Path, answers: dict[str, Sequence[object]]
-) -> None:
+def test_nothing_of_a_person_is_proposed(tmp_path, answers):
     proposal = repr(propose_surveys([write_csv(tmp_path / "a.csv", answers)]))
     assert not re.search(r"@example|P000\d\dx|What I said", proposal)
 
 
-def test_a_file_of_codes_and_one_of_words_share_no_scale_and_that_is_said(
-    tmp_path: Path, answers: dict[str, Sequence[object]]
-) -> None:
+def test_a_file_of_codes_and_one_of_words_share_no_scale_and_that_is_said(tmp_path, answers):
     words = {
         name: [AGREE[int(str(code)) - 1] for code in values] if name.startswith("trust") else values
         for name, values in answers.items()
@@ -229,5 +219,5 @@ def test_a_file_of_codes_and_one_of_words_share_no_scale_and_that_is_said(
     assert "'trust_1', 'trust_2r', 'trust_3'" in " ".join(proposal.notes)
 
 
-def test_no_files_are_no_proposal() -> None:
+def test_no_files_are_no_proposal():
     assert propose_surveys([]) == Proposal()
