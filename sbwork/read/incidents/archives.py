@@ -26,6 +26,7 @@ __all__ = ["Part", "find_parts", "read_ends", "read_through", "serve_members", "
 
 _SMALLEST_PIECE, _LARGEST_PIECE = 1 << 14, 1 << 23
 _PIECE = 1 << 20
+_LONGEST_WAIT = 0.5
 _LARGEST_MEMBER = 20_000_000_000
 _LARGEST_TOTAL = 100_000_000_000
 _HIGHEST_RATIO = 200
@@ -173,7 +174,7 @@ class _ServedMember:
 
     def __init__(self, part: Part) -> None:
         self._stream = _open(part)
-        self._lock = threading.Lock()
+        self._turn = threading.Condition()
         self._place = threading.local()
 
     def seek(self, position: int) -> int:
@@ -181,10 +182,14 @@ class _ServedMember:
         return position
 
     def read(self, size: int) -> bytes | None:
-        with self._lock:
-            self._stream.seek(self._place.position)
+        position = self._place.position
+        with self._turn:
+            # Going back means inflating from the start, so what lies before is let read first.
+            self._turn.wait_for(lambda: self._stream.tell() >= position, _LONGEST_WAIT)
+            self._stream.seek(position)
             data = self._stream.read(size)
             self._place.position = self._stream.tell()
+            self._turn.notify_all()
         return data
 
     def close(self) -> None:

@@ -265,15 +265,12 @@ def _count_alike(
     import duckdb
 
     files = [str(part.path) for part in parts]
-    zipped = any(part.member is not None for part in parts)
-    if zipped:
+    if any(part.member is not None for part in parts):
         files = [f"member://{number}.csv" for number in range(len(parts))]
         store.register_filesystem(serve_members(parts))
     query = _write_query(header, points)
-    # A member is inflated from its start, so that its pieces are best read one after another.
-    given = {"files": files, "numbers": numbers, "parallel": not zipped}
     try:
-        store.execute(query, given)
+        store.execute(query, {"files": files, "numbers": numbers})
     except duckdb.Error as error:
         message = str(error)
         if "Traceback" in message:
@@ -298,7 +295,7 @@ def _count_irregular(store: Any, part: Part, number: int, query: str) -> None:
     with unpack(part) as file, TemporaryDirectory(prefix="sbwork-") as folder:
         files = [str(file.path)]
         try:
-            store.execute(query, {"files": files, "numbers": [number], "parallel": True})
+            store.execute(query, {"files": files, "numbers": [number]})
             return
         except duckdb.Error as error:
             refusal = _explain_error(str(error), files, [part])
@@ -309,8 +306,7 @@ def _count_irregular(store: Any, part: Part, number: int, query: str) -> None:
         ):
             shutil.copyfileobj(text, target)
         try:
-            given = {"files": [str(mended)], "numbers": [number], "parallel": True}
-            store.execute(query, given)
+            store.execute(query, {"files": [str(mended)], "numbers": [number]})
         except duckdb.Error:
             raise refusal from None
     lost = "SELECT 1 FROM tally WHERE batch = $1 AND contains(concat(lsoa, kind, month), '\ufffd')"
@@ -345,7 +341,7 @@ def _write_query(header: tuple[str, ...], points: PointNeed) -> str:
                    CASE WHEN {kept} THEN TRY_CAST({x} AS DOUBLE) END AS x,
                    CASE WHEN {kept} THEN TRY_CAST({y} AS DOUBLE) END AS y, count(*) AS n
             FROM read_csv($files, auto_detect = false, header = true, delim = ',', quote = '"',
-                          escape = '"', parallel = $parallel, buffer_size = {_BUFFER},
+                          escape = '"', buffer_size = {_BUFFER},
                           columns = {{{columns}}})
             GROUP BY ALL
         )

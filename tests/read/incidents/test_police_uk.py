@@ -80,13 +80,23 @@ def test_renamed_file_takes_its_force_from_the_rows(tmp_path: Path) -> None:
         (f"{HEADER}\n{LINE.replace('2017-01', '2017-02')}\n", "the name says 2017-01, but"),
         (f"{HEADER}\n{LINE.replace('2017-01', 'January')}\n", "months that are none: 'January'"),
         ("Month,Crime type\n2017-01,Drugs\n", "no column says where"),
+        (f'{HEADER}\n{LINE}"x\n{LINE}\n', "line 2: a quotation mark is opened and never closed"),
         (f"{HEADER},Month\n{LINE},x\n", "columns that stand twice: 'Month'"),
         (f"{HEADER}\n{LINE}\n\xff\xfe".encode("latin-1") + b"\n", "2017-01-durham-street.csv"),
     ],
 )
-def test_faults_are_named(tmp_path: Path, text: str | bytes, message: str) -> None:
+def test_faults_are_named_in_a_folder_and_in_a_zip(
+    tmp_path: Path, text: str | bytes, message: str
+) -> None:
     with pytest.raises(InputError, match=message):
         read(tmp_path, text)
+    name = "2017-01-durham-street.csv"
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(tmp_path / name, name)
+    if "cut short" in message:
+        message = "line 3: the row has 5 columns"
+    with pytest.raises(InputError, match=message):
+        read_folder(tmp_path / "a.zip")
 
 
 def test_header_without_rows_is_a_missing_month(tmp_path: Path) -> None:
