@@ -48,28 +48,8 @@ _NEEDED = {"months_needed": "months", "incidents_needed": "incidents"}
 def list_compared(findings: pd.DataFrame, cohort: Cohort, section: str) -> dict[str, list[Pair]]:
     """List the outcomes that were compared, each with the pairs whose comparison was computed.
 
-    Parameters
-    ----------
-    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
-        Everything that was computed.
-    cohort : Cohort
-        Its pairs.
-    section : {"counts", "scales"}
-        Of counts, a pair is compared where its RIRR over the cohort's own periods has a value; of
-        scales, where its difference in differences has one.
-
-    Returns
-    -------
-    dict of str to list of Pair
-        Keys in the order of the findings, every list with at least one pair.
-
-    Examples
-    --------
-    >>> cohort = Cohort(name="pilot", sites={"a": {}, "c": {}},
-    ...                 pairs=[{"intervention": "a", "control": "c"}])
-    >>> ratio = Finding("counts", "asb", "a", Estimate("rirr", 0.9), "c", "change")
-    >>> [*list_compared(tabulate_findings([ratio]), cohort, "counts")]
-    ['asb']
+    Of counts, a pair is compared where its RIRR over the cohort's own periods has a value; of
+    scales, where its difference in differences has one.
     """
     rows = select_findings(
         findings, section=section, estimator=_HEADLINES[section], period="change"
@@ -86,70 +66,26 @@ def list_compared(findings: pd.DataFrame, cohort: Cohort, section: str) -> dict[
 
 
 def count_own_controls(pairs: Sequence[Pair]) -> int:
-    """Count pairs with a control of their own: those that share one count once.
-
-    Examples
-    --------
-    >>> count_own_controls([Pair(intervention=site, control="c") for site in "ab"])
-    1
-    """
+    """Count pairs with a control of their own: those that share one count once."""
     return len({pair.control for pair in pairs})
 
 
 def compute_requirements(cohort: Cohort, findings: pd.DataFrame) -> pd.DataFrame:
     """Compute what it would take to show that each site and its control were alike beforehand.
 
-    Parameters
-    ----------
-    cohort : Cohort
-        Its pairs, and ``placebo.size_ratio``.
-    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
-        Everything that was computed, small counts already hidden.
+    Section ``"evidence"``. Of every outcome that was compared, site ``"all"``, period ``"change"``:
+    ``pairs_with_own_control``, those computed, with pairs that share a control counted once. Of
+    every pair, compared outcome of the counts and check that is not passed, `period` being the
+    check: ``months_known`` and ``incidents_known``, the months with counts of both sites that it
+    rests on, and incidents a month in both together; ``months_needed``, months that would pass it
+    with as many incidents a month; ``incidents_needed``, incidents a month in both sites together
+    that would pass it over ``months_known`` months.
 
-    Returns
-    -------
-    pandas.DataFrame, columns `findings.RESULT_COLUMNS`
-        Section ``"evidence"``. Of every outcome that was compared, site ``"all"``, period
-        ``"change"``: ``pairs_with_own_control``, those computed, with pairs that share a control
-        counted once.
-
-        Of every pair, compared outcome of the counts and check that is not passed, `period` being
-        the check, ``"pre_trend"`` or ``"pre_level_ratio"``:
-
-        - ``months_known``, ``incidents_known``: months with counts of both sites that the check
-          rests on, and incidents a month in both together;
-        - ``months_needed``: months that would pass it with as many incidents a month;
-        - ``incidents_needed``: incidents a month in both sites together that would pass it over
-          ``months_known`` months.
-
-        "Would pass" is in 80% of cases (`history.POWER`) where the two did not drift (trend), or
-        differ as they did (level), and where counts go on varying as they do. Flag
-        ``single_month``: a single month can't show how they vary, so chance alone is supposed and
-        more will be needed. Missing, with the
-        reason: where the interval of the trend leaves out no drift, or the ratio lies outside the
-        limits (``not_alike``: another control is needed); beyond `history.MOST_MONTHS` months
-        (``too_many_months``); where there is too little to plan from (``too_few_months``).
-
-    Notes
-    -----
-    The variance of one month's log ratio comes from the check's own standard error; where a trend
-    could not be estimated, from the counts of the months before and the dispersion behind the
-    RIRR: phi (1 / m_T + 1 / m_C) with m incidents a month, and the slope of M months has this
-    variance divided by M (M^2 - 1) / 12.
-
-    Examples
-    --------
-    >>> cohort = Cohort(name="pilot", sites={"a": {}, "c": {}},
-    ...                 pairs=[{"intervention": "a", "control": "c"}])
-    >>> trend = Estimate("pre_trend", 0.0, -6.0, 6.4, se=0.026, df=10.0, n=480.0, unit="percent")
-    >>> found = tabulate_findings([
-    ...     Finding("counts", "asb", "a", Estimate("rirr", 0.9), "c", "change"),
-    ...     Finding("panel", "asb", "a", trend, "c", "before")])
-    >>> rows = compute_requirements(cohort, found).query("period == 'pre_trend'")
-    >>> rows["estimator"].tolist()
-    ['months_known', 'incidents_known', 'months_needed', 'incidents_needed']
-    >>> rows["estimate"].round().tolist()
-    [12.0, 40.0, 58.0, 5446.0]
+    "Would pass" is in 80% of cases (`history.POWER`) where the two did not drift (trend), or differ
+    as they did (level), and where counts go on varying as they do. The variance of one month's log
+    ratio comes from the check's own standard error; where a trend could not be estimated, from the
+    counts of the months before and the dispersion behind the RIRR: phi (1 / m_T + 1 / m_C) with m
+    incidents a month, and the slope of M months has this variance divided by M (M^2 - 1) / 12.
     """
     found: list[Finding] = []
     for section in _HEADLINES:
@@ -175,22 +111,7 @@ def compute_requirements(cohort: Cohort, findings: pd.DataFrame) -> pd.DataFrame
 def describe_requirements(
     findings: pd.DataFrame, cohort: Cohort, compared: dict[str, list[Pair]]
 ) -> list[str]:
-    """Say of every pair and outcome what is not shown to be alike, and what would show it.
-
-    Parameters
-    ----------
-    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
-        Everything that was computed, with `compute_requirements`' rows where there are any.
-    cohort : Cohort
-        For the titles and the limits.
-    compared : dict of str to list of Pair
-        From `list_compared`.
-
-    Returns
-    -------
-    list of str
-        One sentence each; none where all are alike.
-    """
+    """Describe in a sentence each what is not shown to be alike, and what would show it."""
     return [
         f"{cohort.title_site(pair.intervention)} and its control site shown to be alike in "
         f"{_CHECKS[check]} beforehand ({cohort.title_outcome(outcome)})"

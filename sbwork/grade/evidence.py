@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -23,9 +22,6 @@ __all__ = [
     "LEVELS",
     "Evidence",
     "EvidenceLevel",
-    "Wording",
-    "choose_wording",
-    "find_forbidden_words",
     "grade_evidence",
     "set_levels",
 ]
@@ -62,18 +58,10 @@ _NO_CHANGE = (
 
 @dataclass(frozen=True, slots=True)
 class EvidenceLevel:
-    """One step of the Maryland Scientific Methods Scale.
+    """One step of the Maryland Scientific Methods Scale: 0 (nothing to grade), 1 (weakest) to 5.
 
-    Attributes
-    ----------
-    level : int
-        0 where there is nothing to grade, else 1 (weakest) to 5.
-    name : str
-        A short name.
-    design : str
-        What kind of study stands on it.
-    allows : str
-        What may be concluded.
+    design: What kind of study it is.
+    allows: What may be concluded.
     """
 
     level: int
@@ -126,19 +114,12 @@ LEVELS = (
 class Evidence:
     """The level of evidence of a cohort, and why.
 
-    Attributes
-    ----------
-    level : int
-        The lowest level among the sections that compare sites or waves; figures heard from others
-        count only where there is nothing else. 0 where there is nothing to grade.
-    reasons : tuple of str
-        Why it is not lower, and what was found.
-    missing : tuple of str
-        What would be needed for the next level.
-    sections : mapping of str to int
-        The level of each section of findings that bears evidence.
-    rehearsal : bool
-        Nothing was done in any site: the design is graded, but there is nothing it says.
+    level: The lowest level among the sections that compare sites or waves; figures heard from
+        others count only where there is nothing else. 0 where there is nothing to grade.
+    reasons: Why it is not lower, and what was found.
+    missing: What would be needed for the next level.
+    sections: The level of each section of findings that bears evidence.
+    rehearsal: Nothing was done in any site: the design is graded, but there is nothing it says.
     """
 
     level: int
@@ -151,84 +132,6 @@ class Evidence:
     def facts(self) -> EvidenceLevel:
         """What the level stands for."""
         return LEVELS[self.level]
-
-    @property
-    def wording(self) -> Wording:
-        """The words that the level allows; those of the weakest level in a rehearsal."""
-        return choose_wording(min(self.level, 1) if self.rehearsal else self.level)
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """Verb phrases that a level of evidence allows.
-
-    Attributes
-    ----------
-    level : int
-        The level.
-    changed, rose, fell : str
-        What may be said of an outcome and the programme: "X {fell} the programme".
-    summary : str
-        One sentence that says how far the words go.
-    """
-
-    level: int
-    changed: str
-    rose: str
-    fell: str
-    summary: str
-
-
-_WORDINGS = {
-    "weak": (
-        "changed alongside",
-        "rose alongside",
-        "fell alongside",
-        "The figures say what changed; they cannot say why.",
-    ),
-    "careful": (
-        "probably changed with",
-        "probably rose with",
-        "probably fell with",
-        "The comparison points to the programme, but other explanations remain.",
-    ),
-    "strong": (
-        "changed under",
-        "was raised by",
-        "was reduced by",
-        "The design allows the change to be put down to the programme.",
-    ),
-}
-
-_CHANGE = (
-    r"(?:change|rise|rose|fall|fell|drop|increase|decrease|decline|difference|improvement|gain)"
-    r"(?:s|d|ed|ped)?"
-)
-_DOER = r"(?:pilot|programme|program|scheme|intervention|project|approach|training|initiative)s?"
-_DEED = (
-    r"(?:works|worked|succeeded|improved|improves|increased|increases|decreased|decreases|lowered|"
-    r"lowers|cut|cuts|boosted|boosts|raised|raises|drove|drives|delivered|produced|produces|"
-    r"stopped|stops|made|makes|changed|changes|helped|helps)"
-)
-_CAUSAL = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        r"\breduc(?:e|es|ed|ing|tion|tions)\b",
-        r"\bcaus(?:e|es|ed|ing|ation)\b",
-        r"\b(?:led|leads?|leading)\s+to\b",
-        r"\bimpact(?:s|ed|ing|ful)?\b",
-        r"\beffects?\s+(?:of|on|upon)\b",
-        r"\b(?:resulted|resulting)\s+in\b",
-        r"\b(?:brought|bringing)\s+about\b",
-        r"\b(?:gave|gives|giving)\s+rise\s+to\b",
-        r"\bprevent(?:s|ed|ing)?\b",
-        r"\bcontribut(?:e|es|ed|ing)\s+to\b",
-        r"\battribut(?:ed|able)\s+to\b",
-        rf"\b{_CHANGE}\b[^.;:!?]{{0,80}}?\b(?:due|thanks|owing)\s+to\b",
-        rf"\b{_CHANGE}\b[^.;:!?]{{0,80}}?\b(?:because\s+of|as\s+a\s+result\s+of)\b",
-        rf"\b{_DOER}\s+(?:has\s+|have\s+|had\s+)?(?:{_DEED})\b",
-    )
-)
 
 
 def grade_evidence(cohort: Cohort, findings: pd.DataFrame) -> Evidence:
@@ -318,27 +221,9 @@ def grade_evidence(cohort: Cohort, findings: pd.DataFrame) -> Evidence:
 def set_levels(findings: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
     """Fill the column ``evidence_level``, row by row.
 
-    Parameters
-    ----------
-    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
-        Findings of any section.
-    evidence : Evidence
-        From `grade_evidence`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A copy. A row that compares sites has the level of its section; a row about one site, or
-        about sites without their controls, can be no more than before and after: 1. Reported
-        figures are 1. Reliability and the making of scores are no evidence on what changed: NaN.
-
-    Examples
-    --------
-    >>> from sbwork.stats.findings import Finding, tabulate_findings
-    >>> from sbwork.stats import Estimate
-    >>> rows = tabulate_findings([Finding("reported", "asb", "", Estimate("percent", -40.0))])
-    >>> set_levels(rows, Evidence(1, (), ()))["evidence_level"].tolist()
-    [1.0]
+    A row that compares sites has the level of its section; a row about one site, or about sites
+    without their controls, can be no more than before and after: 1. Reported figures are 1.
+    Reliability and the making of scores are no evidence on what changed: NaN.
     """
     section = findings["section"]
     compares = (
@@ -350,75 +235,6 @@ def set_levels(findings: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
     levels = levels.where(compares, levels.clip(upper=1.0))
     levels = levels.mask(section == "reported", 1.0).mask(section.isin(_DESCRIPTIVE), math.nan)
     return findings.assign(evidence_level=levels)
-
-
-def choose_wording(level: int) -> Wording:
-    """Return the verb phrases that a level allows.
-
-    Parameters
-    ----------
-    level : int
-        0 to 5.
-
-    Raises
-    ------
-    ValueError
-        The level is none of the scale.
-
-    Examples
-    --------
-    >>> choose_wording(2).fell
-    'fell alongside'
-    """
-    if level not in range(len(LEVELS)):
-        raise ValueError(f"the level must lie between 0 and {len(LEVELS) - 1}")
-    strength = "weak" if level < 3 else "careful" if level == 3 else "strong"
-    return Wording(level, *_WORDINGS[strength])
-
-
-def find_forbidden_words(
-    text: str, level: int, allow: Collection[str] = ()
-) -> list[tuple[str, str]]:
-    """Find the words of cause in a text that its level of evidence does not allow.
-
-    Parameters
-    ----------
-    text : str
-        Plain text, as readers see it.
-    level : int
-        The level of evidence; from 3 on nothing is forbidden.
-    allow : collection of str
-        Passages that may stay, such as the title of a cited work.
-
-    Returns
-    -------
-    list of tuple of str
-        The word and the words around it, in the order of the text. A denial is found as well:
-        readers remember the word and forget the "not".
-
-    Examples
-    --------
-    >>> find_forbidden_words("The pilot reduced crime. The effect size is .2.", 2)[0][0]
-    'reduced'
-    >>> find_forbidden_words("ASB fell alongside the pilot, because fewer people called.", 2)
-    []
-    """
-    if level >= 3:
-        return []
-    plain = " ".join(text.split())
-    for passage in allow:
-        joined = " ".join(passage.split())
-        if joined:
-            plain = plain.replace(joined, " " * len(joined))
-    found = {
-        (match.start(), match.end()): match.group()
-        for pattern in _CAUSAL
-        for match in pattern.finditer(plain)
-    }
-    return [
-        (word, plain[max(0, start - 40) : end + 40].strip())
-        for (start, end), word in sorted(found.items())
-    ]
 
 
 def _grade_section(

@@ -19,19 +19,11 @@ Basis = Literal["placebo", "random effects", "pair"]
 class Headline:
     """The number that a report leads with for one outcome.
 
-    Attributes
-    ----------
-    outcome : str
-        The outcome's key.
-    site : str
-        The intervention site that it is about; ``"all"`` where pairs are taken together.
-    basis : {"placebo", "random effects", "pair"}
-        What the interval answers for: how much places in which nothing was done changed; chance
+    site: The intervention site that it is about; ``"all"`` where pairs are taken together.
+    basis: What the interval answers for: how much places in which nothing was done changed; chance
         within and differences between pairs; or chance among the incidents of one pair.
-    ratio : pandas.Series
-        The finding: a ratio with its interval.
-    rank : pandas.Series or None
-        The finding ``placebo_p`` of the same site, where there is one.
+    ratio: The finding: a ratio with its interval.
+    rank: The finding ``placebo_p`` of the same site, where there is one.
     """
 
     outcome: str
@@ -47,33 +39,12 @@ class Headline:
 
 
 def find_headline(findings: pd.DataFrame, outcome: str) -> Headline | None:
-    """Find the number that leads for an outcome of the incident counts.
+    """Find the number that leads for an outcome of the counts; None where nothing was compared.
 
     Two computed pairs or more are led by their mean: with the interval of the placebo areas where
-    there are enough of them, else by random effects. A pair that stands alone is not pooled: its
-    own ratio leads, again with the interval of the placebo areas where there is one. Fixed
-    effects never lead: their interval leaves out that pairs differ.
-
-    Parameters
-    ----------
-    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
-        Every finding of a cohort.
-    outcome : str
-        The outcome's key.
-
-    Returns
-    -------
-    Headline or None
-        None where nothing could be compared.
-
-    Examples
-    --------
-    >>> from sbwork.stats import Estimate
-    >>> from sbwork.stats.findings import Finding, tabulate_findings
-    >>> ratio = Estimate("rirr", 0.8, 0.6, 1.1, unit="ratio")
-    >>> rows = tabulate_findings([Finding("counts", "asb", "a", ratio, "b", "change")])
-    >>> find_headline(rows, "asb").basis
-    'pair'
+    there are enough of them, else by random effects. A pair that is alone is not pooled: its own
+    ratio leads, again with the interval of the placebo areas where there is one. Fixed effects
+    never lead: their interval leaves out that pairs differ.
     """
     rows = findings[(findings["outcome"] == outcome) & (findings["period"] == "change")]
     counted = select_findings(rows, section="counts")

@@ -13,9 +13,9 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from causal_words import find_forbidden_words
 
 from sbwork.evaluation import Evaluation, evaluate_cohort
-from sbwork.grade.evidence import find_forbidden_words
 from sbwork.render.scales import (
     describe_attrition,
     describe_lead,

@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from causal_words import find_forbidden_words
 
 from sbwork.compare.surveys import compare_scales
-from sbwork.grade.evidence import find_forbidden_words
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Flag, Reason

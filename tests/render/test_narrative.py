@@ -4,8 +4,9 @@ import math
 from typing import Any
 
 import pytest
+from causal_words import find_forbidden_words
 
-from sbwork.grade.evidence import find_forbidden_words, grade_evidence
+from sbwork.grade.evidence import grade_evidence
 from sbwork.render.evidence import list_limits
 from sbwork.render.robustness import describe_robustness
 from sbwork.render.specifications import describe_reason, explain_missing

@@ -10,11 +10,12 @@ from html import unescape
 import numpy as np
 import pandas as pd
 import pytest
+from causal_words import find_forbidden_words
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from sbwork.evaluation import Evaluation
-from sbwork.grade.evidence import Evidence, find_forbidden_words
+from sbwork.grade.evidence import Evidence
 from sbwork.read.checks import CheckKind
 from sbwork.read.incidents import Incidents
 from sbwork.read.places.outlines import SiteOutlines

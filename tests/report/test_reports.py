@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from causal_words import find_forbidden_words
 
-from sbwork.grade.evidence import find_forbidden_words
 from sbwork.stats.findings import RESULT_COLUMNS
 
 pytestmark = pytest.mark.notebook

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from causal_words import find_forbidden_words
 
-from sbwork.grade.evidence import Evidence, find_forbidden_words
+from sbwork.grade.evidence import Evidence
 from sbwork.read.places.outlines import Contact, find_contacts, outline_sites
 from sbwork.render.evidence import list_limits
 from sbwork.render.maps import describe_contacts, describe_map, name_contacts
