@@ -55,16 +55,16 @@ class ScaleScore:
 
 
 def average_scales(answers: pd.DataFrame, instrument: Instrument) -> dict[str, ScaleScore]:
-    """Score every scale; `sbwork.score.score_scales` tells the rule."""
+    """Score every scale by the rule of `sbwork.score.score_scales`."""
     items = _read_items(answers, instrument)
-    strays: dict[str, Part] = {}
+    outside: dict[str, Part] = {}
     scores: dict[str, ScaleScore] = {}
     for key, scale in instrument.scales.items():
         if scale.items:
             parts = tuple(items[item] for item in scale.items)
-            scores[key] = ScaleScore(parts, *_average(parts, scale.required, strays))
-    if strays:
-        raise InputError([_describe_stray(part, instrument) for part in strays.values()])
+            scores[key] = ScaleScore(parts, *_average(parts, scale.required, outside))
+    if outside:
+        raise InputError([_describe_outside(part, instrument) for part in outside.values()])
     for key, scale in instrument.scales.items():
         if scale.scales:
             parts = tuple(_take_as_part(name, scores[name]) for name in scale.scales)
@@ -77,7 +77,7 @@ def average_scales(answers: pd.DataFrame, instrument: Instrument) -> dict[str, S
 def _read_items(answers: pd.DataFrame, instrument: Instrument) -> dict[str, Part]:
     if not answers.columns.is_unique:
         twice = answers.columns[answers.columns.duplicated()]
-        raise ValueError(f"columns stand twice: {list_names([str(name) for name in twice])}")
+        raise ValueError(f"duplicate columns: {list_names([str(name) for name in twice])}")
     needed = dict.fromkeys(item for scale in instrument.scales.values() for item in scale.items)
     absent = [item for item in needed if item not in answers.columns]
     if absent:
@@ -111,11 +111,11 @@ def _take_as_part(name: str, score: ScaleScore) -> Part:
 
 
 def _average(
-    parts: Sequence[Part], required: int, strays: dict[str, Part] | None
+    parts: Sequence[Part], required: int, outside: dict[str, Part] | None
 ) -> tuple[FloatArray, BoolArray]:
     """Average the parts a block of rows at a time, so that the work stays in the cache.
 
-    Parts with codes outside their range are put into `strays` unless that is None.
+    Parts with codes outside their range are put into `outside` unless that is None.
     """
     n = len(parts[0].column)
     scores = np.empty(n)
@@ -134,8 +134,8 @@ def _average(
                 blank = np.isnan(values)
                 blanks += blank
                 values = np.where(blank, turn, values)
-            if strays is not None and (lowest < part.low or highest > part.high):
-                strays.setdefault(part.name, part)
+            if outside is not None and (lowest < part.low or highest > part.high):
+                outside.setdefault(part.name, part)
             if part.reverse:
                 total -= values
                 turned += turn
@@ -152,13 +152,13 @@ def _average(
     return scores, complete
 
 
-def _describe_stray(part: Part, instrument: Instrument) -> Problem:
-    outside = (part.column < part.low) | (part.column > part.high)
-    codes = sorted({f"{code:g}" for code in np.unique(part.column[outside])[:50]})
+def _describe_outside(part: Part, instrument: Instrument) -> Problem:
+    beyond = (part.column < part.low) | (part.column > part.high)
+    codes = sorted({f"{code:g}" for code in np.unique(part.column[beyond])[:50]})
     allowed = [f"{option.code:g}" for option in instrument.list_answers(part.name)]
     return Problem(
         "the answers",
         f"item '{quote(part.name)}'",
-        f"{int(outside.sum())} answers have a code outside its range: {list_names(codes, most=5)}",
+        f"{int(beyond.sum())} answers have a code outside its range: {list_names(codes, most=5)}",
         f"Codes of its answers: {list_names(allowed)}",
     )

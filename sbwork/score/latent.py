@@ -33,7 +33,7 @@ class FactorFit:
         at 0.
     correlations: Correlations of the factors.
     residual_variances: In squared units of the items; never below 0.
-    at_bound: Where a residual variance was held at 0 (a Heywood case).
+    at_bound: Where a residual variance was kept at 0 (a Heywood case).
     n: Complete cases.
     chi_square, df, p_value: Test against the unrestricted covariance matrix; p is NaN without
         degrees of freedom.
@@ -60,7 +60,7 @@ class FactorFit:
 
 
 class _Layout:
-    """Which parameter stands where in the vector: loadings, then correlations, then residuals."""
+    """The place of each parameter in the vector: loadings, then correlations, then residuals."""
 
     def __init__(self, pattern: BoolArray) -> None:
         self.pattern = pattern
@@ -181,7 +181,7 @@ def _maximise(samples: FloatArray, layout: _Layout, start: FloatArray, tolerance
     """Maximise the likelihood of every correlation matrix of a stack.
 
     Newton steps where they lower the discrepancy, else Fisher scoring, damped more and more.
-    Residual variances are kept at or above 0: one at 0 whose gradient pushes it further is held
+    Residual variances are kept at or above 0: one at 0 whose gradient pushes it further is fixed
     there for the step. A maximum is where the gradient of all others is below `tolerance`.
     """
     parameters = np.tile(start, (len(samples), 1))
@@ -193,10 +193,10 @@ def _maximise(samples: FloatArray, layout: _Layout, start: FloatArray, tolerance
         iteration += 1
         current = parameters[waiting]
         gradient, expected, observed = _differentiate(current, samples[waiting], layout)
-        held = np.zeros(current.shape, dtype=np.bool_)
+        fixed = np.zeros(current.shape, dtype=np.bool_)
         residuals = slice(layout.first_residual, None)
-        held[:, residuals] = (current[:, residuals] <= 0) & (gradient[:, residuals] > 0)
-        gradient[held] = 0.0
+        fixed[:, residuals] = (current[:, residuals] <= 0) & (gradient[:, residuals] > 0)
+        gradient[fixed] = 0.0
         there = np.abs(gradient).max(axis=1) < tolerance
         converged[waiting[there]] = True
         stuck = ~there
@@ -205,7 +205,7 @@ def _maximise(samples: FloatArray, layout: _Layout, start: FloatArray, tolerance
             if not len(tried):
                 break
             curvature = (observed if damping is None else expected)[tried]
-            step = _solve_step(gradient[tried], curvature, held[tried], damping or 0.0)
+            step = _solve_step(gradient[tried], curvature, fixed[tried], damping or 0.0)
             moved = current[tried] + step
             np.maximum(moved[:, residuals], 0.0, out=moved[:, residuals])
             rows = waiting[tried]
@@ -219,10 +219,10 @@ def _maximise(samples: FloatArray, layout: _Layout, start: FloatArray, tolerance
 
 
 def _solve_step(
-    gradient: FloatArray, curvature: FloatArray, held: BoolArray, damping: float
+    gradient: FloatArray, curvature: FloatArray, fixed: BoolArray, damping: float
 ) -> FloatArray:
     identity = np.eye(gradient.shape[1])
-    free = np.where(held[:, :, None] | held[:, None, :], identity, curvature)
+    free = np.where(fixed[:, :, None] | fixed[:, None, :], identity, curvature)
     diagonal = np.abs(np.diagonal(free, axis1=1, axis2=2))
     free += (damping * diagonal + 1e-13 * diagonal.max(axis=1, keepdims=True))[
         :, :, None

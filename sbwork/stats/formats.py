@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 MISSING = "not available"
-"""What stands where a number could not be computed; the reason stands in a note."""
+"""What is written where a number could not be computed; a note gives the reason."""
 
 _MINUS = "\N{MINUS SIGN}"
 _FAR = 10_000

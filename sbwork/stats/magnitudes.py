@@ -142,7 +142,7 @@ class RelativeMagnitudes:
             for sign, weight in zip((1, -1), weights, strict=True)
         ]
         slack = (upper + lower) / self._after_gaps
-        # Those of the steps lie on one ray, so the nearest and the farthest stand for all.
+        # Those of the steps lie on one ray, so the nearest and the farthest suffice.
         if len(self._after_gaps) > 1:
             vertices += [
                 np.stack([zeros, -2 * multiple / end], axis=1)

@@ -236,7 +236,7 @@ def _pool(
 ) -> tuple[float, float, float]:
     """Return the pooled standard deviation, the degrees of freedom, and sqrt(sum c^2 / n).
 
-    In place of 1 / n stands the variance of a mean in units of the variance of the scores, which is
+    In place of 1 / n is the variance of a mean in units of the variance of the scores, which is
     1 / n where weights are equal.
     """
     n = np.array([cell.n_effective for cell in cells])

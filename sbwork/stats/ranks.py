@@ -1,4 +1,4 @@
-"""Where one change stands among the changes of areas in which nothing was done."""
+"""The rank of a change among the changes of areas in which nothing was done."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class RegressionFit:
 def fit_counts(counts: ArrayLike, design: ArrayLike) -> RegressionFit:
     """Fit a log-linear Poisson model of counts.
 
-    A problem is reported where two terms can't be told apart, where a coefficient runs off to
+    A problem is reported where two terms can't be separated, where a coefficient runs off to
     infinity (separation), or where the steps don't settle.
 
     Source: McCullagh, P. & Nelder, J. A. (1989). Generalized Linear Models, 2nd ed., chapter 6.

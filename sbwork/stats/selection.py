@@ -13,7 +13,7 @@ from sbwork.stats.estimate import Estimate, Flag, Reason
 from sbwork.stats.ranks import SMALLEST_POOL
 
 FEWEST_SPREAD_AREAS = 10
-"""With fewer areas than this nothing is said of how much areas differ."""
+"""With fewer areas than this how much areas differ is not estimated."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -345,6 +345,6 @@ def _refuse_few(n: float, fewest: int, name: str = _NAME, unit: str = "ratio") -
 def _describe_ratio(ratio: float, reach: float, n: float, note: str) -> Estimate:
     """Give a ratio the range of `reach` on the log scale to either side."""
     flags = (Flag.FEW_AREAS,) if n < SMALLEST_POOL else ()
-    said = f"{note} The middle 95% of areas so picked change by ratios between low and high."
+    note = f"{note} The middle 95% of areas so picked change by ratios between low and high."
     low, high = ratio * math.exp(-reach), ratio * math.exp(reach)
-    return Estimate(_NAME, ratio, low, high, n=n, unit="ratio", note=said, flags=flags)
+    return Estimate(_NAME, ratio, low, high, n=n, unit="ratio", note=note, flags=flags)

@@ -64,7 +64,7 @@ def test_published_fit_of_three_factors(tests_of_1939: pd.DataFrame) -> None:
     assert (round(fit.cfi, 3), round(fit.rmsea, 3), round(fit.srmr, 3)) == (0.931, 0.092, 0.065)
 
 
-def test_heywood_case_is_held_at_zero(lavaan: dict[str, Any], tests_of_1939: pd.DataFrame) -> None:
+def test_heywood_case_is_fixed_at_zero(lavaan: dict[str, Any], tests_of_1939: pd.DataFrame) -> None:
     expected = lavaan["heywood"]
     fit = fit_one_factor(tests_of_1939[expected["items"]].cov().to_numpy(), 301)
     assert fit.at_bound.tolist() == [False, False, False, True]

@@ -268,7 +268,7 @@ def test_item_forgotten_in_the_key_is_named_and_not_flipped() -> None:
     )
 
 
-def test_item_wrongly_in_the_key_and_a_torn_scale_are_told_apart() -> None:
+def test_item_wrongly_in_the_key_and_a_torn_scale_have_different_notes() -> None:
     answers = make_answers(missing=0.0)
     items: dict[str, Any] = {key: {"options": "agree"} for key in make_instrument().items}
     items |= {key: {"options": "agree", "reverse": True} for key in ("t2", "t4")}
@@ -384,7 +384,7 @@ def test_missing_columns_and_clashing_names_are_refused() -> None:
         score_scales(answers.rename(columns={"t1": "T1"}), make_instrument())
     with pytest.raises(InputError, match="'trust': a column has the name of a scale"):
         score_scales(answers.assign(trust="x"), make_instrument())
-    with pytest.raises(ValueError, match="stand twice"):
+    with pytest.raises(ValueError, match="duplicate columns"):
         score_scales(pd.concat([answers, answers], axis=1), make_instrument())
     with pytest.raises(ValueError, match="draws"):
         scale_reliability(answers, make_instrument(), draws=-1)

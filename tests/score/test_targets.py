@@ -348,7 +348,7 @@ def test_a_share_is_not_an_item_of_the_questionnaire(people: pd.DataFrame) -> No
         weight_answers(people, Weighting(targets={"y": {"1": 0.5, "2": 0.5}}))
 
 
-def test_quality_tells_what_was_done(people: pd.DataFrame) -> None:
+def test_quality_lists_what_was_done(people: pd.DataFrame) -> None:
     blank = people.copy()
     blank.loc[blank.index[:4], "age"] = ""
     blank.loc[blank.index[::12], "sex"] = ""

@@ -46,6 +46,6 @@ def test_what_is_not_known_is_missing_and_not_nought() -> None:
     assert estimate.ci_level == 0.95
 
 
-def test_an_estimate_can_not_be_changed() -> None:
+def test_an_estimate_is_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Estimate("wdd", 1.0).estimate = 2.0  # type: ignore[misc]

@@ -93,7 +93,7 @@ def test_separated_shares_are_never_a_number():
     assert "runs off" in result.problem.note
 
 
-def test_terms_that_cannot_be_told_apart_are_refused():
+def test_aliased_terms_are_refused():
     assert "apart" in fit_counts([3, 4, 5], [[1, 2], [1, 2], [1, 2]]).problem.note
 
 

@@ -84,7 +84,7 @@ def test_the_higher_a_site_the_more_it_is_expected_to_fall(site, more, between) 
     assert higher <= lower + 1e-9
 
 
-def test_what_can_not_be_computed_says_why() -> None:
+def test_what_cannot_be_computed_has_its_reason() -> None:
     pool = Pool(40, 48.0, 10.0)
     assert estimate_from_pool(0, 50, pool).reason == Reason.ZERO_COUNT
     assert estimate_from_pool(50, 0, pool).reason == Reason.ZERO_COUNT
@@ -217,7 +217,7 @@ def test_the_control_of_a_picked_area_starts_as_far_from_it_as_the_real_one() ->
     assert np.exp(beside_all.changes) == pytest.approx([0.5 * before.sum() / after.sum()])
 
 
-def test_an_area_without_incidents_can_not_be_picked() -> None:
+def test_an_area_without_incidents_is_never_picked() -> None:
     found = select_again([9, 5, 1], [0, 5, 5], [3, 0, 5], 2)
     assert np.isfinite(found.changes).all()
     assert found.weights == pytest.approx([1.0])

@@ -130,9 +130,9 @@ def test_synthetic_weights_agree_with_quadratic_programming():
     assert found.rmspe_before == pytest.approx(expected["rmspe"], abs=TOLERANCE)
 
 
-def test_what_is_told_of_the_broken_series_is_what_the_simulation_has():
+def test_the_docstring_of_the_broken_series_gives_the_shares_of_the_simulation():
     """Made by tests/studies/sim_series.py."""
-    told = " ".join((estimate_interrupted_series.__doc__ or "").split())
+    text = " ".join((estimate_interrupted_series.__doc__ or "").split())
     alone, level, slope = (
         [f"{100 * share:.0f}%" for share in column]
         for column in read_study("series")[["newey_west", "wider", "wider_slope"]].to_numpy().T
@@ -140,9 +140,9 @@ def test_what_is_told_of_the_broken_series_is_what_the_simulation_has():
     assert (alone, level, slope) == (
         ["16%", "18%", "16%"], ["3%", "7%", "12%"], ["3%", "15%", "15%"],
     )  # fmt: skip
-    assert "in 16% of simulated pairs, the larger of the two in 3%" in told
-    assert "it is 18% and 7% with 12 months a side, 16% and 12% with 24" in told
-    assert "the interval for the slope leaves out no difference in 15%" in told
+    assert "in 16% of simulated pairs, the larger of the two in 3%" in text
+    assert "it is 18% and 7% with 12 months a side, 16% and 12% with 24" in text
+    assert "the interval for the slope leaves out no difference in 15%" in text
     assert "saw one in level in 3% to 12% of pairs and one in slope in 3% to 15%" in (
         robustness._describe_errors()
     )

@@ -30,7 +30,7 @@ class RakedWeights:
     converged: Whether every share reached its target to within one in a million.
     iterations: Rounds over the margins.
     n_eff: Kish's effective sample size, (sum w)^2 / sum w^2.
-    n_trimmed: How many weights stand at a limit set by trimming.
+    n_trimmed: How many weights are at a limit set by trimming.
     margins: One row a category: ``variable``, ``category``, ``n`` (respondents), ``target``,
         ``share_before`` (with the base weights) and ``share_after``.
     categories: The category of each respondent, by its place among the targets.

@@ -72,8 +72,8 @@ def weigh_responses(responses: Responses, cohort: Cohort) -> tuple[Responses, pd
     lines = list(_check_weights(responses.answers, cohort))
     if not lines:
         return replace(responses, answers=answers), findings
-    told = tabulate_lines(("all files", line) for line in lines)
-    quality = pd.concat([responses.quality, told], ignore_index=True)
+    added = tabulate_lines(("all files", line) for line in lines)
+    quality = pd.concat([responses.quality, added], ignore_index=True)
     return replace(responses, answers=answers, quality=quality), findings
 
 
