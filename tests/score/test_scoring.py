@@ -81,6 +81,16 @@ def pick(findings: pd.DataFrame, **wanted: str) -> pd.DataFrame:
     return findings
 
 
+def measure(
+    answers: pd.DataFrame, spec: Instrument, outcome: str, estimator: str = "item_rest_correlation"
+) -> pd.Series:
+    """Return one figure of the reliability of all answers together."""
+    found = scale_reliability(answers, spec, draws=0)
+    rows = pick(found, outcome=outcome, estimator=estimator, site="all", period="all")
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
 @pytest.mark.parametrize("n", COUNTS_OF_ROWS)
 @pytest.mark.parametrize("missing", [0.0, 0.3])
 def test_scores_equal_plain_pandas(n: int, missing: float) -> None:
@@ -222,13 +232,7 @@ def test_reliability_by_site_and_wave_rests_on_those_answers() -> None:
 def test_reliability_of_a_scale_of_scales_rests_on_their_scores() -> None:
     answers = make_answers()
     scores = score_scales(answers, make_instrument())[["trust", "vision", "pair"]].dropna()
-    found = pick(
-        scale_reliability(answers, make_instrument(), draws=0),
-        outcome="capital",
-        estimator="alpha",
-        site="all",
-        period="all",
-    ).iloc[0]
+    found = measure(answers, make_instrument(), "capital", "alpha")
     expected = estimate_alpha(scores.cov().to_numpy(), len(scores))
     assert found["estimate"] == pytest.approx(expected.estimate, abs=1e-9)
     assert found["n"] == len(scores)
@@ -251,16 +255,11 @@ def test_item_forgotten_in_the_key_is_named_and_not_flipped() -> None:
     answers = make_answers()
     items = {key: {"options": "agree"} for key in make_instrument().items}
     forgetful = make_instrument(items=items)
-    found = scale_reliability(answers, forgetful, draws=0)
-    rest = pick(found, outcome="trust/t2", site="all", period="all")
-    rest = pick(rest, estimator="item_rest_correlation").iloc[0]
+    rest = measure(answers, forgetful, "trust/t2")
     assert rest["estimate"] < -0.3
-    assert (
-        "'t2' runs against the other items: it looks reversed but is not in the key"
-        in (rest["note"])
-    )
-    others = found[found["outcome"].isin(["trust/t1", "trust/t3", "trust/t4"])]
-    assert not others["note"].str.contains("looks reversed but").any()
+    assert "'t2' runs against the other items: it looks reversed but is not in" in rest["note"]
+    for item in ("t1", "t3", "t4"):
+        assert "looks reversed but" not in measure(answers, forgetful, f"trust/{item}")["note"]
     plain = answers[["t1", "t2", "t3", "t4"]]
     expected = plain.mean(axis=1).where(plain.notna().sum(axis=1) >= 2)
     assert score_scales(answers, forgetful)["trust"].to_numpy() == pytest.approx(
@@ -276,9 +275,7 @@ def test_item_wrongly_in_the_key_and_a_torn_scale_have_different_notes() -> None
     def note(frame: pd.DataFrame, scale: list[str], item: str) -> str:
         """Return the note; the flag must be there where the note says that something is wrong."""
         spec = make_instrument(items=items, scales={"s": {"items": scale}})
-        found = scale_reliability(frame, spec, draws=0)
-        rows = pick(found, outcome=f"s/{item}", site="all", period="all")
-        row = pick(rows, estimator="item_rest_correlation").iloc[0]
+        row = measure(frame, spec, f"s/{item}")
         assert has_flag(row, Flag.OPPOSED_ITEM) == bool(row["note"])
         return str(row["note"])
 
@@ -291,9 +288,7 @@ def test_weak_item_is_warned_of() -> None:
     random = np.random.default_rng(4)
     answers = make_answers(2000, missing=0.0)
     mixed = np.where(random.random(2000) < 0.15, answers["t1"], random.integers(1, 6, 2000))
-    found = scale_reliability(answers.assign(t3=mixed), make_instrument(), draws=0)
-    rest = pick(found, outcome="trust/t3", site="all", period="all")
-    rest = pick(rest, estimator="item_rest_correlation").iloc[0]
+    rest = measure(answers.assign(t3=mixed), make_instrument(), "trust/t3")
     assert 0 < rest["estimate"] < 0.2
     assert rest["note"] == "'t3' is hardly related to the other items."
     assert rest["flags"] == Flag.WEAK_ITEM
@@ -301,16 +296,15 @@ def test_weak_item_is_warned_of() -> None:
 
 def test_what_cannot_be_measured_is_missing_with_its_reason() -> None:
     answers = make_answers()
-    found = scale_reliability(answers.assign(v2=3.0), make_instrument(), draws=0)
-    place = pick(found, outcome="vision", site="all", period="all")
-    assert pick(place, estimator="alpha")["note"].iloc[0].startswith("Everybody gave the same")
-    assert pick(place, estimator="alpha")["reason"].iloc[0] == Reason.NO_VARIATION
-    pair = pick(found, outcome="pair", site="all", period="all")
-    assert pick(pair, estimator="alpha")["estimate"].notna().all()
-    assert "three items" in pick(pair, estimator="omega_total")["note"].iloc[0]
-    assert pick(pair, estimator="omega_total")["reason"].iloc[0] == Reason.TOO_FEW_ITEMS
-    small = scale_reliability(answers.head(12), make_instrument())
-    assert "at least 10" in pick(small, outcome="vision", estimator="alpha")["note"].iloc[-1]
+    constant, spec = answers.assign(v2=3.0), make_instrument()
+    alpha = measure(constant, spec, "vision", "alpha")
+    assert alpha["note"].startswith("Everybody gave the same")
+    assert alpha["reason"] == Reason.NO_VARIATION
+    assert not np.isnan(measure(constant, spec, "pair", "alpha")["estimate"])
+    omega = measure(constant, spec, "pair", "omega_total")
+    assert "three items" in omega["note"]
+    assert omega["reason"] == Reason.TOO_FEW_ITEMS
+    assert "at least 10" in measure(answers.head(9), spec, "vision", "alpha")["note"]
 
 
 def test_floor_and_ceiling_count_those_at_one_end_throughout() -> None:
@@ -322,16 +316,11 @@ def test_floor_and_ceiling_count_those_at_one_end_throughout() -> None:
         scales={"trust": {"items": ["t1", "t2"]}},
     )
     answers = pd.DataFrame({"t1": [1, 1, 5, np.nan, np.nan, 3.0], "t2": [10, 9, 0, 0, np.nan, 5.0]})
-    found = scale_reliability(answers, spec, draws=0)
-    assert pick(found, estimator="floor_share")["estimate"].tolist() == [1 / 5]
-    assert pick(found, estimator="ceiling_share")["estimate"].tolist() == [2 / 5]
-    alike = answers[["t1"]].assign(t2=[5, 4, 1, 1, np.nan, 3.0])
     same_range = make_instrument(scales={"trust": {"items": ["t1", "t2"]}})
-    for item in ("t3", "t4", "v1", "v2", "v3"):
-        alike[item] = np.nan
-    found = scale_reliability(alike, same_range, draws=0)
-    assert pick(found, estimator="floor_share")["estimate"].tolist() == [1 / 5]
-    assert pick(found, estimator="ceiling_share")["estimate"].tolist() == [2 / 5]
+    alike = answers.assign(t2=[5, 4, 1, 1, np.nan, 3.0])
+    for frame, instrument in ((answers, spec), (alike, same_range)):
+        assert measure(frame, instrument, "trust", "floor_share")["estimate"] == 1 / 5
+        assert measure(frame, instrument, "trust", "ceiling_share")["estimate"] == 2 / 5
 
 
 def test_coverage_equals_plain_counts() -> None:
@@ -358,9 +347,8 @@ def test_answers_without_a_site_count_in_the_whole_only() -> None:
     answers = make_answers()
     answers.loc[answers.index[:50], "site"] = np.nan
     found = pick(score_coverage(answers, make_instrument()), outcome="pair", period="all")
-    counts = (
-        found[found["estimator"].isin(["n_scored", "n_unscored"])].groupby("site")["estimate"].sum()
-    )
+    counted = found[found["estimator"].isin(["n_scored", "n_unscored"])]
+    counts = counted.groupby("site")["estimate"].sum()
     assert counts["all"] == 400
     assert counts["north"] + counts["south"] == 350
 
