@@ -141,7 +141,8 @@ def test_one_mean_has_one_interval_everywhere(name: str, request: pytest.Fixture
 
     ax = Figure().subplots()
     draw_means(ax, evaluation.findings, cohort, "trust", ["north"], ["before"])
-    drawn = np.asarray(ax.lines[0].get_xdata(), dtype=float).tolist()
+    (interval,) = ax.collections[0].get_segments()
+    drawn = interval[:, 0].tolist()
     for (site, wave), cell in scores.groupby(["site", "wave"]):
         rows = means[(means["site"] == site) & (means["period"] == wave)]
         assert set(rows["section"]) == {"scales", "scores"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,30 +11,20 @@ import pandas as pd
 from sbwork.compare.accuracy import read_study
 from sbwork.compare.simulation import describe_errors
 from sbwork.render.blocks import Bullets, Section, Table, compose_picture
-from sbwork.render.style import CONTROL, INK, INTERVENTION
+from sbwork.render.style import CONTROL, GREY, INK, INTERVENTION, PALE
 from sbwork.specs.cohort import Cohort
 from sbwork.stats.findings import select_findings
 from sbwork.stats.formats import format_list, format_number, format_share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-__all__ = [
-    "ESTIMATORS",
-    "draw_false_positives",
-    "present_accuracy",
-    "tabulate_accuracy",
-    "tabulate_error_rates",
-    "title_world",
-]
 
 _OTHERS = (
     "Other designs: fewer or more incidents and months, pairs that differ in truth, one control "
     "for all sites, and sites that were chosen because their counts were high or had risen. A "
     "place chosen for its recent rise falls by itself, so there even the rank errs more often."
 )
-_SHOWN = ("rirr_poisson", "rirr", "placebo_p")
 ESTIMATORS = {
     "rirr_poisson": "RIRR, Poisson interval",
     "rirr": "RIRR, corrected for over-dispersion",
@@ -59,7 +50,7 @@ _CHOSEN = {
     "highest": ", chosen as the highest of {pool:.0f}",
     "rising": ", chosen for the steepest rise among {pool:.0f}",
 }
-_HELD = "Holds a fall of 30%"
+_COVERS = "Holds a fall of 30%"
 _RATES = {
     "rirr": "RIRR",
     "rirr_poisson": "RIRR, Poisson",
@@ -68,9 +59,9 @@ _RATES = {
     "rirr_pooled_bayes": "Random effects",
 }
 _LOOKS = {
-    "rirr_poisson": (CONTROL, "s", "--"),
-    "rirr": ("#5c6875", "^", "-."),
-    "placebo_p": (INTERVENTION, "o", "-"),
+    "rirr_poisson": (CONTROL, "s", (4, 1.5)),
+    "rirr": (GREY, "^", (5, 1.5, 1, 1.5)),
+    "placebo_p": (INTERVENTION, "o", ""),
 }
 
 
@@ -81,21 +72,17 @@ def present_accuracy(table: pd.DataFrame | None = None, *, name: str = "accuracy
     for column in ("months", "mean"):
         usual &= table[column] == table[column].mode().iloc[0]
     others = table[~usual]
-    single = usual & (table["n_pairs"] == 1) & table["estimator"].isin(_SHOWN)
+    single = usual & (table["n_pairs"] == 1) & table["estimator"].isin(list(_LOOKS))
     single &= (table["control"] == "random") & (table["n_areas"] == table["n_areas"].max())
     shown, table = table[single], table[usual]
-    drifts = sorted(shown["drift"].unique())
-    titles = {name: ESTIMATORS[name] for name in _SHOWN}
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots(1, len(drifts), sharey=True, squeeze=False)[0]
-        for ax, drift in zip(axes, drifts, strict=True):
-            draw_false_positives(ax, shown[shown["drift"] == drift], titles)
-            ax.set_title(f"Areas drift by {drift:.0%}" if drift else "Areas do not drift")
-        axes[0].set_ylim(0, 1.1 * max(shown["false_positive"].max(), 0.1))
-        axes[0].set_ylabel("False positives at p ≤ .05")
-        axes[0].legend(loc="upper left", fontsize=9)
-
+    top = 1.1 * max(shown["false_positive"].max(), 0.1)
+    panels = [
+        (
+            f"Areas drift by {drift:.0%}" if drift else "Areas do not drift",
+            partial(draw_false_positives, table=shown[shown["drift"] == drift], top=top),
+        )
+        for drift in sorted(shown["drift"].unique())
+    ]
     blocks: list[Any] = [
         Bullets(tuple(describe_errors(table.replace({"estimator": ESTIMATORS})))),
         tabulate_accuracy(table, name),
@@ -107,18 +94,20 @@ def present_accuracy(table: pd.DataFrame | None = None, *, name: str = "accuracy
             compose_picture(
                 Cohort(name="simulation"),
                 f"false-positives-{name}",
-                draw,
+                panels,
                 size=(8.8, 3.8),
-                alt=" ".join(_tell_estimator(shown, name) for name in titles),
+                alt=" ".join(_describe_estimator(shown, name) for name in _LOOKS),
                 caption="One site against one control where nothing was done: how often each "
                 "method says that something happened. It should be 5% (line; the band runs from "
                 "4% to 6%).",
+                columns=len(panels),
+                legend="outside lower center",
             )
         )
     return Section(blocks)
 
 
-def _tell_estimator(table: pd.DataFrame, name: str) -> str:
+def _describe_estimator(table: pd.DataFrame, name: str) -> str:
     rows = table[table["estimator"] == name].sort_values(["drift", "phi"])
     parts = [
         f"{format_share(row['false_positive'])} at φ {format_number(row['phi'], 0)}"
@@ -151,7 +140,7 @@ def tabulate_error_rates(findings: pd.DataFrame, cohort: Cohort) -> Table:
         title = cohort.title_outcome(outcome)
         for _, row in shares[shares["outcome"] == outcome].dropna(subset="estimate").iterrows():
             where = f"Pairs of areas in these files like {cohort.title_pair(row['site'])}"
-            cells = dict.fromkeys((*_RATES.values(), _HELD), "") | {
+            cells = dict.fromkeys((*_RATES.values(), _COVERS), "") | {
                 "RIRR": format_share(row["estimate"])
             }
             rows.append({"Outcome": title, "Where nothing was done": where, **cells})
@@ -164,7 +153,7 @@ def tabulate_error_rates(findings: pd.DataFrame, cohort: Cohort) -> Table:
                 label: _write_share(found.get(f"false_positive_{name}", math.nan), "")
                 for name, label in _RATES.items()
             }
-            cells[_HELD] = _write_share(found.get("coverage_rirr_pooled_bayes", math.nan), "")
+            cells[_COVERS] = _write_share(found.get("coverage_rirr_pooled_bayes", math.nan), "")
             rows.append({"Outcome": title, "Where nothing was done": where, **cells})
             notes += [f"{title}. {note}" for note in made_up["note"]]
     return Table(
@@ -231,21 +220,21 @@ def _write_share(share: float, missing: str = "–") -> str:
     return missing if math.isnan(share) else format_share(share)
 
 
-def draw_false_positives(ax: Axes, table: pd.DataFrame, titles: dict[str, str]) -> None:
+def draw_false_positives(ax: Axes, table: pd.DataFrame, top: float) -> None:
     """Draw the share of false positives against over-dispersion, a line an estimator."""
-    ax.axhspan(0.04, 0.06, color="#eef3f8", zorder=0)
+    import seaborn as sns
+
+    ax.axhspan(0.04, 0.06, color=PALE, zorder=0)
     ax.axhline(0.05, color=INK, lw=0.9)
-    for name, part in table.groupby("estimator", sort=False):
-        if name not in titles:
-            continue
-        colour, marker, line = _LOOKS.get(str(name), ("#9aa5b1", "x", ":"))
-        part = part.sort_values("phi")
-        ax.plot(
-            part["phi"], part["false_positive"], color=colour, marker=marker, ls=line, ms=6,
-            lw=1.8, label=titles[str(name)],
-        )  # fmt: skip
+    looks = {ESTIMATORS[name]: look for name, look in _LOOKS.items()}
+    colours, markers, dashes = ({n: look[part] for n, look in looks.items()} for part in range(3))
+    sns.lineplot(
+        table.assign(method=table["estimator"].map(ESTIMATORS)), x="phi", y="false_positive",
+        hue="method", style="method", hue_order=list(looks), style_order=list(looks),
+        palette=colours, markers=markers, dashes=dashes, errorbar=None, ms=6, mew=0, lw=1.8, ax=ax,
+    )  # fmt: skip
     ax.set_xticks(sorted(table["phi"].unique()))
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.yaxis.set_major_formatter(lambda value, _: format_share(value))
-    ax.set_xlabel("Over-dispersion φ")
+    ax.set(xlabel="Over-dispersion φ", ylabel="False positives at p ≤ .05", ylim=(0, top))
     ax.grid(axis="y")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,32 +14,22 @@ from sbwork.evaluation import Evaluation
 from sbwork.grade.disclosure import merge_small_cells
 from sbwork.render.blocks import Picture, Table, compose_picture
 from sbwork.render.intervals import HIDDEN
-from sbwork.render.style import INK
+from sbwork.render.style import INK, name_lines
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Flag
-from sbwork.stats.findings import has_flag, select_findings
-from sbwork.stats.formats import (
-    format_count,
-    format_share,
-)
+from sbwork.stats.findings import find_flagged, select_findings
+from sbwork.stats.formats import format_count, format_share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
 
     FloatArray = NDArray[np.float64]
 
-__all__ = [
-    "count_shares",
-    "describe_answers",
-    "draw_likert",
-    "picture_answers",
-    "tabulate_multiple",
-]
-
 _LIKERT = ("#b35806", "#f1a340", "#d8d8d8", "#67a9cf", "#0b3c6f")
+_NARROWEST = 7
+"""Percent below which a bar has no room for its number."""
 
 
 def picture_answers(evaluation: Evaluation) -> Iterator[Picture]:
@@ -45,36 +37,39 @@ def picture_answers(evaluation: Evaluation) -> Iterator[Picture]:
     cohort, instrument, responses = evaluation.cohort, evaluation.instrument, evaluation.responses
     if instrument is None or responses is None:
         return
-    answers = responses.answers
+    answers, fewest = responses.answers, cohort.smallest_group
     sites = {pair.intervention for pair in cohort.pairs} or set(cohort.sites)
     wave = "after" if (answers["wave"] == "after").any() else "before"
     chosen = answers[(answers["wave"] == wave) & answers["site"].isin(sites)]
-    place = "intervention areas" if cohort.pairs else "all sites"
-    if len(chosen) < cohort.smallest_group:
+    if len(chosen) < fewest:
         return
-    fewest, weights = cohort.smallest_group, chosen["weight"].to_numpy()
-    weighted = "Percentages are weighted; n counts people. " if (weights != 1).any() else ""
+    place = "intervention areas" if cohort.pairs else "all sites"
+    weighted = ""
+    if (chosen["weight"] != 1).any():
+        weighted = "Percentages are weighted; n counts people. "
     for scale, spec in instrument.scales.items():
         items = spec.items
         if not items or len({instrument.list_answers(item) for item in items}) > 1:
             continue
-
-        def draw(figure: Figure, items: tuple[str, ...] = items) -> None:
-            ax = figure.subplots()
-            draw_likert(ax, chosen, instrument, items, fewest=fewest, weights=weights)
-            figure.legend(loc="outside lower center", ncols=5, fontsize=8.5)
-
+        draw = partial(
+            draw_likert,
+            answers=chosen,
+            instrument=instrument,
+            items=items,
+            fewest=fewest,
+            weights=chosen["weight"].to_numpy(),
+        )
         yield compose_picture(
             cohort,
             f"answers-{scale}",
-            draw,
+            [("", draw)],
             size=(8.8, 1.5 + 0.62 * len(items)),
             alt=describe_answers(chosen, instrument, items, fewest),
             caption=f"{instrument.title_scale(scale)}, {place}, {wave}: answers in per "
             f"cent of those who gave one. {weighted}Half of the middle answer lies on each side "
             f"of the line; an answer that fewer than {fewest} people gave is drawn with the next; "
-            "'don't "
-            "know' and blanks are counted under data quality.",
+            "'don't know' and blanks are counted under data quality.",
+            legend="outside lower center",
         )
 
 
@@ -86,17 +81,17 @@ def describe_answers(
     Shares are weighted where `answers` has a column ``weight``; the numbers of people are not. A
     share of 1 to `fewest` - 1 people, or of all but as many, is left out.
     """
+    if "weight" not in answers:
+        answers = answers.assign(weight=1.0)
     parts = []
     for item in items:
         codes = [option.code for option in instrument.list_answers(item)]
-        given = answers[answers[item].notna()]
-        if "weight" in given:
-            given = given[given["weight"] > 0]
+        given = answers[answers[item].notna() & (answers["weight"] > 0)]
         if given.empty:
             continue
         above = (given[item] > (min(codes) + max(codes)) / 2).to_numpy()
-        weights = given["weight"].to_numpy() if "weight" in given else np.ones(len(given))
-        few = [count for count in (above.sum(), (~above).sum()) if 1 <= count < fewest]
+        weights = given["weight"].to_numpy()
+        few = any(1 <= count < fewest for count in (above.sum(), (~above).sum()))
         share = "too few to tell" if few else format_share(float(weights @ above / weights.sum()))
         text = instrument.items[item].text or item
         parts.append(f"'{text}' {share} above the middle (n = {format_count(len(given))})")
@@ -111,9 +106,9 @@ def tabulate_multiple(multiple: pd.DataFrame, cohort: Cohort, findings: pd.DataF
     """
     rows, fewest = [], cohort.smallest_group
     asked = select_findings(findings, section="scores", estimator="n_scored")
-    secret = {row["period"] for _, row in asked.iterrows() if has_flag(row, Flag.N_HIDDEN)}
-    for (wave, name, option), held in multiple.groupby(["wave", "set", "option"], sort=False):
-        count, base = float(held["count"].sum()), float(held["base"].sum())
+    secret = set(asked.loc[find_flagged(asked, Flag.N_HIDDEN), "period"])
+    for (wave, name, option), part in multiple.groupby(["wave", "set", "option"], sort=False):
+        count, base = float(part["count"].sum()), float(part["base"].sum())
         few = 0 < count < fewest or 0 < base - count < fewest or base < fewest
         rows.append(
             {
@@ -139,47 +134,44 @@ def draw_likert(
     answers: pd.DataFrame,
     instrument: Instrument,
     items: Sequence[str],
-    *,
-    neutral: str = "split",
     fewest: int = 1,
     weights: ArrayLike | None = None,
 ) -> None:
-    """Draw the answers to Likert items as bars, in the order given, with the base of each."""
-    if neutral not in {"split", "centred", "aside", "stacked"}:
-        raise ValueError(f"neutral is '{neutral}'; allowed: split, centred, aside, stacked")
+    """Draw the answers to Likert items as bars, half of the middle option on each side of zero.
+
+    Items share one set of options and keep their order; each has its base, a number of people,
+    beside it. An answer that fewer than `fewest` people gave is drawn with the next one towards
+    the middle.
+    """
+    from matplotlib.colors import LinearSegmentedColormap
+
     options = instrument.list_answers(items[0])
-    codes = [option.code for option in options]
-    shares, bases = count_shares(answers, items, codes, fewest, weights)
-    middle = len(codes) // 2 if len(codes) % 2 else None
-    colours = _spread_colours(len(codes))
-    starts = _place_bars(shares, middle, neutral)
+    count = len(options)
+    shares, bases = count_shares(answers, items, [o.code for o in options], fewest, weights)
+    starts = np.cumsum(shares, axis=1) - shares
+    middle = starts[:, count // 2] + (shares[:, count // 2] / 2 if count % 2 else 0)
+    starts -= middle[:, None]
+    colours = LinearSegmentedColormap.from_list("likert", list(_LIKERT))
     for index, option in enumerate(options):
-        width, at = shares[:, index], starts[:, index]
         bars = ax.barh(
-            range(len(items)), width, left=at, color=colours[index], label=option.label,
-            edgecolor="white", lw=0.6, height=0.72,
+            range(len(items)), shares[:, index], left=starts[:, index], label=option.label,
+            color=colours(index / (count - 1)), edgecolor="white", lw=0.6, height=0.72,
         )  # fmt: skip
-        for bar, value in zip(bars, width, strict=True):
-            if value >= 7:
-                dark = index in (0, len(codes) - 1)
-                ax.text(
-                    bar.get_x() + bar.get_width() / 2,
-                    bar.get_y() + bar.get_height() / 2,
-                    format_count(value),
-                    ha="center",
-                    va="center",
-                    fontsize=8.5,
-                    color="white" if dark else INK,
-                )
-    if neutral != "stacked":
-        ax.axvline(0, color=INK, lw=0.9, zorder=0)
-    labels = [
-        f"{instrument.items[item].text or item}\n"
-        f"({'reversed in the score, ' * instrument.items[item].reverse}n = {format_count(base)})"
-        for item, base in zip(items, bases, strict=True)
-    ]
-    ax.set_yticks(range(len(items)), [_wrap(label) for label in labels], fontsize=9)
-    ax.set_ylim(len(items) - 0.4, -0.6)
+        ax.bar_label(
+            bars,
+            [format_count(v) if v >= _NARROWEST else "" for v in shares[:, index]],
+            label_type="center",
+            fontsize=8.5,
+            color="white" if index in (0, count - 1) else INK,
+        )
+    ax.axvline(0, color=INK, lw=0.9, zorder=0)
+    labels = []
+    for item, base in zip(items, bases, strict=True):
+        spec = instrument.items[item]
+        n = f"({'reversed in the score, ' * spec.reverse}n = {format_count(base)})"
+        labels.append(f"{fill(spec.text or item, 46)}\n{n}")
+    name_lines(ax, labels, fontsize=9)
+    ax.grid(visible=False)
     ax.xaxis.set_major_formatter(lambda value, _: f"{format_count(abs(value))}%")
     ax.tick_params(length=0)
     ax.spines["left"].set_visible(False)
@@ -192,7 +184,12 @@ def count_shares(
     fewest: int = 1,
     weights: ArrayLike | None = None,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the percentage of each code, and how many people each item rests on."""
+    """Return the percentage of each code, an item a row, and how many people each item rests on.
+
+    Missing answers, and people who weigh 0, are outside the percentages. A code given by fewer
+    people than `fewest` is merged with the next towards the middle, whatever they weigh. The bases
+    count people and are never weighted.
+    """
     weight = np.ones(len(answers)) if weights is None else np.asarray(weights, dtype=np.float64)
     shares, bases = np.zeros((len(items), len(codes))), np.zeros(len(items))
     for row, item in enumerate(items):
@@ -203,41 +200,8 @@ def count_shares(
         bases[row] = merged.sum()
         if bases[row] == 0:
             continue
-        # Codes are merged in runs, so the totals up to each code tell where it went.
+        # Codes are merged in runs, so the totals up to each code show where it went.
         into = np.searchsorted(np.cumsum(merged), np.cumsum(counts))
         masses = np.bincount(into, weights=weight @ chosen, minlength=len(codes))
         shares[row] = 100 * masses / masses.sum()
     return shares, bases
-
-
-def _place_bars(shares: FloatArray, middle: int | None, neutral: str) -> FloatArray:
-    """Return where each bar starts, shape (n_items, n_codes)."""
-    ends = np.cumsum(shares, axis=1)
-    starts: FloatArray = ends - shares
-    if neutral == "stacked":
-        return starts
-    if middle is None:
-        starts -= starts[:, [shares.shape[1] // 2]]
-        return starts
-    width = shares[:, [middle]]
-    if neutral == "split":
-        starts -= starts[:, [middle]] + width / 2
-        return starts
-    gap = width.max() if neutral == "centred" else 0.0
-    placed: FloatArray = starts - starts[:, [middle]] - gap / 2
-    placed[:, middle + 1 :] += gap - width
-    placed[:, middle] = -width[:, 0] / 2 if neutral == "centred" else 110.0
-    return placed
-
-
-def _spread_colours(count: int) -> list[str]:
-    from matplotlib.colors import LinearSegmentedColormap, to_hex
-
-    ramp = LinearSegmentedColormap.from_list("likert", list(_LIKERT))
-    return [to_hex(ramp(index / (count - 1))) for index in range(count)]
-
-
-def _wrap(text: str, width: int = 46) -> str:
-    from textwrap import fill
-
-    return "\n".join(fill(line, width) for line in text.split("\n"))

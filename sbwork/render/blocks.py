@@ -15,17 +15,10 @@ from sbwork.specs.cohort import Cohort
 
 if TYPE_CHECKING:
     from great_tables import GT
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "SECTION_TYPE",
-    "Bullets",
-    "Picture",
-    "Section",
-    "Table",
-    "compose_picture",
-    "describe_status",
-]
 
 SECTION_TYPE = "application/vnd.sbwork.section+json"
 """The type under which a notebook keeps a section's blocks, beside their HTML."""
@@ -219,19 +212,50 @@ def _read_block(block: Mapping[str, Any]) -> str | Bullets | Table | Picture:
 def compose_picture(
     cohort: Cohort,
     name: str,
-    draw: Callable[[Figure], None],
+    panels: Sequence[tuple[str, Callable[[Axes], None]]],
     *,
     size: tuple[float, float],
     alt: str,
     caption: str,
+    columns: int = 1,
+    heights: Sequence[float] = (),
+    legend: Any = "",
 ) -> Picture:
-    """Make a figure of `size` inches, let `draw` fill it, and stamp the data's status on it."""
+    """Make a figure of `size` inches from titles with what draws each panel, and stamp its status.
+
+    Panels below each other share the horizontal axis, panels beside each other the vertical one,
+    unless each has a height of its own. `legend` is where one legend of all panels goes.
+    """
     from matplotlib.figure import Figure
 
     status = describe_status(cohort)
     with use_style():
         figure = Figure(figsize=size, layout="constrained")
-        draw(figure)
+        axes = figure.subplots(
+            -(-len(panels) // columns),
+            columns,
+            squeeze=False,
+            sharex=columns == 1 and not heights,
+            sharey=columns > 1,
+            height_ratios=heights or None,
+        ).ravel()
+        named: dict[str, Artist] = {}
+        for number, (ax, (title, draw)) in enumerate(zip(axes, panels, strict=False)):
+            draw(ax)
+            ax.set_title(title)
+            if number % columns:
+                ax.set_ylabel("")
+            if columns == 1 and not heights and number < len(panels) - 1:
+                ax.set_xlabel("")
+            own = ax.get_legend()
+            if legend and own is not None:
+                own.remove()
+            for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+                named.setdefault(label, handle)
+        for ax in axes[len(panels) :]:
+            ax.set_visible(False)
+        if legend:
+            figure.legend(named.values(), named.keys(), loc=legend, ncols=5, fontsize=9)
         if status:
             figure.suptitle(
                 status.rstrip(".").upper() if cohort.data_status == "invented" else status,

@@ -12,8 +12,6 @@ from sbwork.specs.cohort import Cohort, Pair
 from sbwork.stats.findings import find_row, select_findings
 from sbwork.stats.formats import describe_p, format_count, format_months, format_number, lower_title
 
-__all__ = ["describe_choice"]
-
 _HIGH = 0.1
 _FEWEST = 10
 _ORDINALS = {1: "", 2: "second ", 3: "third "}

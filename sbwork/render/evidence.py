@@ -27,16 +27,6 @@ from sbwork.stats.formats import (
     lower_title,
 )
 
-__all__ = [
-    "list_limits",
-    "present_evidence",
-    "present_kinds",
-    "present_limits",
-    "tabulate_headings",
-    "tabulate_kinds",
-    "tabulate_pairs",
-]
-
 _REQUIREMENTS = (
     "Months and rates are those with which the 95% interval of the level or the trend would lie "
     "within its limits in four cases of five, if the two sites differ as they did but do not drift "
@@ -44,6 +34,12 @@ _REQUIREMENTS = (
     "and a drift of {drift} a year; an interval that is merely wide enough to hold no difference "
     "does not pass."
 )
+_ASSIGNED = {
+    "chosen": "the areas were chosen, not drawn by lot",
+    "drawn": "the areas were drawn, but their control sites were chosen",
+    "quasi-random": "the areas were assigned nearly at random, but they are few",
+    "randomised": "the areas were drawn by lot, but they are few",
+}
 _KINDS = {
     "functional": "Functional: crime, incidents, statistics",
     "internal quality": "Internal quality: culture, skills, management",
@@ -136,15 +132,9 @@ def list_limits(
             "Whether the change would have come anyway: there is no control site to set it beside."
         )
     elif evidence.level < 4 and not cohort.rehearsal:
-        how = {
-            "chosen": "the areas were chosen, not drawn by lot",
-            "drawn": "the areas were drawn, but their control sites were chosen",
-            "quasi-random": "the areas were assigned nearly at random, but they are few",
-            "randomised": "the areas were drawn by lot, but they are few",
-        }[cohort.how_assigned]
         limits.append(
-            f"That the work was the reason: {how}, and something else may have differed between "
-            "an area and its control site."
+            f"That the work was the reason: {_ASSIGNED[cohort.how_assigned]}, and something else "
+            "may have differed between an area and its control site."
         )
     if contacts:
         names = format_list(
@@ -201,56 +191,49 @@ def tabulate_pairs(cohort: Cohort) -> Table:
     """Lay out the sites, their roles, and why each control site was chosen."""
     rows = []
     for pair in cohort.pairs:
-        for role, site in (
-            ("Intervention", pair.intervention),
-            ("Control", pair.control),
-            ("Displacement", pair.displacement),
-            ("Displacement control", pair.displacement_control),
+        why = pair.control_reason or "No reason is given in cohort.yml."
+        for role, site, reason in (
+            ("Intervention", pair.intervention, ""),
+            ("Control", pair.control, why),
+            ("Displacement", pair.displacement, ""),
+            ("Displacement control", pair.displacement_control, ""),
         ):
             if site:
-                spec = cohort.sites[site]
-                reason = pair.control_reason if role == "Control" else ""
-                if role == "Control" and not reason:
-                    reason = "No reason is given in cohort.yml."
                 rows.append(
                     {
                         "Site": cohort.title_site(site),
                         "Role": role,
-                        "Small areas (LSOAs)": str(len(spec.lsoas)) if spec.lsoas else "",
+                        "Small areas (LSOAs)": str(len(cohort.sites[site].lsoas) or ""),
                         "Why it was chosen": reason,
                     }
                 )
     return Table(
-        rows,
-        name="pairs",
-        title="The sites",
-        stub="Site",
-        text=["Role", "Why it was chosen"],
+        rows, name="pairs", title="The sites", stub="Site", text=["Role", "Why it was chosen"]
     )
 
 
 def tabulate_kinds(findings: pd.DataFrame, cohort: Cohort, instrument: Instrument | None) -> Table:
     """Lay out the three kinds of evidence, and what this cohort has of each."""
-    held: dict[str, list[str]] = {kind: [] for kind in _KINDS}
+    found: dict[str, list[str]] = {kind: [] for kind in _KINDS}
     for key, outcome in cohort.outcomes.items():
         if len(select_findings(findings, section="counts", outcome=key)):
-            held[outcome.kind].append(f"{outcome.title} (counted from incident rows)")
+            found[outcome.kind].append(f"{outcome.title} (counted from incident rows)")
     for figure in cohort.reported_figures:
-        held[figure.kind].append(
+        found[figure.kind].append(
             f"{figure.title} {format_change(figure.change_percent)} ({figure.reported_by})"
         )
     if instrument is not None:
         measured = set(select_findings(findings, section="scales")["outcome"])
         titles = [instrument.title_scale(key) for key in instrument.scales if key in measured]
         if titles:
-            held["interactional"].append(f"Residents' scales: {', '.join(titles)}")
+            found["interactional"].append(f"Residents' scales: {', '.join(titles)}")
     for story in cohort.stories:
-        held[story.kind].append(f"Story: {story.theme}")
+        found[story.kind].append(f"Story: {story.theme}")
     if cohort.engagement:
-        held["interactional"].append(f"Engagement log: {len(cohort.engagement)} events")
+        found["interactional"].append(f"Engagement log: {len(cohort.engagement)} events")
     rows = [
         {"Kind": _KINDS[kind], "What there is": "; ".join(what) or "Nothing was given."}
-        for kind, what in held.items()
+        for kind, what in found.items()
     ]
     return Table(
         rows,
@@ -264,7 +247,7 @@ def tabulate_kinds(findings: pd.DataFrame, cohort: Cohort, instrument: Instrumen
 
 def tabulate_headings(headings: Sequence[tuple[str, str]]) -> Table:
     """Lay out the five EMMIE headings and what this report holds under each."""
-    rows = [{"Heading": heading, "What this report holds": held} for heading, held in headings]
+    rows = [{"Heading": heading, "What this report holds": words} for heading, words in headings]
     return Table(
         rows,
         name="headings",

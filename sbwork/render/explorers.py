@@ -8,11 +8,10 @@ from typing import Any
 
 from sbwork.evaluation import evaluate_cohort
 from sbwork.render.blocks import Section
-from sbwork.render.outcomes import WAVES, list_outcomes
+from sbwork.render.intervals import WAVES
+from sbwork.render.outcomes import list_outcomes
 from sbwork.render.views import view
 from sbwork.specs.cohort import find_cohorts
-
-__all__ = ["CohortExplorer", "explore_cohort"]
 
 
 class CohortExplorer:

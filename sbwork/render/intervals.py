@@ -1,24 +1,30 @@
-"""Findings written into cells."""
+"""Findings as the cells of a table."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import Any
 
 import pandas as pd
 
+from sbwork.stats.findings import find_row
 from sbwork.stats.formats import MISSING, format_interval
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["HIDDEN", "describe_interval", "describe_value"]
-
 HIDDEN = "hidden"
+WAVES = ("before", "after")
 
 
-def describe_interval(row: pd.Series[Any] | None, digits: int = 2) -> str:
+def find_known(findings: pd.DataFrame, **where: str) -> pd.Series[Any] | None:
+    """Return the first finding that matches, or None where it has no number."""
+    row = find_row(findings, **where)
+    return None if row is None or math.isnan(row["estimate"]) else row
+
+
+def describe_interval(row: pd.Series[Any] | None, digits: int = 2, *, percent: bool = False) -> str:
     """Write a finding's interval; what is not there is said to be missing."""
-    return MISSING if row is None else format_interval(row["ci_low"], row["ci_high"], digits)
+    if row is None:
+        return MISSING
+    return format_interval(row["ci_low"], row["ci_high"], digits, percent=percent)
 
 
 def describe_value(row: pd.Series[Any] | None, write: Any, column: str = "estimate") -> str:

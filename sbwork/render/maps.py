@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,21 +21,9 @@ from sbwork.stats.formats import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.patches import PathPatch
 
-__all__ = [
-    "KILOMETRES",
-    "ROLES",
-    "Points",
-    "describe_contacts",
-    "describe_map",
-    "draw_map",
-    "explain_borders",
-    "list_roles",
-    "name_contacts",
-    "picture_map",
-]
 
-_KILOMETRES = 111.195
 _SHORTEST_BORDER = 100
 _ROLES = {"intervention": "where the work is", "displacement": "a displacement area"}
 _WINDS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
@@ -54,6 +42,11 @@ ROLES = {
     "displacement_control": ("displacement control", "#1f7a6c", "\\\\"),
 }
 """For each role what it is called, its hue and its hatch, which tells it apart in grey."""
+_KEY = (
+    "Where the sites lie, north up. Blue, slanted lines: intervention. Orange, dots: control. "
+    "Purple, crosses: displacement. Green, slanted the other way: its own control. Grey: other "
+    "areas."
+)
 _FINEST = 1500
 _MARGIN = 0.18
 _NICE = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
@@ -61,60 +54,55 @@ _NICE = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 def picture_map(cohort: Cohort, outlines: SiteOutlines) -> list[Picture]:
     """Draw the map, where a site that a pair names has an outline."""
-    named = {site for pair in cohort.pairs for site in pair.sites}
-    if not named & set(outlines.sites):
+    if not _list_sites(cohort).keys() & set(outlines.sites):
         return []
     contacts = find_contacts(outlines, cohort)
-    key = (
-        "Where the sites lie, north up. Blue, slanted lines: intervention. Orange, dots: control. "
-        "Purple, crosses: displacement. Green, slanted the other way: its own control. Grey: other "
-        "areas."
-    )
     return [
         compose_picture(
             cohort,
             "map",
-            lambda figure: draw_map(figure.subplots(), outlines, cohort),
+            [("", lambda ax: draw_map(ax, outlines, cohort))],
             size=(8.4, 6.4),
             alt=describe_map(cohort, outlines, contacts),
-            caption=f"{key} {name_contacts(cohort, contacts)}".strip(),
+            caption=f"{_KEY} {name_contacts(cohort, contacts)}".strip(),
         )
     ]
+
+
+def _list_sites(cohort: Cohort) -> dict[str, None]:
+    return {site: None for pair in cohort.pairs for site in pair.sites}
 
 
 def explain_borders(evaluation: Evaluation) -> list[str]:
     """Say which control sites touch an area that they should lie apart from."""
     outlines, cohort = evaluation.outlines, evaluation.cohort
     contacts = find_contacts(outlines, cohort) if outlines is not None else ()
-    told = describe_contacts(cohort, outlines, contacts)
-    return [f"Borders of the control sites. {told}"] if told else []
+    words = describe_contacts(cohort, outlines, contacts)
+    return [f"Borders of the control sites. {words}"] if words else []
 
 
 def describe_map(cohort: Cohort, outlines: SiteOutlines, contacts: Sequence[Contact] = ()) -> str:
     """Say how far, and which way, each other site of a pair lies from its intervention site."""
     middles = outlines.find_middles()
-    told = []
+    sentences = ["Map of the sites."]
     for pair in cohort.pairs:
         start = middles.get(pair.intervention)
-        others = (
-            ("its control site", pair.control),
-            ("its displacement area", pair.displacement),
-            ("the control of that", pair.displacement_control),
-        )
+        others = {
+            "its control site": pair.control,
+            "its displacement area": pair.displacement,
+            "the control of that": pair.displacement_control,
+        }
         parts = [
-            f"{words} {cohort.title_site(site)} {_tell_way(start, middles[site])}"
-            for words, site in others
+            f"{words} {cohort.title_site(site)} {_describe_way(start, middles[site])}"
+            for words, site in others.items()
             if start and site and site in middles
         ]
-        title = cohort.title_site(pair.intervention)
         if parts:
-            told.append(f"{title}: {format_list(parts)}.")
-        missing = [site for site in pair.sites if site not in middles]
+            sentences.append(f"{cohort.title_site(pair.intervention)}: {format_list(parts)}.")
+        missing = [cohort.title_site(site) for site in pair.sites if site not in middles]
         if missing:
-            names = format_list([cohort.title_site(site) for site in missing])
-            told.append(f"Without an outline, so not on the map: {names}.")
-    told += _list_contacts(cohort, contacts)
-    return "Map of the sites. " + " ".join(told)
+            sentences.append(f"Without an outline, so not on the map: {format_list(missing)}.")
+    return " ".join([*sentences, *_list_contacts(cohort, contacts)])
 
 
 def name_contacts(cohort: Cohort, contacts: Sequence[Contact]) -> str:
@@ -135,39 +123,38 @@ def describe_contacts(
     if not any(pair.control or pair.displacement_control for pair in cohort.pairs):
         return ""
     known = set(outlines.sites) if outlines is not None else set()
-    missing = list(
-        dict.fromkeys(site for pair in cohort.pairs for site in pair.sites if site not in known)
-    )
-    named = {site for pair in cohort.pairs for site in pair.sites}
-    if not named & known:
+    missing = [cohort.title_site(site) for site in _list_sites(cohort) if site not in known]
+    if len(missing) == len(_list_sites(cohort)):
         return (
             "No boundaries of the sites are given, so it can't be said whether a control site "
             "touches the area it is compared with."
         )
-    told = [*_list_contacts(cohort, contacts), _SPILL] if contacts else []
+    sentences = [*_list_contacts(cohort, contacts), _SPILL] if contacts else []
     if not contacts and not missing:
-        told = ["No control site touches an area where the work is, or a displacement area."]
+        sentences = ["No control site touches an area where the work is, or a displacement area."]
     if missing:
-        names = format_list([cohort.title_site(site) for site in missing])
-        told.append(f"Without an outline, so that nothing can be said of its borders: {names}.")
-    return " ".join(told)
+        names = format_list(missing)
+        sentences.append(
+            f"Without an outline, so that nothing can be said of its borders: {names}."
+        )
+    return " ".join(sentences)
 
 
 def _list_contacts(cohort: Cohort, contacts: Sequence[Contact]) -> list[str]:
-    told = []
+    sentences = []
     for found in contacts:
         how = "touches, at a corner or along a short border,"
         if found.border >= _SHORTEST_BORDER:
             how = f"shares about {format_number(found.border / 1000, 1)} km of border with"
         control, other = cohort.title_site(found.control), cohort.title_site(found.other)
-        told.append(f"The control site {control} {how} {other}, {_ROLES[found.role]}.")
-    return told
+        sentences.append(f"The control site {control} {how} {other}, {_ROLES[found.role]}.")
+    return sentences
 
 
-def _tell_way(start: tuple[float, float], end: tuple[float, float]) -> str:
+def _describe_way(start: tuple[float, float], end: tuple[float, float]) -> str:
     shrink = math.cos(math.radians((start[1] + end[1]) / 2))
-    east = (end[0] - start[0]) * shrink * _KILOMETRES
-    north = (end[1] - start[1]) * _KILOMETRES
+    east = (end[0] - start[0]) * shrink * KILOMETRES
+    north = (end[1] - start[1]) * KILOMETRES
     wind = _WINDS[round(math.degrees(math.atan2(east, north)) / 45) % 8]
     return f"lies {format_number(math.hypot(east, north), 1)} km to the {wind}"
 
@@ -199,6 +186,8 @@ def draw_map(ax: Axes, outlines: SiteOutlines, cohort: Cohort) -> None:
         if high[0] < west or low[0] > east or high[1] < south or low[1] > north:
             continue
         patch = _make_patch(rings, step)
+        if patch is None:
+            continue
         if site not in roles:
             others.append(patch)
             continue
@@ -241,33 +230,17 @@ def _find_view(shapes: Iterable[Iterable[Points]]) -> tuple[float, float, float,
     return x - half, y - high / 2, x + half, y + high / 2
 
 
-def _make_patch(rings: tuple[Points, ...], step: float) -> Any:
-    """Make one patch of an area's rings, holes left open, without detail finer than `step`."""
-    from matplotlib.patches import PathPatch
-    from matplotlib.path import Path
+def _make_patch(rings: Sequence[Points], step: float) -> PathPatch | None:
+    """Make one patch of an area's rings, holes left open, without detail finer than `step`.
 
-    paths = []
-    for number, ring in enumerate(rings):
-        thin = _thin_ring(ring, step)
-        others = [Path(other) for at, other in enumerate(rings) if at != number]
-        depth = sum(bool(other.contains_point(ring[0])) for other in others)
-        x, y = thin.T
-        anticlockwise = float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum()) > 0
-        if anticlockwise == (depth % 2 == 1):
-            thin = thin[::-1]
-        paths.append(Path(thin, closed=True))
-    return PathPatch(Path.make_compound_path(*paths))
-
-
-def _thin_ring(ring: Points, step: float) -> Points:
-    """Drop points that fall into the same cell of a grid as the one before them.
-
-    The grid is the same for all areas, so a border that two of them share stays one line.
+    The points lie on one grid for all areas, so a border that two of them share stays one line.
     """
-    cells = np.rint(ring / step)
-    kept = np.append(True, (np.diff(cells, axis=0) != 0).any(axis=1))
-    thin: Points = ring[kept] if kept.sum() >= 4 else ring
-    return thin if (thin[0] == thin[-1]).all() else np.vstack([thin, thin[:1]])
+    import shapely
+    from shapely.plotting import patch_from_polygon
+
+    parts = [shapely.Polygon(ring) for ring in rings if len(ring) > 3]
+    shape = shapely.set_precision(shapely.symmetric_difference_all(parts), step)
+    return None if shape.is_empty else patch_from_polygon(shapely.orient_polygons(shape))
 
 
 def _draw_labels(ax: Axes, outlines: SiteOutlines, cohort: Cohort, roles: dict[str, str]) -> None:
@@ -323,5 +296,5 @@ def _draw_scale(ax: Axes) -> None:
 def _lighten(colour: str) -> tuple[float, float, float]:
     from matplotlib.colors import to_rgb
 
-    red, green, blue = (1 - 0.3 * (1 - part) for part in to_rgb(colour))
+    red, green, blue = (0.7 + 0.3 * part for part in to_rgb(colour))
     return red, green, blue

@@ -12,8 +12,6 @@ from sbwork.specs.instrument import Instrument
 from sbwork.stats.findings import select_findings
 from sbwork.stats.formats import format_list, lower_title
 
-__all__ = ["present_methods", "tabulate_checklist"]
-
 _WEIGHTS = (
     "Weights: means and shares are weighted, and so is the spread within groups; standard errors "
     "are linearised, as for people drawn with replacement (Lumley 2010), which without weights is "

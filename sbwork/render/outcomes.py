@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sbwork.evaluation import Evaluation
-from sbwork.render.blocks import Picture, Section, compose_picture, describe_status
+from sbwork.render.blocks import Section, compose_picture, describe_status
 from sbwork.render.counts import (
     describe_counts,
     describe_monthly_counts,
@@ -14,16 +14,13 @@ from sbwork.render.counts import (
     draw_monthly_counts,
     picture_reported,
 )
+from sbwork.render.intervals import WAVES
 from sbwork.render.scales import describe_mean_differences, describe_means, draw_means
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names
 from sbwork.stats.findings import select_findings
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = ["WAVES", "list_outcomes", "present_outcome"]
-
-WAVES = ("before", "after")
+    from matplotlib.axes import Axes
 
 
 def list_outcomes(evaluation: Evaluation) -> dict[str, str]:
@@ -83,8 +80,8 @@ def _present_counts(
     cohort, incidents = evaluation.cohort, evaluation.incidents
     assert incidents is not None  # noqa: S101
 
-    def draw(figure: Figure) -> None:
-        draw_monthly_counts(figure.subplots(), incidents.sites, cohort, sites, outcome, waves)
+    def draw(ax: Axes) -> None:
+        draw_monthly_counts(ax, incidents.sites, cohort, sites, outcome, waves)
 
     return Section(
         [
@@ -92,7 +89,7 @@ def _present_counts(
             compose_picture(
                 cohort,
                 f"explore-{outcome}",
-                draw,
+                [(cohort.title_outcome(outcome), draw)],
                 size=(8.2, 3.6),
                 alt=describe_monthly_counts(cohort, incidents.sites, sites, outcome),
                 caption="Incidents a month.",
@@ -108,21 +105,19 @@ def _present_scale(
     assert instrument is not None  # noqa: S101
     low, high = instrument.find_range(instrument.list_scale_items(scale)[0])
 
-    def draw(figure: Figure) -> None:
-        ax = figure.subplots()
+    def draw(ax: Axes) -> None:
         draw_means(ax, findings, cohort, scale, sites, waves)
         ax.set_xlabel(f"Mean score, on a scale from {low:g} to {high:g}")
-        ax.set_title(instrument.title_scale(scale))
-        figure.legend(loc="outside lower right", ncols=2, fontsize=9)
 
     means = describe_means(cohort, findings, instrument, scale, sites, waves)
-    picture: Picture = compose_picture(
+    picture = compose_picture(
         cohort,
         f"explore-{scale}",
-        draw,
+        [(instrument.title_scale(scale), draw)],
         size=(8.2, 1.6 + 0.5 * len(sites)),
         alt=means,
         caption="Mean scores with their 95% intervals.",
+        legend="outside lower right",
     )
     changes = ""
     if set(waves) == set(WAVES):

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from sbwork.compare.controls import LARGEST_DIFFERENCE, ControlSearch
 from sbwork.render.blocks import Bullets, Picture, Section, Table, compose_picture
-from sbwork.render.style import CONTROL, INK, INTERVENTION
+from sbwork.render.style import (
+    BEFORE,
+    CONTROL,
+    GREY,
+    INK,
+    INTERVENTION,
+    PALE,
+    name_lines,
+    name_months,
+    shade_after,
+)
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Flag, Reason
 from sbwork.stats.findings import find_row, has_flag, select_findings
@@ -28,25 +38,7 @@ from sbwork.stats.formats import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-__all__ = [
-    "describe_balance",
-    "describe_candidates",
-    "describe_detectable",
-    "describe_mixture",
-    "draw_balance",
-    "draw_detectable",
-    "draw_mixture",
-    "list_gaps",
-    "present_candidates",
-    "present_mixture",
-    "present_plan",
-    "tabulate_balance",
-    "tabulate_candidates",
-    "tabulate_detectable",
-    "title_feature",
-]
 
 _DRAWN = 5
 _TREND, _SEASON = 6, 12
@@ -61,21 +53,26 @@ _FEATURES = {
     "mix": "share of all incidents",
     "population": "residents",
 }
-_LIMIT = 0.25
-_LOOKS = ((INTERVENTION, "o", "-"), (CONTROL, "s", "--"), ("#5c6875", "^", "-."),
-          ("#6d3f9c", "D", ":"))  # fmt: skip
+_LOOKS = (
+    (INTERVENTION, "o", ""),
+    (CONTROL, "s", (4, 1.5)),
+    (GREY, "^", (5, 1.5, 1, 1.5)),
+    ("#6d3f9c", "D", (1, 1.5)),
+)
 
 
 def present_candidates(cohort: Cohort, *, search: ControlSearch) -> Section:
     """Show the areas most like a site, and how like it they are."""
     blocks: list[Any] = [describe_candidates(cohort, search)]
-    gaps = list_gaps(cohort, search)
     if not search.ranking.empty:
         names = {key: name or key for key, name in search.ranking[["area", "name"]].to_numpy()}
-        search = replace(search, balance=search.balance.replace({"area": names}))
-        blocks.append(tabulate_candidates(cohort, search.ranking))
-        blocks.append(tabulate_balance(cohort, search.balance))
-        blocks.append(_picture_balance(cohort, search))
+        balance = search.balance.replace({"area": names})
+        blocks += [
+            tabulate_candidates(search.ranking),
+            tabulate_balance(cohort, balance),
+            _picture_balance(cohort, balance),
+        ]
+    gaps = list_gaps(search)
     if gaps:
         blocks += ["What could not be compared:", Bullets(tuple(gaps))]
     return Section(blocks)
@@ -88,90 +85,72 @@ def present_mixture(
     traced: pd.DataFrame,
     names: Mapping[str, str] | None = None,
 ) -> Section:
-    """Show a site beside the mixture of areas that follows it before the start."""
+    """Show a site beside the mixture of areas that follows it before the start.
+
+    `names` are what readers call the areas; their keys by default.
+    """
     mixture = mixture.assign(comparison=mixture["comparison"].replace(dict(names or {})))
     blocks: list[Any] = []
     for outcome in cohort.outcomes:
-        told = describe_mixture(cohort, mixture, outcome)
-        blocks.append(told)
+        words = describe_mixture(cohort, mixture, outcome)
+        blocks.append(words)
         path = traced[traced["outcome"] == outcome]
         if len(path):
-            blocks.append(_picture_mixture(cohort, outcome, path, told))
+            blocks.append(
+                compose_picture(
+                    cohort,
+                    f"mixture-{outcome}",
+                    [("", partial(draw_mixture, path=path))],
+                    size=(9.2, 3.4),
+                    alt=words,
+                    caption=f"{cohort.title_outcome(outcome)}: the site (blue circles) beside the "
+                    "mixture of areas that followed it best before the start (orange squares).",
+                )
+            )
     return Section(blocks)
 
 
 def present_plan(cohort: Cohort, *, plan: pd.DataFrame) -> Section:
     """Show the smallest fall that a site could show, by window and number of controls."""
-    told = describe_detectable(cohort, plan)
-    blocks: list[Any] = [told, tabulate_detectable(cohort, plan)]
+    words = describe_detectable(cohort, plan)
+    blocks: list[Any] = [words, tabulate_detectable(cohort, plan)]
     known = plan.dropna(subset="estimate")
-    outcomes = list(dict.fromkeys(known["outcome"]))
-    if outcomes:
-
-        def draw(figure: Figure) -> None:
-            axes = figure.subplots(1, len(outcomes), sharey=True, squeeze=False)[0]
-            for ax, outcome in zip(axes, outcomes, strict=True):
-                draw_detectable(ax, known[known["outcome"] == outcome])
-                ax.set_title(cohort.title_outcome(outcome))
-            axes[0].set_ylim(1.1 * known["estimate"].min(), 0)
-            axes[-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
-
+    if len(known):
+        low = known["estimate"].min()
+        panels = [
+            (cohort.title_outcome(str(outcome)), partial(draw_detectable, plan=part, low=low))
+            for outcome, part in known.groupby("outcome", sort=False)
+        ]
         blocks.append(
             compose_picture(
                 cohort,
                 "detectable",
-                draw,
+                panels,
                 size=(9.2, 3.6),
-                alt=told,
+                alt=words,
                 caption="The smallest fall, relative to the controls, that would be found. Longer "
                 "windows help more than more controls.",
+                columns=len(panels),
+                legend="outside lower center",
             )
         )
     return Section(blocks)
 
 
-def _picture_balance(cohort: Cohort, search: ControlSearch) -> Picture:
-    areas = list(dict.fromkeys(search.balance["area"]))[:_DRAWN]
-    balance = search.balance[search.balance["area"].isin(areas)]
-    features = balance.drop_duplicates(["outcome", "feature"])
-    labels = [
-        title_feature(cohort, outcome, feature)
-        for outcome, feature in zip(features["outcome"], features["feature"], strict=True)
-    ]
-
-    def draw(figure: Figure) -> None:
-        draw_balance(figure.subplots(), balance, labels)
-        figure.legend(loc="outside lower right", ncols=2, fontsize=9)
-
+def _picture_balance(cohort: Cohort, balance: pd.DataFrame) -> Picture:
+    areas = list(dict.fromkeys(balance["area"]))[:_DRAWN]
+    balance = balance[balance["area"].isin(areas)]
+    features = balance[["outcome", "feature"]].drop_duplicates().itertuples(index=False)
+    labels = [title_feature(cohort, outcome, feature) for outcome, feature in features]
     return compose_picture(
         cohort,
         "balance",
-        draw,
+        [("", partial(draw_balance, balance=balance, labels=labels))],
         size=(8.6, 1.6 + 0.36 * len(labels)),
-        alt=describe_balance(search, labels),
+        alt=describe_balance(balance, labels),
         caption=f"How far the first {len(areas)} areas lie from the site. The shaded band holds "
         "differences of a quarter of a standard deviation or less.",
-    )
-
-
-def _picture_mixture(cohort: Cohort, outcome: str, path: pd.DataFrame, told: str) -> Picture:
-    def draw(figure: Figure) -> None:
-        draw_mixture(
-            figure.subplots(),
-            path["month"].tolist(),
-            path["site_count"].to_numpy(),
-            path["mixture_count"].to_numpy(),
-            int((path["period"] == "before").sum()),
-        )
-
-    return compose_picture(
-        cohort,
-        f"mixture-{outcome}",
-        draw,
-        size=(9.2, 3.4),
-        alt=told,
-        caption=f"{cohort.title_outcome(outcome)}: the site (blue circles) beside the mixture of "
-        "areas that followed it best before the start (orange squares).",
+        legend="outside lower right",
     )
 
 
@@ -192,7 +171,7 @@ def describe_candidates(cohort: Cohort, search: ControlSearch) -> str:
     )
 
 
-def list_gaps(cohort: Cohort, search: ControlSearch) -> list[str]:
+def list_gaps(search: ControlSearch) -> list[str]:
     """List what could not be compared, and why."""
     gaps = []
     months = len(search.months)
@@ -210,17 +189,15 @@ def list_gaps(cohort: Cohort, search: ControlSearch) -> list[str]:
     return gaps
 
 
-def describe_balance(search: ControlSearch, labels: Sequence[str]) -> str:
+def describe_balance(balance: pd.DataFrame, labels: Sequence[str]) -> str:
     """Say how far the most similar area lies from the site in each feature."""
-    first = search.balance[search.balance["area"] == search.balance["area"].iloc[0]]
-    parts = [
-        f"{label} {format_number(value)}"
-        for label, value in zip(labels, first["standardised_difference"], strict=True)
-    ]
-    unlike = int((first["standardised_difference"].abs() > LARGEST_DIFFERENCE).sum())
+    name = balance["area"].iloc[0]
+    differences = balance.loc[balance["area"] == name, "standardised_difference"]
+    parts = [f"{each} {format_number(by)}" for each, by in zip(labels, differences, strict=True)]
+    unlike = int((differences.abs() > LARGEST_DIFFERENCE).sum())
     return (
-        f"{first['area'].iloc[0]}, in standard deviations from the site: {'; '.join(parts)}. "
-        f"{unlike} of {len(first)} lie more than {format_number(LARGEST_DIFFERENCE)} apart."
+        f"{name}, in standard deviations from the site: {'; '.join(parts)}. {unlike} of "
+        f"{len(differences)} lie more than {format_number(LARGEST_DIFFERENCE)} apart."
     )
 
 
@@ -264,12 +241,12 @@ def _rank_gap(ratio: pd.Series) -> str:
 
 def describe_detectable(cohort: Cohort, plan: pd.DataFrame) -> str:
     """Say what the shortest and the longest plan could find."""
-    told = []
+    parts = []
     for outcome, part in plan.groupby("outcome", sort=False):
         known = part.dropna(subset="estimate")
         title = cohort.title_outcome(str(outcome))
         if known.empty:
-            told.append(f"{title}: {part['note'].iloc[0]}")
+            parts.append(f"{title}: {part['note'].iloc[0]}")
             continue
         ordered = known.sort_values("estimate", kind="stable")
         ends = [
@@ -277,8 +254,8 @@ def describe_detectable(cohort: Cohort, plan: pd.DataFrame) -> str:
             f"{row['comparison']}"
             for row in (ordered.iloc[0], ordered.iloc[-1])
         ]
-        told.append(f"{title}: from {ends[0]} to {ends[1]}.")
-    return " ".join(told)
+        parts.append(f"{title}: from {ends[0]} to {ends[1]}.")
+    return " ".join(parts)
 
 
 def title_feature(cohort: Cohort, outcome: str, feature: str) -> str:
@@ -289,9 +266,9 @@ def title_feature(cohort: Cohort, outcome: str, feature: str) -> str:
     return f"{cohort.title_outcome(outcome)}: {words}"
 
 
-def tabulate_candidates(cohort: Cohort, ranking: pd.DataFrame, number: int = 10) -> Table:
+def tabulate_candidates(ranking: pd.DataFrame) -> Table:
     """Lay out the areas most like a site: columns of `sbwork.compare.controls.RANKING_COLUMNS`."""
-    shown = ranking.head(number)
+    shown = ranking.head(10)
     rows = [
         {
             "Rank": format_count(row["rank"]),
@@ -318,9 +295,9 @@ def tabulate_candidates(cohort: Cohort, ranking: pd.DataFrame, number: int = 10)
     )
 
 
-def tabulate_balance(cohort: Cohort, balance: pd.DataFrame, number: int = 3) -> Table:
+def tabulate_balance(cohort: Cohort, balance: pd.DataFrame) -> Table:
     """Lay out site and areas side by side: columns of `sbwork.compare.controls.BALANCE_COLUMNS`."""
-    areas = list(dict.fromkeys(balance["area"]))[:number]
+    areas = list(dict.fromkeys(balance["area"]))[:3]
     features = balance.drop_duplicates(["outcome", "feature"])
     rows = []
     for _, first in features.iterrows():
@@ -389,62 +366,60 @@ def _write_value(feature: str, value: float) -> str:
 
 
 def draw_balance(ax: Axes, balance: pd.DataFrame, labels: Sequence[str]) -> None:
-    """Draw how far the first areas lie from the site in each feature (a "love plot")."""
-    lines = list(balance.groupby(["outcome", "feature"], sort=False).groups)
-    ax.axvspan(-_LIMIT, _LIMIT, color="#eef3f8", zorder=0)
+    """Draw how far the first areas lie from the site in each feature (a "love plot").
+
+    The nearest area, which comes first, is a diamond in colour; the others are grey circles.
+    """
+    import seaborn as sns
+
+    ax.axvspan(-LARGEST_DIFFERENCE, LARGEST_DIFFERENCE, color=PALE, zorder=0)
     ax.axvline(0, color=INK, lw=0.9)
-    areas = list(dict.fromkeys(balance["area"]))
-    for rank, area in reversed(list(enumerate(areas))):
-        part = balance[balance["area"] == area]
-        heights = [
-            lines.index((outcome, feature))
-            for outcome, feature in zip(part["outcome"], part["feature"], strict=True)
-        ]
-        ax.plot(
-            part["standardised_difference"],
-            heights,
-            "o" if rank else "D",
-            color="#8a97a6" if rank else INTERVENTION,
-            ms=5 if rank else 8,
-            mec="white",
-            mew=0.7,
-            zorder=2 if rank else 3,
-            label="_" if rank > 1 else "The next areas" if rank else f"Most alike: {area}",
-        )
-    ax.set_yticks(range(len(lines)), list(labels))
-    ax.set_ylim(len(lines) - 0.4, -0.6)
-    ax.grid(axis="x")
-    ax.tick_params(axis="y", length=0)
-    ax.set_xlabel("Difference from the site, in standard deviations")
+    nearest = f"Most alike: {balance['area'].iloc[0]}"
+    lines = balance.groupby(["outcome", "feature"], sort=False).ngroup()
+    rank = np.where(balance["area"] == balance["area"].iloc[0], nearest, "The next areas")
+    order = ["The next areas", nearest]
+    sns.scatterplot(
+        balance.assign(line=lines, rank=rank).sort_values("rank", key=lambda r: r == nearest),
+        x="standardised_difference", y="line", hue="rank", style="rank", size="rank",
+        hue_order=order, style_order=order, palette=[BEFORE, INTERVENTION], markers=["o", "D"],
+        sizes={nearest: 70, "The next areas": 32}, ax=ax, zorder=3,
+    )  # fmt: skip
+    name_lines(ax, labels)
+    ax.set(xlabel="Difference from the site, in standard deviations", ylabel="")
 
 
-def draw_mixture(
-    ax: Axes, months: Sequence[str], own: ArrayLike, mixture: ArrayLike, n_before: int
-) -> None:
+def draw_mixture(ax: Axes, path: pd.DataFrame) -> None:
     """Draw a site's monthly counts beside those of the mixture of areas that follows it."""
-    at = range(len(months))
-    ax.axvspan(n_before - 0.5, len(months) - 0.5, color="#eef3f8", zorder=0)
-    ax.text(n_before - 0.3, 0.985, "after", transform=ax.get_xaxis_transform(), va="top")
-    ax.plot(at, own, "-o", color=INTERVENTION, ms=4.5, lw=1.8, label="The site")
-    ax.plot(at, mixture, "--s", color=CONTROL, ms=4, lw=1.8, label="Mixture of areas")
-    step = max(1, len(months) // 8)
-    ax.set_xticks(list(at)[::step], list(months)[::step], rotation=30, ha="right")
-    ax.set_ylim(bottom=0, top=ax.get_ylim()[1] * 1.15)
-    ax.set_ylabel("Incidents a month")
-    ax.grid(axis="y")
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
+    import seaborn as sns
+
+    months = path["month"].tolist()
+    shade_after(ax, int((path["period"] == "before").sum()), len(months) - 1)
+    lines = {"site_count": "The site", "mixture_count": "Mixture of areas"}
+    counts = path.assign(place=range(len(path))).melt("place", list(lines), "who", "count")
+    sns.lineplot(
+        counts.replace({"who": lines}), x="place", y="count", hue="who", style="who",
+        palette=[INTERVENTION, CONTROL], markers=["o", "s"], errorbar=None, ms=6, mew=0, lw=1.8,
+        ax=ax,
+    )  # fmt: skip
+    name_months(ax, months)
 
 
-def draw_detectable(ax: Axes, plan: pd.DataFrame) -> None:
-    """Draw the smallest fall that would be found against the months on each side."""
-    for at, (number, part) in enumerate(plan.groupby("comparison", sort=False)):
-        colour, marker, line = _LOOKS[at % len(_LOOKS)]
-        months = part["period"].str.split("+").str[0].astype(int)
-        ax.plot(months, part["estimate"], color=colour, marker=marker, ls=line, ms=6, label=number)
-    ticks = sorted(set(plan["period"].str.split("+").str[0].astype(int)))
-    ax.set_xticks(ticks)
-    low = plan["estimate"].min()
-    ax.set_ylim(min(low * 1.1, -5) if low == low else -100, 0)
+def draw_detectable(ax: Axes, plan: pd.DataFrame, low: float) -> None:
+    """Draw the smallest fall that would be found against the months, a line a number of controls.
+
+    `low` is the largest fall that the axis has to hold, in percent.
+    """
+    import seaborn as sns
+
+    months = plan["period"].str.split("+").str[0].astype(int)
+    looks = dict(zip(dict.fromkeys(plan["comparison"]), _LOOKS * len(plan), strict=False))
+    colours, markers, dashes = ({n: look[part] for n, look in looks.items()} for part in range(3))
+    sns.lineplot(
+        plan.assign(months=months), x="months", y="estimate", hue="comparison",
+        style="comparison", palette=colours, markers=markers, dashes=dashes, errorbar=None, ms=6,
+        mew=0, ax=ax,
+    )  # fmt: skip
+    ax.set_xticks(sorted(set(months)))
     ax.yaxis.set_major_formatter(lambda value, _: format_change(value))
-    ax.set_xlabel("Months before, and as many after")
+    ax.set(xlabel="Months before, and as many after", ylabel="", ylim=(min(low * 1.1, -5), 0))
     ax.grid(axis="y")

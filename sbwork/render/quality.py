@@ -19,8 +19,6 @@ from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
 from sbwork.stats.formats import format_count
 
-__all__ = ["present_quality", "tabulate_checks", "tabulate_dropped", "tabulate_nonresponse"]
-
 _KINDS = {
     "dont_know": "Don't know",
     "prefer_not_to_say": "Prefer not to say",

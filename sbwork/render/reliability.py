@@ -18,8 +18,6 @@ from sbwork.stats.formats import (
     format_share,
 )
 
-__all__ = ["present_reliability", "tabulate_reliability"]
-
 
 def present_reliability(evaluation: Evaluation) -> Section:
     """Show how reliably the scales measure."""

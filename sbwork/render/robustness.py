@@ -12,15 +12,15 @@ import pandas as pd
 from sbwork.compare.accuracy import read_study
 from sbwork.evaluation import Evaluation
 from sbwork.render.blocks import Bullets, Picture, Section, Table, compose_picture
+from sbwork.render.reasons import describe_missing, explain_missing
 from sbwork.render.specifications import (
     describe_curve,
-    describe_missing,
     describe_shares,
-    explain_missing,
+    is_clear,
     scale_ratios,
     show_curves,
 )
-from sbwork.render.style import BEFORE, INK, INTERVENTION
+from sbwork.render.style import INK, LOOKS, draw_intervals, shade_after
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Flag
 from sbwork.stats.findings import find_row, has_flag, select_findings
@@ -35,15 +35,7 @@ from sbwork.stats.formats import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-__all__ = [
-    "describe_event_study",
-    "describe_robustness",
-    "draw_event_study",
-    "present_robustness",
-    "tabulate_models",
-]
 
 _FEWEST_MONTHS = 6
 _ALPHA = 0.05
@@ -69,6 +61,9 @@ _SPANNERS = {
     "Interrupted series": ("its_level", "its_slope"),
 }
 _BEFORE = ("pre_level_ratio", "pre_trend")
+_NO_CONTROL = (
+    "No control site or no periods are given, so there is no comparison to put to the test."
+)
 _LEGEND = (
     "Each cell: the estimate, with its 95% interval. Site / control, panel models and break in "
     "level are ratios, where 1 means no difference; drift and break in slope are in percent a "
@@ -88,20 +83,17 @@ def present_robustness(evaluation: Evaluation) -> Section:
             ["No incident file was given, so there is no comparison of counts to put to the test."]
         )
     if not any(pair.control for pair in cohort.pairs) or cohort.periods is None:
-        return Section(
-            ["No control site or no periods are given, so there is no comparison to put to the "
-             "test."]
-        )  # fmt: skip
-    blocks: list[Any] = [
-        describe_robustness(cohort, findings),
-        tabulate_models(findings, cohort),
-        *_show_event_studies(evaluation),
-        *show_curves(evaluation),
-    ]
+        return Section([_NO_CONTROL])
     shares = describe_shares(cohort, findings)
-    if shares:
-        blocks.append(Bullets(tuple(shares)))
-    return Section(blocks)
+    return Section(
+        [
+            describe_robustness(cohort, findings),
+            tabulate_models(findings, cohort),
+            *_show_event_studies(evaluation),
+            *show_curves(evaluation),
+            *([Bullets(tuple(shares))] if shares else []),
+        ]
+    )
 
 
 def _show_event_studies(evaluation: Evaluation) -> Iterator[Picture | str]:
@@ -116,9 +108,24 @@ def _show_event_studies(evaluation: Evaluation) -> Iterator[Picture | str]:
             for pair in cohort.pairs
             if _has_both_sides(part := chosen[chosen["site"] == pair.intervention])
         }
-        if shown:
-            drawn = True
-            yield _picture_event_study(cohort, outcome, shown)
+        if not shown:
+            continue
+        drawn, title = True, cohort.title_outcome(outcome)
+        yield compose_picture(
+            cohort,
+            f"event-study-{outcome}",
+            [
+                (f"{cohort.title_pair(site)}: {title}", partial(draw_event_study, rows=part))
+                for site, part in shown.items()
+            ],
+            size=(8.8, 0.9 + 2.3 * len(shown)),
+            alt=" ".join(
+                describe_event_study(cohort, part, outcome, site) for site, part in shown.items()
+            ),
+            caption=f"{title}, month by month: the area against its control site, set against the "
+            "months before (ratio, with 95% interval; 1 is no difference). Grey squares: before. "
+            "Blue circles: after. Before the start the marks should lie around 1 without a slope.",
+        )
     if not drawn:
         yield explain_missing(rows, "The picture month by month", _FEWEST_MONTHS)
 
@@ -126,29 +133,6 @@ def _show_event_studies(evaluation: Evaluation) -> Iterator[Picture | str]:
 def _has_both_sides(rows: pd.DataFrame) -> bool:
     months = rows.loc[rows["estimate"].notna(), "period"].astype(float)
     return len(months) >= _FEWEST_MONTHS and bool((months < 0).any() and (months >= 0).any())
-
-
-def _picture_event_study(cohort: Cohort, outcome: str, shown: dict[str, pd.DataFrame]) -> Picture:
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
-        for ax, (site, rows) in zip(axes, shown.items(), strict=True):
-            draw_event_study(ax, rows)
-            ax.set_title(f"{cohort.title_pair(site)}: {cohort.title_outcome(outcome)}")
-            ax.set_ylabel("Ratio to control")
-        axes[-1].set_xlabel("Months from the start (0 is the first month after it)")
-
-    described = [describe_event_study(cohort, rows, outcome, site) for site, rows in shown.items()]
-    return compose_picture(
-        cohort,
-        f"event-study-{outcome}",
-        draw,
-        size=(8.8, 0.9 + 2.3 * len(shown)),
-        alt=" ".join(described),
-        caption=f"{cohort.title_outcome(outcome)}, month by month: the area against its control "
-        "site, set against the months before (ratio, with 95% interval; 1 is no difference). Grey "
-        "squares: before. Blue circles: after. Before the start the marks should lie around 1 "
-        "without a slope.",
-    )
 
 
 def describe_robustness(cohort: Cohort, findings: pd.DataFrame) -> str:
@@ -172,19 +156,14 @@ def describe_event_study(cohort: Cohort, rows: pd.DataFrame, outcome: str, site:
     """Say how the site stood to its control in the months before and after the start."""
     known = rows[rows["estimate"].notna()]
     months = known["period"].astype(float)
-    parts = []
-    for when, side in (("before", months < 0), ("after", months >= 0)):
-        part = known[side]
-        if part.empty:
-            continue
-        outside = int(((part["ci_low"] > 1) | (part["ci_high"] < 1)).sum())
-        ends = format_interval(part["estimate"].min(), part["estimate"].max())
-        parts.append(
-            f"{len(part)} months {when}, ratios from {ends}, {outside} of them with an interval "
-            "clear of no difference"
-        )
-    title = f"{cohort.title_pair(site)}, {cohort.title_outcome(outcome)}"
-    return f"{title}: {'; '.join(parts)}."
+    parts = [
+        f"{len(part)} months {when}, ratios from "
+        f"{format_interval(part['estimate'].min(), part['estimate'].max())}, "
+        f"{is_clear(part).sum()} of them with an interval clear of no difference"
+        for when, part in (("before", known[months < 0]), ("after", known[months >= 0]))
+        if len(part)
+    ]
+    return f"{cohort.title_pair(site)}, {cohort.title_outcome(outcome)}: {'; '.join(parts)}."
 
 
 def _describe_before(rows: pd.DataFrame) -> list[str]:
@@ -216,16 +195,13 @@ def _describe_models(rows: pd.DataFrame) -> list[str]:
     for title, (what, estimators) in _MODELS.items():
         counts = []
         for estimator, where in estimators.items():
-            every = rows[rows["estimator"] == estimator]
-            known = every[every["estimate"].notna()]
+            known = rows[(rows["estimator"] == estimator) & rows["estimate"].notna()]
             if len(known):
-                none = 0 if estimator == "its_slope" else 1
-                outside = int(((known["ci_low"] > none) | (known["ci_high"] < none)).sum())
-                counts.append(f"{where}in {outside or 'none'} of {len(known)}")
+                clear = is_clear(known, 0 if estimator == "its_slope" else 1).sum()
+                counts.append(f"{where}in {clear or 'none'} of {len(known)}")
         if counts:
             parts.append(f"by {title} {format_list(counts)}")
-        first = rows[rows["estimator"] == next(iter(estimators))]
-        rest += _explain_rest(first, what) if counts or len(first) else []
+        rest += _explain_rest(rows[rows["estimator"] == next(iter(estimators))], what)
     if not parts:
         return ["No panel model of a single pair gives a number.", *rest]
     return [
@@ -397,16 +373,18 @@ def _lower(text: str) -> str:
 
 
 def draw_event_study(ax: Axes, rows: pd.DataFrame) -> None:
-    """Draw the site against its control, month by month, on a logarithmic axis."""
+    """Draw the site against its control, month by month; a month without a number is left open."""
     known = rows[rows["estimate"].notna()]
-    months = known["period"].astype(float).to_numpy()
-    ax.axvspan(-0.5, max(months.max(initial=0), 0) + 0.5, color="#eef3f8", zorder=0)
+    months = known["period"].astype(float)
+    shade_after(ax, 0, max(months.max(), 0))
     ax.axhline(1, color=INK, lw=0.9)
-    for side, colour, marker in ((months < 0, BEFORE, "s"), (months >= 0, INTERVENTION, "o")):
-        part = known[side]
-        ax.vlines(months[side], part["ci_low"], part["ci_high"], color=colour, lw=1.6, alpha=0.8)
-        ax.plot(months[side], part["estimate"], marker, color=colour, ms=5.5, mec="white", mew=0.6)
-    ax.text(-0.35, 0.985, "after", transform=ax.get_xaxis_transform(), va="top", fontsize=9)
+    for side, wave in ((months < 0, "before"), (months >= 0, "after")):
+        draw_intervals(
+            ax, known[side], months[side], *LOOKS[wave], upright=True, ms=5.5, mew=0.6,
+            elinewidth=1.6,
+        )  # fmt: skip
     scale_ratios(ax, known["ci_low"].min(), known["ci_high"].max())
+    ax.set_ylabel("Ratio to control")
+    ax.set_xlabel("Months from the start (0 is the first month after it)")
     ax.grid(axis="y")
     ax.locator_params(axis="x", integer=True)

@@ -13,12 +13,22 @@ import pandas as pd
 from sbwork.evaluation import Evaluation
 from sbwork.render.answers import picture_answers, tabulate_multiple
 from sbwork.render.blocks import Picture, Section, Table, compose_picture
-from sbwork.render.intervals import describe_value
-from sbwork.render.style import AFTER, BEFORE, INK, INTERVENTION
+from sbwork.render.intervals import WAVES, describe_interval, describe_value
+from sbwork.render.style import (
+    AFTER,
+    BEFORE,
+    GREY,
+    INK,
+    INTERVENTION,
+    LOOKS,
+    PALE,
+    draw_intervals,
+    name_lines,
+)
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Flag, Reason
-from sbwork.stats.findings import find_row, has_flag, select_findings
+from sbwork.stats.findings import find_flagged, find_row, has_flag, select_findings
 from sbwork.stats.formats import (
     MISSING,
     describe_p,
@@ -31,29 +41,27 @@ from sbwork.stats.formats import (
 )
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-__all__ = [
-    "NO_SCALES",
-    "describe_attrition",
-    "describe_differences",
-    "describe_lead",
-    "describe_mean_differences",
-    "describe_means",
-    "describe_spread",
-    "draw_differences",
-    "draw_means",
-    "draw_score_distributions",
-    "present_scales",
-    "tabulate_differences",
-    "tabulate_scales",
-]
 
 NO_SCALES = (
     "The answers were read, but the questionnaire's file groups no items under 'scales', so there "
     "is no score to compare."
+)
+_ILLUSTRATIVE = (
+    "The questions are illustrative: this project wrote them to try the method, and they are not "
+    "the published scale."
+)
+_WEIGHTED = (
+    "Answers are weighted: data quality shows to what, and what that costs. Every n counts people, "
+    "never weights."
+)
+_COMPARING = (
+    "A rise in one place that is not seen in another is not yet a difference between them: that "
+    "has to be estimated itself, as the difference in differences."
+)
+_NO_PAIRS = (
+    "cohort.yml does not say which sites are compared ('pairs'), so no change can be set beside a "
+    "control site's."
 )
 _RISES = ("mean_difference", "mean_difference_people")
 _COMPARED = {
@@ -71,80 +79,88 @@ _VERDICTS = {
 def present_scales(evaluation: Evaluation) -> Section:
     """Show residents' scales by site and wave, and the difference in differences."""
     cohort, findings, instrument = evaluation.cohort, evaluation.findings, evaluation.instrument
-    if instrument is None or evaluation.scores is None or evaluation.responses is None:
+    responses, scores = evaluation.responses, evaluation.scores
+    if instrument is None or scores is None or responses is None:
         return Section(["No survey was given, so nothing can be said of what residents think."])
-    blocks: list[Any] = []
-    if instrument.illustrative:
-        blocks.append(
-            "The questions are illustrative: this project wrote them to try the method, and they "
-            "are not the published scale."
-        )
+    blocks: list[Any] = [_ILLUSTRATIVE] if instrument.illustrative else []
     if not instrument.scales:
         return Section([*blocks, NO_SCALES])
     if len(select_findings(findings, section="weights")):
-        blocks.append(
-            "Answers are weighted: data quality shows to what, and what that costs. Every n counts "
-            "people, never weights."
-        )
+        blocks.append(_WEIGHTED)
     if cohort.pairs:
-        blocks.append(
-            "A rise in one place that is not seen in another is not yet a difference between them: "
-            "that has to be estimated itself, as the difference in differences."
-        )
-        blocks += [text for text in [describe_lead(findings)] if text]
+        blocks += [_COMPARING, describe_lead(findings)]
         blocks.append(tabulate_differences(findings, cohort, instrument))
-        blocks += list(_picture_differences(evaluation))
-        blocks += [text for text in [describe_attrition(cohort, findings)] if text]
+        blocks += _picture_differences(cohort, findings, instrument)
+        blocks.append(describe_attrition(cohort, findings))
     else:
-        blocks.append(
-            "cohort.yml does not say which sites are compared ('pairs'), so no change can be set "
-            "beside a control site's."
-        )
-    blocks.append(tabulate_scales(findings, cohort, instrument))
-    blocks.append(_picture_means(evaluation))
-    blocks.append(_picture_distributions(evaluation))
-    if len(evaluation.responses.multiple):
-        blocks.append(tabulate_multiple(evaluation.responses.multiple, cohort, findings))
-    return Section([*blocks, *picture_answers(evaluation)])
+        blocks.append(_NO_PAIRS)
+    blocks += [
+        tabulate_scales(findings, cohort, instrument),
+        _picture_means(cohort, findings, instrument),
+        _picture_distributions(cohort, scores, instrument),
+    ]
+    if len(responses.multiple):
+        blocks.append(tabulate_multiple(responses.multiple, cohort, findings))
+    blocks += picture_answers(evaluation)
+    return Section([block for block in blocks if block != ""])
 
 
-def _picture_means(evaluation: Evaluation) -> Picture:
-    cohort, findings, instrument = evaluation.cohort, evaluation.findings, evaluation.instrument
-    assert instrument is not None  # noqa: S101
-    sites = cohort.compared_sites or tuple(cohort.sites)
+def _picture_scales(
+    cohort: Cohort,
+    instrument: Instrument,
+    name: str,
+    draw: Callable[[Axes, str], None],
+    *,
+    alt: str,
+    caption: str,
+) -> Picture:
+    """Draw every scale of an instrument, two beside each other, with one legend."""
 
     def draw_scale(ax: Axes, scale: str) -> None:
+        draw(ax, scale)
         low, high = instrument.find_range(instrument.list_scale_items(scale)[0])
-        draw_means(ax, findings, cohort, scale, sites)
-        ax.set_xlabel(f"Mean, on a scale from {low:g} to {high:g}", fontsize=9)
+        what = "Mean" if name == "means" else "Score"
+        ax.set_xlabel(f"{what}, on a scale from {low:g} to {high:g}", fontsize=9)
 
-    means = [
-        describe_means(cohort, findings, instrument, scale, sites) for scale in instrument.scales
-    ]
+    sites, rows = len(cohort.compared_sites or cohort.sites), (len(instrument.scales) + 1) // 2
     return compose_picture(
         cohort,
+        name,
+        [
+            (instrument.title_scale(scale), partial(draw_scale, scale=scale))
+            for scale in instrument.scales
+        ],
+        size=(9.2, 0.8 + (0.85 + 0.4 * sites) * rows),
+        alt=alt,
+        caption=caption,
+        columns=2,
+        legend="outside lower right",
+    )
+
+
+def _picture_means(cohort: Cohort, findings: pd.DataFrame, instrument: Instrument) -> Picture:
+    sites = cohort.compared_sites or tuple(cohort.sites)
+    return _picture_scales(
+        cohort,
+        instrument,
         "means",
-        lambda figure: _draw_scales(figure, instrument, draw_scale),
-        size=_fit_scales(instrument, len(sites)),
-        alt=" ".join(means),
+        lambda ax, scale: draw_means(ax, findings, cohort, scale, sites),
+        alt=" ".join(
+            describe_means(cohort, findings, instrument, scale, sites)
+            for scale in instrument.scales
+        ),
         caption="Mean scores with their 95% intervals, before (grey squares) and after (blue "
         "circles).",
     )
 
 
-def _picture_distributions(evaluation: Evaluation) -> Picture:
-    cohort, instrument, scores = evaluation.cohort, evaluation.instrument, evaluation.scores
-    assert instrument is not None and scores is not None  # noqa: S101, PT018
+def _picture_distributions(cohort: Cohort, scores: pd.DataFrame, instrument: Instrument) -> Picture:
     fewest = cohort.smallest_group
-
-    def draw_scale(ax: Axes, scale: str) -> None:
-        draw_score_distributions(ax, scores, cohort, scale, fewest)
-
-    return compose_picture(
+    return _picture_scales(
         cohort,
+        instrument,
         "distributions",
-        lambda figure: _draw_scales(figure, instrument, draw_scale),
-        size=_fit_scales(instrument, len(cohort.compared_sites or cohort.sites)),
+        lambda ax, scale: draw_score_distributions(ax, scores, cohort, scale, fewest),
         alt=describe_spread(scores, cohort, instrument),
         caption="How people's scores spread, before (grey) and after (blue): the box holds the "
         "middle half of them, the whiskers the middle 80%, the white line is the median. Groups of "
@@ -152,46 +168,17 @@ def _picture_distributions(evaluation: Evaluation) -> Picture:
     )
 
 
-def _draw_scales(
-    figure: Figure, instrument: Instrument, draw_scale: Callable[[Axes, str], None]
-) -> None:
-    """Draw every scale of an instrument, two beside each other, with one legend."""
-    scales = list(instrument.scales)
-    axes = figure.subplots((len(scales) + 1) // 2, 2, sharey=True, squeeze=False).ravel()
-    for ax, scale in zip(axes, scales, strict=False):
-        draw_scale(ax, scale)
-        ax.set_title(instrument.title_scale(scale))
-    for ax in axes[len(scales) :]:
-        ax.set_visible(False)
-    named: dict[str, Artist] = {}
-    for ax in axes:
-        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
-            named.setdefault(label, handle)
-    named.pop("_", None)
-    figure.legend(named.values(), named.keys(), loc="outside lower right", ncols=2, fontsize=9)
-
-
-def _fit_scales(instrument: Instrument, sites: int) -> tuple[float, float]:
-    """Return a size in inches that gives every scale and site room."""
-    rows = (len(instrument.scales) + 1) // 2
-    return 9.2, 0.8 + (0.85 + 0.4 * sites) * rows
-
-
-def _picture_differences(evaluation: Evaluation) -> Iterator[Picture]:
-    cohort, findings, instrument = evaluation.cohort, evaluation.findings, evaluation.instrument
+def _picture_differences(
+    cohort: Cohort, findings: pd.DataFrame, instrument: Instrument
+) -> Iterator[Picture]:
     rows = select_findings(findings, section="scales", estimator="did_hedges_g", site="all")
-    if rows["estimate"].notna().any() and instrument is not None:
+    if rows["estimate"].notna().any():
         labels = [instrument.title_scale(scale) for scale in rows["outcome"]]
-
-        def draw(figure: Figure) -> None:
-            ax = figure.subplots()
-            draw_differences(ax, rows, labels, cohort.smallest_meaningful_g)
-            ax.set_xlabel("Difference in differences, in standard deviations")
-
+        band = cohort.smallest_meaningful_g
         yield compose_picture(
             cohort,
             "differences",
-            draw,
+            [("", partial(draw_differences, rows=rows, labels=labels, band=band))],
             size=(8.2, 1.3 + 0.45 * len(rows)),
             alt=describe_differences(rows, labels),
             caption="All pairs together: how much more the areas rose than their control sites, "
@@ -204,17 +191,13 @@ def describe_mean_differences(
     cohort: Cohort, findings: pd.DataFrame, scale: str, sites: Sequence[str]
 ) -> str:
     """Say how much each site's mean of a scale changed, with its interval."""
-    parts = []
-    for site in sites:
-        row = find_row(
-            findings, section="scales", outcome=scale, site=site, estimator="mean_difference"
-        )
-        if row is not None:
-            interval = format_interval(row["ci_low"], row["ci_high"])
-            parts.append(
-                f"{cohort.title_site(site)} {format_number(row['estimate'])} "
-                f"(95% interval {interval}; {describe_p(row['p_value'])})"
-            )
+    rows = select_findings(findings, section="scales", outcome=scale, estimator="mean_difference")
+    parts = [
+        f"{cohort.title_site(site)} {format_number(row['estimate'])} "
+        f"(95% interval {describe_interval(row)}; {describe_p(row['p_value'])})"
+        for site in sites
+        if (row := find_row(rows, site=site)) is not None
+    ]
     return f"Change: {'; '.join(parts)}." if parts else ""
 
 
@@ -224,28 +207,25 @@ def describe_means(
     instrument: Instrument,
     scale: str,
     sites: Sequence[str],
-    waves: Sequence[str] = ("before", "after"),
+    waves: Sequence[str] = WAVES,
 ) -> str:
     """Say each site's mean of a scale in each wave."""
     parts = []
     rows = select_findings(findings, section="scales", outcome=scale, estimator="mean")
     for site in sites:
-        means = {wave: find_row(rows, site=site, period=wave) for wave in waves}
-        values = ", ".join(
+        values = [
             f"{format_number(row['estimate'])} {wave}"
-            for wave, row in means.items()
-            if row is not None
-        )
-        if values:
-            parts.append(f"{cohort.title_site(site)} {values}")
+            for wave in waves
+            if (row := find_row(rows, site=site, period=wave)) is not None
+        ]
+        parts += [f"{cohort.title_site(site)} {', '.join(values)}"] if values else []
     return f"{instrument.title_scale(scale)}: {'; '.join(parts)}."
 
 
 def describe_differences(rows: pd.DataFrame, labels: list[str]) -> str:
     """Say each estimate with its interval."""
     parts = [
-        f"{label} {format_number(row['estimate'])} "
-        f"({format_interval(row['ci_low'], row['ci_high'])})"
+        f"{label} {format_number(row['estimate'])} ({describe_interval(row)})"
         for label, (_, row) in zip(labels, rows.iterrows(), strict=True)
     ]
     return f"In standard deviations: {'; '.join(parts)}."
@@ -290,7 +270,7 @@ def describe_lead(findings: pd.DataFrame) -> str:
     rows = select_findings(findings, section="scales", estimator="ancova", period="change")
     if rows.empty:
         return ""
-    if any(has_flag(row, Flag.LEADS) for _, row in rows.iterrows()):
+    if find_flagged(rows, Flag.LEADS).any():
         return (
             "The sites were drawn by lot, and everybody in the second wave had answered the first: "
             "so the comparison of people with the same score before leads, and the difference in "
@@ -307,11 +287,11 @@ def describe_spread(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument
     """Say the median score of each scale by site and wave; small groups are left out."""
     parts = []
     for scale in instrument.scales:
-        medians = []
-        for (site, wave), group in scores.groupby(["site", "wave"], sort=True)[scale]:
-            if group.count() >= cohort.smallest_group:
-                median = format_number(group.median())
-                medians.append(f"{cohort.title_site(str(site))} {wave} {median}")
+        medians = [
+            f"{cohort.title_site(str(site))} {wave} {format_number(group.median())}"
+            for (site, wave), group in scores.groupby(["site", "wave"], sort=True)[scale]
+            if group.count() >= cohort.smallest_group
+        ]
         parts.append(f"{instrument.title_scale(scale)}: {', '.join(medians) or 'too few to show'}")
     return f"Median scores. {'; '.join(parts)}."
 
@@ -497,66 +477,50 @@ def draw_means(
     cohort: Cohort,
     scale: str,
     sites: Sequence[str] | None = None,
-    waves: Sequence[str] = ("before", "after"),
+    waves: Sequence[str] = WAVES,
 ) -> None:
     """Draw a scale's mean by site and wave, with intervals."""
     rows = select_findings(findings, section="scales", estimator="mean", outcome=scale)
     shown = list(cohort.compared_sites) if sites is None else list(sites)
-    looks = {"before": (BEFORE, "s", -0.14), "after": (AFTER, "o", 0.14)}
-    for wave in waves:
-        colour, marker, shift = looks[wave]
-        label: str | None = wave.capitalize()
-        for index, site in enumerate(shown):
-            row = find_row(rows, site=site, period=wave)
-            if row is None or np.isnan(row["estimate"]):
-                continue
-            y = index + shift
-            ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=2)
-            ax.plot(row["estimate"], y, marker, color=colour, ms=7, label=label)
-            label = None
-    ax.set_yticks(range(len(shown)), [cohort.title_site(site) for site in shown])
-    ax.set_ylim(len(shown) - 0.5, -0.5)
-    ax.grid(axis="x")
-    ax.tick_params(axis="y", length=0)
+    for wave, shift in (("before", -0.14), ("after", 0.14)):
+        known = rows[(rows["period"] == wave) & rows["site"].isin(shown) & rows["estimate"].notna()]
+        if wave not in waves or known.empty:
+            continue
+        at = known["site"].map(shown.index) + shift
+        draw_intervals(ax, known, at, *LOOKS[wave], ms=7, mew=0, label=wave.capitalize())
+    name_lines(ax, [cohort.title_site(site) for site in shown])
 
 
 def draw_differences(ax: Axes, rows: pd.DataFrame, labels: Sequence[str], band: float) -> None:
-    """Draw estimates with intervals around zero, and the band too small to matter."""
+    """Draw estimates with intervals around zero, and the band that is too small to matter."""
     if band:
-        ax.axvspan(-band, band, color="#eef3f8", zorder=0)
+        ax.axvspan(-band, band, color=PALE, zorder=0)
     ax.axvline(0, color=INK, lw=0.9)
-    for index, (_, row) in enumerate(rows.iterrows()):
-        if np.isnan(row["estimate"]):
-            ax.text(0, index, "not available", va="center", ha="center", style="italic")
-            continue
-        ax.plot([row["ci_low"], row["ci_high"]], [index, index], color=INTERVENTION, lw=2.2)
-        ax.plot(row["estimate"], index, "o", color=INTERVENTION, ms=8, mec="white", mew=1)
-    ax.set_yticks(range(len(labels)), labels)
-    ax.set_ylim(len(labels) - 0.4, -0.6)
-    ax.grid(axis="x")
-    ax.tick_params(axis="y", length=0)
+    draw_intervals(ax, rows, range(len(rows)), INTERVENTION, "o")
+    for place in np.flatnonzero(rows["estimate"].isna()):
+        ax.text(0, int(place), "not available", va="center", ha="center", style="italic")
+    name_lines(ax, labels)
+    ax.set_xlabel("Difference in differences, in standard deviations")
 
 
 def draw_score_distributions(
     ax: Axes, scores: pd.DataFrame, cohort: Cohort, scale: str, fewest: int
 ) -> None:
-    """Draw how a scale's scores spread, by site and wave: half in the box, 80% in the whiskers."""
+    """Draw how a scale's scores spread, by site and wave: half in the box, 80% in the whiskers.
+
+    A group with fewer than `fewest` scores is left out.
+    """
+    import seaborn as sns
+
     sites = list(cohort.compared_sites) or list(cohort.sites)
-    for index, site in enumerate(sites):
-        for wave, colour, shift in (("before", BEFORE, -0.18), ("after", AFTER, 0.18)):
-            chosen = scores[(scores["site"] == site) & (scores["wave"] == wave)][scale].dropna()
-            if len(chosen) < fewest:
-                continue
-            box = ax.boxplot(
-                chosen, positions=[index + shift], orientation="horizontal", widths=0.3,
-                patch_artist=True, showfliers=False, whis=(10, 90),
-                medianprops={"color": "white", "lw": 2}, whiskerprops={"color": colour},
-                capprops={"color": colour}, boxprops={"color": colour},
-            )  # fmt: skip
-            for patch in box["boxes"]:
-                patch.set_facecolor(colour)
-                patch.set_label(wave.capitalize() if index == 0 else "_")
-    ax.set_yticks(range(len(sites)), [cohort.title_site(site) for site in sites])
-    ax.set_ylim(len(sites) - 0.5, -0.5)
-    ax.grid(axis="x")
-    ax.tick_params(axis="y", length=0)
+    known = scores.dropna(subset=scale).assign(wave=lambda rows: rows["wave"].str.capitalize())
+    people = known.groupby(["site", "wave"])[scale].transform("size")
+    sns.boxplot(
+        known[people >= fewest], x=scale, y="site", hue="wave", order=sites,
+        hue_order=["Before", "After"],
+        orient="h", palette={"Before": BEFORE, "After": AFTER}, saturation=1, width=0.7, gap=0.12,
+        whis=(10, 90), showfliers=False, medianprops={"color": "white", "lw": 2},
+        linecolor=GREY, ax=ax,
+    )  # fmt: skip
+    ax.set(xlabel="", ylabel="")
+    name_lines(ax, [cohort.title_site(site) for site in sites])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +12,11 @@ import pandas as pd
 
 from sbwork.evaluation import Evaluation
 from sbwork.render.blocks import Picture, compose_picture
-from sbwork.render.style import INK, INTERVENTION, SMALLEST_TEXT
+from sbwork.render.intervals import find_known
+from sbwork.render.reasons import explain_missing
+from sbwork.render.style import GREY, INK, INTERVENTION, RULE, SMALLEST_TEXT, WHITE_BOX, name_lines
 from sbwork.specs.cohort import Cohort
-from sbwork.stats import Reason
-from sbwork.stats.findings import find_row, select_findings
+from sbwork.stats.findings import select_findings
 from sbwork.stats.formats import (
     format_count,
     format_interval,
@@ -25,26 +27,11 @@ from sbwork.stats.formats import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-__all__ = [
-    "choose_range",
-    "describe_curve",
-    "describe_missing",
-    "describe_reason",
-    "describe_shares",
-    "describe_specifications",
-    "draw_choices",
-    "draw_specifications",
-    "explain_missing",
-    "scale_ratios",
-    "show_curves",
-]
-
-_FEWEST_SPECIFICATIONS = 6
+_FEWEST = 6
 _CURVES_A_PAGE = 2
 _CURVE_INCHES, _LINE_INCHES = 2.0, 0.19
-_MODEL_TITLES = {
+_MODELS = {
     "rirr": "RIRR",
     "panel_quasipoisson": "Quasi-Poisson panel",
     "panel_nb2": "Negative binomial panel",
@@ -53,33 +40,14 @@ _MODEL_TITLES = {
 }
 _CONTROLS = {"all controls": "All control sites", "comparable areas": "Comparable areas"}
 _OWN_CONTROL = "Its own control site"
-_WORDS = {
-    Reason.NO_CONTROL: "no control site is named",
-    Reason.NO_PERIODS: "no periods before and after are given",
-    Reason.NO_MONTHS: "no month can be compared",
-    Reason.NO_ANSWERS: "nobody answered",
-    Reason.OUTSIDE_FILES: "the files do not cover these months",
-    Reason.ZERO_COUNT: "a count of zero leaves no ratio",
-    Reason.TOO_FEW_MONTHS: "there are too few months",
-    Reason.TOO_FEW_AREAS: "there are too few areas",
-    Reason.TOO_FEW_PEOPLE: "too few people answered",
-    Reason.TOO_FEW_PAIRS: "there are too few pairs",
-    Reason.TOO_FEW_ITEMS: "the scale has too few items",
-    Reason.PAIR_MISSING: "a pair has no number",
-    Reason.NO_VARIATION: "nothing varies that precision could be judged by",
-    Reason.NOT_ESTIMABLE: "the data settle on no single answer",
-    Reason.NOT_STATED: "it is not stated",
-    Reason.NOT_APPLICABLE: "it does not apply here",
-    Reason.NOT_ALIKE: "site and control were not alike before the start",
-    Reason.TOO_MANY_MONTHS: "more months would be needed than can be asked for",
-    Reason.SITE_MIX: "where the answers came from shifted between the waves",
-    Reason.SMALL_GROUP: "the group is too small to be shown",
-    Reason.SMALL_COUNT: "the count is too small to be shown",
-}
 _OTHER = "#9aa5b1"
-_DOT = "#5c6875"
 _FURTHEST = 2
 _MARKS = (1 / 256, 1 / 64, 1 / 16, 1 / 4, 1 / 2, 1, 2, 4, 16, 64, 256)
+_CAPTION = (
+    ": the same comparison with other months, control sites or models, smallest ratio first, each "
+    "with its 95% interval (1 is no change); below each mark, what was chosen. Filled: the "
+    "interval is clear of no change. Blue diamond: the pair's own RIRR over the periods as planned."
+)
 
 
 def show_curves(evaluation: Evaluation) -> Iterator[Picture | str]:
@@ -93,14 +61,13 @@ def show_curves(evaluation: Evaluation) -> Iterator[Picture | str]:
         for pair in cohort.pairs:
             place = (rows["outcome"] == outcome) & (rows["site"] == pair.intervention)
             known = rows[place & rows["estimate"].notna()]
-            if pair.control and len(known) >= _FEWEST_SPECIFICATIONS:
+            if pair.control and len(known) >= _FEWEST:
                 shown[pair.intervention] = known.sort_values("estimate", kind="stable")
         if shown:
             drawn = True
             yield from _picture_curves(cohort, outcome, shown)
     if not drawn:
-        what = "The curve of specifications"
-        yield explain_missing(rows, what, _FEWEST_SPECIFICATIONS)
+        yield explain_missing(rows, "The curve of specifications", _FEWEST)
 
 
 def _picture_curves(
@@ -108,88 +75,60 @@ def _picture_curves(
 ) -> Iterator[Picture]:
     """Draw the curves of an outcome's pairs below each other, as many as a printed page holds."""
     every = pd.concat(shown.values())
-    periods = sorted(every["period"].unique(), key=_order_window)
+    # the cohort's own window first, the others by their length
+    periods = sorted(
+        every["period"].unique(), key=lambda p: 0 if p == "change" else int(p.partition("+")[0])
+    )
     windows = {period: _title_window(cohort, period) for period in periods}
-    models = [title for name, title in _MODEL_TITLES.items() if (every["estimator"] == name).any()]
+    models = [title for name, title in _MODELS.items() if (every["estimator"] == name).any()]
     others = [title for key, title in _CONTROLS.items() if (every["comparison"] == key).any()]
     groups = [list(windows.values()), [_OWN_CONTROL, *others], models]
     limits = choose_range(every)
-    sites = list(shown)
-    parts = [sites[at : at + _CURVES_A_PAGE] for at in range(0, len(sites), _CURVES_A_PAGE)]
-    for number, part in enumerate(parts, start=1):
-        curves = {site: shown[site] for site in part}
-        which = f" ({number} of {len(parts)})" if len(parts) > 1 else ""
-        name = f"specifications-{outcome}" + (f"-{number}" if number > 1 else "")
-        yield _picture_curve(cohort, outcome, curves, windows, groups, limits, name, which)
-
-
-def _picture_curve(
-    cohort: Cohort,
-    outcome: str,
-    shown: dict[str, pd.DataFrame],
-    windows: dict[str, str],
-    groups: list[list[str]],
-    limits: tuple[float, float],
-    name: str,
-    which: str,
-) -> Picture:
-    controls = {pair.intervention: str(pair.control or "") for pair in cohort.pairs}
-    headlines = {site: _find_headline(rows, controls[site]) for site, rows in shown.items()}
     lines = _LINE_INCHES * sum(map(len, groups))
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots(
-            2 * len(shown), 1, squeeze=False, height_ratios=[_CURVE_INCHES, lines] * len(shown)
-        )[:, 0]
-        for number, (site, rows) in enumerate(shown.items()):
-            curve, table = axes[2 * number : 2 * number + 2]
-            draw_specifications(curve, rows, headlines[site], limits)
-            curve.set_title(f"{cohort.title_pair(site)}: {cohort.title_outcome(outcome)}")
-            curve.set_ylabel("Ratio to control")
-            chosen = [
-                (
-                    windows[row["period"]],
-                    _CONTROLS.get(row["comparison"], _OWN_CONTROL),
-                    _MODEL_TITLES[row["estimator"]],
+    controls = {pair.intervention: str(pair.control or "") for pair in cohort.pairs}
+    sites = list(shown)
+    pages = [sites[at : at + _CURVES_A_PAGE] for at in range(0, len(sites), _CURVES_A_PAGE)]
+    for page, part in enumerate(pages, start=1):
+        panels, words = [], []
+        for site in part:
+            rows = shown[site]
+            headline = _find_headline(rows, controls[site])
+            title = f"{cohort.title_pair(site)}: {cohort.title_outcome(outcome)}"
+            chosen = list(
+                zip(
+                    rows["period"].map(windows),
+                    rows["comparison"].map(_CONTROLS).fillna(_OWN_CONTROL),
+                    rows["estimator"].map(_MODELS),
+                    strict=True,
                 )
-                for _, row in rows.iterrows()
+            )
+            at = rows.index.tolist().index(headline) if headline is not None else -1
+            panels += [
+                (title, partial(draw_specifications, rows=rows, headline=headline, limits=limits)),
+                ("", partial(draw_choices, choices=chosen, groups=groups, headline=at)),
             ]
-            labels = rows.index.tolist()
-            at = labels.index(headlines[site]) if headlines[site] in labels else -1
-            draw_choices(table, chosen, groups, at)
-            table.set_xlim(curve.get_xlim())
-
-    described = [
-        describe_specifications(cohort, rows, outcome, site, _find_estimate(rows, headlines[site]))
-        for site, rows in shown.items()
-    ]
-    every = pd.concat(shown.values())
-    cut = int(((every["ci_low"] < limits[0]) | (every["ci_high"] > limits[1])).sum())
-    beyond = f" Arrowheads: {cut} of {len(every)} intervals run on beyond the picture."
-    return compose_picture(
-        cohort,
-        name,
-        draw,
-        size=(9.2, 0.3 + (_CURVE_INCHES + lines + 0.4) * len(shown)),
-        alt=" ".join(described),
-        caption=f"{cohort.title_outcome(outcome)}{which}: the same comparison with other months, "
-        "control sites or models, smallest ratio first, each with its 95% interval (1 is no "
-        "change); below each mark, what was chosen. Filled: the interval is clear of no change. "
-        f"Blue diamond: the pair's own RIRR over the periods as planned.{beyond if cut else ''}",
-    )
-
-
-def _order_window(period: str) -> int:
-    """Put the cohort's own window first, the others by their length."""
-    return 0 if period == "change" else int(period.partition("+")[0])
+            own = math.nan if headline is None else float(rows.loc[headline, "estimate"])
+            words.append(describe_specifications(cohort, rows, outcome, site, own))
+        drawn = pd.concat([shown[site] for site in part])
+        cut = int(((drawn["ci_low"] < limits[0]) | (drawn["ci_high"] > limits[1])).sum())
+        beyond = f" Arrowheads: {cut} of {len(drawn)} intervals run on beyond the picture."
+        which = f" ({page} of {len(pages)})" if len(pages) > 1 else ""
+        yield compose_picture(
+            cohort,
+            f"specifications-{outcome}" + (f"-{page}" if page > 1 else ""),
+            panels,
+            size=(9.2, 0.3 + (_CURVE_INCHES + lines + 0.4) * len(part)),
+            alt=" ".join(words),
+            caption=f"{cohort.title_outcome(outcome)}{which}{_CAPTION}{beyond if cut else ''}",
+            heights=[_CURVE_INCHES, lines] * len(part),
+        )
 
 
 def _title_window(cohort: Cohort, period: str) -> str:
-    if period != "change":
+    if period != "change" or cohort.periods is None:
         return f"{period.replace('+', ' + ')} months"
-    assert cohort.periods is not None  # noqa: S101
-    lengths = [len(part.months) for part in (cohort.periods.before, cohort.periods.after)]
-    return f"{lengths[0]} + {lengths[1]} months (as planned)"
+    before, after = len(cohort.periods.before.months), len(cohort.periods.after.months)
+    return f"{before} + {after} months (as planned)"
 
 
 def _find_headline(rows: pd.DataFrame, control: str) -> Any:
@@ -198,8 +137,9 @@ def _find_headline(rows: pd.DataFrame, control: str) -> Any:
     return found[0] if len(found) else None
 
 
-def _find_estimate(rows: pd.DataFrame, label: Any) -> float:
-    return math.nan if label is None else float(rows.loc[label, "estimate"])
+def is_clear(rows: pd.DataFrame, value: float = 1) -> pd.Series[bool]:
+    """Mark the findings whose interval leaves out a value."""
+    return (rows["ci_low"] > value) | (rows["ci_high"] < value)
 
 
 def describe_specifications(
@@ -208,12 +148,11 @@ def describe_specifications(
     """Say over what range the ratio runs when windows, controls and models are varied."""
     ends = format_interval(rows["estimate"].min(), rows["estimate"].max())
     own = f"; this report's own is {format_number(headline)}" if not math.isnan(headline) else ""
-    below = int((rows["estimate"] < 1).sum())
-    clear = int(((rows["ci_low"] > 1) | (rows["ci_high"] < 1)).sum())
     return (
         f"{cohort.title_pair(site)}, {cohort.title_outcome(outcome)}: {len(rows)} specifications "
         f"with ratios from {ends}, the middle one {format_number(rows['estimate'].median())}{own}; "
-        f"{below} of them below 1, {clear} with an interval clear of no change."
+        f"{(rows['estimate'] < 1).sum()} of them below 1, {is_clear(rows).sum()} with an interval "
+        "clear of no change."
     )
 
 
@@ -222,12 +161,18 @@ def describe_shares(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
     sentences = []
     for outcome in cohort.list_outcomes():
         for pair in cohort.pairs:
-            place = {"section": "specification", "outcome": outcome, "site": pair.intervention}
+            find = partial(
+                find_known,
+                findings,
+                section="specification",
+                outcome=outcome,
+                site=pair.intervention,
+            )
             median, same, outside = (
-                find_row(findings, **place, estimator=f"specification_{name}")
+                find(estimator=f"specification_{name}")
                 for name in ("median", "same_sign", "excludes_one")
             )
-            if median is None or same is None or outside is None or math.isnan(median["estimate"]):
+            if median is None or same is None or outside is None:
                 continue
             way = "below 1" if median["estimate"] < 1 else "above 1"
             sentences.append(
@@ -237,20 +182,6 @@ def describe_shares(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
                 "clear of no change."
             )
     return sentences
-
-
-def explain_missing(rows: pd.DataFrame, what: str, fewest: int) -> str:
-    """Say why a picture is not drawn: how many numbers there are, and what the rest lacks."""
-    counts = rows["estimate"].notna().groupby([rows["outcome"], rows["site"]]).sum()
-    known = int(counts.max()) if len(counts) else 0
-    if known >= fewest:
-        return f"{what} is not drawn: there are numbers on one side of the start only."
-    reasons = rows.loc[rows["estimate"].isna() & (rows["reason"] != ""), "reason"]
-    why = f" Most often, {describe_reason(reasons.mode().iloc[0])}." if len(reasons) else ""
-    had = {0: "no comparison has any", 1: "no comparison has more than one"}.get(
-        known, f"no comparison has more than {known}"
-    )
-    return f"{what} is not drawn: it takes at least {fewest} numbers, and {had}.{why}"
 
 
 def describe_curve(findings: pd.DataFrame) -> list[str]:
@@ -263,7 +194,8 @@ def describe_curve(findings: pd.DataFrame) -> list[str]:
     ):
         shares = rows.loc[rows["estimator"] == estimator, "estimate"].dropna()
         if len(shares):
-            parts.append(f"{_span(shares.tolist())} {words}")
+            low, high = format_share(shares.min()), format_share(shares.max())
+            parts.append(f"{low if low == high else f'from {low} to {high}'} {words}")
     if not parts:
         return []
     counts = sorted({int(n) for n in rows.loc[rows["estimate"].notna(), "n"]})
@@ -283,85 +215,65 @@ def _name_varied(findings: pd.DataFrame) -> str:
     return f"{format_list(named)} are" if named else "nothing is"
 
 
-def _span(shares: Sequence[float]) -> str:
-    ends = [format_share(end) for end in (min(shares), max(shares))]
-    return ends[0] if ends[0] == ends[1] else f"from {ends[0]} to {ends[1]}"
-
-
-def describe_reason(reason: str) -> str:
-    """Say in words why a number is missing."""
-    return _WORDS[Reason(reason)]
-
-
-def describe_missing(rows: pd.DataFrame) -> str:
-    """Say why the numbers of some findings are missing, the most common reason first."""
-    reasons = rows.loc[rows["estimate"].isna() & (rows["reason"] != ""), "reason"]
-    counts = reasons.value_counts(sort=False).sort_values(ascending=False, kind="stable")
-    if len(counts) == 1:
-        return describe_reason(str(counts.index[0]))
-    return format_list([f"{describe_reason(str(why))} ({n})" for why, n in counts.items()])
-
-
 def choose_range(rows: pd.DataFrame) -> tuple[float, float]:
-    """Choose the ratios that an axis shows: every estimate, and of its intervals what is near."""
+    """Choose the ratios that an axis shows: every estimate, and of its intervals what is near.
+
+    At most half the smallest estimate and twice the largest, so that a few intervals that know
+    next to nothing do not flatten the rest.
+    """
     low = max(rows["ci_low"].min(), rows["estimate"].min() / _FURTHEST)
     high = min(rows["ci_high"].max(), rows["estimate"].max() * _FURTHEST)
     return float(low), float(high)
 
 
 def draw_specifications(
-    ax: Axes, rows: pd.DataFrame, headline: Any, limits: tuple[float, float] | None = None
+    ax: Axes, rows: pd.DataFrame, headline: Any, limits: tuple[float, float]
 ) -> None:
-    """Draw every specification's ratio with its interval, smallest first."""
-    low, high = limits or choose_range(rows)
+    """Draw every specification's ratio with its interval, in the order of the rows.
+
+    A dot is filled where the interval is clear of 1; the specification that the report leads with
+    is a diamond in colour. An interval that runs on beyond the limits ends in an arrowhead.
+    """
+    low, high = limits
+    places = pd.Series(range(len(rows)), index=rows.index)
     ax.axhline(1, color=INK, lw=0.9)
-    for at, (label, row) in enumerate(rows.iterrows()):
-        own = label == headline
-        colour = INTERVENTION if own else _DOT
-        clear = row["ci_low"] > 1 or row["ci_high"] < 1
-        ends = [max(row["ci_low"], low), min(row["ci_high"], high)]
+    own = rows.index == headline
+    for chosen, colour, width in ((~own, _OTHER, 1.5), (own, INTERVENTION, 2.6)):
+        part = rows[chosen]
+        ends = part["ci_low"].clip(lower=low), part["ci_high"].clip(upper=high)
+        ax.vlines(places[chosen], *ends, color=colour, lw=width, zorder=2)
+    for end, beyond, marker in (
+        (low, rows["ci_low"] < low, "v"),
+        (high, rows["ci_high"] > high, "^"),
+    ):
+        ax.plot(places[beyond], [end] * int(beyond.sum()), marker, color=_OTHER, ms=4.5, mew=0)
+    for filled in (True, False):
+        part = rows[~own & (is_clear(rows) == filled)]
         ax.plot(
-            [at, at],
-            ends,
-            color=INTERVENTION if own else _OTHER,
-            lw=2.6 if own else 1.5,
-            zorder=3 if own else 2,
+            places[part.index], part["estimate"], "o", color=GREY, ms=4.6, mew=0.9,
+            mfc=GREY if filled else "white", zorder=3,
+        )  # fmt: skip
+    for at in places[own]:
+        _mark_headline(ax, at)
+        estimate = rows["estimate"].iloc[at]
+        ax.plot(at, estimate, "D", color=INTERVENTION, ms=8, mec="white", mew=0.7, zorder=4)
+        left = at < len(rows) / 2
+        ax.annotate(
+            "this report",
+            (at, 1),
+            xycoords=ax.get_xaxis_transform(),
+            xytext=(7 if left else -7, -2),
+            textcoords="offset points",
+            ha="left" if left else "right",
+            va="top",
+            fontsize=SMALLEST_TEXT,
+            fontweight="bold",
+            color=INTERVENTION,
+            bbox=WHITE_BOX,
+            zorder=5,
         )
-        for end, beyond, marker in (
-            (low, row["ci_low"] < low, "v"),
-            (high, row["ci_high"] > high, "^"),
-        ):
-            if beyond:
-                ax.plot(at, end, marker, color=_OTHER, ms=4.5, mew=0, zorder=2)
-        ax.plot(
-            at,
-            row["estimate"],
-            "D" if own else "o",
-            color=colour,
-            mfc=colour if own or clear else "white",
-            ms=8 if own else 4.6,
-            mec="white" if own else colour,
-            mew=0.7 if own else 0.9,
-            zorder=4 if own else 3,
-        )
-        if own:
-            _mark_headline(ax, at)
-            side = "left" if at < len(rows) / 2 else "right"
-            ax.annotate(
-                "this report",
-                (at, 1),
-                xycoords=ax.get_xaxis_transform(),
-                xytext=(7 if side == "left" else -7, -2),
-                textcoords="offset points",
-                ha=side,
-                va="top",
-                fontsize=SMALLEST_TEXT,
-                fontweight="bold",
-                color=INTERVENTION,
-                bbox={"fc": "white", "ec": "none", "alpha": 0.85, "pad": 0.8},
-                zorder=5,
-            )
     scale_ratios(ax, low, high)
+    ax.set_ylabel("Ratio to control")
     ax.set_xlim(-0.8, len(rows) - 0.2)
     ax.set_xticks([])
     ax.grid(axis="y")
@@ -370,32 +282,32 @@ def draw_specifications(
 def draw_choices(
     ax: Axes, choices: Sequence[Sequence[str]], groups: Sequence[Sequence[str]], headline: int
 ) -> None:
-    """Draw, under a curve of specifications, what each of them chose."""
+    """Draw, under a curve of specifications, what each of them chose of each group.
+
+    `headline` is the place of the specification that the report leads with, -1 without one.
+    """
     lines = [option for group in groups for option in group]
     for line in range(0, len(lines), 2):
         ax.axhspan(line - 0.5, line + 0.5, color="#f4f6f9", lw=0, zorder=0)
-    for at, chosen in enumerate(choices):
-        own = at == headline
-        for option in chosen:
-            ax.plot(
-                at,
-                lines.index(option),
-                "D" if own else "o",
-                color=INTERVENTION if own else _DOT,
-                ms=6.5 if own else 3.8,
-                mew=0,
-            )
-    ends = np.cumsum([len(group) for group in groups])[:-1]
-    for end in ends:
-        ax.axhline(end - 0.5, color="#c9d1da", lw=0.8)
+    for own in (False, True):
+        marks = [
+            (at, lines.index(option))
+            for at, chosen in enumerate(choices)
+            if (at == headline) == own
+            for option in chosen
+        ]
+        colour, marker, size = (INTERVENTION, "D", 6.5) if own else (GREY, "o", 3.8)
+        if marks:
+            ax.plot(*zip(*marks, strict=True), marker, color=colour, ms=size, mew=0)
+    for end in np.cumsum([len(group) for group in groups])[:-1]:
+        ax.axhline(end - 0.5, color=RULE, lw=0.8)
     if headline >= 0:
         _mark_headline(ax, headline)
-    ax.set_yticks(range(len(lines)), lines, fontsize=SMALLEST_TEXT)
-    ax.set_ylim(len(lines) - 0.4, -0.6)
+    name_lines(ax, lines, fontsize=SMALLEST_TEXT)
+    ax.grid(visible=False)
+    ax.set_xlim(-0.8, len(choices) - 0.2)
     ax.set_xticks([])
-    ax.tick_params(length=0)
-    ax.spines["left"].set_visible(False)
-    ax.spines["bottom"].set_visible(False)
+    ax.spines[["left", "bottom"]].set_visible(False)
 
 
 def _mark_headline(ax: Axes, at: float) -> None:
@@ -409,11 +321,6 @@ def scale_ratios(ax: Axes, low: float, high: float) -> None:
     low, high = min(low, 0.8) / 1.1, max(high, 1.25) * 1.1
     ax.set_ylim(low, high)
     wide = high / low > 200
-    marks = [mark for mark in _MARKS if low <= mark <= high]
-    marks = [mark for mark in marks if not wide or mark not in (0.5, 2)]
-    ax.set_yticks(marks, [_write_ratio(mark) for mark in marks])
+    marks = [m for m in _MARKS if low <= m <= high and not (wide and m in (0.5, 2))]
+    ax.set_yticks(marks, [format_number(m, 0 if m >= 1 else 1 if m == 0.5 else 2) for m in marks])
     ax.minorticks_off()
-
-
-def _write_ratio(ratio: float) -> str:
-    return format_number(ratio, 0 if ratio >= 1 else 1 if ratio == 0.5 else 2)

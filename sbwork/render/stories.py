@@ -11,8 +11,6 @@ from sbwork.render.blocks import Section, Table
 from sbwork.specs.cohort import Cohort
 from sbwork.stats.formats import format_count
 
-__all__ = ["present_stories", "tabulate_answers", "tabulate_engagement", "tabulate_stories"]
-
 
 def present_stories(evaluation: Evaluation) -> Section:
     """Show what residents and staff said."""

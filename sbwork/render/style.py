@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "AFTER",
-    "BEFORE",
-    "CONTROL",
-    "INK",
-    "INTERVENTION",
-    "RULE",
-    "SMALLEST_TEXT",
-    "STYLE",
-    "use_style",
-]
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
 
 INTERVENTION = "#0b3c6f"
 CONTROL = "#d1730f"
@@ -25,6 +18,14 @@ BEFORE = "#8a97a6"
 AFTER = "#0b3c6f"
 INK = "#1d2733"
 RULE = "#c9d1da"
+PALE = "#eef3f8"
+GREY = "#5c6875"
+WHITE_BOX = {"fc": "white", "ec": "none", "alpha": 0.85, "pad": 0.8}
+"""Behind words that lie on a drawing."""
+
+LOOKS = {"before": (BEFORE, "s"), "after": (AFTER, "o")}
+"""Colour and marker of each wave."""
+
 SMALLEST_TEXT = 9.5
 """Points, in a figure 9.2 inches wide: 7 points and a little once it is printed 176 mm wide."""
 
@@ -63,3 +64,49 @@ def use_style() -> Iterator[None]:
         for words in ("use_inf_as_na", "vert: bool", "Pandas4Warning", "copy keyword"):
             warnings.filterwarnings("ignore", message=f".*{words}.*")
         yield
+
+
+def draw_intervals(
+    ax: Axes,
+    rows: pd.DataFrame,
+    at: Any,
+    colour: str,
+    marker: str,
+    *,
+    upright: bool = False,
+    **look: Any,
+) -> None:
+    """Draw findings at places along an axis, each with its interval; missing ones stay open."""
+    ends = [rows["estimate"] - rows["ci_low"], rows["ci_high"] - rows["estimate"]]
+    places: dict[str, Any] = {"x": at, "y": rows["estimate"], "yerr": ends}
+    if not upright:
+        places = {"x": rows["estimate"], "y": at, "xerr": ends}
+    usual: dict[str, Any] = {"ms": 8, "elinewidth": 2.2, "mec": "white", "mew": 1, "ls": "none"}
+    ax.errorbar(**places, color=colour, marker=marker, **(usual | look))
+
+
+def name_lines(ax: Axes, labels: Sequence[str], **look: Any) -> None:
+    """Give each line of a horizontal picture its name, the first at the top."""
+    ax.set_yticks(range(len(labels)), list(labels), **look)
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="x")
+
+
+def name_months(ax: Axes, months: Sequence[str]) -> None:
+    """Name some months below lines of counts."""
+    step = max(1, len(months) // 8)
+    ax.set_xticks(range(0, len(months), step), months[::step], rotation=30, ha="right")
+    ax.set_xlabel("")
+    ax.set_ylim(bottom=0, top=ax.get_ylim()[1] * 1.12)
+    ax.set_ylabel("Incidents a month")
+    ax.grid(axis="y")
+    handles, labels = ax.get_legend_handles_labels()
+    named = dict(zip(labels, handles, strict=True))
+    ax.legend(named.values(), named.keys(), loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
+
+
+def shade_after(ax: Axes, first: float, last: float) -> None:
+    """Shade the period after, whose months stand at these places."""
+    ax.axvspan(first - 0.5, last + 0.5, color=PALE, zorder=0)
+    ax.text(first - 0.35, 0.985, "after", transform=ax.get_xaxis_transform(), va="top", fontsize=9)

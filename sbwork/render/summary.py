@@ -12,7 +12,8 @@ from sbwork.grade.evidence import Evidence
 from sbwork.grade.headlines import Headline, find_headline
 from sbwork.render.blocks import Bullets, Section
 from sbwork.render.choice import describe_choice
-from sbwork.render.counts import describe_change, describe_reported
+from sbwork.render.counts import describe_pair, describe_reported
+from sbwork.render.intervals import describe_interval, find_known
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Flag
@@ -30,8 +31,6 @@ from sbwork.stats.formats import (
     format_share,
     lower_title,
 )
-
-__all__ = ["present_summary", "summarise_cohort"]
 
 _ALPHA = 0.05
 _HALF = 0.5
@@ -105,15 +104,13 @@ def _describe_counts(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
 
 def _describe_changes(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
     """Say how much each area and its control site changed."""
-    parts = []
-    for pair in cohort.pairs:
-        area, control = (
-            describe_change(cohort, findings, outcome, pair, site)
-            for site in (pair.intervention, pair.control)
-        )
-        if area:
-            beside = f" (its control site {control})" if control else ""
-            parts.append(f"{area} in {cohort.title_site(pair.intervention)}{beside}")
+    parts = [
+        f"{area} in {cohort.title_site(pair.intervention)}"
+        + (f" (its control site {control})" if control else "")
+        for pair in cohort.pairs
+        for area, control in [describe_pair(cohort, findings, outcome, pair)]
+        if area
+    ]
     return f"{cohort.title_outcome(outcome)}: {format_list(parts)}." if parts else ""
 
 
@@ -252,61 +249,52 @@ def _describe_scales(
         return []
     scales = list(cohort.confirmatory or instrument.scales)
     differences = _find_leading(rows, scales)
-    changes = _gather(rows, scales, "intervention", "mean_difference")
+    rises = select_findings(rows, site="intervention", estimator="mean_difference")
+    changes = _find_each(rises, scales)
     points = []
     if differences:
-        points.append(_compare_scales(cohort, rows, instrument, differences))
+        points.append(_compare_scales(instrument, differences))
     if changes:
-        points.append(_describe_own_changes(cohort, instrument, changes, bool(differences)))
+        points.append(_describe_own_changes(instrument, changes, bool(differences)))
     return points or _describe_baseline(cohort, rows, instrument)
 
 
 def _find_leading(rows: pd.DataFrame, scales: list[str]) -> dict[str, Any]:
     """Find the comparison of all pairs that leads for each scale: see `Flag.LEADS`."""
-    leads = find_flagged(rows, Flag.LEADS)
-    chosen = rows[leads & (rows["site"] == "all") & rows["estimate"].notna()]
-    found = {scale: find_row(chosen, outcome=scale, period="change") for scale in scales}
+    leads = rows[find_flagged(rows, Flag.LEADS) & (rows["site"] == "all")]
+    return _find_each(leads, scales)
+
+
+def _find_each(rows: pd.DataFrame, scales: list[str]) -> dict[str, Any]:
+    """Find one number a scale of those that have one."""
+    found = {scale: find_known(rows, outcome=scale, period="change") for scale in scales}
     return {scale: row for scale, row in found.items() if row is not None}
 
 
-def _gather(rows: pd.DataFrame, scales: list[str], site: str, estimator: str) -> dict[str, Any]:
-    """Find one computed number a scale."""
-    found = {
-        scale: find_row(rows, outcome=scale, site=site, estimator=estimator, period="change")
-        for scale in scales
-    }
-    return {
-        scale: row
-        for scale, row in found.items()
-        if row is not None and not math.isnan(row["estimate"])
-    }
-
-
-def _compare_scales(
-    cohort: Cohort, rows: pd.DataFrame, instrument: Instrument, found: dict[str, Any]
-) -> str:
-    """Say every difference in differences, and how many stand after adjustment."""
+def _compare_scales(instrument: Instrument, found: dict[str, Any]) -> str:
+    """Say every difference in differences, and how many are clear after adjustment."""
     parts = []
     for scale, row in found.items():
         adjusted = f", adjusted {format_p(row['p_adjusted'])}" * (len(found) > 1)
         parts.append(
             f"{lower_title(instrument.title_scale(scale))} {format_difference(row['estimate'])}"
             f"{' at the same score before' if row['estimator'] == 'ancova' else ''} "
-            f"(95% interval {format_interval(row['ci_low'], row['ci_high'])}; "
-            f"{describe_p(row['p_value'])}{adjusted})"
+            f"(95% interval {describe_interval(row)}; {describe_p(row['p_value'])}{adjusted})"
         )
-    clear = [s for s, row in found.items() if row["p_adjusted"] < _ALPHA]
-    which = format_list([lower_title(instrument.title_scale(scale)) for scale in clear])
+    clear = [
+        lower_title(instrument.title_scale(scale))
+        for scale, row in found.items()
+        if row["p_adjusted"] < _ALPHA
+    ]
     if len(found) == 1:
-        verdict = "That is clear of no difference" if clear else "That takes in no difference"
-    elif not clear:
-        verdict = f"After adjustment none of the {len(found)} is clear of no difference"
-    elif len(clear) == len(found):
-        verdict = f"After adjustment all {len(found)} are clear of no difference"
+        verdict = f"That {'is clear of' if clear else 'takes in'} no difference"
+    elif len(clear) in (0, len(found)):
+        which = f"all {len(found)} are" if clear else f"none of the {len(found)} is"
+        verdict = f"After adjustment {which} clear of no difference"
     else:
         verdict = (
             f"After adjustment {len(clear)} of the {len(found)} "
-            f"{'is' if len(clear) == 1 else 'are'} clear of no difference ({which})"
+            f"{'is' if len(clear) == 1 else 'are'} clear of no difference ({format_list(clear)})"
         )
     linked = any(has_flag(row, Flag.LINKED) for row in found.values())
     people = "the same people asked twice" if linked else "chance among people"
@@ -317,9 +305,7 @@ def _compare_scales(
     )
 
 
-def _describe_own_changes(
-    cohort: Cohort, instrument: Instrument, found: dict[str, Any], compared: bool
-) -> str:
+def _describe_own_changes(instrument: Instrument, found: dict[str, Any], compared: bool) -> str:
     """Say how answers changed within the areas, which is a description and no comparison."""
     parts = [
         f"{lower_title(instrument.title_scale(scale))} "
@@ -334,27 +320,29 @@ def _describe_own_changes(
 
 def _describe_baseline(cohort: Cohort, rows: pd.DataFrame, instrument: Instrument) -> list[str]:
     """Say what a survey shows that has no second wave, or no pairs: a baseline, or each site."""
-    changes = rows[(rows["estimator"] == "mean_difference") & rows["estimate"].notna()]
-    if len(changes):
+    rows = rows[rows["estimate"].notna()]
+    sites = rows["site"].isin(list(cohort.sites))
+    titles = [
+        f"{lower_title(instrument.title_scale(scale))} in {cohort.title_site(site)}"
+        for scale, site in rows.loc[sites, ["outcome", "site"]].to_numpy()
+    ]
+    shown = rows[sites].assign(title=titles)
+    if (rows["estimator"] == "mean_difference").any():
         parts = [
-            f"{lower_title(instrument.title_scale(row['outcome']))} in "
-            f"{cohort.title_site(row['site'])} "
-            f"{format_difference(row['estimate'])} (95% interval "
-            f"{format_interval(row['ci_low'], row['ci_high'])}; {describe_p(row['p_value'])})"
-            for _, row in changes[changes["site"].isin(list(cohort.sites))].iterrows()
+            f"{row['title']} {format_difference(row['estimate'])} (95% interval "
+            f"{describe_interval(row)}; {describe_p(row['p_value'])})"
+            for _, row in shown[shown["estimator"] == "mean_difference"].iterrows()
         ]
         return [
             f"Residents' answers changed by: {format_list(parts)}. There is no control site's "
             "change to set this beside."
         ]
-    means = rows[(rows["estimator"] == "mean") & rows["estimate"].notna()]
-    waves = means["period"].unique()
+    waves = rows.loc[rows["estimator"] == "mean", "period"].unique()
     if len(waves) != 1:
         return []
     parts = [
-        f"{lower_title(instrument.title_scale(row['outcome']))} in "
-        f"{cohort.title_site(row['site'])} {format_number(row['estimate'])}"
-        for _, row in means[means["site"].isin(list(cohort.sites))].iterrows()
+        f"{row['title']} {format_number(row['estimate'])}"
+        for _, row in shown[shown["estimator"] == "mean"].iterrows()
     ]
     return [
         f"Residents were asked once ({waves[0]} the start of the work): mean scores "

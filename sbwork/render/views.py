@@ -27,8 +27,6 @@ from sbwork.render.summary import present_summary
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names
 
-__all__ = ["REPORT", "TOPICS", "Topic", "view"]
-
 
 @dataclass(frozen=True)
 class Topic:

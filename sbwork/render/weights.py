@@ -15,8 +15,6 @@ from sbwork.stats import Flag, Reason
 from sbwork.stats.findings import find_row, has_flag, select_findings
 from sbwork.stats.formats import MISSING, format_count, format_list, format_number, format_share
 
-__all__ = ["describe_weights", "show_weights", "tabulate_shares", "tabulate_weights"]
-
 _MOST_ROWS = 60
 _WAVES = {"before": "Before", "after": "After"}
 _COLUMNS = ("n", "Unweighted", "Weighted")

@@ -8,8 +8,8 @@ from causal_words import find_forbidden_words
 
 from sbwork.grade.evidence import grade_evidence
 from sbwork.render.evidence import list_limits
+from sbwork.render.reasons import describe_reason, explain_missing
 from sbwork.render.robustness import describe_robustness
-from sbwork.render.specifications import describe_reason, explain_missing
 from sbwork.render.summary import summarise_cohort
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Flag, Reason

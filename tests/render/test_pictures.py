@@ -11,12 +11,12 @@ INVENTED = Cohort(name="made-up", data_status="invented")
 REAL = Cohort(name="pilot")
 
 
-def draw(figure):
-    figure.subplots().plot([1, 2], [3, 4])
+def draw(ax):
+    ax.plot([1, 2], [3, 4])
 
 
 def compose(cohort, alt="A line from 3 to 4."):
-    return compose_picture(cohort, "line", draw, size=(4, 3), alt=alt, caption="A line.")
+    return compose_picture(cohort, "line", [("", draw)], size=(4, 3), alt=alt, caption="A line.")
 
 
 def test_invented_data_are_named_on_the_drawing_in_the_words_and_below():
