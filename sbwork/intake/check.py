@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 import pandas as pd
 
-from sbwork.grade.disclosure import suppress_table
+from sbwork.grade.cross_tables import suppress_table
 from sbwork.read.checks import CheckKind
 from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.read.surveys import Responses, read_responses

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sbwork.evaluation import Evaluation
-from sbwork.grade.disclosure import merge_small_cells
+from sbwork.grade.cross_tables import merge_small_cells
 from sbwork.render.blocks import Picture, Table, compose_picture
 from sbwork.render.intervals import HIDDEN
 from sbwork.render.style import INK, name_lines

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from sbwork.evaluation import Evaluation
-from sbwork.grade.disclosure import suppress_table
+from sbwork.grade.cross_tables import suppress_table
 from sbwork.read.checks import CheckKind
 from sbwork.render.blocks import Section, Table
 from sbwork.render.intervals import HIDDEN

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sbwork.compare.surveys import compare_scales
-from sbwork.grade.disclosure import merge_small_cells, suppress_findings, suppress_table
+from sbwork.grade.cross_tables import merge_small_cells, suppress_table
+from sbwork.grade.disclosure import suppress_findings
 from sbwork.score import scale_reliability, score_coverage, score_scales
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
 
-from sbwork.grade.disclosure.bases import coarsen_rows, find_secret_bases, hide_bases
-from sbwork.grade.disclosure.totals import Place, Total, find_determined, find_telling_totals
-from sbwork.grade.disclosure.weights import suppress_weights
+from sbwork.grade.cross_tables import find_determined
+from sbwork.read.checks import CheckKind
 from sbwork.specs.cohort import Cohort, Pair
-from sbwork.stats import Reason
+from sbwork.stats import Flag, Reason
+from sbwork.stats.findings import has_flag
 
-__all__ = ["merge_small_cells", "suppress_findings", "suppress_table"]
+__all__ = ["suppress_findings", "suppress_questionnaires"]
 
 _PEOPLE = ("scales", "scores", "reliability")
 _INCIDENTS = ("choice", "counts", "panel", "placebo", "specification")
@@ -41,10 +42,13 @@ _COMPLETE = (
     "alpha_if_dropped",
 )
 _SCORED = ("n", "mean", "sd", "n_scored", "share_prorated", "floor_share", "ceiling_share")
-_LARGEST_ATTACK = 400
+_ATTRITION = ("attrition_share", "attrition_difference")
+_ENOUGH_TO_SHOW_WIDTH = 100
+_ROUNDED_NOTE = "Rounded, and without the number of people, which would give back a hidden one."
+_COUNT_NOTE = "Hidden: it would give back how few people have no score."
 
-Vector = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+Place = tuple[str, str]
+"""A site and a period."""
 
 
 def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
@@ -75,9 +79,11 @@ def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
     4. where it rests on all people with a score but 1 to ``smallest_group`` - 1 of them.
 
     Where the number of people without a score is hidden, so is how many were asked, of every scale
-    and wherever else it stands (see `bases`), since the number with a score is shown.
+    and wherever else it stands, since the number with a score is shown.
 
-    Of the weights (section weights), see `weights.suppress_weights`.
+    Of the weights, a category with few people loses its number and its shares, so does the next
+    smallest of the same column, until the people hidden together are as many, since shares add up
+    to 1, and so does the largest weight: it is often such a category's target over its share.
 
     Of incidents, a count from 1 to ``smallest_count`` - 1 is hidden with every figure built on it,
     pooled ones included. Outcomes that are sums of other outcomes are not looked for: with a
@@ -104,115 +110,44 @@ def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
         hidden.loc[numbers.index] |= _mark_places(findings.loc[numbers.index], places)
     hidden |= _hide_comparisons(findings, hidden & people, cohort)
     hidden |= _hide_left_out(findings, hidden)
-    bases = find_secret_bases(findings, hidden, cohort)
+    bases = _find_secret_bases(findings, hidden, cohort)
     hidden |= _mark_unscored(findings, bases)
     few = hidden.copy()
     hidden |= _hide_incidents(findings, cohort)
     shown = _blank(findings, few, hidden, cohort)
-    shown = coarsen_rows(shown, _find_nearly_all(findings, cohort) & ~hidden)
-    shown = coarsen_rows(shown, _find_linked(findings, hidden, cohort) & ~hidden)
-    return suppress_weights(hide_bases(shown, bases), cohort.smallest_group)
+    shown = _coarsen_rows(shown, _find_nearly_all(findings, cohort) & ~hidden)
+    shown = _coarsen_rows(shown, _find_linked(findings, hidden, cohort) & ~hidden)
+    return _suppress_weights(_hide_bases(shown, bases), cohort.smallest_group)
 
 
-def suppress_table(
-    counts: pd.DataFrame, smallest_group: int = 10, total: str = "Total"
+def suppress_questionnaires(
+    quality: pd.DataFrame, findings: pd.DataFrame, cohort: Cohort
 ) -> pd.DataFrame:
-    """Add totals to a cross-table of people, and hide its small cells so that they stay hidden.
+    """Hide how many questionnaires the files hold where that would give back a hidden number.
 
-    Parameters
-    ----------
-    counts : pandas.DataFrame, shape (n_rows, n_columns)
-        Whole numbers of people, without totals.
-    smallest_group : int, default 10
-        Cells from 1 to one less than this are hidden. A cell of 0 is shown.
-    total : str, default "Total"
-        Name of the row and the column of totals.
-
-    Returns
-    -------
-    pandas.DataFrame, shape (n_rows + 1, n_columns + 1), float64
-        The table with its totals, NaN where hidden. Besides the small cells, others are hidden
-        until no row or column leaves a remainder of 1 to ``smallest_group`` - 1 people, no small
-        cell follows from the totals, and none is pinned to one value by the fact that nobody can
-        be counted less than zero times.
-
-    Raises
-    ------
-    ValueError
-        A count is negative, missing or not whole; `total` is already a name in the table.
-
-    References
-    ----------
-    Hundepool, A., et al. (2012). Statistical Disclosure Control. Wiley, chapter 4.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"before": [4, 40, 60], "after": [30, 50, 70]}, index=list("abc"))
-    >>> suppress_table(table)
-           before  after  Total
-    a         NaN    NaN   34.0
-    b         NaN    NaN   90.0
-    c        60.0   70.0  130.0
-    Total   104.0  150.0  254.0
+    `quality` is ``Responses.quality``, `findings` those that `suppress_findings` returns. Missing
+    in the copy, with the reason in the note: the counts of rows read and answers used, where the
+    file may hold a site and wave whose number of people asked is hidden; of people linked across
+    waves, where the number of those who were lost is.
     """
-    plain = counts.to_numpy(dtype=np.float64)
-    if not (np.isfinite(plain).all() and (plain >= 0).all() and (plain == np.floor(plain)).all()):
-        raise ValueError("counts must be whole numbers, none missing and none below 0")
-    if total in counts.index or total in counts.columns:
-        raise ValueError(f"'{total}' is already a name in the table")
-    full = np.zeros((plain.shape[0] + 1, plain.shape[1] + 1))
-    full[:-1, :-1] = plain
-    full[-1] = full.sum(axis=0)
-    full[:, -1] = full[:, :-1].sum(axis=1)
-    lines = _list_lines(full.shape)
-    values = full.ravel()
-    hidden = (values >= 1) & (values < smallest_group)
-    small = hidden.copy()
-    while (extra := _choose_secondary(values, hidden, small, lines, smallest_group)) is not None:
-        hidden[extra] = True
-    shown = np.where(hidden, np.nan, values).reshape(full.shape)
-    return pd.DataFrame(
-        shown, index=[*counts.index, total], columns=[*counts.columns, total], dtype="float64"
+    rows = findings[findings["estimator"] == "n_scored"]
+    places = {
+        (str(row["site"]), str(row["period"]))
+        for _, row in rows.iterrows()
+        if has_flag(row, Flag.N_HIDDEN) and row["site"] in cohort.sites and row["period"] != "all"
+    }
+    lost = findings[findings["estimator"] == "attrition_share"]["estimate"]
+    telling = [
+        (
+            (kind in (CheckKind.ROWS_READ, CheckKind.USED) and _holds_any(source, places, cohort))
+            or (kind == CheckKind.LINKED and bool(lost.isna().any()))
+        )
+        for source, kind in zip(quality["source"], quality["kind"], strict=True)
+    ]
+    hidden = pd.Series(telling, index=quality.index, dtype=bool)
+    return quality.assign(
+        count=quality["count"].mask(hidden), note=quality["note"].mask(hidden, _COUNT_NOTE)
     )
-
-
-def merge_small_cells(counts: ArrayLike, fewest: int) -> Vector:
-    """Merge ordered counts of people until none lies between 1 and `fewest` - 1.
-
-    Parameters
-    ----------
-    counts : array_like of float, shape (n_options,)
-        How many people gave each answer, in the order of the answers.
-    fewest : int
-        The smallest count that may be shown.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n_options,)
-        The same total. A small count is added to the next answer towards the middle, a small
-        middle to its larger neighbour; all zero where the total itself is small.
-
-    Examples
-    --------
-    >>> merge_small_cells([3, 40, 100, 60, 12], 10).tolist()
-    [0.0, 43.0, 100.0, 60.0, 12.0]
-    """
-    merged = np.array(counts, dtype=float)
-    if merged.sum() < fewest:
-        return np.zeros_like(merged)
-    middle = (len(merged) - 1) / 2
-    while True:
-        filled = [at for at, count in enumerate(merged) if count > 0]
-        small = [at for at in filled if merged[at] < fewest]
-        if not small:
-            return merged
-        at = max(small, key=lambda index: abs(index - middle))
-        place = filled.index(at)
-        beside = [filled[i] for i in (place - 1, place + 1) if 0 <= i < len(filled)]
-        inward = [other for other in beside if abs(other - middle) < abs(at - middle)]
-        into = max(inward or beside, key=lambda index: merged[index])
-        merged[into] += merged[at]
-        merged[at] = 0.0
 
 
 def _list_families(rows: pd.DataFrame) -> Iterator[pd.Series]:
@@ -274,11 +209,11 @@ def _find_unsafe_places(
     }
     secret = {place: count for place, count in bases.items() if place in unsafe}
     totals = {
-        place: Total(count, frozenset(_list_cells(place, bases, cohort, answered)))
+        place: _Total(count, frozenset(_list_cells(place, bases, cohort, answered)))
         for place, count in counts.items()
         if place not in bases and place not in unsafe
     }
-    return unsafe | find_telling_totals(totals, secret, small)
+    return unsafe | _find_telling_totals(totals, secret, small)
 
 
 def _mark_places(rows: pd.DataFrame, places: Collection[Place]) -> pd.Series:
@@ -434,93 +369,185 @@ def _blank(
     return blank
 
 
-def _list_lines(shape: tuple[int, int]) -> Vector:
-    """List the sums that a reader knows to be zero: the cells of a line minus its total."""
-    rows, columns = shape
-    lines = []
-    for row in range(rows):
-        line = np.zeros(shape)
-        line[row, :-1], line[row, -1] = 1.0, -1.0
-        lines.append(line.ravel())
-    for column in range(columns):
-        line = np.zeros(shape)
-        line[:-1, column], line[-1, column] = 1.0, -1.0
-        lines.append(line.ravel())
-    return np.array(lines)
+def _find_secret_bases(
+    findings: pd.DataFrame, hidden: pd.Series[bool], cohort: Cohort
+) -> set[Place]:
+    """Find the sites and periods of which the number of people asked must not be known.
 
-
-def _choose_secondary(
-    values: Vector, hidden: Flags, small: Flags, lines: Vector, smallest_group: int
-) -> int | None:
-    """Choose the next cell to hide; None when every small cell is safe."""
-    for line in lines:
-        parts = (line > 0) & hidden
-        if not hidden[line < 0].any() and 1 <= values[parts].sum() < smallest_group:
-            return _choose_beside(values, hidden, lines, np.flatnonzero(line), small)
-    if not small.any():
-        return None
-    solved = _find_solved_cells(hidden, lines)
-    exposed = np.flatnonzero(solved & small)
-    if len(exposed):
-        beside = np.flatnonzero((lines[(lines[:, solved] != 0).any(axis=1)] != 0).any(axis=0))
-        return _choose_beside(values, hidden, lines, beside, small)
-    pinned = next(_find_pinned(values, hidden, small, lines), None)
-    if pinned is None:
-        return None
-    touching = np.flatnonzero(lines[:, pinned])
-    beside = np.flatnonzero(np.abs(lines[touching]).sum(axis=0))
-    return _choose_beside(values, hidden, lines, beside, small)
-
-
-def _choose_beside(
-    values: Vector, hidden: Flags, lines: Vector, beside: NDArray[np.intp], small: Flags
-) -> int | None:
-    """Choose among shown cells: the one that leaves fewest small cells exposed, then the least.
-
-    Cells come before totals, and cells with people in them before empty ones.
+    Those where a scale's ``n_unscored`` is hidden, and the totals from which theirs would follow.
+    What is asked is asked for every scale, so one hidden number hides all of a place.
     """
-    within = set(beside.tolist())
-    shown = [cell for cell in range(len(values)) if not hidden[cell] and cell in within]
-    shown = shown or np.flatnonzero(~hidden).tolist()
-    totals = set(np.flatnonzero(lines.min(axis=0) < 0).tolist())
+    rows = findings[(findings["section"] == "scores") & (findings["estimator"] == "n_unscored")]
+    places = list(zip(rows["site"], rows["period"], strict=True))
+    secret = {place for place, gone in zip(places, hidden[rows.index], strict=True) if gone}
+    cells = {place for place in places if place[0] in cohort.sites and place[1] != "all"}
+    parts = {
+        (site, period): frozenset(
+            cell for cell in cells if site in ("all", cell[0]) and period in ("all", cell[1])
+        )
+        for site, period in set(places) - cells
+    }
+    for _, family in rows.groupby("outcome", sort=False):
+        counts = dict(
+            zip(zip(family["site"], family["period"], strict=True), family["estimate"], strict=True)
+        )
+        totals = {
+            place: _Total(counts[place], inside)
+            for place, inside in parts.items()
+            if place in counts and place not in secret
+        }
+        within = {place: counts[place] for place in cells & secret if place in counts}
+        secret |= _find_telling_totals(totals, within, cohort.smallest_group)
+    return secret
 
-    def rank(cell: int) -> tuple[int, bool, bool, float, int]:
-        trial = hidden.copy()
-        trial[cell] = True
-        left = int((_find_solved_cells(trial, lines) & small).sum())
-        people = float(values[cell])
-        return left, cell in totals, people == 0, people, cell
 
-    return min(shown, key=rank, default=None)
+def _hide_bases(findings: pd.DataFrame, places: Collection[Place]) -> pd.DataFrame:
+    """Hide how many people were asked at some places, and shares exact enough to tell."""
+    if not places:
+        return findings
+    here = pd.Series(
+        [place in places for place in zip(findings["site"], findings["period"], strict=True)],
+        index=findings.index,
+    )
+    counted = here & ((findings["section"] == "weights") | (findings["estimator"] == "n_scored"))
+    exact = here & (findings["estimator"] == "share_before")
+    if any(period == "before" for _, period in places):
+        exact |= findings["estimator"].isin(_ATTRITION)
+    shown = _drop_numbers(findings, counted & ~exact, ["n"])
+    return _coarsen_rows(shown, exact & findings["estimate"].notna())
 
 
-def _find_solved_cells(hidden: Flags, lines: Vector) -> Flags:
-    solved = np.zeros(len(hidden), dtype=bool)
-    unknown = np.flatnonzero(hidden)
-    solved[unknown] = find_determined(lines[:, unknown])
-    return solved
+def _coarsen_rows(findings: pd.DataFrame, rows: pd.Series[bool]) -> pd.DataFrame:
+    """Round figures so far that the number of people cannot be worked out from them.
+
+    Estimates and intervals to two decimals, p to three; `n`, standard errors and degrees of freedom
+    missing; below 100 people no interval, as its width would tell.
+    """
+    if not rows.any():
+        return findings
+    few = rows & (findings["n"] < _ENOUGH_TO_SHOW_WIDTH)
+    ends = ["ci_low", "ci_high"]
+    shown = _drop_numbers(findings, rows, ["n", "df", "se", "statistic"])
+    shown.loc[rows, ["estimate", *ends]] = shown.loc[rows, ["estimate", *ends]].round(2)
+    shown.loc[rows, ["p_value", "p_adjusted"]] = shown.loc[rows, ["p_value", "p_adjusted"]].round(3)
+    shown.loc[few, ends] = math.nan
+    notes = shown.loc[rows, "note"]
+    shown.loc[rows, "note"] = (notes + f" {_ROUNDED_NOTE}").str.strip()
+    return shown
 
 
-def _find_pinned(
-    values: Vector,
-    hidden: Flags,
-    small: Flags,
-    lines: Vector,
-) -> Iterator[int]:
-    """Yield small cells that have one value only, because no count is below zero."""
-    from scipy.optimize import linprog
+def _holds_any(source: str, places: Collection[Place], cohort: Cohort) -> bool:
+    """Say whether a file may hold answers of one of these sites and waves."""
+    name = PurePath(source.replace("\\", "/")).name
+    named = [spec for spec in cohort.surveys if spec.path.replace("\\", "/").endswith(name)]
+    return any(
+        spec.wave in (None, wave) and (not spec.site or cohort.identify_site(spec.site) == site)
+        for spec in named or cohort.surveys
+        for site, wave in places
+    )
 
-    unknown = np.flatnonzero(hidden)
-    if len(unknown) > _LARGEST_ATTACK:
-        return
-    known = -lines[:, ~hidden] @ values[~hidden]
-    for position in np.flatnonzero(small[unknown]):
-        aim = np.zeros(len(unknown))
-        aim[position] = 1.0
-        ends = [
-            linprog(sign * aim, A_eq=lines[:, unknown], b_eq=known, bounds=(0, None)).fun
-            for sign in (1, -1)
-        ]
-        low, high = ends[0], -ends[1] if ends[1] is not None else math.inf
-        if low is not None and high - low < 1:
-            yield int(unknown[position])
+
+def _drop_numbers(
+    findings: pd.DataFrame, rows: pd.Series[bool], columns: list[str]
+) -> pd.DataFrame:
+    shown = findings.copy()
+    shown.loc[rows, columns] = math.nan
+    shown.loc[rows, "flags"] = [
+        f"{flags} {Flag.N_HIDDEN}".strip() for flags in shown.loc[rows, "flags"]
+    ]
+    return shown
+
+
+@dataclass(frozen=True, slots=True)
+class _Total:
+    """A figure over several cells: how many people, and which cells."""
+
+    count: float
+    cells: frozenset[Place]
+
+
+def _find_telling_totals(
+    totals: Mapping[Place, _Total], secret: Mapping[Place, float], small: int
+) -> set[Place]:
+    """Find totals from which hidden cells follow, alone or set against one another.
+
+    `totals` are those that would be shown, `secret` the hidden cells and how many people each
+    holds. Returned are those to hide as well, so that the rest lets no hidden cell be worked out
+    and leaves no hidden cells together with 1 to `small` - 1 people.
+    """
+    shown = {key: total for key, total in totals.items() if total.cells & set(secret)}
+    telling: set[Place] = set()
+    while shown:
+        exposed = _find_small_remainders(shown, secret, small) or _find_solved(shown, secret)
+        if not exposed:
+            break
+        worst = min(exposed, key=lambda key: (shown[key].count, key))
+        telling.add(worst)
+        del shown[worst]
+    return telling
+
+
+def _find_small_remainders(
+    shown: Mapping[Place, _Total], secret: Mapping[Place, float], small: int
+) -> set[Place]:
+    left = {key: total.cells & set(secret) for key, total in shown.items()}
+    exposed = set()
+    for key, cells in left.items():
+        others = [frozenset[Place](), *(c for k, c in left.items() if k != key and c < cells)]
+        for inner in others:
+            remainder = sum(secret[cell] for cell in cells - inner)
+            if 1 <= remainder < small:
+                exposed.add(key)
+    return exposed
+
+
+def _find_solved(shown: Mapping[Place, _Total], secret: Mapping[Place, float]) -> set[Place]:
+    cells = list(secret)
+    system = np.array([[float(cell in total.cells) for cell in cells] for total in shown.values()])
+    solved = {cells[i] for i in np.flatnonzero(find_determined(system))}
+    return {key for key, total in shown.items() if total.cells & solved}
+
+
+def _suppress_weights(findings: pd.DataFrame, smallest_group: int) -> pd.DataFrame:
+    """Hide the shares of categories that few people of a site and wave are in; targets stay."""
+    rows = findings[findings["section"] == "weights"]
+    if rows.empty:
+        return findings
+    shown = findings.copy()
+    note = f"Hidden: fewer than {smallest_group} people."
+    for _, sample in rows.groupby(["site", "period"], sort=False):
+        hidden = set(_find_hidden_categories(sample, smallest_group))
+        if not hidden:
+            continue
+        inside = sample["outcome"].isin(hidden)
+        shares = sample.index[inside & sample["estimator"].isin(["share_before", "share_after"])]
+        largest = sample.index[sample["estimator"] == "largest_weight"]
+        for index in (shares, largest):
+            shown.loc[index, ["estimate", "n"]] = math.nan
+            shown.loc[index, "note"] = note
+        shown.loc[sample.index[inside], "n"] = math.nan
+    return shown
+
+
+def _find_hidden_categories(sample: pd.DataFrame, smallest_group: int) -> Iterator[str]:
+    """Yield the outcomes of one site and wave that are to be hidden."""
+    categories = sample[sample["outcome"].str.contains("/", regex=False)]
+    counts = categories.groupby("outcome", sort=False)["n"].max()
+    variables: dict[str, dict[str, float]] = {}
+    for outcome, n in counts.items():
+        variables.setdefault(str(outcome).partition("/")[0], {})[str(outcome)] = float(n)
+    for categories_of_one in variables.values():
+        yield from _choose_categories(categories_of_one, smallest_group)
+
+
+def _choose_categories(counts: Mapping[str, float], smallest_group: int) -> list[str]:
+    order = sorted(counts, key=lambda name: counts[name])
+    chosen = [name for name in order if 1 <= counts[name] < smallest_group]
+    if not chosen:
+        return []
+    for name in order:
+        if len(chosen) > 1 and sum(counts[each] for each in chosen) >= smallest_group:
+            break
+        if name not in chosen:
+            chosen.append(name)
+    return chosen
