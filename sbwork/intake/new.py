@@ -96,8 +96,10 @@ def take_in(
     lying = sort_files(folder)
     chosen, counted = lying["surveys"], lying["incidents"]
     if surveys or incidents:
-        chosen = [path for text in surveys if (path := _find_given(text, problems))]
-        counted = [path for text in incidents if (path := _find_given(text, problems))]
+        chosen = [path for text in dict.fromkeys(surveys) if (path := _find_given(text, problems))]
+        counted = [
+            path for text in dict.fromkeys(incidents) if (path := _find_given(text, problems))
+        ]
     places = _plan_places([*chosen, *counted], folder, problems)
     if not (chosen or counted or problems):
         problems.append(

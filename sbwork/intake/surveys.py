@@ -197,19 +197,36 @@ def propose_surveys(paths: Sequence[Path], data: Path | None = None) -> Proposal
         for file in files
         if (repeated := [file.columns[n].name for n, r in file.roles.items() if r == "repeated"])
     ]
+    proposal = Proposal(sites=sites, notes=tuple(notes))
     instrument = _find_instrument(files, data) if data and files else None
-    if instrument is not None:
-        surveys = [
-            _describe_survey(file, waves[file.path], bool(sites), _assign(file.table, instrument))
-            for file in files
-        ]
-        return Proposal(tuple(surveys), instrument, sites=sites, notes=tuple(notes))
+    if instrument is None:
+        proposal = _propose_items(files, proposal)
+    else:
+        proposal = replace(proposal, instrument=instrument)
+    wanted = {item.key: None for item in proposal.items}
+    surveys = [
+        _describe_survey(
+            file,
+            waves[file.path],
+            bool(sites),
+            _assign(file.table, instrument)
+            if instrument
+            else {q.key: q.number for q in file.questions if q.key in wanted},
+            tuple(wanted),
+        )
+        for file in files
+    ]
+    return replace(proposal, surveys=tuple(surveys))
+
+
+def _propose_items(files: Sequence[_File], proposal: Proposal) -> Proposal:
+    """Add the items, the options and the scales of a new questionnaire."""
     _name_questions(files)
     groups = _group_questions(files)
     options, chosen = _share_options(groups)
-    notes += _drop_unmatched(files, options, chosen)
+    notes = [*proposal.notes, *_drop_unmatched(files, options, chosen)]
+    scales = tuple(_list_scales(groups, chosen))
     reversed_: dict[str, str] = {}
-    scales = list(_list_scales(groups, chosen))
     for scale in scales:
         reversed_ |= _find_reversed(files, scale.items, options[chosen[scale.items[0]]])
     texts: dict[str, str] = {}
@@ -217,23 +234,14 @@ def propose_surveys(paths: Sequence[Path], data: Path | None = None) -> Proposal
         first = texts.setdefault(question.key, question.text)
         if first and question.text and fold_answer(first) != fold_answer(question.text):
             notes.append(f"'{question.key}' is worded differently in the files: check it.")
-    surveys = []
-    for file in files:
-        items = {q.key: q.number for q in file.questions if q.key in chosen}
-        survey = _describe_survey(file, waves[file.path], bool(sites), items)
-        renamed = {file.table.names[n]: key for key, n in items.items()}
-        renamed = {name: key for name, key in renamed.items() if name != key}
-        lacking = tuple(key for key in texts if key not in items)
-        surveys.append(replace(survey, columns=renamed, not_asked=lacking))
-    return Proposal(
-        tuple(surveys),
+    return replace(
+        proposal,
         options={name: found for name, found in options.items() if name in chosen.values()},
         items=tuple(
             ProposedItem(key, text, chosen[key], reversed_.get(key, ""))
             for key, text in texts.items()
         ),
-        scales=tuple(scales),
-        sites=sites,
+        scales=scales,
         notes=tuple(notes),
     )
 
@@ -449,8 +457,13 @@ def _read_codes(file: _File, number: int, options: OptionSet) -> npt.NDArray[np.
 
 
 def _describe_survey(
-    file: _File, wave: Mapping[str, object], sited: bool, items: Mapping[str, int]
+    file: _File,
+    wave: Mapping[str, object],
+    sited: bool,
+    items: Mapping[str, int],
+    wanted: Sequence[str],
 ) -> ProposedSurvey:
+    """Describe a file by the columns of its items; those of a new questionnaire are `wanted`."""
     site = file.find("site") if sited else None
     roles: dict[str, list[str]] = defaultdict(list)
     for number, role in file.roles.items():
@@ -466,6 +479,12 @@ def _describe_survey(
         platform=file.table.platform,
         rows=len(file.table.rows),
         site_column=site.name if site else "",
+        columns={
+            file.table.names[number]: key
+            for key, number in items.items()
+            if wanted and file.table.names[number] != key
+        },
+        not_asked=tuple(key for key in wanted if key not in items),
         roles={role: tuple(names) for role, names in roles.items()},
         **wave,  # type: ignore[arg-type]
     )
