@@ -21,7 +21,7 @@ _MOST_WAVES = 6
 _LONGEST_SLUG = 40
 _CODE = re.compile(r"[^\W\d_][\w.-]{0,63}")
 _IN_BRACKETS = re.compile(r"(.*?)\s*\[([^\[\]]+)\]", re.DOTALL)
-_NUMBERED = re.compile(r"(.*?)[_.\- ]?(?:\d+|(?<=\d)[a-z])[_.]?(r|rev|reversed)?", re.IGNORECASE)
+_NUMBERED = re.compile(r"(.*?)[_.\- ]?(?:\d+|(?<=\d)[a-z])[_.]?(?:r|rev|reversed)?", re.IGNORECASE)
 _GENERIC = re.compile(r"(?:q|qu|qid|question|items?|var|v|x|s|sq|a|ao|col|column)?", re.IGNORECASE)
 
 
@@ -103,35 +103,33 @@ def read_waves(values: Sequence[str], labels: Mapping[str, str]) -> dict[str, st
     return {value: "before" if value == lowest else "after" for value in values}
 
 
-def parse_name(name: str) -> tuple[str, str, bool]:
-    """Take a column's name apart: the item's key, its family, whether it says it is reversed.
+def parse_name(name: str) -> tuple[str, str]:
+    """Take a column's name apart: the item's key, and the family of items it belongs to.
 
     The key is empty where the name is a whole question, the family where the name gives none.
 
     Examples
     --------
     >>> parse_name("trust_2r"), parse_name("likert1[perfCheck4]")
-    (('trust_2r', 'trust', True), ('perfCheck4', 'perfCheck', False))
+    (('trust_2r', 'trust'), ('perfCheck4', 'perfCheck'))
     >>> parse_name("How far do you agree? [I feel safe]"), parse_name("Q12")
-    (('', 'How far do you agree?', False), ('Q12', '', False))
+    (('', 'How far do you agree?'), ('Q12', ''))
     """
     name = " ".join(name.split())
     within = _IN_BRACKETS.fullmatch(name)
     if within:
         outer, inner = within.groups()
-        key, family, says_reversed = (
-            parse_name(inner) if _CODE.fullmatch(inner) else ("", "", False)
-        )
+        key, family = parse_name(inner) if _CODE.fullmatch(inner) else ("", "")
         if not _CODE.fullmatch(outer):
-            return "", outer, False
+            return "", outer
         if family:
-            return key, family, says_reversed
-        return make_slug(f"{outer}_{inner}") if len(inner) <= 12 else "", outer, says_reversed
+            return key, family
+        return make_slug(f"{outer}_{inner}") if len(inner) <= 12 else "", outer
+    if not _CODE.fullmatch(name):
+        return "", ""
     numbered = _NUMBERED.fullmatch(name)
-    if not _CODE.fullmatch(name) or not numbered:
-        return name if _CODE.fullmatch(name) else "", "", False
-    family = numbered[1].rstrip("_.-")
-    return name, "" if _GENERIC.fullmatch(family) else family, bool(numbered[2])
+    family = numbered[1].rstrip("_.-") if numbered else ""
+    return name, "" if _GENERIC.fullmatch(family) else family
 
 
 def make_slug(text: str, dash: str = "_") -> str:

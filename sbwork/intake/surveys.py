@@ -34,12 +34,12 @@ _RESERVED = frozenset({"wave", "site", "person", "weight"})
 
 @dataclass(frozen=True)
 class ProposedItem:
-    """A question that looks like an item: its key, text, set of options, and why reversed."""
+    """A question that looks like an item; reversed if its answers run against the others'."""
 
     key: str
     text: str
     options: str
-    reverse: str = ""
+    reverse: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,6 @@ class _Question:
     name: str
     text: str
     family: str
-    says_reversed: bool
     answers: Answers
     key: str
 
@@ -155,12 +154,12 @@ class _File:
             if answers is None:
                 continue
             column, name = self.columns[number], self.table.names[number]
-            key, family, says_reversed = parse_name(name)
+            key, family = parse_name(name)
             asked = column.question or ("" if key else column.name)
             text = re.split(r" [-–—] |\[", " ".join(asked.split()))[-1].strip("] ")
             key = f"{key}_item" if key in _RESERVED else key
             text = mask_text(text[:_LONGEST_TEXT])
-            yield _Question(number, name, text, family, says_reversed, answers, key)
+            yield _Question(number, name, text, family, answers, key)
 
 
 def propose_surveys(paths: Sequence[Path], data: Path | None = None) -> Proposal:
@@ -226,7 +225,7 @@ def _propose_items(files: Sequence[_File], proposal: Proposal) -> Proposal:
     options, chosen = _share_options(groups)
     notes = [*proposal.notes, *_drop_unmatched(files, options, chosen)]
     scales = tuple(_list_scales(groups, chosen))
-    reversed_: dict[str, str] = {}
+    reversed_: set[str] = set()
     for scale in scales:
         reversed_ |= _find_reversed(files, scale.items, options[chosen[scale.items[0]]])
     texts: dict[str, str] = {}
@@ -238,8 +237,7 @@ def _propose_items(files: Sequence[_File], proposal: Proposal) -> Proposal:
         proposal,
         options={name: found for name, found in options.items() if name in chosen.values()},
         items=tuple(
-            ProposedItem(key, text, chosen[key], reversed_.get(key, ""))
-            for key, text in texts.items()
+            ProposedItem(key, text, chosen[key], key in reversed_) for key, text in texts.items()
         ),
         scales=scales,
         notes=tuple(notes),
@@ -419,16 +417,11 @@ def _list_scales(groups: Sequence[_Group], chosen: Mapping[str, str]) -> Iterato
             yield ProposedScale(key, tuple(items), why)
 
 
-def _find_reversed(
-    files: Sequence[_File], keys: Sequence[str], options: OptionSet
-) -> dict[str, str]:
-    """Say why items may be worded the other way round: by their names, and by their answers.
+def _find_reversed(files: Sequence[_File], keys: Sequence[str], options: OptionSet) -> set[str]:
+    """Find items whose answers run against the others', so perhaps the other way round in words.
 
-    Answers run against the others' where the item's loading on the first principal component of
-    the scale has the other sign.
+    Their loading on the first principal component of the scale has the other sign.
     """
-    marked = {q.key for file in files for q in file.questions if q.says_reversed}
-    against: set[str] = set()
     for file in files:
         numbers = {q.key: q.number for q in file.questions if q.key in keys}
         codes = {key: _read_codes(file, number, options) for key, number in numbers.items()}
@@ -436,15 +429,8 @@ def _find_reversed(
         if len(codes) == len(keys) and np.isfinite(matrix).all():
             leading = np.linalg.eigh(matrix)[1][:, -1]
             leading = leading if leading.sum() >= 0 else -leading
-            against = {key for key, sign in zip(codes, leading, strict=True) if sign < _AGAINST}
-            break
-    reasons = {
-        (True, True): "the name ends in r, and the answers run against the other items'",
-        (True, False): "the name ends in r, but no answers run against the other items': "
-        "perhaps it is turned round in the file already",
-        (False, True): "the answers run against the other items'",
-    }
-    return {key: reasons[key in marked, key in against] for key in keys if key in marked | against}
+            return {key for key, loading in zip(codes, leading, strict=True) if loading < _AGAINST}
+    return set()
 
 
 def _read_codes(file: _File, number: int, options: OptionSet) -> npt.NDArray[np.float64]:
