@@ -44,35 +44,21 @@ class Margins:
         return Margins(self.base[rows], self.categories[rows])
 
     @cached_property
-    def _combinations(self) -> _Combinations:
-        return _combine(self.base, self.categories)
+    def _combinations(self) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+        """Who is alike in every category, the roots of their weights, and a basis over these.
 
-
-@dataclass(frozen=True, slots=True)
-class _Combinations:
-    """People alike in every category, and the space that the categories span.
-
-    place: The combination of each person.
-    mass: Sums of the base weights.
-    basis: Orthonormal, over the square roots of `mass`.
-    """
-
-    place: NDArray[np.intp]
-    mass: NDArray[np.float64]
-    basis: NDArray[np.float64]
-
-
-def _combine(base: NDArray[np.float64], categories: NDArray[np.intp]) -> _Combinations:
-    place = np.zeros(len(base), dtype=np.intp)
-    for codes in categories.T:
-        place = np.unique(place * (codes.max(initial=0) + 1) + codes, return_inverse=True)[1]
-    first = np.unique(place, return_index=True)[1]
-    design = np.hstack(
-        [codes[:, None] == np.unique(codes)[None, :] for codes in categories[first].T]
-    )
-    mass = np.bincount(place, weights=base).astype(np.float64)
-    left, singular, _ = np.linalg.svd(np.sqrt(mass)[:, None] * design, full_matrices=False)
-    return _Combinations(place, mass, left[:, singular > _NULL * singular.max(initial=0)])
+        The orthonormal basis spans what the categories span.
+        """
+        place = np.zeros(len(self.base), dtype=np.intp)
+        for codes in self.categories.T:
+            place = np.unique(place * (codes.max(initial=0) + 1) + codes, return_inverse=True)[1]
+        first = np.unique(place, return_index=True)[1]
+        design = np.hstack(
+            [codes[:, None] == np.unique(codes)[None, :] for codes in self.categories[first].T]
+        )
+        root = np.sqrt(np.bincount(place, weights=self.base))
+        left, singular, _ = np.linalg.svd(root[:, None] * design, full_matrices=False)
+        return place, root, left[:, singular > _NULL * singular.max(initial=0)]
 
 
 def take_out_margins(values: ArrayLike, margins: Margins) -> NDArray[np.float64]:
@@ -82,12 +68,11 @@ def take_out_margins(values: ArrayLike, margins: Margins) -> NDArray[np.float64]
     Association, 87, 376-382.
     """
     y = np.asarray(values, dtype=np.float64)
-    alike = margins._combinations
     # People alike in every category share one fitted value, so their sums suffice.
-    root = np.sqrt(alike.mass)
-    sums = np.bincount(alike.place, weights=margins.base * y) / root
-    fitted = alike.basis @ (alike.basis.T @ sums) / root
-    return np.asarray(y - fitted[alike.place])
+    place, root, basis = margins._combinations
+    sums = np.bincount(place, weights=margins.base * y) / root
+    fitted = basis @ (basis.T @ sums) / root
+    return np.asarray(y - fitted[place])
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,9 @@ def compute_pass_probability(
     """Compute how often a whole interval comes to lie within two limits.
 
     ``P(estimate - t s > lower limit and estimate + t s < upper limit)``, with the estimate normal
-        around the truth and t on `df` degrees of freedom. `room` is from the truth down to the
-        lower limit and up to the upper one, on the log scale. The estimated s is the true standard
-        error times ``sqrt(max(1, X / df))``, X chi-square: dispersion is estimated anew, and never
-        below 1.
+    around the truth and t on `df` degrees of freedom. `room` is from the truth down to the lower
+    limit and up to the upper one, on the log scale. The estimated s is the true standard error
+    times ``sqrt(max(1, X / df))``, X chi-square: dispersion is estimated anew, and never below 1.
 
     Source: Schuirmann, D. J. (1987). Journal of Pharmacokinetics and Biopharmaceutics, 15, 657-680
     (the check is his test, with a 95% interval in place of a 90% one).
@@ -59,8 +58,8 @@ def compute_months_needed(room: tuple[float, float], variance: float, *, slope: 
     """Compute how many months it takes for an interval to lie within two limits; NaN if too many.
 
     `room` as in `compute_pass_probability`; `variance` is that of one month's log ratio, phi (1 /
-        m_T + 1 / m_C), with m incidents a month in either site. A slope a month has months - 2
-        degrees of freedom, a level months - 1.
+    m_T + 1 / m_C), with m incidents a month in either site. A slope a month has months - 2 degrees
+    of freedom, a level months - 1.
     """
     lost = 2 if slope else 1
     months = np.arange(lost + 1, MOST_MONTHS + 1)

@@ -121,11 +121,11 @@ def rank_difference(
     """Rank a site's change less its control's among such differences between like areas.
 
     `own` and `own_before` are the log ratios and counts before of the site and its control. An area
-        may stand in for either up to `size_ratio` times as large or as small before; a pair of
-        areas is like the real one when the log ratio of its counts before is within `gap` of the
-        real one's, doubled until 100 pairs are, or all. For p the real site and its control can
-        take the other areas' parts too: under no effect each ordered pair was as likely to be the
-        real one, so that pairs that share an area do no harm.
+    may stand in for either up to `size_ratio` times as large or as small before; a pair of areas is
+    like the real one when the log ratio of its counts before is within `gap` of the real one's,
+    doubled until 100 pairs are, or all. For p the real site and its control can take the other
+    areas' parts too: under no effect each ordered pair was as likely to be the real one, so that
+    pairs that share an area do no harm.
 
     Ranking among the placebo pairs alone rejects too often when areas are few. And a control picked
     for being like the site before shares its chance high or low, so that the real pair varies less
@@ -183,11 +183,11 @@ def rank_mean(
     """Rank the mean change of several pairs among means of sets of areas laid out like them.
 
     `changes` and `before` are of all areas, in the months of each pair where these differ; a count
-        before of NaN keeps an area out of that pair. `pairs` are positions of sites, each in one
-        pair only, and of controls, which may be shared, or None. p = 2 (1 + draws at least as far
-        out on the same side) / (draws + 1). A draw is a set of distinct areas with exactly the
-        sharing of the real pairs, each pair like its real one, all such sets equally probable, the
-        real sites and controls among the areas; the placebo means leave out the real sites.
+    before of NaN keeps an area out of that pair. `pairs` are positions of sites, each in one pair
+    only, and of controls, which may be shared, or None. p = 2 (1 + draws at least as far out on the
+    same side) / (draws + 1). A draw is a set of distinct areas with exactly the sharing of the real
+    pairs, each pair like its real one, all such sets equally probable, the real sites and controls
+    among the areas; the placebo means leave out the real sites.
 
     Drawn as independent pairs, a mean would be called unusual in 9% of cases with two and in 15%
     with three pairs that share a control; this rank errs in 4 to 6%, whatever the sharing

@@ -105,10 +105,10 @@ def describe_pool(
     """Describe the areas that a site was picked from, by the method of moments.
 
     `months` are areas by months of the whole pool in the window it was picked in; `before` and
-        `after` are counts, in this window and in the one after, of areas in which nothing was done.
-        The dispersion is Pearson's statistic of areas by months over its degrees of freedom;
-        `change` what the areas without work changed by beyond that; `drift` the part of it that was
-        there before and passed; `between` the variance of the pool's counts less both.
+    `after` are counts, in this window and in the one after, of areas in which nothing was done. The
+    dispersion is Pearson's statistic of areas by months over its degrees of freedom; `change` what
+    the areas without work changed by beyond that; `drift` the part of it that was there before and
+    passed; `between` the variance of the pool's counts less both.
 
     Source: Efron, B., & Morris, C. (1973). Journal of the American Statistical Association 68,
     117-130. Bühlmann, H., & Gisler, A. (2005). A Course in Credibility Theory and its Applications.
@@ -138,9 +138,9 @@ def estimate_from_pool(site: float, control: float | None, pool: Pool) -> Estima
     """Estimate what follows for a site picked because its count was the highest of a pool.
 
     ``"expected_ratio_by_choice"``: (E_T / T0) / (E_C / C0), with E = mu + B (n0 - mu) for the site
-        and for its control, which was picked for being like the site, and goes back in the same
-        way; E_T / T0 without a control. `ci_low` and `ci_high` hold the middle 95% of the ratios
-        that such areas would have by themselves: they are no interval of the expectation.
+    and for its control, which was picked for being like the site, and goes back in the same way;
+    E_T / T0 without a control. `ci_low` and `ci_high` hold the middle 95% of the ratios that such
+    areas would have by themselves: they are no interval of the expectation.
 
     B is the best linear prediction, exact where levels follow a gamma distribution. On made-up
     areas whose levels have normal logs the median expected ratio is within .03 of the true one in
@@ -214,10 +214,10 @@ def select_again(
     """Pick areas again as the site was picked, and look at what followed.
 
     `criterion` is what areas are picked by, the highest first; `gap` is the log of the control's
-        count before over the site's: the control of a picked area is the area whose count is
-        nearest to that. Every area that could be picked from a random pool of that size is weighted
-        by how likely that is. Areas without an incident before are left out; no incident after
-        counts as half a one. Without a control, the change is that beside all areas.
+    count before over the site's: the control of a picked area is the area whose count is nearest to
+    that. Every area that could be picked from a random pool of that size is weighted by how likely
+    that is. Areas without an incident before are left out; no incident after counts as half a one.
+    Without a control, the change is that beside all areas.
     """
     start, end = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
     usable = np.flatnonzero(start > 0)

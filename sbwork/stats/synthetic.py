@@ -34,8 +34,8 @@ def describe_series(counts: ArrayLike, times: ArrayLike) -> Profile:
     """Describe each place's monthly counts (months by places) by level, trend and season.
 
     ``level`` is the log of the monthly mean, ``trend`` the least-squares slope as a share of the
-        mean (with 6 months or more), ``season`` the size of the yearly sine and cosine (with 12
-        months or more). A place without any incident is NaN throughout.
+    mean (with 6 months or more), ``season`` the size of the yearly sine and cosine (with 12 months
+    or more). A place without any incident is NaN throughout.
     """
     y, t = np.asarray(counts, dtype=float), np.asarray(times, dtype=float)
     mean = y.mean(axis=0)
@@ -82,16 +82,14 @@ class SyntheticControl:
 
     weights: None negative; they sum to 1.
     path: The mixture, on the site's scale.
-    rmspe_before, rmspe_after: Root mean squared gap between site and mixture, as a share of the
-        site's mean before.
-    ratio: After divided by before; NaN where the fit before is perfect.
+    rmspe_before: Root mean squared gap between site and mixture, as a share of the site's mean.
+    ratio: The same after, divided by that before; NaN where the fit before is perfect.
     change: (site / mixture after) / (site / mixture before), of sums; NaN where a sum is 0.
     """
 
     weights: Matrix
     path: Matrix
     rmspe_before: float
-    rmspe_after: float
     ratio: float
     change: float
 
@@ -102,8 +100,8 @@ def fit_synthetic_control(
     """Fit the mixture of donors nearest to a site in the months before the start.
 
     `series` is by month and `donors` months by donors, without gaps; `times` are months since the
-        start. Every series is divided by its own mean before the start, so places of unlike size
-        can be mixed; weights are none negative, sum to 1, and minimise the squared gap before.
+    start. Every series is divided by its own mean before the start, so places of unlike size can be
+    mixed; weights are none negative, sum to 1, and minimise the squared gap before.
 
     Source: Abadie, A., Diamond, A. & Hainmueller, J. (2010). J. Am. Stat. Assoc. 105(490), 493-505.
     Ferman, B. & Pinto, C. (2021). Quantitative Economics 12(4), 1197-1221 (level differences taken
@@ -126,7 +124,6 @@ def fit_synthetic_control(
         weights=weights,
         path=path * size,
         rmspe_before=fit,
-        rmspe_after=miss,
         ratio=miss / fit if fit > 1e-9 else math.nan,
         change=(sums[1] / sums[3]) / (sums[0] / sums[2]) if min(sums) > 0 else math.nan,
     )
