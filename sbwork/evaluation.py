@@ -106,50 +106,65 @@ def evaluate_cohort(
     incidents = read_incidents(cohort) if cohort.incidents else None
     responses = read_responses(cohort, instrument) if cohort.surveys and instrument else None
 
-    frames = [tabulate_reported(cohort)]
-    placebo = None
-    if incidents is not None:
-        placebo = compare_placebos(incidents, cohort)
-        frames += [
-            compare_counts(incidents, cohort),
-            assess_comparability(incidents, cohort),
-            placebo.findings,
-            assess_choice(incidents, cohort),
-            analyse_panel(incidents, cohort),
-            vary_specifications(incidents, cohort),
-        ]
-    scores = None
-    if responses is not None and instrument is not None:
+    weights = scores = None
+    if responses and instrument:
         responses, weights = weigh_responses(responses, cohort)
         scores = score_scales(responses.answers, instrument)
-        frames += [
-            weights,
-            compare_scales(scores, cohort, instrument),
-            score_coverage(responses.answers, instrument, cohort.weighting),
-            scale_reliability(responses.answers, instrument, seed=cohort.seed),
-        ]
-    findings = suppress_findings(adjust_counts(combine_findings(frames), cohort), cohort)
-    derived = (compare_accuracy(findings, cohort), compute_requirements(cohort, findings))
-    findings = combine_findings([findings, *derived])
-    if responses is not None:
+
+    placebo = compare_placebos(incidents, cohort) if incidents else None
+    compared = [tabulate_reported(cohort)]
+    if incidents and placebo:
+        compared += _compare_incidents(incidents, placebo, cohort)
+    if responses and instrument and weights is not None and scores is not None:
+        compared += [weights, *_compare_answers(responses, scores, cohort, instrument)]
+
+    findings = suppress_findings(adjust_counts(combine_findings(compared), cohort), cohort)
+    findings = combine_findings(
+        [findings, compare_accuracy(findings, cohort), compute_requirements(cohort, findings)]
+    )
+    if responses:
         quality = suppress_questionnaires(responses.quality, findings, cohort)
         responses = replace(responses, quality=quality)
     evidence = grade_evidence(cohort, findings)
+    findings = _set_status(set_levels(findings, evidence), cohort)
     return Evaluation(
-        cohort,
-        instrument,
-        incidents,
-        responses,
-        scores,
-        placebo,
-        _set_status(set_levels(findings, evidence), cohort),
-        evidence,
-        outline_sites(cohort),
+        cohort=cohort,
+        instrument=instrument,
+        incidents=incidents,
+        responses=responses,
+        scores=scores,
+        placebo=placebo,
+        findings=findings,
+        evidence=evidence,
+        outlines=outline_sites(cohort),
     )
 
 
+def _compare_incidents(
+    incidents: Incidents, placebo: Placebo, cohort: Cohort
+) -> list[pd.DataFrame]:
+    return [
+        compare_counts(incidents, cohort),
+        assess_comparability(incidents, cohort),
+        placebo.findings,
+        assess_choice(incidents, cohort),
+        analyse_panel(incidents, cohort),
+        vary_specifications(incidents, cohort),
+    ]
+
+
+def _compare_answers(
+    responses: Responses, scores: pd.DataFrame, cohort: Cohort, instrument: Instrument
+) -> list[pd.DataFrame]:
+    return [
+        compare_scales(scores, cohort, instrument),
+        score_coverage(responses.answers, instrument, cohort.weighting),
+        scale_reliability(responses.answers, instrument, seed=cohort.seed),
+    ]
+
+
 def _set_status(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
-    """Say of each number whether it is real, invented or reported, and whether work was done."""
+    """Fill whether each number is real, invented or reported, and whether work was done."""
     status = pd.Series(cohort.data_status, index=findings.index, dtype="str")
     return findings.assign(
         data_status=status.mask(findings["section"] == "reported", "reported"),
