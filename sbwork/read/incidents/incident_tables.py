@@ -23,8 +23,9 @@ from sbwork.read.incidents.tallies import (
     fetch_tally,
     open_store,
 )
+from sbwork.read.places.geography import find_missing_columns
 from sbwork.specs.cohort import IncidentSource
-from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.errors import InputError, Problem, list_names, quote
 
 __all__ = ["choose_format", "read_month", "read_tables"]
 
@@ -377,17 +378,7 @@ def _find_columns(
     header: list[str], source: IncidentSource, style: str, shown: str
 ) -> dict[str, str]:
     given = {str(key): column for key, column in source.columns.items()}
-    problems = [
-        Problem(
-            shown,
-            "line 1",
-            f"there is no column '{quote(column)}', which cohort.yml names for the {key}",
-            f"Columns found: {list_names(header)}",
-            find_nearest(column, header),
-        )
-        for key, column in given.items()
-        if column not in header
-    ]
+    problems = find_missing_columns(given, header, shown)
     free = [name for name in header if name not in given.values()]
     where = _guess_columns(free) | given
     if "site" in where and "site" not in given and "lsoa" in where:

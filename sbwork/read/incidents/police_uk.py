@@ -7,7 +7,7 @@ import io
 import re
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -242,47 +242,36 @@ def _count_files(
     parts: Sequence[Part], headers: Sequence[tuple[str, ...]], points: PointNeed
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """Count all files, those with the same columns in one query; return the names of LSOAs too."""
+    import duckdb
+
     by_header: dict[tuple[str, ...], list[int]] = {}
     for number, header in enumerate(headers):
         by_header.setdefault(header, []).append(number)
+    files = [
+        str(part.path) if part.member is None else f"member://{number}.csv"
+        for number, part in enumerate(parts)
+    ]
     with open_store() as store:
+        if any(part.member is not None for part in parts):
+            store.register_filesystem(serve_members(parts))
         for header, numbers in by_header.items():
-            _count_alike(store, [parts[number] for number in numbers], numbers, header, points)
+            query = _write_query(header, points)
+            chosen = {files[number]: parts[number] for number in numbers}
+            try:
+                store.execute(query, {"files": list(chosen), "numbers": numbers})
+            except duckdb.Error as error:
+                if "Traceback" in str(error):
+                    for part in chosen.values():
+                        read_through(part)
+                if not re.search("unicode|invalid state", str(error)):
+                    raise _explain_error(str(error), chosen) from None
+                for number in numbers:
+                    _count_irregular(store, parts[number], number, query)
         names = store.execute(
             "SELECT lsoa, arg_min(name, (batch, name)) FROM tally"
             " WHERE lsoa <> '' AND name <> '' GROUP BY lsoa"
         ).fetchall()
         return fetch_tally(store), dict(names)
-
-
-def _count_alike(
-    store: Any,
-    parts: Sequence[Part],
-    numbers: Sequence[int],
-    header: tuple[str, ...],
-    points: PointNeed,
-) -> None:
-    import duckdb
-
-    files = [str(part.path) for part in parts]
-    if any(part.member is not None for part in parts):
-        files = [f"member://{number}.csv" for number in range(len(parts))]
-        store.register_filesystem(serve_members(parts))
-    query = _write_query(header, points)
-    try:
-        store.execute(query, {"files": files, "numbers": numbers})
-    except duckdb.Error as error:
-        message = str(error)
-        if "Traceback" in message:
-            for part in parts:
-                read_through(part)
-        if not re.search("unicode|invalid state", message):
-            raise _explain_error(message, files, parts) from None
-        for part, number in zip(parts, numbers, strict=True):
-            _count_irregular(store, part, number, query)
-    finally:
-        if "member" in store.list_filesystems():
-            store.unregister_filesystem("member")
 
 
 def _count_irregular(store: Any, part: Part, number: int, query: str) -> None:
@@ -293,12 +282,11 @@ def _count_irregular(store: Any, part: Part, number: int, query: str) -> None:
     import duckdb
 
     with unpack(part) as file, TemporaryDirectory(prefix="sbwork-") as folder:
-        files = [str(file.path)]
         try:
-            store.execute(query, {"files": files, "numbers": [number]})
+            store.execute(query, {"files": [str(file.path)], "numbers": [number]})
             return
         except duckdb.Error as error:
-            refusal = _explain_error(str(error), files, [part])
+            refusal = _explain_error(str(error), {str(file.path): part})
         mended = Path(folder) / "mended.csv"
         with (
             file.path.open(encoding="utf-8", errors="replace") as text,
@@ -348,15 +336,16 @@ def _write_query(header: tuple[str, ...], points: PointNeed) -> str:
     """  # noqa: S608 - positions and numbers
 
 
-def _explain_error(message: str, files: Sequence[str], parts: Sequence[Part]) -> InputError:
-    named = (part.shown for file, part in zip(files, parts, strict=True) if file in message)
+def _explain_error(message: str, files: Mapping[str, Part]) -> InputError:
+    named = [part.shown for file, part in files.items() if file in message]
+    named += [part.shown for part in files.values()]
     line, found = explain_row(message)
     if "nicode" in message or "utf-8" in message.lower():
         found = "the text is not UTF-8"
     elif "quote" in message and "Expected Number of Columns" not in message:
         found = "a quotation mark is opened and never closed, or closed too early"
     allowed = "Download or export the file again"
-    return InputError(Problem(next(named, parts[0].shown), line, found, allowed))
+    return InputError(Problem(named[0], line, found, allowed))
 
 
 def _describe_batches(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, q
 
 __all__ = [
     "AreaChange",
+    "find_missing_columns",
     "name_msoa",
     "place_sites",
     "read_area_boundaries",
@@ -117,15 +119,10 @@ def place_sites(cohort: Cohort, lookup: pd.DataFrame | None = None) -> dict[str,
     problems: list[Problem] = []
     needs_lookup = any(site.wards or site.authorities for site in cohort.sites.values())
     if needs_lookup and not cohort.geography.lookup:
-        raise InputError(
-            Problem(
-                "cohort.yml",
-                "key 'sites'",
-                "a site is given as a ward or an authority, but there is no lookup",
-                "Name one under 'geography: lookup:', with columns such as LSOA11CD, WD21NM "
-                "and LAD21NM",
-            )
-        )
+        found = "a site is given as a ward or an authority, but there is no lookup"
+        allowed = "Name one under 'geography: lookup:', with columns such as LSOA11CD, WD21NM "
+        allowed += "and LAD21NM"
+        raise InputError(Problem("cohort.yml", "key 'sites'", found, allowed))
     if needs_lookup and lookup is None:
         lookup = read_lookup(cohort)
     placed: dict[str, frozenset[str]] = {}
@@ -147,14 +144,9 @@ def read_area_boundaries(cohort: Cohort) -> Boundaries:
     files = [(cohort.resolve_path(path), path) for path in cohort.geography.boundaries]
     boundaries = read_boundaries(files)
     if not all(boundaries.codes):
-        raise InputError(
-            Problem(
-                list_names([shown for _, shown in files]),
-                "",
-                "an area has no LSOA code",
-                "Each feature needs a property such as LSOA21CD or LSOA11CD",
-            )
-        )
+        shown = list_names([shown for _, shown in files])
+        allowed = "Each feature needs a property such as LSOA21CD or LSOA11CD"
+        raise InputError(Problem(shown, "", "an area has no LSOA code", allowed))
     return boundaries
 
 
@@ -286,19 +278,26 @@ def _find_overlaps(placed: dict[str, frozenset[str]]) -> list[Problem]:
     ]
 
 
-def _match_columns(raw: pd.DataFrame, given: dict[str, str], shown: str) -> dict[str, str]:
-    columns = list(raw.columns)
-    problems = [
+def find_missing_columns(
+    given: Mapping[str, str], header: Sequence[str], shown: str
+) -> list[Problem]:
+    """Find the columns that cohort.yml names and a table (as a message calls it) lacks."""
+    return [
         Problem(
             shown,
             "line 1",
             f"there is no column '{quote(column)}', which cohort.yml names for the {key}",
-            f"Columns found: {list_names(columns)}",
-            find_nearest(column, columns),
+            f"Columns found: {list_names(header)}",
+            find_nearest(column, header),
         )
         for key, column in given.items()
-        if column not in columns
+        if column not in header
     ]
+
+
+def _match_columns(raw: pd.DataFrame, given: dict[str, str], shown: str) -> dict[str, str]:
+    columns = list(raw.columns)
+    problems = find_missing_columns(given, columns, shown)
     if problems:
         raise InputError(problems)
     where: dict[str, str] = {}
@@ -308,14 +307,8 @@ def _match_columns(raw: pd.DataFrame, given: dict[str, str], shown: str) -> dict
             where[key] = fits[0]
     where |= given
     if "lsoa" not in where:
-        raise InputError(
-            Problem(
-                shown,
-                "line 1",
-                "no column holds LSOA codes",
-                f"One such as LSOA21CD is wanted; found: {list_names(columns)}",
-            )
-        )
+        allowed = f"One such as LSOA21CD is wanted; found: {list_names(columns)}"
+        raise InputError(Problem(shown, "line 1", "no column holds LSOA codes", allowed))
     return where
 
 
