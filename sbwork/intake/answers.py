@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import pandas as pd
 
@@ -139,55 +140,41 @@ def find_nonresponse(label: str) -> Nonresponse | None:
 def rank_answers(labels: Iterable[str]) -> tuple[str, list[str]] | None:
     """Put answers in English into order, lowest first, and name what they speak of.
 
-    "Don't know" and its like are set aside. None where an answer is not known, two would take the
-    same place, or all are in the middle.
+    "Don't know" and its like are set aside. None where an answer is not known, or two would take
+    the same place.
 
     Examples
     --------
     >>> rank_answers(["Agree", "Strongly disagree", "Neither", "Don't know"])
     ('agreement', ['strongly disagree', 'neither', 'agree'])
     """
-    wordings = read_words("answers")
     texts = {fold_answer(label) for label in labels if not find_nonresponse(label)}
-    if len(texts) < 2 or all(re.fullmatch(wordings["middle"], text) for text in texts):
-        return None
-    for kind in dict.fromkeys((*wordings["ladders"], *wordings["pairs"])):
-        for find_place in (_place_on_ladder, _place_in_pair):
-            places = {text: find_place(text, kind) for text in texts}
-            known = {text: place for text, place in places.items() if place is not None}
-            if len(known) == len(texts) == len(set(known.values())):
-                return kind, sorted(known, key=known.__getitem__)
+    for kind, rungs in _list_ladders():
+        places = {
+            text: next((i for i, words in enumerate(rungs) if re.fullmatch(words, text)), -1)
+            for text in texts
+        }
+        if -1 not in places.values() and 2 <= len(texts) == len(set(places.values())):
+            return kind, sorted(places, key=places.__getitem__)
     return None
 
 
-def _place_on_ladder(text: str, kind: str) -> float | None:
-    rungs = enumerate(read_words("answers")["ladders"].get(kind, ()))
-    return next((float(i) for i, words in rungs if re.fullmatch(words, text)), None)
-
-
-def _place_in_pair(text: str, kind: str) -> float | None:
-    """Return where an answer lies between two ends, 0 in the middle; distances mean nothing."""
-    wordings = read_words("answers")
-    if kind not in wordings["pairs"]:
-        return None
-    if re.fullmatch(wordings["middle"], text):
-        return 0.0
-    good, bad = wordings["pairs"][kind]
-    strengths = wordings["strengths"]
-    for sign, words in ((1, good), (-1, bad)):
-        for weakness, adverbs in enumerate(strengths):
-            before, behind = (rf"(?:{adverbs}) ", rf" (?:{adverbs})") if adverbs else ("", "")
-            if re.fullmatch(rf"{before}(?:{words})|(?:{words}){behind}", text):
-                return float(sign * (len(strengths) - weakness))
-    plain = float(len(strengths) - strengths.index(""))
-    for denial, place in (
-        (rf"not at all(?: (?:{good}|{bad}))?", -plain - 0.5),
-        (rf"(?:not|do not|don'?t) (?:{good})", -plain),
-        (rf"not (?:very|too|so|particularly|really) (?:{good})", -plain / 2),
-    ):
-        if re.fullmatch(denial, text):
-            return place
-    return None
+@cache
+def _list_ladders() -> list[tuple[str, list[str]]]:
+    """List the kinds of answers with the patterns of their rungs, lowest first."""
+    words = read_words("answers")
+    ladders = list(words["ladders"].items())
+    for kind, ends in words["pairs"].items():
+        high, low = (
+            [
+                f"(?:{strength}) (?:{end})|(?:{end}) (?:{strength})" if strength else end
+                for strength in words["strengths"]
+            ]
+            for end in ends
+        )
+        denied = [pattern.format(good=ends[0], bad=ends[1]) for pattern in words["denials"]]
+        ladders.append((kind, [*low, *denied, words["middle"], *reversed(high)]))
+    return ladders
 
 
 def _rank_words(words: Mapping[str, str]) -> OptionSet | None:
