@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+import numpy as np
 import pandas as pd
 from forms import ALPHA, CHANGE, COUNT, ENDS, NUMBER, fix, form
 from forms_summary import count_clear
@@ -427,9 +428,15 @@ def check_arrowheads(reader: Reader, match: re.Match[str]) -> None:
     figure: Figure = reader.paragraph.picture.figure
     cut, drawn = 0, 0
     for ax in figure.axes[::2]:
-        marks = [line for line in ax.get_lines() if line.get_marker() in ("v", "^")]
-        cut += len({float(line.get_xdata()[0]) for line in marks})  # type: ignore[arg-type,index]
-        drawn += sum(line.get_marker() in ("D", "o") for line in ax.get_lines())
+        places: dict[str, set[float]] = {"ends": set(), "marks": set()}
+        for line in ax.get_lines():
+            kind = {"v": "ends", "^": "ends", "D": "marks", "o": "marks"}.get(
+                str(line.get_marker())
+            )
+            if kind:
+                places[kind].update(np.asarray(line.get_xdata(), dtype=float))
+        cut += len(places["ends"])
+        drawn += len(places["marks"])
     confirm_count(match["cut"], cut)
     confirm_count(match["all"], drawn)
 
