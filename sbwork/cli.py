@@ -30,7 +30,7 @@ DataOption = Annotated[
 
 
 def main() -> None:
-    """Run the command line; bad input is told in plain words and ends with exit code 2."""
+    """Run the command line; bad input is explained in plain words and ends with exit code 2."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -131,8 +131,8 @@ def check(
     place = _find_folder(data, "data")
     names = list(dict.fromkeys(cohorts or find_cohorts(place)))
     if not names:
-        told = "there is no cohort here"
-        raise InputError(Problem(str(place / "cohorts"), "", told, "Make one with 'sbwork new'"))
+        found = "there is no cohort here"
+        raise InputError(Problem(str(place / "cohorts"), "", found, "Make one with 'sbwork new'"))
     usable = True
     for name in names:
         inspection = inspect_cohort(name, place)

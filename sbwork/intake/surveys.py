@@ -14,7 +14,7 @@ import pandas as pd
 
 from sbwork.intake.answers import Answers, OptionSet, build_options, join_answers, read_answers
 from sbwork.intake.columns import find_role, guess_wave, make_slug, parse_name, read_waves
-from sbwork.read.surveys.answers import ANSWERED, KINDS, fold_answer, match_answers
+from sbwork.read.surveys.answers import ANSWERED, KINDS, Match, fold_answer, match_answers
 from sbwork.read.surveys.columns import assign_columns
 from sbwork.read.surveys.descriptions import ColumnDescription, describe_table
 from sbwork.read.surveys.detection import read_table
@@ -144,9 +144,23 @@ class _File:
         """Return the first column of a role."""
         return next((self.columns[n] for n, own in self.roles.items() if own == role), None)
 
-    def list_texts(self, number: int) -> list[str]:
-        """List the distinct cells of a column."""
-        return [str(t) for t in pd.unique(self.table.read_column(number)[self.table.kept])]
+    def match(
+        self, number: int, options: Sequence[Option]
+    ) -> tuple[npt.NDArray[np.intp], list[Match]]:
+        """Match a column's distinct cells to options; also return which of them each row has."""
+        cells, texts = pd.factorize(self.table.read_column(number)[self.table.kept])
+        labels = self.table.codes.get(number, {})
+        missing = self.table.missing.get(number, frozenset())
+        return cells, match_answers([str(text) for text in texts], options, labels, missing)
+
+    def is_matched(self, number: int, options: Sequence[Option]) -> bool:
+        """Whether every answer of a column is among the options."""
+        return {match.kind for match in self.match(number, options)[1]} <= {ANSWERED, *KINDS}
+
+    def read_codes(self, number: int, options: Sequence[Option]) -> npt.NDArray[np.float64]:
+        """Return the code of every row's answer, NaN for none."""
+        cells, matches = self.match(number, options)
+        return np.array([*(match.code for match in matches), np.nan])[cells]
 
     def _find_questions(self) -> Iterator[_Question]:
         for number, role in self.roles.items():
@@ -287,7 +301,7 @@ def _find_instrument(files: Sequence[_File], data: Path) -> Instrument | None:
         except InputError:
             continue
         if all(
-            _is_matched(file, number, instrument.list_options(item))
+            file.is_matched(number, instrument.list_options(item))
             for file, items in found
             for item, number in items.items()
         ):
@@ -299,14 +313,6 @@ def _assign(table: RawTable, instrument: Instrument) -> dict[str, int]:
     return assign_columns(
         table, SurveySource(path=table.file, wave="before", site="any"), instrument
     ).items
-
-
-def _is_matched(file: _File, number: int, options: Sequence[Option]) -> bool:
-    """Whether every answer of a column is among the options."""
-    labels = file.table.codes.get(number, {})
-    missing = file.table.missing.get(number, frozenset())
-    matches = match_answers(file.list_texts(number), options, labels, missing)
-    return {match.kind for match in matches} <= {ANSWERED, *KINDS}
 
 
 def _name_questions(files: Sequence[_File]) -> None:
@@ -387,7 +393,7 @@ def _drop_unmatched(
         for file in files
         for question in file.questions
         if question.key in chosen
-        and not _is_matched(file, question.number, options[chosen[question.key]].options)
+        and not file.is_matched(question.number, options[chosen[question.key]].options)
     }
     for key in dropped:
         del chosen[key]
@@ -424,22 +430,13 @@ def _find_reversed(files: Sequence[_File], keys: Sequence[str], options: OptionS
     """
     for file in files:
         numbers = {q.key: q.number for q in file.questions if q.key in keys}
-        codes = {key: _read_codes(file, number, options) for key, number in numbers.items()}
+        codes = {key: file.read_codes(number, options.options) for key, number in numbers.items()}
         matrix = pd.DataFrame(codes).corr(min_periods=10).to_numpy(dtype=np.float64)
         if len(codes) == len(keys) and np.isfinite(matrix).all():
             leading = np.linalg.eigh(matrix)[1][:, -1]
             leading = leading if leading.sum() >= 0 else -leading
             return {key for key, loading in zip(codes, leading, strict=True) if loading < _AGAINST}
     return set()
-
-
-def _read_codes(file: _File, number: int, options: OptionSet) -> npt.NDArray[np.float64]:
-    cells, texts = pd.factorize(file.table.read_column(number)[file.table.kept])
-    labels = file.table.codes.get(number, {})
-    missing = file.table.missing.get(number, frozenset())
-    matches = match_answers([str(text) for text in texts], options.options, labels, missing)
-    values: npt.NDArray[np.float64] = np.array([*(match.code for match in matches), np.nan])
-    return values[cells]
 
 
 def _describe_survey(

@@ -54,7 +54,7 @@ def durham():
     return inspect_cohort("durham-1", DATA)
 
 
-def test_what_was_read_is_told(durham):
+def test_what_was_read_is_shown(durham):
     assert durham.usable
     survey = {row[:2]: row[2] for row in find_rows(durham, "Survey files")}
     assert survey["survey-before.csv", "rows read"] == "602"
@@ -80,12 +80,12 @@ def test_what_was_read_is_told(durham):
 ASB = "Anti-social behaviour (ASB)"
 
 
-def test_nothing_of_a_person_is_told(durham):
+def test_nothing_of_a_person_is_shown(durham):
     found = repr(durham)
     assert not any(word in found for word in ("@", "192.0.2", "R_", "Invented comment"))
 
 
-def test_small_groups_are_not_told(data):
+def test_small_groups_are_hidden(data):
     path = data / "cohorts" / "durham-1" / "survey-before.csv"
     lines = path.read_text("utf-8").splitlines(keepends=True)
     own = [line for line in lines if ",Area 1," in line]
