@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,11 +27,8 @@ def draw_codes(seed: int, *, turned: bool = False, people: int = PEOPLE) -> list
     return [int(code) for code in (6 - codes if turned else codes)]
 
 
-def write_csv(path: Path, columns: dict[str, Sequence[object]]) -> Path:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+def write_csv(path, columns):
+    pd.DataFrame(columns).to_csv(path, index=False)
     return path
 
 
