@@ -185,22 +185,10 @@ def _refuse_repeated_months(readings: list[Reading]) -> None:
 class IncidentDescription:
     """One file, folder or zip of incidents.
 
-    Attributes
-    ----------
-    months, missing : tuple of str
-        Months covered, and those between them that no file covers.
-    rows : float
-        Incidents read.
-    totals : mapping
-        Title of an outcome -> incidents in all months.
-    lsoas : tuple of str
-        The LSOA codes met, sorted; empty where the files hold none.
-    authorities : mapping
-        Local authority, as the names of the LSOAs tell it -> how many of its LSOAs are met.
-    notes : tuple of str
-        What a person should look at, such as crime types that are not known.
-    problems : tuple of Problem
-        Why it could not be read; empty where it could.
+    `missing` are months between those covered; `totals` are incidents by the title of an outcome;
+    `authorities` say how many LSOAs of each local authority are met, as the names of the LSOAs
+    have it; `notes` are what a person should look at, such as crime types that are not known;
+    `problems` say why it could not be read.
     """
 
     months: tuple[str, ...] = ()

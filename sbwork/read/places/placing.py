@@ -46,14 +46,8 @@ class Places:
     ----------
     sites : dict of str to frozenset of str
         The LSOAs of each site.
-    lookup : pandas.DataFrame
-        See `sbwork.read.places.geography.read_lookup`.
-    boundaries : Boundaries
-        Of LSOAs; may be empty.
-    polygons : dict of str to Boundaries
-        The sites given as polygons.
-    change : AreaChange or None
-        From 2011 to 2021.
+    lookup, boundaries, polygons, change
+        As `sbwork.read.places.geography` reads them; `polygons` by site.
     areas, names : list of str
         The code and name of each area, once rows are placed.
     owners : dict of int to int
@@ -144,20 +138,11 @@ def place_rows(
     polygon = rows["polygon"].to_numpy()
     months = rows["month"].cat.categories
     numbers = np.array([number_month(month) if month else -1 for month in months], np.int32)
-    placed = pd.DataFrame(
-        {
-            "source": rows["source"],
-            "feed": rows["feed"],
-            "site": _take_first(site, called_site, polygon),
-            "area": _take_first(area, called_area),
-            "lsoa": rows["lsoa"],
-            "kind": rows["kind"],
-            "month": numbers[rows["month"].cat.codes.to_numpy()],
-            "located": rows["located"],
-            "pointed": rows["pointed"],
-            "n": rows["n"],
-        },
-        copy=False,
+    kept = ["source", "feed", "lsoa", "kind", "located", "pointed", "n"]
+    placed = rows[kept].assign(
+        site=_take_first(site, called_site, polygon),
+        area=_take_first(area, called_area),
+        month=numbers[rows["month"].cat.codes.to_numpy()],
     )
     _note_silent_sites(placed, cohort, places, known)
     return placed
@@ -400,11 +385,10 @@ def _place_called(rows: pd.DataFrame, cohort: Cohort, places: Places) -> tuple[C
     summed = alone.groupby(["source", "called"], observed=True).agg({"n": "sum", "alone": "all"})
     found = [(*key, n, bool(a)) for key, n, a in summed.itertuples()]
     by_name = _name_called(sorted(found), cohort, places)
-    columns = nowhere, nowhere.copy()
-    keys = list(zip(called["source"].tolist(), called["called"].tolist(), strict=True))
-    for column, position in zip(columns, (0, 1), strict=True):
-        column[called.index] = [by_name[key][position] for key in keys]
-    return columns
+    site, area = nowhere, nowhere.copy()
+    pairs = zip(called["source"], called["called"], strict=True)
+    site[called.index], area[called.index] = np.array([by_name[pair] for pair in pairs]).T
+    return site, area
 
 
 def _name_called(
