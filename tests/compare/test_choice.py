@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import small_archive
+from small_archive import ASB, CAUSAL, PAIR, pick
 
 from sbwork.compare.choice import CHOICE_ESTIMATORS, assess_choice
 from sbwork.compare.counts import compare_counts
@@ -24,57 +27,16 @@ from sbwork.stats.selection import describe_pool, estimate_from_pool
 
 MONTHS = list_months("2012-01", "2017-12")
 BEFORE, AFTER = slice(48, 60), slice(60, 72)
-FORBIDDEN = re.compile(r"\b(?:reduc\w*|caus\w*|led to|impact\w*)\b", re.IGNORECASE)
-PAIR = {"intervention": "north", "control": "south"}
-ASB = {"asb": {"title": "ASB", "crime_types": ["Anti-social behaviour"]}}
 
 
 def make_cohort(pairs: Sequence[Mapping[str, str]] = (PAIR,), **more: Any) -> Cohort:
-    named = sorted({site for pair in pairs for site in pair.values()})
-    titles = {"north": "North Town"}
-    return Cohort.model_validate(
-        {
-            "name": "pilot",
-            "pairs": pairs,
-            "sites": {site: {"title": titles.get(site, "")} for site in named},
-            "outcomes": ASB,
-            "periods": {
-                "before": {"start": "2016-01", "end": "2016-12"},
-                "after": {"start": "2017-01", "end": "2017-12"},
-            },
-            **more,
-        }
-    )
+    named = {site for pair in pairs for site in pair.values()}
+    titles = {"north": {"title": "North Town"}}
+    sites = {site: titles.get(site, {}) for site in sorted(named)}
+    return small_archive.make_cohort(pairs, **{"sites": sites, "outcomes": ASB, **more})
 
 
-def make_incidents(
-    sites: Mapping[str, np.ndarray],
-    areas: np.ndarray,
-    overlap: Mapping[int, str] | None = None,
-    names: Sequence[str] | None = None,
-    outcome: str = "asb",
-) -> Incidents:
-    """Lay out sites and areas (areas by months); `overlap` says which areas lie in a site."""
-
-    def Table(keys: Sequence[str], counts: np.ndarray, key: str) -> pd.DataFrame:
-        frame = pd.DataFrame(counts, index=pd.Index(keys, name=key), columns=list(MONTHS))
-        return frame.reset_index().melt(key, var_name="month", value_name="count")
-
-    codes = [f"E{number:05d}" for number in range(len(areas))]
-    labels = dict(zip(codes, names or codes, strict=True))
-    owner = {codes[number]: site for number, site in (overlap or {}).items()}
-    laid = Table(codes, areas, "area").assign(outcome=outcome)
-    laid = laid.assign(
-        name=laid["area"].map(labels), site=[owner.get(area, "") for area in laid["area"]]
-    )
-    own = Table(list(sites), np.array(list(sites.values())), "site").assign(outcome=outcome)
-    return Incidents(own, laid, MONTHS, (), pd.DataFrame())
-
-
-def pick(frame: pd.DataFrame, estimator: str, site: str = "north") -> pd.Series:
-    rows = frame[(frame["estimator"] == estimator) & (frame["site"] == site)]
-    assert len(rows) == 1, f"{len(rows)} rows of {estimator} for {site}"
-    return rows.iloc[0]
+make_incidents = partial(small_archive.make_incidents, MONTHS)
 
 
 @pytest.fixture
@@ -100,7 +62,7 @@ def test_the_shape(sites, areas) -> None:
     missing = found["estimate"].isna()
     assert (found.loc[missing, "reason"] != "").all()
     assert (found.loc[~missing, "reason"] == "").all()
-    assert not found["note"].str.contains(FORBIDDEN).any()
+    assert not found["note"].str.contains(CAUSAL).any()
 
 
 def test_the_highest_of_the_force_by_the_formula(sites, areas) -> None:

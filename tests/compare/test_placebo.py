@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import small_archive
+from small_archive import CAUSAL, PAIR, make_cohort, pick
 
 from sbwork.compare.counts import compare_counts
 from sbwork.compare.placebo import DISTRIBUTION_COLUMNS, compare_placebos
-from sbwork.read.incidents import Incidents, read_incidents
+from sbwork.read.incidents import read_incidents
 from sbwork.specs.cohort import Cohort, list_months, read_cohort
 from sbwork.stats import Flag, Reason
 from sbwork.stats.findings import RESULT_COLUMNS, has_flag
@@ -22,48 +24,9 @@ from sbwork.stats.ranks import estimate_placebo_mean, rank_mean
 
 DATA = Path(__file__).parents[2] / "data"
 MONTHS = list_months("2014-01", "2017-12")
-FORBIDDEN = re.compile(r"\b(?:reduc\w*|caus\w*|led to|impact\w*)\b", re.IGNORECASE)
-PAIR = {"intervention": "north", "control": "south"}
 
 
-def make_cohort(pairs: Sequence[Mapping[str, str]] = (PAIR,), **more) -> Cohort:
-    named = sorted({site for pair in pairs for site in pair.values()})
-    return Cohort.model_validate(
-        {
-            "name": "pilot",
-            "pairs": pairs,
-            "sites": {site: {} for site in named},
-            "periods": {
-                "before": {"start": "2016-01", "end": "2016-12"},
-                "after": {"start": "2017-01", "end": "2017-12"},
-            },
-            **more,
-        }
-    )
-
-
-def make_incidents(
-    sites: Mapping[str, np.ndarray], areas: np.ndarray, overlap: Mapping[int, str] | None = None
-) -> Incidents:
-    """Lay out sites and areas (areas by months); `overlap` says which areas lie in a site."""
-
-    def Table(names: Sequence[str], counts: np.ndarray, key: str) -> pd.DataFrame:
-        frame = pd.DataFrame(counts, index=pd.Index(names, name=key), columns=list(MONTHS))
-        long = frame.reset_index().melt(key, var_name="month", value_name="count")
-        return long.assign(outcome="asb")
-
-    codes = [f"E{number:05d}" for number in range(len(areas))]
-    laid = Table(codes, areas, "area")
-    owner = {codes[number]: site for number, site in (overlap or {}).items()}
-    laid = laid.assign(name=laid["area"], site=[owner.get(area, "") for area in laid["area"]])
-    own = Table(list(sites), np.array(list(sites.values())), "site")
-    return Incidents(own, laid, MONTHS, (), pd.DataFrame())
-
-
-def pick(frame: pd.DataFrame, estimator: str, site: str = "north"):
-    rows = frame[(frame["estimator"] == estimator) & (frame["site"] == site)]
-    assert len(rows) == 1, f"{len(rows)} rows of {estimator} for {site}"
-    return rows.iloc[0]
+make_incidents = partial(small_archive.make_incidents, MONTHS)
 
 
 @pytest.fixture
@@ -85,7 +48,7 @@ def test_the_shapes(sites, areas):
     assert set(placebo.findings["section"]) == {"placebo"}
     assert set(placebo.distribution["kind"]) == {"space", "time"}
     assert not placebo.findings.duplicated(["outcome", "site", "estimator"]).any()
-    assert not placebo.findings["note"].str.contains(FORBIDDEN).any()
+    assert not placebo.findings["note"].str.contains(CAUSAL).any()
 
 
 def test_a_halved_site_stands_outside_what_areas_do(sites, areas):
