@@ -185,16 +185,14 @@ def _refuse_repeated_months(readings: list[Reading]) -> None:
 class IncidentDescription:
     """One file, folder or zip of incidents.
 
-    `missing` are months between those covered; `totals` are incidents by the title of an outcome;
-    `authorities` say how many LSOAs of each local authority are met, as the names of the LSOAs
-    have it; `notes` are what a person should look at, such as crime types that are not known;
-    `problems` say why it could not be read.
+    `missing` are months between those covered; `authorities` say how many LSOAs of each local
+    authority are met, as the names of the LSOAs have it; `notes` are what a person should look
+    at, such as crime types that are not known; `problems` say why it could not be read.
     """
 
     months: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     rows: float = 0.0
-    totals: Mapping[str, float] = field(default_factory=dict)
     lsoas: tuple[str, ...] = ()
     authorities: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -220,7 +218,6 @@ def describe_incidents(path: Path) -> IncidentDescription:
         name_msoa(str(name)).rpartition(" ")[0] for name in areas["name"] if str(name).strip()
     )
     del names[""]
-    totals = incidents.areas.groupby("outcome")["count"].sum()
     quality = incidents.quality
     unknown = quality.loc[quality["kind"] == CheckKind.UNKNOWN_TYPE, "note"]
     read = quality.loc[quality["kind"] == CheckKind.ROWS_READ, "count"]
@@ -228,7 +225,6 @@ def describe_incidents(path: Path) -> IncidentDescription:
         months=incidents.months,
         missing=incidents.missing_months,
         rows=float(read.sum()),
-        totals={cohort.title_outcome(str(key)): float(total) for key, total in totals.items()},
         lsoas=tuple(sorted(code for code in areas["area"] if _is_lsoa(str(code)))),
         authorities=dict(names.most_common()),
         notes=tuple(unknown),
