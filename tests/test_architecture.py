@@ -168,3 +168,8 @@ def test_help_loads_no_heavy_library(arguments: tuple[str, ...]) -> None:
     # Newer versions of typer read the types of a command's options with pydantic.
     allowed = {"pydantic"} if arguments[0] == "report" else set()
     assert not (HEAVY - allowed) & list_loaded(*arguments)
+
+
+def test_no_two_test_files_share_a_name():
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

@@ -53,7 +53,7 @@ def find_role(column: ColumnDescription, rows: int, is_record: bool = False) -> 
         return "person" if column.personal == PERSON_ID and is_own else "personal"
     if not column.distinct:
         return "empty"
-    if re.fullmatch(words["check"], name):
+    if re.fullmatch(words["attention"], name):
         return "check"
     if "weight" in named and all(parse_number(v) >= 0 for v in column.values):
         return "weight"
