@@ -179,7 +179,7 @@ def _parse(path: Path) -> Node | None:
     text = _read_text(path)
     yaml = YAML(typ="safe", pure=True)
     yaml.Resolver, yaml.Composer, yaml.max_depth = _TextResolver, _PlainComposer, _DEEPEST
-    yaml.version = (1, 1)
+    yaml.version = (1, 2)
     yaml.composer.warn_double_anchors = False
     try:
         root: Node | None = yaml.compose(text)

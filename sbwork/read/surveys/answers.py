@@ -21,9 +21,10 @@ _BLANK = frozenset(
 _WITH_CODE = re.compile(r"^(-?\d+(?:[.,]\d+)?)\s*(?:[-:=.)]\s*|\s|(?=\())(.*)$", re.DOTALL)
 _LIMESURVEY_CODE = re.compile(r"^(?:a|ao|sq)0*(\d{1,6})$")
 _YES_OR_NO = {"y": "yes", "n": "no", "true": "yes", "false": "no"}
-_NUMBER = re.compile(r"^[-+]?(?:\d{1,15}(?:[.,]\d{0,15})?|[.,]\d{1,15})(?:e[-+]?\d{1,3})?$")
+_NUMBER = re.compile(r"^[-+]?(?:\d{1,15}(?:[.,]\d{0,40})?|[.,]\d{1,40})(?:e[-+]?\d{1,3})?$")
 _DONT_KNOW = re.compile(r"(?:don'?t|do not|does not|didn'?t) know|not sure|unsure|no opinion")
 _PREFER_NOT = re.compile(r"prefer not|rather not|refus|declin|not say")
+_NOT_APPLICABLE = re.compile(r"not (?:applicable|asked|stated|answered)|no answer|missing|skipped")
 _STRAIGHT = str.maketrans("‘’‛`´“”„‐‑‒–—−", "'" * 5 + '"' * 3 + "-" * 6)
 
 
@@ -31,10 +32,10 @@ _STRAIGHT = str.maketrans("‘’‛`´“”„‐‑‒–—−", "'" * 5 + '
 class Match:
     """What one written answer means.
 
-    The kind is ``"answered"``, one of `KINDS`, ``"unknown"`` for a text that is no option, or
-    ``"ambiguous"`` for one that is the code of one option and the label of another; without an
-    answer the code is NaN. `recoded` says that the file's own code for this label differs from
-    the instrument's.
+    The kind is ``"answered"``, one of `KINDS`, ``"unknown"`` for a text that is no option,
+    ``"ambiguous"`` for one that is the code of one option and the label of another, or
+    ``"unlike"`` where the file's labels and the instrument's don't fit each other; without an
+    answer the code is NaN. `recoded` says that the file's own code differs from the instrument's.
     """
 
     code: float
@@ -52,13 +53,14 @@ def match_answers(
 
     Case and spacing count for nothing. A text may be an option's label, its code, or both
     together (``10 (All my time)``, ``5 - Often``). Where the file labels its own codes (`labels`),
-    the label decides, since it is what people saw. A code that the file declares `missing` is
+    all are read by their labels, since these are what people saw; or, where some have no label
+    that is known, all by one straight or reversed order that two known labels fix. A code that the file declares `missing` is
     counted as "don't know" or "prefer not to say" if so labelled, any other as blank.
     """
     by_code = {option.code: option for option in options}
-    by_label = {fold_answer(option.label): option for option in options if option.label}
+    by_label = _index_labels(options)
     folded = [fold_answer(text) for text in texts]
-    labelled = [by_label.get(text) for text in folded]
+    labelled = [by_label.get(text) or by_label.get(_sort_words(text)) for text in folded]
     coded = [by_code.get(parse_number(text)) for text in folded]
     filled = [i for i, text in enumerate(folded) if text not in _BLANK or labelled[i]]
     all_labelled = all(labelled[i] for i in filled)
@@ -67,14 +69,42 @@ def match_answers(
     # or every one a code, that decides; where both fit, nothing does.
     differ = any(a and b and a != b for a, b in zip(labelled, coded, strict=True))
     doubtful = differ and all_labelled == all_coded
+    own = {code.strip(): _read_label(code, label) for code, label in (labels or {}).items()}
+    known = {
+        code: by_label.get(label) or by_label.get(_sort_words(label)) for code, label in own.items()
+    }
+    present = [
+        t.strip() for t in texts if t.strip() not in missing and fold_answer(t) not in _BLANK
+    ]
+    ordered = None
+    if any(own.values()) and not all(known.get(t) for t in present):
+        ordered = _find_order({c: o for c, o in known.items() if o and c not in missing}, by_code)
+    unlike = (
+        bool(by_label)
+        and ordered is None
+        and any(
+            own.get(t) and not known[t] and t in own and by_code.get(parse_number(t))
+            for t in present
+        )
+    )
     matches = []
     for written, text, by_words, by_number in zip(texts, folded, labelled, coded, strict=True):
-        own_label = fold_answer((labels or {}).get(written.strip(), ""))
-        if written.strip() in missing:
-            matches.append(_match_missing(by_label.get(own_label) or by_number, own_label))
-        elif own_label and own_label in by_label:
-            option = by_label[own_label]
+        code = written.strip()
+        option = known.get(code)
+        if code in missing:
+            matches.append(_match_missing(option or by_number, own.get(code, "")))
+        elif option:
             matches.append(_give(option, recoded=option.code != parse_number(text)))
+        elif (
+            ordered
+            and (not by_number or not by_number.nonresponse)
+            and parse_number(text) == parse_number(text)
+        ):
+            moved = by_code.get(ordered[0] * parse_number(text) + ordered[1])
+            answer = moved if moved and not moved.nonresponse else None
+            matches.append(_give(answer, recoded=ordered != (1, 0)))
+        elif unlike and by_number:
+            matches.append(Match(nan, "unlike"))
         elif doubtful and by_words and by_number and by_words != by_number:
             matches.append(Match(nan, "ambiguous"))
         elif by_words or by_number:
@@ -86,6 +116,12 @@ def match_answers(
         else:
             matches.append(_match_rest(text, by_code))
     return matches
+
+
+def is_nonresponse(text: str) -> bool:
+    """Return whether a folded text is blank or gives a reason for no answer."""
+    patterns = (_DONT_KNOW, _PREFER_NOT, _NOT_APPLICABLE)
+    return text in _BLANK or any(pattern.match(text) for pattern in patterns)
 
 
 def fold_answer(text: str) -> str:
@@ -105,6 +141,44 @@ def parse_number(text: str) -> float:
         return nan
     number = float(text.replace(",", "."))
     return number if isfinite(number) else nan
+
+
+def _index_labels(options: Sequence[Option]) -> dict[str, Option]:
+    """Index options by label, and by its two words in order where only one option has these."""
+    by_label = {fold_answer(option.label): option for option in options if option.label}
+    words = [_sort_words(label) for label in by_label]
+    other = {key: by_label[label] for key, label in zip(words, by_label, strict=True)}
+    return {key: other[key] for key in other if words.count(key) == 1} | by_label
+
+
+def _sort_words(label: str) -> str:
+    """Return the words of a label of two in alphabetical order, else the label."""
+    words = re.findall(r"[\w']+", label)
+    return " ".join(sorted(words)) if len(words) == 2 else label
+
+
+def _read_label(code: str, label: str) -> str:
+    """Return the words of a value label without its own code."""
+    folded = fold_answer(label)
+    both = _WITH_CODE.match(folded)
+    if both and parse_number(both[1]) == parse_number(code):
+        folded = both[2].strip().strip("()[]").strip()
+    return "" if folded == fold_answer(code) else folded
+
+
+def _find_order(
+    known: Mapping[str, Option], by_code: Mapping[float, Option]
+) -> tuple[float, float] | None:
+    """Return slope (1 or -1) and shift from the file's codes to the options', if known labels fit.
+
+    Two labels of real answers are needed to fix them.
+    """
+    pairs = [(parse_number(code), o.code) for code, o in known.items() if not o.nonresponse]
+    for slope in (1.0, -1.0):
+        shifts = {mine - slope * theirs for theirs, mine in pairs}
+        if len(pairs) > 1 and len(shifts) == 1:
+            return slope, shifts.pop()
+    return None
 
 
 def _give(option: Option | None, recoded: bool = False) -> Match:

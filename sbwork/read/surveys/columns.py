@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from sbwork.read.surveys.answers import fold_answer
 from sbwork.read.surveys.personal import mask_text
-from sbwork.read.surveys.tables import RawTable, fold_name
+from sbwork.read.surveys.tables import RawTable, fold_name, map_texts
 from sbwork.specs.cohort import SurveySource
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.instrument import Instrument
@@ -34,6 +36,7 @@ class Assignment:
     site: int | None = None
     person: int | None = None
     weight: int | None = None
+    notes: list[str] = field(default_factory=list)
 
     def list_used(self) -> set[int]:
         """Return every column that is asked for."""
@@ -65,6 +68,7 @@ def assign_columns(table: RawTable, source: SurveySource, instrument: Instrument
             message = f"no column starts with '{quote(prefix)}', as key 'multiple' has it"
             finder.report("header", message, nearest=find_nearest(prefix, table.names))
     _assign_items(finder, source, instrument, found)
+    found.notes = finder.notes
     if finder.problems:
         raise InputError(finder.problems)
     return found
@@ -76,7 +80,9 @@ class _Finder:
     def __init__(self, table: RawTable) -> None:
         self.table = table
         self.problems: list[Problem] = []
+        self.notes: list[str] = []
         self.names = _index((fold_name(name), i) for i, name in enumerate(table.names))
+        self.headers = _index((_fold_label(name), i) for i, name in enumerate(table.names))
         self.aliases = _index(
             (fold_name(name), i) for i, names in enumerate(table.aliases) for name in names
         )
@@ -115,17 +121,33 @@ class _Finder:
         folded = fold_name(item)
         columns = self.names.get(folded) or self.aliases.get(folded)
         if not columns and question:
-            columns = self.labels.get(_fold_label(question))
+            asked = _fold_label(question)
+            columns = self.labels.get(asked) or self.headers.get(asked)
         return columns or self.loose.get(_loosen(item), [])
 
     def settle(self, name: str, columns: Sequence[int]) -> int | None:
-        """Return the first of several columns, if their answers agree."""
-        first = self.table.read_column(columns[0])
-        if all((self.table.read_column(column) == first).all() for column in columns[1:]):
-            return columns[0]
-        message = f"{len(columns)} columns are called '{quote(name)}', and their answers differ"
-        self.report("header", message, "Keep one, or rename the others")
-        return None
+        """Return the first of several columns, completed from the others, if no answers differ."""
+        table, first = self.table, columns[0]
+        values = table.read_column(first).copy()
+        for column in columns[1:]:
+            more = table.read_column(column)
+            blank, none = (map_texts(texts, _is_blank, bool) for texts in (values, more))
+            alike = (table.codes.get(column), table.missing.get(column)) == (
+                table.codes.get(first),
+                table.missing.get(first),
+            )
+            if not alike or (~blank & ~none & (values != more)).any():
+                message = (
+                    f"{len(columns)} columns would be '{quote(name)}', and their answers differ"
+                )
+                self.report("header", message, "Keep one, or rename the others")
+                return None
+            values = np.where(blank, more, values)
+        if (values != table.read_column(first)).any():
+            table.cells[first] = values
+            names = list_names([mask_text(table.names[column]) for column in columns])
+            self.notes.append(f"'{quote(name)}' combines columns that no row fills twice: {names}")
+        return first
 
 
 def find_set_columns(table: RawTable, prefix: str) -> list[int]:
@@ -148,12 +170,17 @@ def find_set_columns(table: RawTable, prefix: str) -> list[int]:
 def _assign_items(
     finder: _Finder, source: SurveySource, instrument: Instrument, found: Assignment
 ) -> None:
+    named: dict[str, list[int]] = {}
     for name, item in source.columns.items():
         if item not in instrument.items:
             message = f"'{quote(name)}' is to be the item '{quote(item)}', which is no item"
             finder.report("key 'columns'", message, nearest=find_nearest(item, instrument.items))
             continue
         column = finder.look_up(name, "columns")
+        if column is not None:
+            named.setdefault(item, []).append(column)
+    for item, columns in named.items():
+        column = finder.settle(item, list(dict.fromkeys(columns)))
         if column is not None:
             found.items[item] = column
     for item in source.not_asked:
@@ -197,6 +224,10 @@ def _index(entries: Iterable[tuple[str, int]]) -> _Index:
 
 def _fold_label(label: str) -> str:
     return fold_name(fold_answer(label))
+
+
+def _is_blank(text: str) -> bool:
+    return fold_answer(text) in {"", "na", "n/a", "-99"}
 
 
 def _loosen(name: str) -> str:

@@ -39,7 +39,7 @@ _SHORT_NAMES = (
     (
         _LOCATION,
         r"\b(?:latitude|longitude|lat|lon|lng|long|geo ?(?:code|location)?|gps|easting|northing"
-        r"|uprn|what ?3 ?words|coordinates?|post ?code|zip ?code|zip|postal code|plz|street|road"
+        r"|uprn|what ?3 ?words|coordinates?|\w*post ?code|\w*zip ?code|\w*zip|postal code|plz|street|road"
         r"|address(?: line)?(?: \d)?|house number)\b",
     ),
     (
@@ -53,7 +53,7 @@ _SHORT_NAMES = (
         r"|user|employee|staff|officer|collar|warrant|badge|payroll|student|patient|session"
         r"|external|client|contact|prolific|nhs|crime|case|household)"
         r" ?(?:ids?|pid|no|num|number|nr|ref(?:erence)?|data ?reference|key)\b"
-        r"|\b(?:id|pid|uuid|guid|token|refurl|referrer|rid|user ?name|login|nhs|nino|passport"
+        r"|(?<!\bparty )\b(?:id|pid|uuid|guid|token|refurl|referrer|rid|user ?name|login|nhs|nino|passport"
         r"|national insurance|social security|ssn|seed)\b",
     ),
     (
@@ -79,6 +79,11 @@ _QUESTIONS = (
         FREE_TEXT,
         r"\banything else\b|\bplease (?:specify|describe|explain)\b|\btell us\b|\byour own words\b",
     ),
+)
+_NO_ID = re.compile(
+    r"[\W_]*|0+(?:[.,]0+)?|x+|n/?[akd]|nan|null|none|nil|anon\w*|unknown|notknown|missing|blank|test"
+    r"|not(?:given|provided|available|applicable|stated|sure)|(?:don'?t|donot)know|no(?:id|answer|code)?"
+    r"|refused|withheld|declined|prefernot\w*|#n/a|<na>"
 )
 _MOST_WORDS = 4
 _SHORT_PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _SHORT_NAMES)
@@ -198,7 +203,9 @@ def make_key(folder: Path, files: Iterable[Path]) -> bytes:
 
 
 def hash_ids(ids: Iterable[str], key: bytes) -> list[str]:
-    """Replace ids by a keyed hash (HMAC with SHA-256, cut to 64 bits); blank stays blank.
+    """Replace ids by a keyed hash (HMAC with SHA-256, cut to 64 bits).
+
+    A blank and what stands for one, such as ``0``, ``N/A`` or ``anonymous``, become blank.
 
     Case, spaces and a ``.0`` left behind by a spreadsheet count for nothing, so that a person is
     the same in both waves.
@@ -208,7 +215,7 @@ def hash_ids(ids: Iterable[str], key: bytes) -> list[str]:
         plain = "".join(written.split()).casefold()
         plain = re.sub(r"^(\d+)\.0+$", r"\1", plain)
         digest = hmac.new(key, plain.encode(), hashlib.sha256).hexdigest()[:16]
-        hashes.append(digest if plain else "")
+        hashes.append("" if _NO_ID.fullmatch(plain) else digest)
     return hashes
 
 

@@ -128,7 +128,7 @@ def read_responses(cohort: Cohort, instrument: Instrument) -> Responses:
             sources.append(open_survey(cohort, instrument, spec, path, key or b""))
         except InputError as error:
             problems.extend(error.problems)
-    leave_out_duplicates(sources)
+    problems += leave_out_duplicates(sources)
     pieces = []
     for source in sources:
         try:
@@ -188,9 +188,13 @@ def _read_item(
     labels, missing = table.codes.get(column, {}), table.missing.get(column, frozenset())
     matches = match_answers(texts, options, labels, missing)
     unknown = []
+    if any(match.kind == "unlike" for match in matches):
+        problems.append(_report_unlike(table, column, item, instrument))
+        return np.full(len(codes), np.nan), np.zeros(len(codes), dtype=np.int8)
     for number, (text, match) in enumerate(zip(texts, matches, strict=True)):
         if match.kind not in _KIND_CODES:
-            found = f"'{quote(mask_text(text))}' is no answer to the item '{item}'"
+            label = f" (labelled '{quote(labels[text])}')" if labels.get(text) else ""
+            found = f"'{quote(mask_text(text))}'{label} is no answer to the item '{item}'"
             if match.kind == "ambiguous":
                 found = f"'{quote(text)}' is the code of one option and the label of another"
             row = int(np.flatnonzero(source.rows)[np.argmax(codes == number)])
@@ -220,6 +224,15 @@ def _read_item(
     values = np.array([match.code for match in matches], dtype=float)
     kinds = [_KIND_CODES.get(match.kind, _KIND_CODES["blank"]) for match in matches]
     return values[codes], np.array(kinds, dtype=np.int8)[codes]
+
+
+def _report_unlike(table: RawTable, column: int, item: str, instrument: Instrument) -> Problem:
+    theirs = [f"{code} = {label}" for code, label in table.codes[column].items()]
+    mine = [f"{o.code:g} = {o.label}" for o in instrument.list_options(item) if o.label]
+    found = f"the file labels its codes otherwise than the item '{item}': "
+    found += f"{list_names(theirs, most=12)} in the file, {list_names(mine, most=12)} in the item"
+    allowed = "Give the instrument's options the labels of the file"
+    return Problem(table.file, f"column '{quote(table.names[column])}'", found, allowed)
 
 
 def _read_weight(source: SurveyFile, problems: list[Problem]) -> Codes:
@@ -310,17 +323,12 @@ def _sum_up(source: SurveyFile) -> list[Check]:
 
 
 def _count_linked(answers: pd.DataFrame) -> list[Check]:
-    known = answers.loc[answers["person"] != "", ["person", "wave", "site"]]
+    known = answers.loc[answers["person"] != "", ["person", "wave"]]
     if known.empty:
         return []
-    counts = known.groupby("person", sort=False)[["wave", "site"]].nunique()
-    both, moved = (float((counts[name] > 1).sum()) for name in ("wave", "site"))
-    note = "the same id before and after"
-    lines = [Check(CheckKind.LINKED, "people linked across waves", both, note)]
-    if moved:
-        note = "the same id at different sites"
-        lines.append(Check(CheckKind.DOUBT, "people at two sites", moved, note))
-    return lines
+    both = float((known.groupby("person", sort=False)["wave"].nunique() > 1).sum())
+    note = "the same id before and after at one site"
+    return [Check(CheckKind.LINKED, "people linked across waves", both, note)]
 
 
 def _count_nonresponse(answers: pd.DataFrame, kinds: Kinds, items: Sequence[str]) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +23,16 @@ from sbwork.read.surveys.personal import (
     hash_ids,
     mask_text,
 )
-from sbwork.read.surveys.tables import Mask, RawTable, Texts, list_texts, map_texts
+from sbwork.read.surveys.tables import SHEET, Mask, RawTable, Texts, list_texts, map_texts
 from sbwork.specs.cohort import Cohort, SurveySource
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.instrument import Instrument
 
 _MOST_UNKNOWN = 5
 _LONG_ID = 10
+_FEW_REPEATED = 4
+_MOST_REPEATED = 0.1
+_MOST_BLANK = 0.5
 _REASONS = {
     "repeated header rows": "header rows repeated among the answers",
     "unfinished": "answers that were not finished or not sent",
@@ -71,7 +74,8 @@ def open_survey(
         for reason, mask in table.left_out.items()
     ]
     quality += [
-        Check(CheckKind.READ, "how the file was read", math.nan, note) for note in table.notes
+        Check(CheckKind.READ, "how the file was read", math.nan, note)
+        for note in (*table.notes, *columns.notes)
     ]
     problems: list[Problem] = []
     waves = spec.waves or {"before": "before", "after": "after"}
@@ -83,17 +87,28 @@ def open_survey(
         wave = _translate(table, columns.wave, rows, known.get, "wave", [*waves], problems)
     if columns.site is not None:
         site = _translate(table, columns.site, rows, cohort.identify_site, "site", sites, problems)
+    problems += _check_sheets(cohort, spec, table, known)
     problems += _check_kept(table, columns, rows)
     if problems:
         raise InputError(problems)
     for name, values, given in (("wave", wave, spec.wave), ("site", site, spec.site)):
         if not given:
             blank = rows & (values == "")
+            if blank.sum() > rows.sum() * _MOST_BLANK:
+                found = f"{blank.sum()} of {rows.sum()} rows have no {name}"
+                allowed = "Fill it in; a merged cell of a spreadsheet names its first row only"
+                raise InputError(Problem(table.file, f"key '{name}_column'", found, allowed))
             quality.append(_leave_out(f"no {name}", blank, f"the {name} is blank"))
             rows = rows & ~blank
     person = np.full(len(rows), "", dtype=object)
     if columns.person is not None:
-        person = map_texts(table.read_column(columns.person), lambda text: hash_ids([text], key)[0])
+        values = table.read_column(columns.person)
+        for name in dict.fromkeys(site[rows]):
+            here = rows & (site == name)
+            code = key + str(name).encode()
+            person[here] = map_texts(
+                values[here], lambda text, code=code: hash_ids([text], code)[0]
+            )
         unlinked = float((rows & (person == "")).sum())
         note = "kept, but not linked across waves"
         quality.append(Check(CheckKind.DOUBT, "without an id", unlinked, note))
@@ -155,6 +170,24 @@ def report_unknown(
     return problems
 
 
+def _check_sheets(
+    cohort: Cohort, spec: SurveySource, table: RawTable, waves: Mapping[str, str]
+) -> list[Problem]:
+    """Refuse sheets read together that are called by other waves or sites than the file is given."""
+    found = []
+    for title in table.sheets:
+        wave, site = waves.get(fold_answer(title)), cohort.identify_site(title)
+        if (spec.wave and wave and wave != spec.wave) or (
+            spec.site and site and site != cohort.identify_site(spec.site)
+        ):
+            found.append(title)
+    if not found:
+        return []
+    words = f"sheets alike are read together, but {list_names(found)} names another wave or site"
+    hint = f"Name the column '{SHEET}' as 'wave_column' or 'site_column'"
+    return [Problem(table.file, "", words, hint)]
+
+
 def _check_kept(table: RawTable, columns: Assignment, rows: Mask) -> list[Problem]:
     """Refuse personal data under 'keep'."""
     problems = []
@@ -172,10 +205,13 @@ def _check_kept(table: RawTable, columns: Assignment, rows: Mask) -> list[Proble
     return problems
 
 
-def leave_out_duplicates(sources: Sequence[SurveyFile]) -> None:
-    """Leave out the same response met twice, then a person's later answers to the same wave.
+def leave_out_duplicates(sources: Sequence[SurveyFile]) -> list[Problem]:
+    """Leave out the same response met twice: a platform's own number, or an id with its answers.
 
     The rows of each file are narrowed in place, and what was left out is added to its quality.
+    Ids and short numbers start again in every file, wave and site; rows with one id and different
+    answers are different people, and are not linked. Returned is a problem for each file of which
+    more than a tenth would go.
     """
     seen: set[str] = set()
     for source in sources:
@@ -183,23 +219,60 @@ def leave_out_duplicates(sources: Sequence[SurveyFile]) -> None:
         if record is None:
             continue
         ids = pd.Series(source.table.read_column(record), dtype=object)
-        again = (ids.duplicated() & (ids != "")).to_numpy() & source.rows
-        if len(sources) > 1:
-            long = np.asarray(ids.map(len) >= _LONG_ID, dtype=bool) & source.rows
-            again |= ids.isin(seen).to_numpy() & long
-            seen |= set(ids[long])
-        note = f"the same '{quote(source.table.names[record])}' stands in a row above"
+        long = np.asarray(ids.map(len) >= _LONG_ID, dtype=bool) & source.rows
+        again = (ids.duplicated() | ids.isin(seen)).to_numpy() & long
+        again |= _find_repeated(source, ids != "", [*source.table.cells]) & ~long
+        seen |= set(ids[long])
+        note = f"the same '{quote(source.table.names[record])}' is in a row above"
         source.quality.append(_leave_out("the same response again", again, note))
         source.rows = source.rows & ~again
-    answered: set[tuple[str, str]] = set()
+    problems = []
     for source in sources:
-        if source.columns.person is None:
+        column = source.columns.person
+        if column is None:
             continue
-        again = np.zeros(len(source.rows), dtype=bool)
-        for row in np.flatnonzero(source.rows & (source.person != "")):
-            who = (source.person[row], source.wave[row])
-            again[row] = who in answered
-            answered.add(who)
-        note = "the first finished answer of a person in a wave counts"
+        named = pd.Series(source.person != "")
+        again = _find_repeated(source, named, [column, *source.columns.items.values()])
+        if again.sum() > max(_FEW_REPEATED, source.rows.sum() * _MOST_REPEATED):
+            name = quote(source.table.names[column])
+            found = f"{again.sum()} of {source.rows.sum()} rows repeat an id and its answers"
+            allowed = "Take the repeated rows out, or leave out 'person_column' if it is no id"
+            problems.append(Problem(source.table.file, f"column '{name}'", found, allowed))
+        note = "the same id with the same answers is in a row above"
         source.quality.append(_leave_out("the person answered before", again, note))
         source.rows = source.rows & ~again
+    _unlink_shared(sources)
+    return problems
+
+
+def _find_repeated(source: SurveyFile, named: pd.Series, columns: Sequence[int]) -> Mask:
+    """Find rows that repeat one above, with its wave and site, in `columns`."""
+    frame = source.table.cells[list(dict.fromkeys(columns))].reset_index(drop=True)
+    frame.columns = pd.RangeIndex(frame.shape[1])
+    frame = frame.assign(wave=source.wave, site=source.site)
+    rows = source.rows & named.to_numpy()
+    frame = frame[rows]
+    again = np.zeros(len(rows), dtype=bool)
+    again[rows] = frame.duplicated().to_numpy()
+    return again
+
+
+def _unlink_shared(sources: Sequence[SurveyFile]) -> None:
+    """Take the id from all who share it within a wave and a site, since it is nobody's own."""
+    named = [source for source in sources if source.columns.person is not None]
+    frames = [
+        pd.DataFrame({"person": s.person, "wave": s.wave, "site": s.site})[
+            s.rows & (s.person != "")
+        ]
+        for s in named
+    ]
+    if not frames:
+        return
+    shared = pd.concat(frames).duplicated(keep=False).to_numpy()
+    people = set(pd.concat(frames).loc[shared, "person"])
+    for source in named:
+        mask = pd.Series(source.person).isin(people).to_numpy()
+        note = "an id that several people of one wave and site share: kept, but not linked"
+        count = float((mask & source.rows).sum())
+        source.quality.append(Check(CheckKind.DOUBT, "with a shared id", count, note))
+        source.person = np.where(mask, "", source.person).astype(object)

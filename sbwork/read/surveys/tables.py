@@ -12,6 +12,9 @@ import pandas as pd
 from sbwork.specs.errors import InputError, Problem, quote
 
 MOST_COLUMNS = 10_000
+SHEET = "Sheet"
+"""The column that names the sheet of each row, where several are read together."""
+
 MOST_CELLS = 50_000_000
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -29,6 +32,7 @@ class Grid:
     cells: pd.DataFrame
     file: str
     notes: tuple[str, ...] = ()
+    sheets: tuple[str, ...] = ()
 
     def list_head(self, rows: int = 12) -> list[list[str]]:
         """Return the first rows as lists of text, without spaces around the cells."""
@@ -66,6 +70,8 @@ class RawTable:
         The column that holds the platform's own number of the response.
     notes : tuple of str
         What the user should know of how the file was read.
+    sheets : tuple of str
+        The sheets of a workbook that were read together, if there are several.
     """
 
     platform: str
@@ -80,6 +86,7 @@ class RawTable:
     left_out: Mapping[str, Mask] = field(default_factory=dict)
     record: int | None = None
     notes: tuple[str, ...] = ()
+    sheets: tuple[str, ...] = ()
 
     @property
     def kept(self) -> Mask:
@@ -166,6 +173,7 @@ def build_table(
         cells=cells,
         rows=rows,
         notes=grid.notes,
+        sheets=grid.sheets,
     )
 
 
