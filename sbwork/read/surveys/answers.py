@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 
@@ -54,13 +54,14 @@ def match_answers(
     Case and spacing count for nothing. A text may be an option's label, its code, or both
     together (``10 (All my time)``, ``5 - Often``). Where the file labels its own codes (`labels`),
     all are read by their labels, since these are what people saw; or, where some have no label
-    that is known, all by one straight or reversed order that two known labels fix. A code that the file declares `missing` is
-    counted as "don't know" or "prefer not to say" if so labelled, any other as blank.
+    that is known, all by one straight or reversed order that the known ones fix. A code that
+    the file declares `missing` is counted as "don't know" or "prefer not to say" if so labelled,
+    any other as blank.
     """
     by_code = {option.code: option for option in options}
-    by_label = _index_labels(options)
+    by_label = {fold_answer(option.label): option for option in options if option.label}
     folded = [fold_answer(text) for text in texts]
-    labelled = [by_label.get(text) or by_label.get(_sort_words(text)) for text in folded]
+    labelled = [by_label.get(text) for text in folded]
     coded = [by_code.get(parse_number(text)) for text in folded]
     filled = [i for i, text in enumerate(folded) if text not in _BLANK or labelled[i]]
     all_labelled = all(labelled[i] for i in filled)
@@ -70,23 +71,13 @@ def match_answers(
     differ = any(a and b and a != b for a, b in zip(labelled, coded, strict=True))
     doubtful = differ and all_labelled == all_coded
     own = {code.strip(): _read_label(code, label) for code, label in (labels or {}).items()}
-    known = {
-        code: by_label.get(label) or by_label.get(_sort_words(label)) for code, label in own.items()
-    }
-    present = [
-        t.strip() for t in texts if t.strip() not in missing and fold_answer(t) not in _BLANK
-    ]
-    ordered = None
-    if any(own.values()) and not all(known.get(t) for t in present):
-        ordered = _find_order({c: o for c, o in known.items() if o and c not in missing}, by_code)
-    unlike = (
-        bool(by_label)
-        and ordered is None
-        and any(
-            own.get(t) and not known[t] and t in own and by_code.get(parse_number(t))
-            for t in present
-        )
-    )
+    known = {code: _find_label(label, by_label, options) for code, label in own.items() if label}
+    present = {text.strip() for text in texts} - missing
+    apart = {t for t in present if not known.get(t) and not is_nonresponse(own.get(t) or t)}
+    unsettled = {t for t in apart if parse_number(t) == parse_number(t)}
+    order, unlike = (1.0, 0.0), False
+    if unsettled and by_label and any(own.values()):
+        order, unlike = _find_order(own, known, unsettled, by_code)
     matches = []
     for written, text, by_words, by_number in zip(texts, folded, labelled, coded, strict=True):
         code = written.strip()
@@ -95,16 +86,11 @@ def match_answers(
             matches.append(_match_missing(option or by_number, own.get(code, "")))
         elif option:
             matches.append(_give(option, recoded=option.code != parse_number(text)))
-        elif (
-            ordered
-            and (not by_number or not by_number.nonresponse)
-            and parse_number(text) == parse_number(text)
-        ):
-            moved = by_code.get(ordered[0] * parse_number(text) + ordered[1])
-            answer = moved if moved and not moved.nonresponse else None
-            matches.append(_give(answer, recoded=ordered != (1, 0)))
-        elif unlike and by_number:
+        elif code in unsettled and unlike:
             matches.append(Match(nan, "unlike"))
+        elif code in unsettled and order != (1, 0) and not (by_number and by_number.nonresponse):
+            moved = by_code.get(order[0] * parse_number(text) + order[1])
+            matches.append(_give(None if moved and moved.nonresponse else moved, recoded=True))
         elif doubtful and by_words and by_number and by_words != by_number:
             matches.append(Match(nan, "ambiguous"))
         elif by_words or by_number:
@@ -143,12 +129,20 @@ def parse_number(text: str) -> float:
     return number if isfinite(number) else nan
 
 
-def _index_labels(options: Sequence[Option]) -> dict[str, Option]:
-    """Index options by label, and by its two words in order where only one option has these."""
-    by_label = {fold_answer(option.label): option for option in options if option.label}
-    words = [_sort_words(label) for label in by_label]
-    other = {key: by_label[label] for key, label in zip(words, by_label, strict=True)}
-    return {key: other[key] for key in other if words.count(key) == 1} | by_label
+def _find_label(
+    label: str, by_label: Mapping[str, Option], options: Sequence[Option]
+) -> Option | None:
+    """Return the option of a value label, also if its two words are in the other order.
+
+    A label such as "Refused" is the one option that gives that reason.
+    """
+    if label in by_label:
+        return by_label[label]
+    found = [by_label[other] for other in by_label if _sort_words(other) == _sort_words(label)]
+    if not found:
+        kind = _match_missing(None, label).kind
+        found = [option for option in options if option.nonresponse == kind]
+    return found[0] if len(found) == 1 else None
 
 
 def _sort_words(label: str) -> str:
@@ -167,18 +161,30 @@ def _read_label(code: str, label: str) -> str:
 
 
 def _find_order(
-    known: Mapping[str, Option], by_code: Mapping[float, Option]
-) -> tuple[float, float] | None:
-    """Return slope (1 or -1) and shift from the file's codes to the options', if known labels fit.
+    own: Mapping[str, str],
+    known: Mapping[str, Option | None],
+    unsettled: Iterable[str],
+    by_code: Mapping[float, Option],
+) -> tuple[tuple[float, float], bool]:
+    """Return slope (1 or -1) and shift from the file's codes to the options', and if none fits.
 
-    Two labels of real answers are needed to fix them.
+    Two known labels of real answers fix them, or one if only one order leads to options.
     """
-    pairs = [(parse_number(code), o.code) for code, o in known.items() if not o.nonresponse]
+    answers = {code: o.code for code, o in known.items() if o and not o.nonresponse}
+    pairs = [(parse_number(code), mine) for code, mine in answers.items()]
+    others = {code for code, label in own.items() if label and code not in answers}
+    others = {code for code in others if not known.get(code) and not is_nonresponse(own[code])}
+    if not pairs:
+        options = (by_code.get(parse_number(code)) for code in others)
+        return (1.0, 0.0), any(option and option.label for option in options)
+    orders = []
     for slope in (1.0, -1.0):
         shifts = {mine - slope * theirs for theirs, mine in pairs}
-        if len(pairs) > 1 and len(shifts) == 1:
-            return slope, shifts.pop()
-    return None
+        shift = shifts.pop()
+        ends = [by_code.get(slope * parse_number(code) + shift) for code in {*unsettled, *others}]
+        if not shifts and (len(pairs) > 1 or all(o and not o.nonresponse for o in ends)):
+            orders.append((slope, shift))
+    return (orders[0], False) if len(orders) == 1 else ((1.0, 0.0), True)
 
 
 def _give(option: Option | None, recoded: bool = False) -> Match:

@@ -138,7 +138,7 @@ class _Finder:
             )
             if not alike or (~blank & ~none & (values != more)).any():
                 message = (
-                    f"{len(columns)} columns would be '{quote(name)}', and their answers differ"
+                    f"{len(columns)} columns are called '{quote(name)}', and their answers differ"
                 )
                 self.report("header", message, "Keep one, or rename the others")
                 return None

@@ -39,7 +39,8 @@ _SHORT_NAMES = (
     (
         _LOCATION,
         r"\b(?:latitude|longitude|lat|lon|lng|long|geo ?(?:code|location)?|gps|easting|northing"
-        r"|uprn|what ?3 ?words|coordinates?|\w*post ?code|\w*zip ?code|\w*zip|postal code|plz|street|road"
+        r"|uprn|what ?3 ?words|coordinates?|\w*post ?code|\w*zip ?code|\w*zip|postal code|plz"
+        r"|street|road"
         r"|address(?: line)?(?: \d)?|house number)\b",
     ),
     (
@@ -53,8 +54,8 @@ _SHORT_NAMES = (
         r"|user|employee|staff|officer|collar|warrant|badge|payroll|student|patient|session"
         r"|external|client|contact|prolific|nhs|crime|case|household)"
         r" ?(?:ids?|pid|no|num|number|nr|ref(?:erence)?|data ?reference|key)\b"
-        r"|(?<!\bparty )\b(?:id|pid|uuid|guid|token|refurl|referrer|rid|user ?name|login|nhs|nino|passport"
-        r"|national insurance|social security|ssn|seed)\b",
+        r"|(?<!\bparty )\b(?:id|pid|uuid|guid|token|refurl|referrer|rid|user ?name|login|nhs|nino"
+        r"|passport|national insurance|social security|ssn|seed)\b",
     ),
     (
         _NAME,

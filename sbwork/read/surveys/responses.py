@@ -95,9 +95,9 @@ def read_responses(cohort: Cohort, instrument: Instrument) -> Responses:
     Personal data go as the files are read: only columns that the cohort or the instrument names
     are kept, a ``person_column`` is replaced by a keyed hash, ``stories`` are masked, and a
     column under ``keep`` that holds personal data is refused. Rows are left out, and counted in
-    ``quality``, when they are previews or unfinished, when wave or site is blank, or when the same
-    person has answered the same wave before: the first finished answer counts, since later ones
-    are given with the questions known.
+    ``quality``, when they are previews or unfinished, when wave or site is blank, or when they
+    repeat a response: a platform's own number, or an id with its answers, within a wave and a
+    site. People who share an id but not their answers are kept and not linked.
 
     Parameters
     ----------
@@ -161,12 +161,13 @@ def _read_piece(source: SurveyFile, instrument: Instrument) -> _Piece:
         data[item] = np.full(len(kinds), np.nan)
         if item in columns.items:
             data[item], kinds[:, number] = _read_item(source, instrument, item, problems)
+    multiple = _read_multiple(source, instrument, problems)
     if problems:
         raise InputError(problems)
     silent = float((kinds != _KIND_CODES[ANSWERED]).all(axis=1).sum())
     check = "finished without answering any item"
     source.quality.append(Check(CheckKind.DOUBT, check, silent, "kept, as blanks"))
-    return _Piece(pd.DataFrame(data), kinds, _read_stories(source), _read_multiple(source))
+    return _Piece(pd.DataFrame(data), kinds, _read_stories(source), multiple)
 
 
 def _read_labels(table: RawTable, column: int, rows: Mask) -> Texts:
@@ -266,12 +267,19 @@ def _read_stories(source: SurveyFile) -> pd.DataFrame:
     return _stack(frames, _STORY_COLUMNS)
 
 
-def _read_multiple(source: SurveyFile) -> pd.DataFrame:
+def _read_multiple(
+    source: SurveyFile, instrument: Instrument, problems: list[Problem]
+) -> pd.DataFrame:
     frames = []
     wave, site = source.wave[source.rows], source.site[source.rows]
     for name, columns in source.columns.sets.items():
         prefix = source.spec.multiple[name]
-        chosen, answered = read_choices(source.table, columns, prefix, source.rows)
+        options = [option.label for option in instrument.options.get(name, ()) if option.label]
+        try:
+            chosen, answered = read_choices(source.table, columns, prefix, source.rows, options)
+        except InputError as error:
+            problems.extend(error.problems)
+            continue
         for option, mask in chosen.items():
             group = {"wave": wave, "site": site, "set": name, "option": option}
             frames.append(pd.DataFrame({**group, "count": mask, "base": answered}))
@@ -326,7 +334,7 @@ def _count_linked(answers: pd.DataFrame) -> list[Check]:
     known = answers.loc[answers["person"] != "", ["person", "wave"]]
     if known.empty:
         return []
-    both = float((known.groupby("person", sort=False)["wave"].nunique() > 1).sum())
+    both = float(known.drop_duplicates()["person"].duplicated().sum())
     note = "the same id before and after at one site"
     return [Check(CheckKind.LINKED, "people linked across waves", both, note)]
 

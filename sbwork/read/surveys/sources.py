@@ -173,10 +173,10 @@ def report_unknown(
 def _check_sheets(
     cohort: Cohort, spec: SurveySource, table: RawTable, waves: Mapping[str, str]
 ) -> list[Problem]:
-    """Refuse sheets read together that are called by other waves or sites than the file is given."""
+    """Refuse sheets read together that name other waves or sites than the file is given."""
     found = []
     for title in table.sheets:
-        wave, site = waves.get(fold_answer(title)), cohort.identify_site(title)
+        wave, site = waves.get(fold_answer(title)), cohort.identify_site(fold_answer(title))
         if (spec.wave and wave and wave != spec.wave) or (
             spec.site and site and site != cohort.identify_site(spec.site)
         ):

@@ -84,7 +84,7 @@ def _compare_sheets(
 
 
 def _stack_sheets(sheets: Sequence[_Rows], titles: Sequence[str]) -> _Rows:
-    """Put sheets under one another, with the name of each as a last column; heads are not repeated."""
+    """Put sheets under one another, heads not repeated, with each one's name as a last column."""
     first = sheets[0]
     if len(sheets) == 1:
         return first

@@ -120,3 +120,23 @@ def test_folding_never_empties_a_text() -> None:
 @pytest.mark.parametrize("text", ["", "abc", "1,2,3", "1.2.3", "--1", "nan", "inf"])
 def test_what_is_no_number_is_nan(text: str) -> None:
     assert math.isnan(parse_number(text))
+
+
+@pytest.mark.parametrize(
+    ("labels", "meant"),
+    [
+        ({"1": "Strongly agree", "5": "Strongly disagree"}, [5, 4, 3, 2, 1]),
+        ({"5": "Strongly disagree"}, [5, 4, 3, 2, 1]),
+        ({"1": "Disagree strongly", "5": "Agree strongly"}, [1, 2, 3, 4, 5]),
+        ({"1": "1 - Entirely so", "5": "5 - Strongly agree"}, [1, 2, 3, 4, 5]),
+        ({"3": "Neither agree nor disagree", "5": "Not at all"}, ["unlike"] * 5),
+        ({"1": "Entirely", "5": "Not at all"}, ["unlike"] * 5),
+        ({"1": "Agree", "2": "Strongly agree", "5": "Disagree"}, ["unlike"] * 5),
+    ],
+)
+def test_all_codes_are_read_by_labels_or_by_one_order(
+    labels: dict[str, str], meant: list[float | str]
+) -> None:
+    matches = match_answers(["1", "2", "3", "4", "5"], AGREE, labels)
+    found = [m.code if m.kind == "answered" else m.kind for m in matches]
+    assert found == meant or ("unlike" in meant and "unlike" in found)

@@ -1,10 +1,13 @@
 from pathlib import Path
 
+import pandas as pd
+import pyreadstat
 import pytest
 
 from sbwork.read.surveys.choices import OTHER, read_choices
 from sbwork.read.surveys.columns import find_set_columns
 from sbwork.read.surveys.detection import read_table
+from sbwork.specs.errors import InputError
 
 
 def count(
@@ -63,3 +66,54 @@ def test_one_column_of_options_set_apart_by_commas(tmp_path: Path) -> None:
 def test_an_option_with_an_address_in_it_is_never_shown(tmp_path: Path) -> None:
     text = "n,met\n" + "1,Events;ann@example.org\n" * 5
     assert count(tmp_path, text, "met") == ({"Events": 5, OTHER: 5}, 5)
+
+
+@pytest.mark.parametrize("yes", ["Yes", "Ticked", "TRUE"])
+def test_reasons_for_no_answer_are_no_ticks(tmp_path: Path, yes: str) -> None:
+    cells = [yes, "No", "Don't know", "Not applicable", "Refused", "Prefer not to say"]
+    text = "n,met_a,met_b\n" + "".join(f"1,{cell},No\n" for cell in cells)
+    assert count(tmp_path, text, "met_") == ({"a": 1, "b": 0}, 6)
+
+
+@pytest.mark.parametrize("cells", [("1", "2"), ("Yes", "Maybe"), ("2", "2")])
+def test_values_that_may_be_a_tick_or_none_are_refused(
+    tmp_path: Path, cells: tuple[str, str]
+) -> None:
+    text = "n,met_a,met_b\n" + "".join(f"1,{cell},1\n" for cell in cells)
+    with pytest.raises(InputError, match="neither a tick nor none"):
+        count(tmp_path, text, "met_")
+
+
+def test_value_labels_and_declared_missings_decide_what_is_ticked(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"met_1": [1.0, 2.0, 9.0], "met_2": [2.0, 2.0, 9.0]})
+    labels = {1.0: "Yes", 2.0: "No", 9.0: "Refused"}
+    pyreadstat.write_sav(
+        frame,
+        str(tmp_path / "w.sav"),
+        variable_value_labels={"met_1": labels, "met_2": labels},
+        missing_ranges={"met_1": [9.0], "met_2": [9.0]},
+    )
+    table = read_table(tmp_path / "w.sav")
+    chosen, base = read_choices(table, find_set_columns(table, "met_"), "met_", table.kept)
+    assert {option: int(mask.sum()) for option, mask in chosen.items()} == {"1": 1, "2": 0}
+    assert base.sum() == 2
+
+
+def test_options_that_hold_a_comma_are_cut_as_declared_or_refused(tmp_path: Path) -> None:
+    cells = ["Leaflets, letters, Word of mouth"] * 3 + ["Leaflets, letters", "Word of mouth"]
+    path = tmp_path / "w.csv"
+    path.write_text("n,met\n" + "".join(f'1,"{cell}"\n' for cell in cells), encoding="utf-8")
+    table = read_table(path)
+    with pytest.raises(InputError, match="not clear which commas"):
+        read_choices(table, [1], "met", table.kept)
+    options = ["Leaflets, letters", "Word of mouth", "Events"]
+    chosen, base = read_choices(table, [1], "met", table.kept, options)
+    assert [int(chosen[option].sum()) for option in options] == [4, 4, 0]
+    assert base.sum() == 5
+
+
+def test_qualtrics_puts_commas_without_a_space_between_options(tmp_path: Path) -> None:
+    rows = ["Street,Meeting", "Street", "Meeting"]
+    text = "StartDate,Finished,ResponseId,met\nStart Date,Finished,Response ID,Where?\n"
+    text += "".join(f'2019-04-03,1,R_{i},"{row}"\n' for i, row in enumerate(rows * 3))
+    assert count(tmp_path, text, "met", "qualtrics") == ({"Street": 6, "Meeting": 6}, 9)

@@ -127,13 +127,18 @@ def test_hashes_link_the_same_ids_and_only_those(ids: list[str]) -> None:
     key = b"k" * 32
     hashes = hash_ids(ids, key)
     plain = ["".join(written.split()).casefold() for written in ids]
-    assert [bool(digest) for digest in hashes] == [bool(text) for text in plain]
+    assert all(text for text, digest in zip(plain, hashes, strict=True) if digest)
     assert all(
         text not in digest for text, digest in zip(plain, hashes, strict=True) if len(text) > 3
     )
     plain_ids = [written for written in ids if written.isascii()]
     changed = [f" {written.upper().lower()}" for written in plain_ids]
     assert hash_ids(changed, key) == hash_ids(plain_ids, key)
+
+
+@pytest.mark.parametrize("text", ["0", "00", "N/A", "unknown", "Anonymous", " - ", "don't know"])
+def test_what_stands_for_a_blank_is_no_id(text: str) -> None:
+    assert hash_ids([text], b"k" * 32) == [""]
 
 
 def test_hashes_need_the_key_and_outlive_a_spreadsheet() -> None:

@@ -87,27 +87,27 @@ def test_answers_of_two_waves_in_one_file(toy: Responses) -> None:
     answers = toy.answers
     names = ["wave", "site", "person", "weight", "age", "trust_1", "trust_2"]
     assert list(answers.columns) == names
-    assert answers["wave"].tolist() == ["before"] * 3 + ["after"] * 3
-    assert answers["site"].tolist() == ["north", "north", "south", "north", "south", "south"]
-    assert answers["weight"].tolist() == [1.5, 0.5, 1, 1, 1, 1]
-    assert answers["age"].tolist() == ["18-34", "35+", "35+", "18-34", "35+", "35+"]
-    np.testing.assert_array_equal(answers["trust_1"], [3, 3, np.nan, 2, 2, 1])
-    np.testing.assert_array_equal(answers["trust_2"], [1, np.nan, np.nan, 1, np.nan, 1])
+    assert answers["wave"].tolist() == ["before"] * 3 + ["after"] * 4
+    assert answers["site"].tolist() == ["north", "north", "south", "north"] + ["south"] * 3
+    assert answers["weight"].tolist() == [1.5, 0.5, 1, 1, 1, 1, 1]
+    assert answers["age"].tolist() == ["18-34", "35+", "35+", "18-34"] + ["35+"] * 3
+    np.testing.assert_array_equal(answers["trust_1"], [3, 3, np.nan, 2, 2, 1, 1])
+    np.testing.assert_array_equal(answers["trust_2"], [1, np.nan, np.nan, 1, np.nan, 1, 1])
     assert {str(answers[name].dtype) for name in names[3:] if name != "age"} == {"float64"}
     assert {str(answers[name].dtype) for name in ("wave", "site", "person", "age")} == {"str"}
 
 
-def test_people_are_linked_by_a_hash_and_their_second_answer_is_left_out(toy: Responses) -> None:
+def test_people_are_linked_by_a_hash_unless_several_share_an_id(toy: Responses) -> None:
     people = toy.answers["person"]
     assert people[0] == people[3] != ""
-    assert people[2] == people[4] != ""
-    assert people[5] == ""
+    assert people[2] == people[4] == people[5] == people[6] == ""
     assert not people.str.contains("p1|p2|p3").any()
-    assert count(toy, "left out: the person answered before") == 1
-    assert count(toy, "people linked across waves") == 2
+    assert count(toy, "left out: the person answered before") == 0
+    assert count(toy, "with a shared id") == 3
+    assert count(toy, "people linked across waves") == 1
     assert count(toy, "without an id") == 1
     assert count(toy, "rows read") == 7
-    assert count(toy, "answers used") == 6
+    assert count(toy, "answers used") == 7
 
 
 def test_why_there_is_no_answer_is_counted_apart(toy: Responses) -> None:
@@ -127,6 +127,7 @@ def test_stories_are_masked_and_follow_the_rows_that_stay(toy: Responses) -> Non
     assert toy.stories.to_numpy().tolist() == [
         ["before", "north", "told", "Ring [phone removed]"],
         ["after", "south", "told", "=1+1"],
+        ["after", "south", "told", "again"],
     ]
 
 
@@ -339,3 +340,45 @@ def test_waves_that_a_spreadsheet_wrote_as_decimals_are_known(tmp_path: Path) ->
     responses = read(tmp_path, {"wave_column": "t", "waves": {"1": "before", "2": "after"}})
     assert responses.answers["wave"].tolist() == ["before", "after"]
     assert count(responses, "finished without answering any item") == 1
+
+
+def test_ids_start_again_in_each_site_and_only_true_repeats_are_left_out(tmp_path: Path) -> None:
+    header = ["wave", "area", "id", "trust_1", "trust_2"]
+    rows = [["before", area, str(i), "1", "2"] for area in ("north", "south") for i in range(1, 7)]
+    source = {"wave_column": "wave", "site_column": "area", "person_column": "id"}
+    write(tmp_path / "w.csv", [header, *rows, rows[0]])
+    responses = read(tmp_path, source)
+    assert len(responses.answers) == responses.answers["person"].nunique() == 12
+    assert count(responses, "left out: the person answered before") == 1
+    write(tmp_path / "w.csv", [header, *rows, *rows[:6]])
+    with pytest.raises(InputError, match="6 of 18 rows repeat an id and its answers"):
+        read(tmp_path, source)
+
+
+def test_a_file_in_which_most_rows_have_no_site_is_refused(tmp_path: Path) -> None:
+    rows = [["area", "trust_1", "trust_2"], ["north", "1", "2"], ["", "1", "2"], ["", "1", "2"]]
+    write(tmp_path / "w.csv", rows)
+    with pytest.raises(InputError, match="2 of 3 rows have no site"):
+        read(tmp_path, {"site_column": "area"})
+
+
+@pytest.mark.parametrize(
+    ("second", "expected"), [(["", "", "3"], [1, 2, 3]), (["", "3", "3"], None)]
+)
+def test_an_item_in_two_columns_is_combined_where_no_row_has_both(
+    tmp_path: Path, second: list[str], expected: list[float] | None
+) -> None:
+    rows = [[one, two, "1"] for one, two in zip(["1", "2", ""], second, strict=True)]
+    write(tmp_path / "w.csv", [["q1", "q1_new", "trust_2"], *rows])
+    source = {"columns": {"q1": "trust_1", "q1_new": "trust_1"}}
+    if expected is None:
+        with pytest.raises(InputError, match="their answers differ"):
+            read(tmp_path, source)
+    else:
+        assert read(tmp_path, source).answers["trust_1"].tolist() == expected
+
+
+def test_weights_of_full_precision_are_read(tmp_path: Path) -> None:
+    rows = [["w", "trust_1", "trust_2"], ["0.30000000000000004", "1", "2"]]
+    write(tmp_path / "w.csv", rows)
+    assert read(tmp_path, {"weight_column": "w"}).answers["weight"][0] == pytest.approx(0.3)

@@ -40,7 +40,40 @@ def test_the_sheet_with_the_most_cells_is_read_and_titles_above_are_passed_over(
     table = write(tmp_path, [["read me"]], answers)
     assert table.names == ("site", "q1", "q2")
     assert table.rows.tolist() == [4]
-    assert "'Sheet 1' was read, and 1 smaller" in table.notes[0]
+    assert table.notes == (
+        "read from the workbook: 'Sheet 1'",
+        "other sheets, not read: 'Sheet 0'",
+    )
+
+
+def test_sheets_alike_are_read_together_and_doubtful_ones_are_refused(tmp_path: Path) -> None:
+    head: list[object] = ["site", "q1", "q2"]
+    table = write(tmp_path, [head, ["A", 1, 2]], [head, ["B", 3, 4], ["B", 5, 6]])
+    assert table.names == ("site", "q1", "q2", "Sheet")
+    assert table.cells.to_numpy().tolist() == [
+        ["A", "1", "2", "Sheet 0"],
+        ["B", "3", "4", "Sheet 1"],
+        ["B", "5", "6", "Sheet 1"],
+    ]
+    with pytest.raises(InputError, match="'Sheet 0' and 'Sheet 1' may both hold answers"):
+        write(tmp_path, [head, ["A", 1, 2]], [["site", "q1"], ["B", 3]])
+
+
+def test_merged_cells_are_filled_and_hidden_sheets_are_not_read(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    for row in (["site", "q1"], ["A", 1], [None, 2], ["B", 3], [None, 4]):
+        book.active.append(row)
+    book.active.merge_cells("A2:A3")
+    book.active.merge_cells("A4:A5")
+    lookup = book.create_sheet("Lookup")
+    for number in range(40):
+        lookup.append([number, "x", "y"])
+    lookup.sheet_state = "hidden"
+    book.save(tmp_path / "w.xlsx")
+    table = read_table(tmp_path / "w.xlsx")
+    assert table.cells[0].tolist() == ["A", "A", "B", "B"]
+    assert table.notes[-1] == "hidden sheets, not read: 'Lookup'"
 
 
 def pack(parts: dict[str, bytes]) -> bytes:
