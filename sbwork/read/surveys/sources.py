@@ -106,9 +106,8 @@ def open_survey(
         for name in dict.fromkeys(site[rows]):
             here = rows & (site == name)
             code = key + str(name).encode()
-            person[here] = map_texts(
-                values[here], lambda text, code=code: hash_ids([text], code)[0]
-            )
+            codes, texts = list_texts(values[here])
+            person[here] = np.array(hash_ids(texts, code), dtype=object)[codes]
         unlinked = float((rows & (person == "")).sum())
         note = "kept, but not linked across waves"
         quality.append(Check(CheckKind.DOUBT, "without an id", unlinked, note))
