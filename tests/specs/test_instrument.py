@@ -20,8 +20,8 @@ options:
     - {code: 2, label: Agree}
     - {code: 8, label: Don't know, nonresponse: dont_know}
 items:
-  q1: {text: Is it one?, options: agreement}
-  q2: {text: Two, options: agreement, reverse: true}
+  q1: {text: One, options: agreement}
+  q2: {text: Two?, options: agreement, reverse: true}
   q3:
     options:
       - {code: 0, label: No}

@@ -32,7 +32,7 @@ _MOST_UNKNOWN = 5
 _LONG_ID = 10
 _FEW_REPEATED = 4
 _MOST_REPEATED = 0.1
-_MOST_BLANK = 0.5
+_MOST_BLANK, _FEW_BLANK = 0.5, 15
 _REASONS = {
     "repeated header rows": "header rows repeated among the answers",
     "unfinished": "answers that were not finished or not sent",
@@ -94,7 +94,7 @@ def open_survey(
     for name, values, given in (("wave", wave, spec.wave), ("site", site, spec.site)):
         if not given:
             blank = rows & (values == "")
-            if blank.sum() > rows.sum() * _MOST_BLANK:
+            if blank.sum() > max(_FEW_BLANK, rows.sum() * _MOST_BLANK):
                 found = f"{blank.sum()} of {rows.sum()} rows have no {name}"
                 allowed = "Fill it in; a merged cell of a spreadsheet names its first row only"
                 raise InputError(Problem(table.file, f"key '{name}_column'", found, allowed))

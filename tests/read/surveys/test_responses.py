@@ -356,9 +356,9 @@ def test_ids_start_again_in_each_site_and_only_true_repeats_are_left_out(tmp_pat
 
 
 def test_a_file_in_which_most_rows_have_no_site_is_refused(tmp_path: Path) -> None:
-    rows = [["area", "trust_1", "trust_2"], ["north", "1", "2"], ["", "1", "2"], ["", "1", "2"]]
+    rows = [["area", "trust_1", "trust_2"], ["north", "1", "2"], *[["", "1", "2"]] * 20]
     write(tmp_path / "w.csv", rows)
-    with pytest.raises(InputError, match="2 of 3 rows have no site"):
+    with pytest.raises(InputError, match="20 of 21 rows have no site"):
         read(tmp_path, {"site_column": "area"})
 
 
