@@ -218,10 +218,12 @@ def leave_out_duplicates(sources: Sequence[SurveyFile]) -> list[Problem]:
         if record is None:
             continue
         ids = pd.Series(source.table.read_column(record), dtype=object)
-        long = np.asarray(ids.map(len) >= _LONG_ID, dtype=bool) & source.rows
-        again = (ids.duplicated() | ids.isin(seen)).to_numpy() & long
-        again |= _find_repeated(source, ids != "", [*source.table.cells]) & ~long
-        seen |= set(ids[long])
+        again = np.zeros(len(ids), dtype=bool)
+        if len(sources) > 1 or ids.duplicated().any():
+            long = np.asarray(ids.map(len) >= _LONG_ID, dtype=bool) & source.rows
+            again = (ids.duplicated() | ids.isin(seen)).to_numpy() & long
+            again |= _find_repeated(source, ids.where(~long, ""), [*source.table.cells])
+            seen |= set(ids[long])
         note = f"the same '{quote(source.table.names[record])}' is in a row above"
         source.quality.append(_leave_out("the same response again", again, note))
         source.rows = source.rows & ~again
@@ -230,8 +232,8 @@ def leave_out_duplicates(sources: Sequence[SurveyFile]) -> list[Problem]:
         column = source.columns.person
         if column is None:
             continue
-        named = pd.Series(source.person != "")
-        again = _find_repeated(source, named, [column, *source.columns.items.values()])
+        ids = pd.Series(source.person, dtype=object)
+        again = _find_repeated(source, ids, [column, *source.columns.items.values()])
         if again.sum() > max(_FEW_REPEATED, source.rows.sum() * _MOST_REPEATED):
             name = quote(source.table.names[column])
             found = f"{again.sum()} of {source.rows.sum()} rows repeat an id and its answers"
@@ -244,13 +246,12 @@ def leave_out_duplicates(sources: Sequence[SurveyFile]) -> list[Problem]:
     return problems
 
 
-def _find_repeated(source: SurveyFile, named: pd.Series, columns: Sequence[int]) -> Mask:
-    """Find rows that repeat one above, with its wave and site, in `columns`."""
-    frame = source.table.cells[list(dict.fromkeys(columns))].reset_index(drop=True)
+def _find_repeated(source: SurveyFile, ids: pd.Series, columns: Sequence[int]) -> Mask:
+    """Find rows that repeat one above, with its id, wave and site, in `columns`."""
+    rows = source.rows & ((ids != "") & ids.duplicated(keep=False)).to_numpy()
+    frame = source.table.cells.loc[rows, list(dict.fromkeys(columns))]
     frame.columns = pd.RangeIndex(frame.shape[1])
-    frame = frame.assign(wave=source.wave, site=source.site)
-    rows = source.rows & named.to_numpy()
-    frame = frame[rows]
+    frame = frame.assign(wave=source.wave[rows], site=source.site[rows])
     again = np.zeros(len(rows), dtype=bool)
     again[rows] = frame.duplicated().to_numpy()
     return again
