@@ -24,6 +24,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+CohortsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[COHORT]...", help="Which cohorts; all of them by default."),
+]
 DataOption = Annotated[
     Path, typer.Option("--data", help="The folder that holds cohorts/ and instruments/.")
 ]
@@ -114,10 +118,7 @@ def new(
 
 @app.command()
 def check(
-    cohorts: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[COHORT]...", help="Which cohorts; all of them by default."),
-    ] = None,
+    cohorts: CohortsArgument = None,
     data: DataOption = Path("data"),
 ) -> None:
     """Read everything of each cohort and print what was understood, and all that is wrong.
@@ -144,10 +145,7 @@ def check(
 
 @app.command()
 def report(
-    cohorts: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[COHORT]...", help="Which cohorts; all of them by default."),
-    ] = None,
+    cohorts: CohortsArgument = None,
     data: DataOption = Path("data"),
     out: Annotated[
         Path, typer.Option("--out", help="The folder that the reports are written to.")

@@ -14,6 +14,7 @@ from sbwork.render.blocks import Picture
 from sbwork.render.style import CONTROL, INK, INTERVENTION, RULE, use_style
 from sbwork.specs.cohort import Cohort
 from sbwork.stats.findings import select_findings
+from sbwork.stats.formats import format_change, format_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,21 +61,27 @@ class ForestRow:
     def value(self) -> str:
         """The numbers, as printed."""
         if self.reported:
-            return _format_change(self.estimate)
-        interval = f" [{self.ci_low:.2f}, {self.ci_high:.2f}]" if self.has_interval else ""
-        return f"{self.estimate:.2f}{interval}"
+            return format_change(self.estimate)
+        interval = (
+            f" [{format_number(self.ci_low)}, {format_number(self.ci_high)}]"
+            if self.has_interval
+            else ""
+        )
+        return f"{format_number(self.estimate)}{interval}"
 
     @property
     def words(self) -> str:
         """The line as a sentence for those who can't see it."""
         name = f"{self.heading}, {self.label}"
         if self.reported:
-            return f"{name}: {_format_change(self.estimate)}"
+            return f"{name}: {format_change(self.estimate)}"
         interval = "no interval"
         if self.has_interval:
             basis = "as untouched places changed" if self.drift else "for chance alone"
-            interval = f"interval {self.ci_low:.2f} to {self.ci_high:.2f} ({basis})"
-        return f"{name}: ratio {self.estimate:.2f}, {interval}"
+            interval = (
+                f"interval {format_number(self.ci_low)} to {format_number(self.ci_high)} ({basis})"
+            )
+        return f"{name}: ratio {format_number(self.estimate)}, {interval}"
 
 
 def pick_rows(findings: pd.DataFrame, cohort: Cohort, status: str = "") -> list[ForestRow]:
@@ -183,7 +190,7 @@ def _draw_changes(ax: Axes, rows: list[ForestRow]) -> None:
     margin = 0.03 * (high - low)
     _draw_lines(ax, rows, none=0.0, low=low, high=high)
     ax.set_xlim(low - margin, high + margin)
-    ax.xaxis.set_major_formatter(lambda change, _: _format_change(change))
+    ax.xaxis.set_major_formatter(lambda change, _: format_change(change))
     ax.set_xlabel("change, as reported")
     title = "Reported by others: no control site, no interval, not checked"
     _draw_words(ax, -1, title, INTERVENTION)
@@ -248,7 +255,3 @@ def _explain(computed: list[ForestRow], reported: list[ForestRow]) -> str:
         "two kinds can't be compared.": bool(reported),
     }
     return " ".join(sentence for sentence, applies in sentences.items() if applies)
-
-
-def _format_change(change: float) -> str:
-    return f"{change:+.0f}%".replace("-", "\N{MINUS SIGN}").replace("+0%", "0%")

@@ -15,9 +15,8 @@ KINDS = ("dont_know", "prefer_not_to_say", "blank")
 
 ANSWERED = "answered"
 
-_BLANK = frozenset(
-    ("", "na", "n/a", "#n/a", "nan", "null", "none", "#null!", "<na>", ".", "-99", "sysmis")
-)
+_UNFILLED = frozenset(("", "na", "n/a", "-99"))
+_BLANK = _UNFILLED | {"#n/a", "nan", "null", "none", "#null!", "<na>", ".", "sysmis"}
 _WITH_CODE = re.compile(r"^(-?\d+(?:[.,]\d+)?)\s*(?:[-:=.)]\s*|\s|(?=\())(.*)$", re.DOTALL)
 _LIMESURVEY_CODE = re.compile(r"^(?:a|ao|sq)0*(\d{1,6})$")
 _YES_OR_NO = {"y": "yes", "n": "no", "true": "yes", "false": "no"}
@@ -102,6 +101,11 @@ def match_answers(
         else:
             matches.append(_match_rest(text, by_code))
     return matches
+
+
+def is_unfilled(text: str) -> bool:
+    """Return whether a cell is empty, or holds what platforms write into an empty one."""
+    return fold_answer(text) in _UNFILLED
 
 
 def is_nonresponse(text: str) -> bool:

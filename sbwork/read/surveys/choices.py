@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sbwork.read.surveys.answers import fold_answer, is_nonresponse, parse_number
+from sbwork.read.surveys.answers import fold_answer, is_nonresponse, is_unfilled, parse_number
 from sbwork.read.surveys.personal import find_personal_content, mask_text
 from sbwork.read.surveys.tables import Mask, RawTable, fold_name, list_texts
 from sbwork.specs.errors import InputError, Problem, list_names, quote
@@ -18,7 +18,6 @@ from sbwork.specs.errors import InputError, Problem, list_names, quote
 OTHER = "Other (written in)"
 """What stands for every answer in people's own words."""
 
-_BLANK = frozenset(("", "na", "n/a", "-99"))
 _NO = re.compile(
     r"no|n|0|false|nein|non|nee|off|unchecked"
     r"|not (?:selected|chosen|checked|mentioned|ticked|quoted|marked)"
@@ -81,7 +80,7 @@ def _read_ticks(
     """Return whether each text of an option's column is a tick, none, or no answer (None)."""
     folded = [fold_answer(word) for word in words]
     if _WRITTEN.search(table.names[column].casefold()):
-        return [None if word in _BLANK else not _NO.fullmatch(word) for word in folded]
+        return [None if is_unfilled(word) else not _NO.fullmatch(word) for word in folded]
     own = {fold_answer(option) for option in (_read_option(table.labels[column]), *options)} - {""}
     ticks: dict[str, bool | None] = {}
     unknown = []
@@ -91,11 +90,11 @@ def _read_ticks(
             ticks[word] = True
         elif _NO.fullmatch(word):
             ticks[word] = False
-        elif word not in _BLANK and (word == "none" or not is_nonresponse(word)):
+        elif word == "none" or not is_nonresponse(word):
             unknown.append(word)
     numbers = [word for word in unknown if parse_number(word) == parse_number(word)]
     known = any(tick is not None for tick in ticks.values())
-    if unknown and (known or len(unknown) > 1 or (numbers and not _BLANK & set(folded))):
+    if unknown and (known or len(unknown) > 1 or (numbers and not any(map(is_unfilled, folded)))):
         found = "these values are" if len(unknown) > 1 else "a value is"
         found = f"{found} neither a tick nor none" + f": {list_names(numbers)}" * bool(numbers)
         place = f"column '{quote(table.names[column])}'"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sbwork.read.surveys.answers import fold_answer
+from sbwork.read.surveys.answers import fold_answer, is_unfilled
 from sbwork.read.surveys.personal import mask_text
 from sbwork.read.surveys.tables import RawTable, fold_name, map_texts
 from sbwork.specs.cohort import SurveySource
@@ -128,10 +128,12 @@ class _Finder:
     def settle(self, name: str, columns: Sequence[int]) -> int | None:
         """Return the first of several columns, completed from the others, if no answers differ."""
         table, first = self.table, columns[0]
+        if len(columns) == 1:
+            return first
         values = table.read_column(first).copy()
         for column in columns[1:]:
             more = table.read_column(column)
-            blank, none = (map_texts(texts, _is_blank, bool) for texts in (values, more))
+            blank, none = (map_texts(texts, is_unfilled, bool) for texts in (values, more))
             alike = (table.codes.get(column), table.missing.get(column)) == (
                 table.codes.get(first),
                 table.missing.get(first),
@@ -224,10 +226,6 @@ def _index(entries: Iterable[tuple[str, int]]) -> _Index:
 
 def _fold_label(label: str) -> str:
     return fold_name(fold_answer(label))
-
-
-def _is_blank(text: str) -> bool:
-    return fold_answer(text) in {"", "na", "n/a", "-99"}
 
 
 def _loosen(name: str) -> str:

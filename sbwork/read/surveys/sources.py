@@ -268,8 +268,8 @@ def _unlink_shared(sources: Sequence[SurveyFile]) -> None:
     ]
     if not frames:
         return
-    shared = pd.concat(frames).duplicated(keep=False).to_numpy()
-    people = set(pd.concat(frames).loc[shared, "person"])
+    everyone = pd.concat(frames)
+    people = set(everyone.loc[everyone.duplicated(keep=False).to_numpy(), "person"])
     for source in named:
         mask = pd.Series(source.person).isin(people).to_numpy()
         note = "an id that several people of one wave and site share: kept, but not linked"
