@@ -23,7 +23,12 @@ _YES_OR_NO = {"y": "yes", "n": "no", "true": "yes", "false": "no"}
 _NUMBER = re.compile(r"^[-+]?(?:\d{1,15}(?:[.,]\d{0,40})?|[.,]\d{1,40})(?:e[-+]?\d{1,3})?$")
 _DONT_KNOW = re.compile(r"(?:don'?t|do not|does not|didn'?t) know|not sure|unsure|no opinion")
 _PREFER_NOT = re.compile(r"prefer not|rather not|refus|declin|not say")
-_NOT_APPLICABLE = re.compile(r"not (?:applicable|asked|stated|answered)|no answer|missing|skipped")
+_NO_ANSWER = re.compile(
+    r"(?:i )?(?:(?:don'?t|do not|does not|didn'?t) know|not sure|unsure|no opinion"
+    r"|(?:(?:would |'d )?(?:prefer|rather) )?not (?:to )?(?:say|answer|tell)"
+    r"|refus(?:ed?|al)|declined?|not (?:applicable|asked|stated|answered)|no answer|missing"
+    r"|skipped)(?: to (?:me|say|answer))?"
+)
 _STRAIGHT = str.maketrans("‘’‛`´“”„‐‑‒–—−", "'" * 5 + '"' * 3 + "-" * 6)
 
 
@@ -109,9 +114,13 @@ def is_unfilled(text: str) -> bool:
 
 
 def is_nonresponse(text: str) -> bool:
-    """Return whether a folded text is blank or gives a reason for no answer."""
-    patterns = (_DONT_KNOW, _PREFER_NOT, _NOT_APPLICABLE)
-    return text in _BLANK or any(pattern.match(text) for pattern in patterns)
+    """Return whether a folded text is blank or gives a reason for no answer, and nothing else.
+
+    "Refused / not sure (not read out)" does; "Refuse collection" and "Don't know anyone" don't.
+    """
+    plain = re.sub(r"\([^)]*\)", "", text).strip() or text.strip("()")
+    reasons = re.split(r"[/,;]| or ", plain)
+    return text in _BLANK or all(_NO_ANSWER.fullmatch(reason.strip()) for reason in reasons)
 
 
 def fold_answer(text: str) -> str:
@@ -143,7 +152,7 @@ def _find_label(
     if label in by_label:
         return by_label[label]
     found = [by_label[other] for other in by_label if _sort_words(other) == _sort_words(label)]
-    if not found:
+    if not found and is_nonresponse(label):
         kind = _match_missing(None, label).kind
         found = [option for option in options if option.nonresponse == kind]
     return found[0] if len(found) == 1 else None

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.read.surveys.answers import Match, fold_answer, match_answers, parse_number
+from sbwork.read.surveys.answers import (
+    Match,
+    fold_answer,
+    is_nonresponse,
+    match_answers,
+    parse_number,
+)
 from sbwork.specs.instrument import Option
 
 AGREE = [
@@ -140,3 +146,26 @@ def test_all_codes_are_read_by_labels_or_by_one_order(
     matches = match_answers(["1", "2", "3", "4", "5"], AGREE, labels)
     found = [m.code if m.kind == "answered" else m.kind for m in matches]
     assert found == meant or ("unlike" in meant and "unlike" in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", True),
+        ("N/A", True),
+        ("Refused", True),
+        ("Refused to answer", True),
+        ("Don’t know / not sure", True),
+        ("Don't know (not read out)", True),
+        ("(Prefer not to say)", True),
+        ("I would rather not say", True),
+        ("Not applicable to me", True),
+        ("Refuse collection", False),
+        ("Missing persons", False),
+        ("Don't know anyone here", False),
+        ("Not applicable / Events", False),
+        ("Not sure of the police", False),
+    ],
+)
+def test_a_reason_for_no_answer_is_the_whole_text(text: str, expected: bool) -> None:
+    assert is_nonresponse(fold_answer(text)) is expected

@@ -75,6 +75,14 @@ def test_reasons_for_no_answer_are_no_ticks(tmp_path: Path, yes: str) -> None:
     assert count(tmp_path, text, "met_") == ({"a": 1, "b": 0}, 6)
 
 
+@pytest.mark.parametrize("option", ["Refuse collection", "Missing persons", "Don't know anyone"])
+def test_an_option_that_begins_like_a_reason_for_no_answer_is_one(tmp_path: Path, option: str):
+    text = "n,met\n" + f"1,{option}\n" * 3 + f"2,Events;{option}\n3,Events\n4,Refused\n5,Events\n"
+    assert count(tmp_path, text, "met") == ({option: 4, "Events": 3}, 6)
+    words = "n,met_a,met_b\n" + f"1,{option},\n" * 3 + "2,,Events\n" * 2
+    assert count(tmp_path, words, "met_") == ({option: 3, "Events": 2}, 5)
+
+
 @pytest.mark.parametrize("cells", [("1", "2"), ("Yes", "Maybe"), ("2", "2")])
 def test_values_that_may_be_a_tick_or_none_are_refused(
     tmp_path: Path, cells: tuple[str, str]
