@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from sbwork.read.checks import Check, CheckKind
-from sbwork.read.incidents.archives import Part, read_ends, unpack
+from sbwork.read.incidents.archives import Part, unpack
+from sbwork.read.incidents.months import read_month
+from sbwork.read.incidents.opening import open_table, read_header
 from sbwork.read.incidents.police_uk import is_street_header
 from sbwork.read.incidents.tallies import (
     Batch,
@@ -27,7 +25,7 @@ from sbwork.read.places.geography import find_missing_columns
 from sbwork.specs.cohort import IncidentSource
 from sbwork.specs.errors import InputError, Problem, list_names, quote
 
-__all__ = ["choose_format", "read_month", "read_tables"]
+__all__ = ["choose_format", "read_tables"]
 
 _GUESSES = {
     "month": ("month", "date", "incidentdate", "dateofincident", "datereported", "reporteddate",
@@ -40,15 +38,6 @@ _GUESSES = {
     "site": ("site", "area", "sitename", "areaname", "beat", "neighbourhood"),
     "count": ("count", "counts", "n", "incidents", "number", "total", "numberofincidents"),
 }  # fmt: skip
-_EXCEL = {".xlsx", ".xlsm"}
-_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_ISO = re.compile(r"(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?")
-_BRITISH = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})")
-_MONTH_FIRST = re.compile(r"(\d{1,2})[-/.](\d{4})")
-_PLAIN = re.compile(r"(\d{4})(\d{2})(\d{2})?")
-_WORDS = re.compile(r"(?:(\d{1,2})(?:st|nd|rd|th)?[- /]*)?([a-z]{3,9})\.?,?[- /]*(\d{4}|\d{2})")
-_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-
 _MOST_PLACES_APART = 200
 _MOST_EXAMPLES = 3
 
@@ -71,8 +60,8 @@ def choose_format(source: IncidentSource, parts: list[Part]) -> str:
         return source.format
     if any(part.labels[2] for part in parts):
         return "police-uk"
-    with unpack(parts[0]) as part, _open_table(part) as (path, encoding):
-        header, _ = _read_header(path, encoding, part.shown)
+    with unpack(parts[0]) as part, open_table(part) as (path, encoding):
+        header, _ = read_header(path, encoding, part.shown)
     if is_street_header(header) and not source.columns:
         return "police-uk"
     guessed = _guess_columns(header)
@@ -101,36 +90,6 @@ def read_tables(
     return reading
 
 
-def read_month(text: str) -> str:
-    """Return the month of a date, written YYYY-MM; empty where it is no date.
-
-    ISO dates and months, day before month as in Britain (31/12/2017, 31.12.17), months with
-    their names (Jul 2017, 3 July 2017, Jul-17) and plain digits (201707, 20170703) are read, with
-    or without a time of day. Month before day is never guessed.
-    """
-    plain = re.sub(r"[ t]\d{1,2}:\d{2}.*$", "", text.strip().lower())
-    day = ""
-    if found := _ISO.fullmatch(plain):
-        year, month, day = found[1], found[2], found[3] or ""
-    elif found := _BRITISH.fullmatch(plain):
-        year, month, day = found[3], found[2], found[1]
-    elif found := _MONTH_FIRST.fullmatch(plain):
-        year, month = found[2], found[1]
-    elif found := _PLAIN.fullmatch(plain):
-        year, month, day = found[1], found[2], found[3] or ""
-    elif (found := _WORDS.fullmatch(plain)) and found[2][:3] in _NAMES:
-        year, month, day = found[3], str(_NAMES.index(found[2][:3]) + 1), found[1] or ""
-    else:
-        return ""
-    number = int(month)
-    whole_year = int(year) if len(year) == 4 else 2000 + int(year)
-    if not (1 <= number <= 12 and 1900 <= whole_year <= 2099):
-        return ""
-    if day and not 1 <= int(day) <= _DAYS[number - 1]:
-        return ""
-    return f"{whole_year:04d}-{number:02d}"
-
-
 def _read_one(
     store: Any,
     part: Part,
@@ -141,8 +100,8 @@ def _read_one(
 ) -> None:
     import duckdb
 
-    with _open_table(part) as (path, encoding):
-        header, delimiter = _read_header(path, encoding, part.shown)
+    with open_table(part) as (path, encoding):
+        header, delimiter = read_header(path, encoding, part.shown)
         where = _find_columns(header, source, style, part.shown)
         table = _Table(path, part.shown, header, delimiter, encoding, where)
         try:
@@ -293,76 +252,6 @@ def _list_places(store: Any, table: _Table, style: str, reading: Reading) -> lis
         allowed = "Add the rows, with 0 where there was none"
         raise InputError(Problem(table.shown, "", found, allowed))
     return places if len(places) <= _MOST_PLACES_APART else [""]
-
-
-@contextmanager
-def _open_table(part: Part) -> Iterator[tuple[Path, str]]:
-    """Give a CSV file on disk and its encoding; a workbook is written out as one first."""
-    suffix = Path(part.name).suffix.lower()
-    if suffix in {".xls", ".ods", ".xlsb"}:
-        found = f"files of the kind '{suffix}' are not read"
-        raise InputError(Problem(part.shown, "", found, "Save it as .xlsx or as CSV"))
-    with TemporaryDirectory(prefix="sbwork-") as folder:
-        target = Path(folder) / "table.csv"
-        if suffix in _EXCEL:
-            _write_sheet(part, target)
-            yield target, "utf-8"
-            return
-        head, _ = read_ends(part)
-        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-            target.write_text(part.path.read_text("utf-16"), "utf-8", newline="")
-            yield target, "utf-8"
-        else:
-            yield part.path, "utf-8" if _is_utf8(part.path) else "latin-1"
-
-
-def _is_utf8(path: Path) -> bool:
-    with path.open(encoding="utf-8") as stream:
-        try:
-            while stream.read(1 << 20):
-                pass
-        except UnicodeDecodeError:
-            return False
-    return True
-
-
-def _write_sheet(part: Part, target: Path) -> None:
-    """Write the first sheet of a workbook, from its first row that holds anything, as CSV."""
-    import zipfile
-
-    import openpyxl
-
-    try:
-        book = openpyxl.load_workbook(part.path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        found = f"the workbook can't be read ({type(error).__name__})"
-        raise InputError(Problem(part.shown, "", found, "Save it again as .xlsx")) from None
-    with closing(book), target.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out)
-        width = 0
-        for row in book.worksheets[0].iter_rows(values_only=True):
-            filled = [number for number, value in enumerate(row, start=1) if value is not None]
-            width = width or max(filled, default=0)
-            if width:
-                cells = [_write_cell(value) for value in row[:width]]
-                writer.writerow(cells + [None] * (width - len(cells)))
-
-
-def _write_cell(value: object) -> object:
-    """Write dates as ISO has them (datetime does by itself), and whole numbers without a point."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _read_header(path: Path, encoding: str, shown: str) -> tuple[list[str], str]:
-    with path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as file:
-        line = file.readline()
-    if not line.strip():
-        raise InputError(Problem(shown, "", "the file is empty", "Export it again"))
-    if "\0" in line:
-        raise InputError(Problem(shown, "", "this is not a CSV file", "Save it as CSV or .xlsx"))
-    delimiter = max(",;\t|", key=line.count)
-    header = [name.strip() for name in next(csv.reader(io.StringIO(line), delimiter=delimiter))]
-    return header, delimiter
 
 
 def _guess_columns(header: list[str]) -> dict[str, str]:

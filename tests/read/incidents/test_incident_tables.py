@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sbwork.read.incidents import Incidents, read_incidents
-from sbwork.read.incidents.incident_tables import read_month
+from sbwork.read.incidents.months import read_month
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError
 
