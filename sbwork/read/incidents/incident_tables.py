@@ -50,7 +50,6 @@ class _Table:
     shown: str
     header: list[str]
     delimiter: str
-    encoding: str
     where: dict[str, str]
 
 
@@ -60,8 +59,8 @@ def choose_format(source: IncidentSource, parts: list[Part]) -> str:
         return source.format
     if any(part.labels[2] for part in parts):
         return "police-uk"
-    with unpack(parts[0]) as part, open_table(part) as (path, encoding):
-        header, _ = read_header(path, encoding, part.shown)
+    with unpack(parts[0]) as part, open_table(part) as (path, _):
+        header, _ = read_header(path, part.shown)
     if is_street_header(header) and not source.columns:
         return "police-uk"
     guessed = _guess_columns(header)
@@ -100,10 +99,11 @@ def _read_one(
 ) -> None:
     import duckdb
 
-    with open_table(part) as (path, encoding):
-        header, delimiter = read_header(path, encoding, part.shown)
+    with open_table(part) as (path, notes):
+        reading.quality += notes
+        header, delimiter = read_header(path, part.shown)
         where = _find_columns(header, source, style, part.shown)
-        table = _Table(path, part.shown, header, delimiter, encoding, where)
+        table = _Table(path, part.shown, header, delimiter, where)
         try:
             _load_raw(store, table, style, points)
         except duckdb.Error as error:
@@ -136,10 +136,10 @@ def _load_raw(store: Any, table: _Table, style: str, points: PointNeed) -> None:
                {lsoa} IS NULL AND {x} IS NOT NULL AS located, {bad} AS bad,
                sum({number})::DOUBLE AS n, count(*) AS rows
         FROM read_csv($path, auto_detect = false, header = true, delim = $delimiter, quote = '"',
-                      escape = '"', encoding = $encoding, columns = {{{columns}}})
+                      escape = '"', columns = {{{columns}}})
         GROUP BY ALL
         """,  # noqa: S608 - built from positions, never from text of the file
-        {"path": str(table.path), "delimiter": table.delimiter, "encoding": table.encoding},
+        {"path": str(table.path), "delimiter": table.delimiter},
     )
 
 
@@ -297,8 +297,7 @@ def _name_rows(table: _Table, key: str, wrong: set[str], verdict: str, hint: str
     column = table.where[key]
     at = table.header.index(column)
     problems: list[Problem] = []
-    encoding = "utf-8-sig" if table.encoding == "utf-8" else table.encoding
-    with table.path.open(encoding=encoding, newline="") as file:
+    with table.path.open(encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.reader(file, delimiter=table.delimiter), start=1):
             if number == 1 or len(row) <= at:
                 continue

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from sbwork.read.checks import Check, CheckKind
+from sbwork.read.encodings import OLDER, find_encoding
 from sbwork.read.incidents.archives import Part, read_ends
 from sbwork.specs.errors import InputError, Problem
 
@@ -18,8 +22,8 @@ _EXCEL = {".xlsx", ".xlsm"}
 
 
 @contextmanager
-def open_table(part: Part) -> Iterator[tuple[Path, str]]:
-    """Give a CSV file on disk and its encoding; a workbook is written out as one first."""
+def open_table(part: Part) -> Iterator[tuple[Path, list[Check]]]:
+    """Give a CSV file on disk in UTF-8, and what was done for it to be one."""
     suffix = Path(part.name).suffix.lower()
     if suffix in {".xls", ".ods", ".xlsb"}:
         found = f"files of the kind '{suffix}' are not read"
@@ -28,24 +32,42 @@ def open_table(part: Part) -> Iterator[tuple[Path, str]]:
         target = Path(folder) / "table.csv"
         if suffix in _EXCEL:
             _write_sheet(part, target)
-            yield target, "utf-8"
+            yield target, []
             return
-        head, _ = read_ends(part)
-        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-            target.write_text(part.path.read_text("utf-16"), "utf-8", newline="")
-            yield target, "utf-8"
-        else:
-            yield part.path, "utf-8" if _is_utf8(part.path) else "latin-1"
+        encoding = find_encoding(read_ends(part, 4096)[0])
+        utf8, ends_alike = _look_through(part.path)
+        if encoding == "utf-8-sig" and utf8 and ends_alike:
+            yield part.path, []
+            return
+        with (
+            part.path.open(encoding=encoding, errors=OLDER) as text,
+            target.open("w", encoding="utf-8", newline="\n") as out,
+        ):
+            shutil.copyfileobj(text, out)
+        notes = []
+        if encoding == "utf-8-sig" and not utf8:
+            note = f"{part.shown} was read as Windows-1252, so check its accents and dashes"
+            notes = [Check(CheckKind.READ, "text that is not UTF-8", 1.0, note)]
+        yield target, notes
 
 
-def _is_utf8(path: Path) -> bool:
-    with path.open(encoding="utf-8") as stream:
-        try:
-            while stream.read(1 << 20):
-                pass
-        except UnicodeDecodeError:
-            return False
-    return True
+def _look_through(path: Path) -> tuple[bool, bool]:
+    """Say whether a file is UTF-8, and whether all its lines end alike, and not in CR alone."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    utf8, returns, pairs, feeds, last = True, 0, 0, 0, b""
+    with path.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            if utf8 and not (piece.isascii() and not decoder.getstate()[0]):
+                try:
+                    decoder.decode(piece)
+                except UnicodeDecodeError:
+                    utf8 = False
+            returns += piece.count(b"\r")
+            pairs += piece.count(b"\r\n") + (last == b"\r" and piece.startswith(b"\n"))
+            feeds += piece.count(b"\n")
+            last = piece[-1:]
+    utf8 = utf8 and not decoder.getstate()[0]
+    return utf8, returns == pairs and pairs in {0, feeds}
 
 
 def _write_sheet(part: Part, target: Path) -> None:
@@ -75,9 +97,9 @@ def _write_cell(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def read_header(path: Path, encoding: str, shown: str) -> tuple[list[str], str]:
+def read_header(path: Path, shown: str) -> tuple[list[str], str]:
     """Return the names in the first line of a CSV file, and its delimiter."""
-    with path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         line = file.readline()
     if not line.strip():
         raise InputError(Problem(shown, "", "the file is empty", "Export it again"))

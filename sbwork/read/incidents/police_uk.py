@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from sbwork.read.checks import Check, CheckKind
+from sbwork.read.encodings import OLDER
 from sbwork.read.incidents.archives import Part, read_ends, read_through, serve_members, unpack
 from sbwork.read.incidents.tallies import (
     Batch,
@@ -275,10 +276,7 @@ def _count_files(
 
 
 def _count_irregular(store: Any, part: Part, number: int, query: str) -> None:
-    """Count one file, with its line ends made alike and its text UTF-8 where that lets it pass.
-
-    Text that is not UTF-8 is no matter in a street's name, but it is in what is counted.
-    """
+    """Count one file, with its line ends made alike and its text UTF-8 where that lets it pass."""
     import duckdb
 
     with unpack(part) as file, TemporaryDirectory(prefix="sbwork-") as folder:
@@ -289,7 +287,7 @@ def _count_irregular(store: Any, part: Part, number: int, query: str) -> None:
             refusal = _explain_error(str(error), {str(file.path): part})
         mended = Path(folder) / "mended.csv"
         with (
-            file.path.open(encoding="utf-8", errors="replace") as text,
+            file.path.open(encoding="utf-8", errors=OLDER) as text,
             mended.open("w", encoding="utf-8", newline="\n") as target,
         ):
             shutil.copyfileobj(text, target)
@@ -297,9 +295,6 @@ def _count_irregular(store: Any, part: Part, number: int, query: str) -> None:
             store.execute(query, {"files": [str(mended)], "numbers": [number]})
         except duckdb.Error:
             raise refusal from None
-    lost = "SELECT 1 FROM tally WHERE batch = $1 AND contains(concat(lsoa, kind, month), '\ufffd')"
-    if store.execute(lost, [number]).fetchone():
-        raise refusal
 
 
 def _write_query(header: tuple[str, ...], points: PointNeed) -> str:

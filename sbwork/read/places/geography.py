@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sbwork.read.encodings import OLDER, find_encoding
 from sbwork.read.places.boundaries import Boundaries, read_boundaries
 from sbwork.read.places.shapes import refuse_overlaps
 from sbwork.specs.cohort import Cohort
@@ -313,10 +314,12 @@ def _match_columns(raw: pd.DataFrame, given: dict[str, str], shown: str) -> dict
 
 
 def _read_table(path: Path, shown: str) -> pd.DataFrame:
+    with path.open("rb") as file:
+        encoding = find_encoding(file.read(4096))
     try:
-        table = pd.read_csv(path, dtype="str", encoding="utf-8-sig", keep_default_na=False)
-    except UnicodeDecodeError:
-        table = pd.read_csv(path, dtype="str", encoding="cp1252", keep_default_na=False)
+        table = pd.read_csv(
+            path, dtype="str", encoding=encoding, encoding_errors=OLDER, keep_default_na=False
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(Problem(shown, "", f"this is not a CSV table ({error})")) from None
     return table.rename(columns=lambda name: str(name).strip())

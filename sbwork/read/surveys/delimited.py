@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sbwork.read.encodings import OLDER, find_encoding
 from sbwork.read.surveys.tables import MOST_CELLS, Grid, refuse_size
 from sbwork.specs.errors import InputError, Problem
 
@@ -59,15 +60,8 @@ def read_delimited(path: Path) -> Grid:
 
 def decode_text(data: bytes, file: str) -> tuple[bytes, str]:
     """Return the text as UTF-8 without its byte-order mark, with a note if it was not UTF-8."""
-    start = data[:4000]
-    note = encoding = ""
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    elif len(start) > 3 and start[1::2].count(0) > len(start) / 5 and start[::2].count(0) == 0:
-        encoding = "utf-16-le"
-    elif len(start) > 3 and start[::2].count(0) > len(start) / 5 and start[1::2].count(0) == 0:
-        encoding = "utf-16-be"
-    if encoding:
+    note, encoding = "", find_encoding(data[:4000])
+    if encoding != "utf-8-sig":
         try:
             data = data.decode(encoding).encode()
         except UnicodeError:
@@ -78,7 +72,7 @@ def decode_text(data: bytes, file: str) -> tuple[bytes, str]:
         if not data.isascii():
             data.decode()
     except UnicodeDecodeError:
-        data = data.decode("cp1252", errors="replace").encode()
+        data = data.decode(errors=OLDER).encode()
         note = "the text is not UTF-8; it was read as Windows-1252, so check its accents"
     if not data[:_SAMPLE_BYTES].strip():
         raise InputError(Problem(file, "", "the file is empty"))

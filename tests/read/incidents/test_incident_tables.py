@@ -19,10 +19,10 @@ SITES = {"one": {"title": "Area 1"}, "two": {"names": ["Area 2", "The second"]}}
 COUNTS = "month,crime_type,site,count\n"
 
 
-def read(path: Path, text: str | bytes = "", **source: object) -> Incidents:
+def read(path: Path, text: str | bytes = "", sites: object = SITES, **source: object) -> Incidents:
     if text:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    given = {"name": "pilot", "sites": SITES, "incidents": [{"path": str(path), **source}]}
+    given = {"name": "pilot", "sites": sites, "incidents": [{"path": str(path), **source}]}
     return read_incidents(Cohort.model_validate(given))
 
 
@@ -39,16 +39,31 @@ ROWS = (
 )
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
-def test_rows_by_site_name_in_any_encoding(tmp_path: Path, encoding: str) -> None:
-    text = ROWS.replace("Elsewhere", "Café").encode(encoding)
-    incidents = read(tmp_path / "a.csv", text, crime_types={"dwelling burglary": "Burglary"})
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be", "mac_roman"]
+)
+def test_rows_by_site_name_in_any_encoding(tmp_path: Path, encoding: str, ending: str) -> None:
+    text = ROWS.replace("Elsewhere", "Café").replace("Area 1", "St Mary’s – north")
+    site = {"one": {"title": "St Mary’s – north"}, "two": {"names": ["The second"]}}
+    types = {"dwelling burglary": "Burglary"}
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.replace("\n", ending).encode(encoding))
+    incidents = read(path, sites=site, crime_types=types)
     assert list_counts(incidents, "one", "victim_based_crime")[0] == 1
     assert list_counts(incidents, "two", "victim_based_crime")[0] == 1
     assert incidents.missing_months == ("2017-08",)
     quality = incidents.quality.set_index("check")["count"]
     assert quality["rows without a date"] == 1
     assert quality["rows outside every site"] == 1
+    assert ("text that is not UTF-8" in quality) == (encoding in {"cp1252", "mac_roman"})
+
+
+def test_one_byte_that_is_not_utf8_and_mixed_line_ends_spoil_nothing(tmp_path: Path) -> None:
+    text = "Date,Type,Area,Note\n2017-07-01,Robbery,St Mary’s,?\r\n2017-07-02,Robbery,St Mary’s,\n"
+    sites = {"one": {"title": "St Mary’s"}}
+    incidents = read(tmp_path / "a.csv", text.encode().replace(b"?", b"\x92"), sites=sites)
+    assert list_counts(incidents, "one", "victim_based_crime") == [2.0]
 
 
 def test_rows_by_mapped_columns(tmp_path: Path) -> None:

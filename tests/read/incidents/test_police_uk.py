@@ -166,10 +166,9 @@ def test_mixed_line_ends_and_other_encodings_are_counted(
     assert read(tmp_path, text).tally["n"].sum() == total + 1
 
 
-def test_what_is_counted_must_be_utf_8(tmp_path: Path) -> None:
-    text = f"{HEADER}\n{LINE}\n".replace("Burglary", "Bürglary").encode("cp1252")
-    with pytest.raises(InputError, match="line 2: the text is not UTF-8"):
-        read(tmp_path, text)
+def test_names_that_are_not_utf_8_are_read_as_windows_1252(tmp_path: Path) -> None:
+    text = f"{HEADER}\n{LINE}\n".replace("Durham, 001A", "Dûrham 001A").encode("cp1252")
+    assert read(tmp_path, text).names == {"E01000001": "Dûrham 001A"}
 
 
 def test_a_broken_member_stops_the_count_and_is_named(tmp_path: Path) -> None:
