@@ -8,6 +8,7 @@ from html import unescape
 import numpy as np
 import pandas as pd
 import pytest
+from made_by_hand import ASB, make_cohort, make_incidents
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
@@ -23,42 +24,19 @@ from sbwork.render.planning import (
 )
 from sbwork.render.style import INTERVENTION
 from sbwork.render.views import view
-from sbwork.specs.cohort import Cohort, list_months
+from sbwork.specs.cohort import list_months
 from sbwork.stats import Reason
 
-MONTHS = list_months("2015-01", "2016-12")
-COHORT = Cohort.model_validate(
-    {
-        "name": "pilot",
-        "sites": {"site": {"title": "The Site"}},
-        "pairs": [{"intervention": "site"}],
-        "periods": {
-            "before": {"start": "2015-01", "end": "2015-12"},
-            "after": {"start": "2016-01", "end": "2016-12"},
-        },
-        "outcomes": {"asb": {"title": "ASB", "crime_types": ["Anti-social behaviour"]}},
-    }
-)
+MONTHS = list_months("2016-01", "2017-12")
+COHORT = make_cohort([("site",)], titles={"site": "The Site"}, outcomes=ASB)
 
 
 def build(areas: int, months: tuple[str, ...] = MONTHS) -> Incidents:
-    rng = np.random.default_rng(3)
-    season = 40 + 10 * np.sin(np.arange(24) * np.pi / 6)
-    rows = [
-        (f"x{k}", f"Ward {k}", "", "asb", month, float(rng.poisson(season[MONTHS.index(month)])))
-        for k in range(areas)
-        for month in months
-    ]
-    own = [
-        ("site", "asb", month, float(rng.poisson(season[MONTHS.index(month)]))) for month in months
-    ]
-    return Incidents(
-        pd.DataFrame(own, columns=["site", "outcome", "month", "count"]),
-        pd.DataFrame(rows, columns=["area", "name", "site", "outcome", "month", "count"]),
-        months,
-        (),
-        pd.DataFrame(),
-    )
+    rng, first = np.random.default_rng(3), MONTHS.index(months[0])
+    season = 40 + 10 * np.sin(np.arange(first, first + len(months)) * np.pi / 6)
+    near = {f"x{k}": rng.poisson(season) for k in range(areas)}
+    names = [f"Ward {k}" for k in range(areas)]
+    return make_incidents(months, {"site": rng.poisson(season)}, near, names=names)
 
 
 @pytest.fixture(scope="module")
