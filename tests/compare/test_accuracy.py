@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pandas as pd
 import pytest
@@ -44,50 +45,36 @@ def test_the_nearest_world_is_the_designs(design, found):
     assert [tuple(row) for row in worlds.to_numpy()] == [found]
     assert set(near["chosen"]) == {"drawn"}
     assert not near.duplicated(["drift", "estimator"]).any()
-
-
-def test_both_drifts_are_named_where_the_table_has_them():
-    assert set(find_near()["drift"]) == {0.0, 0.1}
+    assert design or set(near["drift"]) == {0.0, 0.1}
 
 
 @pytest.mark.parametrize("name", ["durham_1", "west_yorkshire"])
-def test_every_figure_of_a_report_stands_in_the_table(name, request):
+def test_every_figure_of_a_report_stands_in_the_table_and_is_shown(name, request):
     evaluation = request.getfixturevalue(name)
-    rows = select_findings(evaluation.findings, section="accuracy")
+    cohort, findings = evaluation.cohort, evaluation.findings
+    shown = tabulate_error_rates(findings, cohort)._repr_html_()
+    rows = select_findings(findings, section="accuracy")
     assert len(rows)
-    dispersion = select_findings(evaluation.findings, section="counts", estimator="dispersion")
-    n_pairs = len(evaluation.cohort.pairs)
+    dispersion = select_findings(
+        findings, section="counts", estimator="dispersion", period="change"
+    )
     for _, row in rows.iterrows():
         column = "coverage" if row["estimator"].startswith("coverage") else "false_positive"
         estimator = row["estimator"].removeprefix(f"{column}_")
-        drift = float(row["period"].removeprefix("drift "))
-        own = dispersion[
-            (dispersion["outcome"] == row["outcome"]) & (dispersion["period"] == "change")
-        ]
-        pooled = "pooled" in estimator
         near = find_near(
-            months=len(evaluation.cohort.periods.before.months),
-            mean=float(row["note"].partition(" incidents a month")[0].rpartition(" ")[2]),
-            phi=float(own["estimate"].median()),
-            n_pairs=n_pairs if pooled else 1,
+            months=len(cohort.periods.before.months),
+            mean=float(re.search(r"(\S+) incidents a month", row["note"])[1]),
+            phi=select_findings(dispersion, outcome=row["outcome"])["estimate"].median(),
+            n_pairs=len(cohort.pairs) if "pooled" in estimator else 1,
         )
-        world = near[(near["drift"] == drift) & (near["estimator"] == estimator)]
-        assert len(world) == 1
-        assert row["estimate"] == world[column].iloc[0]
-        assert f"over-dispersion {world['phi'].iloc[0]:g}" in row["note"]
-
-
-@pytest.mark.parametrize("name", ["durham_1", "west_yorkshire"])
-def test_the_table_shows_each_of_them(name, request):
-    evaluation = request.getfixturevalue(name)
-    shown = tabulate_error_rates(evaluation.findings, evaluation.cohort)._repr_html_()
-    rows = select_findings(evaluation.findings, section="accuracy")
-    for _, row in rows.iterrows():
+        drift = float(row["period"].removeprefix("drift "))
+        world = near[(near["drift"] == drift) & (near["estimator"] == estimator)].squeeze()
+        assert row["estimate"] == world[column]
+        assert f"over-dispersion {world['phi']:g}" in row["note"]
         assert format_share(row["estimate"]) in shown
-    shares = select_findings(evaluation.findings, estimator="placebo_interval_share")
-    assert len(shares) == len(evaluation.cohort.pairs) * len(evaluation.cohort.outcomes)
-    for share in shares["estimate"]:
-        assert format_share(share) in shown
+    shares = select_findings(findings, estimator="placebo_interval_share")
+    assert len(shares) == len(cohort.pairs) * len(cohort.outcomes)
+    assert all(format_share(share) in shown for share in shares["estimate"])
 
 
 def test_nothing_is_said_where_nothing_was_compared(durham_2):
