@@ -11,7 +11,8 @@ from sbwork.read.surveys.delimited import read_delimited
 from sbwork.read.surveys.forms import is_forms, read_forms
 from sbwork.read.surveys.limesurvey import is_limesurvey, read_limesurvey
 from sbwork.read.surveys.qualtrics import is_qualtrics, read_qualtrics
-from sbwork.read.surveys.tables import RawTable, build_table, find_header
+from sbwork.read.surveys.tables import RawTable, build_table
+from sbwork.read.workbooks import find_header
 from sbwork.specs.cohort import SurveyFormat
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 

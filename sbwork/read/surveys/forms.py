@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sbwork.read.surveys.tables import Grid, RawTable, build_table, find_header
+from sbwork.read.surveys.tables import Grid, RawTable, build_table
+from sbwork.read.workbooks import find_header
 
 _MICROSOFT = (
     "id",

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sbwork.read.surveys.tables import Grid, RawTable, build_table, find_header, map_texts
+from sbwork.read.surveys.tables import Grid, RawTable, build_table, map_texts
+from sbwork.read.workbooks import find_header
 
 _CODE_AND_TEXT = re.compile(r"^([A-Za-z]\w*(?:\[[^\[\]]*\])*)\.(?:\s+(.*))?$", re.DOTALL)
 _CODE = re.compile(r"^([A-Za-z]\w*)((?:\[[^\[\]]*\])+)$")

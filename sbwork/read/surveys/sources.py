@@ -23,7 +23,8 @@ from sbwork.read.surveys.personal import (
     hash_ids,
     mask_text,
 )
-from sbwork.read.surveys.tables import SHEET, Mask, RawTable, Texts, list_texts
+from sbwork.read.surveys.tables import Mask, RawTable, Texts, list_texts
+from sbwork.read.workbooks import SHEET
 from sbwork.specs.cohort import Cohort, SurveySource
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.instrument import Instrument

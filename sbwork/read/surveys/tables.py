@@ -12,9 +12,6 @@ import pandas as pd
 from sbwork.specs.errors import InputError, Problem, quote
 
 MOST_COLUMNS = 10_000
-SHEET = "Sheet"
-"""The column that names the sheet of each row, where several are read together."""
-
 MOST_CELLS = 50_000_000
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -124,16 +121,6 @@ def map_texts(values: Texts, function: Callable[[str], Any], dtype: Any = object
 def fold_name(name: str) -> str:
     """Return a name without case and without spaces, to compare it by."""
     return "".join(name.split()).casefold()
-
-
-def find_header(head: Sequence[Sequence[str]]) -> int:
-    """Return the number of the first row that names most of the columns.
-
-    Titles above a table fill one cell or two, so they are passed over.
-    """
-    filled = [sum(bool(cell) for cell in row) for row in head]
-    most = max(filled, default=0)
-    return next((i for i, count in enumerate(filled) if count > most / 2), 0)
 
 
 def build_table(

@@ -55,7 +55,7 @@ def test_sheets_alike_are_read_together_and_doubtful_ones_are_refused(tmp_path: 
         ["B", "3", "4", "Sheet 1"],
         ["B", "5", "6", "Sheet 1"],
     ]
-    with pytest.raises(InputError, match="'Sheet 0' and 'Sheet 1' may both hold answers"):
+    with pytest.raises(InputError, match="'Sheet 0' and 'Sheet 1' may both hold data"):
         write(tmp_path, [head, ["A", 1, 2]], [["site", "q1"], ["B", 3]])
 
 
