@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sbwork.read.checks import Check, CheckKind
-from sbwork.read.incidents.archives import Part, unpack
+from sbwork.read.incidents.archives import Part, read_ends, unpack
+from sbwork.read.incidents.columns import STATE_ROWS, Table, find_columns, find_count
 from sbwork.read.incidents.months import read_month
 from sbwork.read.incidents.opening import open_table, read_header
-from sbwork.read.incidents.police_uk import is_street_header
+from sbwork.read.incidents.police_uk import is_street_header, read_street_files
 from sbwork.read.incidents.tallies import (
     Batch,
     PointNeed,
@@ -21,36 +25,15 @@ from sbwork.read.incidents.tallies import (
     fetch_tally,
     open_store,
 )
-from sbwork.read.places.geography import find_missing_columns
 from sbwork.specs.cohort import IncidentSource
-from sbwork.specs.errors import InputError, Problem, list_names, quote
+from sbwork.specs.errors import InputError, Problem, quote
 
-__all__ = ["choose_format", "read_tables"]
+__all__ = ["choose_format", "read_saved_street_files", "read_tables"]
 
-_GUESSES = {
-    "month": ("month", "date", "incidentdate", "dateofincident", "datereported", "reporteddate",
-              "dateoccurred", "occurreddate", "createddate", "datetime", "yearmonth", "period"),
-    "crime_type": ("crimetype", "type", "offence", "offencetype", "offencegroup", "category",
-                   "incidenttype", "outcome", "crimecategory"),
-    "lsoa": ("lsoa", "lsoacode", "lsoa11cd", "lsoa21cd", "lsoa11", "lsoa21"),
-    "longitude": ("longitude", "lon", "long", "lng", "easting", "eastings"),
-    "latitude": ("latitude", "lat", "northing", "northings"),
-    "site": ("site", "area", "sitename", "areaname", "beat", "neighbourhood"),
-    "count": ("count", "counts", "n", "incidents", "number", "total", "numberofincidents"),
-}  # fmt: skip
+_AS_PUBLISHED = re.compile(r"\d{4}-\d{2}")
+_EDGE = 16_384
 _MOST_PLACES_APART = 200
 _MOST_EXAMPLES = 3
-
-
-@dataclass(frozen=True)
-class _Table:
-    """A CSV file whose columns are known."""
-
-    path: Path
-    shown: str
-    header: list[str]
-    delimiter: str
-    where: dict[str, str]
 
 
 def choose_format(source: IncidentSource, parts: list[Part]) -> str:
@@ -59,12 +42,10 @@ def choose_format(source: IncidentSource, parts: list[Part]) -> str:
         return source.format
     if any(part.labels[2] for part in parts):
         return "police-uk"
-    with unpack(parts[0]) as part, open_table(part) as (path, _):
-        header, _ = read_header(path, part.shown)
-    if is_street_header(header) and not source.columns:
-        return "police-uk"
-    guessed = _guess_columns(header)
-    return "counts" if "count" in source.columns or "count" in guessed else "rows"
+    with unpack(parts[0]) as part, _describe_table(part) as table:
+        if "count" in source.columns or find_count(table):
+            return "counts"
+    return "police-uk" if is_street_header(table.header) and not source.columns else "rows"
 
 
 def read_tables(
@@ -89,6 +70,45 @@ def read_tables(
     return reading
 
 
+def read_saved_street_files(parts: list[Part], shown: str, points: PointNeed) -> Reading:
+    """Count street files, also those that a spreadsheet program saved in its own way.
+
+    Such a program writes workbooks, semicolons or UTF-16, and turns months to dates.
+    """
+    notes: list[Check] = []
+    with TemporaryDirectory(prefix="sbwork-") as folder:
+        restored = [
+            part if part.labels[2] else _restore(part, Path(folder) / f"{number}.csv", notes)
+            for number, part in enumerate(parts)
+        ]
+        reading = read_street_files(restored, shown, points)
+    reading.quality += notes
+    return reading
+
+
+def _restore(part: Part, target: Path, notes: list[Check]) -> Part:
+    """Write a street file as data.police.uk does, unless it is so already, or none."""
+    head = read_ends(part, _EDGE)[0].decode("utf-8-sig", "replace").splitlines()[:2]
+    header, *first = csv.reader(head or [""])
+    at = header.index("Month") if "Month" in header else -1
+    if at >= 0 and all(_AS_PUBLISHED.fullmatch("".join(row[at : at + 1])) for row in first):
+        return part
+    with unpack(part) as file, _describe_table(file) as table:
+        if not is_street_header(table.header):
+            return part
+        at = table.header.index("Month")
+        with target.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out)
+            writer.writerow(table.header)
+            for row in table.read_rows():
+                row[at : at + 1] = [read_month(text) or text for text in row[at : at + 1]]
+                writer.writerow(row)
+        note = f"{part.shown}: written anew as data.police.uk does, with months as YYYY-MM"
+        check = "street files that a spreadsheet program had saved"
+        notes += [*table.notes, Check(CheckKind.READ, check, 1.0, note)]
+    return Part(part.shown, target)
+
+
 def _read_one(
     store: Any,
     part: Part,
@@ -99,11 +119,9 @@ def _read_one(
 ) -> None:
     import duckdb
 
-    with open_table(part) as (path, notes):
-        reading.quality += notes
-        header, delimiter = read_header(path, part.shown)
-        where = _find_columns(header, source, style, part.shown)
-        table = _Table(path, part.shown, header, delimiter, where)
+    with _describe_table(part) as described:
+        reading.quality += described.notes
+        table = replace(described, where=find_columns(described, source, style))
         try:
             _load_raw(store, table, style, points)
         except duckdb.Error as error:
@@ -113,7 +131,14 @@ def _read_one(
         _tabulate(store, table, style, reading)
 
 
-def _load_raw(store: Any, table: _Table, style: str, points: PointNeed) -> None:
+@contextmanager
+def _describe_table(part: Part) -> Iterator[Table]:
+    """Open a file, and read its header."""
+    with open_table(part) as (path, notes):
+        yield Table(path, part.shown, *read_header(path, part.shown), notes=notes)
+
+
+def _load_raw(store: Any, table: Table, style: str, points: PointNeed) -> None:
     place = {name: f"c{number}" for number, name in enumerate(table.header)}
     text = {key: f"nullif(trim({place[column]}), '')" for key, column in table.where.items()}
     columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(table.header)))
@@ -143,7 +168,7 @@ def _load_raw(store: Any, table: _Table, style: str, points: PointNeed) -> None:
     )
 
 
-def _check_values(store: Any, table: _Table, style: str) -> None:
+def _check_values(store: Any, table: Table, style: str) -> None:
     written = [row[0] for row in store.execute("SELECT DISTINCT written FROM raw").fetchall()]
     months = {text: read_month(text) for text in written if text is not None}
     problems: list[Problem] = []
@@ -157,7 +182,7 @@ def _check_values(store: Any, table: _Table, style: str) -> None:
     if style == "counts":
         bad = {r[0] for r in store.execute("SELECT DISTINCT bad FROM raw").fetchall()} - {None}
         if bad:
-            hint = "A count is a number of 0 or more; write 0 where there was none"
+            hint = f"A count is a number of 0 or more; write 0 where there was none; {STATE_ROWS}"
             problems += _name_rows(table, "count", bad, "is not a count", hint)
     if problems:
         raise InputError(problems)
@@ -169,7 +194,7 @@ def _check_values(store: Any, table: _Table, style: str) -> None:
         store.executemany("INSERT INTO written_months VALUES (?, ?)", list(months.items()))
 
 
-def _tabulate(store: Any, table: _Table, style: str, reading: Reading) -> None:
+def _tabulate(store: Any, table: Table, style: str, reading: Reading) -> None:
     undated = store.execute("SELECT coalesce(sum(rows), 0) FROM raw WHERE written IS NULL")
     lost = float(undated.fetchone()[0])
     if lost:
@@ -201,7 +226,7 @@ def _tabulate(store: Any, table: _Table, style: str, reading: Reading) -> None:
     )
 
 
-def _refuse_repeated_counts(store: Any, table: _Table) -> None:
+def _refuse_repeated_counts(store: Any, table: Table) -> None:
     twice = store.execute(
         """
         SELECT kind, month, concat_ws(' ', nullif(called, ''), nullif(lsoa, '')) AS place
@@ -211,11 +236,12 @@ def _refuse_repeated_counts(store: Any, table: _Table) -> None:
     ).fetchall()
     if twice:
         shown = ", ".join(f"{place}: {kind} in {month}" for kind, month, place in twice)
-        found = f"counts that stand twice: {quote(shown)}"
-        raise InputError(Problem(table.shown, "", found, "Give one count a place, type and month"))
+        found = f"more than one count in '{table.where['count']}' for {quote(shown)}"
+        allowed = f"Give one count a place, type and month; {STATE_ROWS}"
+        raise InputError(Problem(table.shown, "", found, allowed))
 
 
-def _list_places(store: Any, table: _Table, style: str, reading: Reading) -> list[str]:
+def _list_places(store: Any, table: Table, style: str, reading: Reading) -> list[str]:
     """List the places whose months are covered apart from each other.
 
     A table that states its zeros covers, of each place, the months that it has a row for. A
@@ -254,46 +280,7 @@ def _list_places(store: Any, table: _Table, style: str, reading: Reading) -> lis
     return places if len(places) <= _MOST_PLACES_APART else [""]
 
 
-def _guess_columns(header: list[str]) -> dict[str, str]:
-    folded = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(header)}
-    return {
-        key: next(folded[guess] for guess in guesses if guess in folded)
-        for key, guesses in _GUESSES.items()
-        if any(guess in folded for guess in guesses)
-    }
-
-
-def _find_columns(
-    header: list[str], source: IncidentSource, style: str, shown: str
-) -> dict[str, str]:
-    given = {str(key): column for key, column in source.columns.items()}
-    problems = find_missing_columns(given, header, shown)
-    free = [name for name in header if name not in given.values()]
-    where = _guess_columns(free) | given
-    if "site" in where and "site" not in given and "lsoa" in where:
-        del where["site"]
-    needed = ["month", "crime_type", *(["count"] if style == "counts" else [])]
-    problems += [
-        Problem(
-            shown,
-            "line 1",
-            f"no column holds the {key.replace('_', ' ')}",
-            f"Name it in cohort.yml under 'columns: {key}:'; found: {list_names(header)}",
-        )
-        for key in needed
-        if key not in where
-    ]
-    if not ({"site", "lsoa"} & set(where) or {"longitude", "latitude"} <= set(where)):
-        found = "no column says where an incident was"
-        allowed = "Name one in cohort.yml under 'columns: site:', 'lsoa:', or 'longitude:' and "
-        allowed += f"'latitude:'; found: {list_names(header)}"
-        problems.append(Problem(shown, "line 1", found, allowed))
-    if problems:
-        raise InputError(problems)
-    return where
-
-
-def _name_rows(table: _Table, key: str, wrong: set[str], verdict: str, hint: str) -> list[Problem]:
+def _name_rows(table: Table, key: str, wrong: set[str], verdict: str, hint: str) -> list[Problem]:
     column = table.where[key]
     at = table.header.index(column)
     problems: list[Problem] = []

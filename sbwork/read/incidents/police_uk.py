@@ -31,7 +31,7 @@ from sbwork.read.incidents.tallies import (
 from sbwork.read.places.boundaries import is_in_britain
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 
-__all__ = ["CRIME_TYPES", "is_street_header", "read_street_files"]
+__all__ = ["CRIME_TYPES", "is_street_column", "is_street_header", "read_street_files"]
 
 CRIME_TYPES = (
     "All crime",
@@ -80,6 +80,11 @@ def is_street_header(header: list[str]) -> bool:
     return set(_NEEDED) <= set(header) and bool(
         {"Reported by", "Falls within", "LSOA code"} & set(header)
     )
+
+
+def is_street_column(name: str) -> bool:
+    """Say whether a street file has a column of this name."""
+    return name in _KNOWN
 
 
 def read_street_files(parts: list[Part], shown: str, points: PointNeed) -> Reading:

@@ -21,8 +21,11 @@ from sbwork.read.incidents.counting import (
     list_feeds,
     read_outcomes,
 )
-from sbwork.read.incidents.incident_tables import choose_format, read_tables
-from sbwork.read.incidents.police_uk import read_street_files
+from sbwork.read.incidents.incident_tables import (
+    choose_format,
+    read_saved_street_files,
+    read_tables,
+)
 from sbwork.read.incidents.quality import tabulate_quality
 from sbwork.read.incidents.tallies import PointNeed, Reading, fetch_tally, join_tallies, open_store
 from sbwork.read.places.geography import name_msoa
@@ -132,7 +135,7 @@ def _read_source(
     reading = load_entry(entry) if entry is not None else None
     if reading is None:
         if style == "police-uk":
-            reading = read_street_files(parts, source.path, points)
+            reading = read_saved_street_files(parts, source.path, points)
         else:
             reading = read_tables(parts, source, style, points)
         if entry is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 
@@ -118,7 +119,10 @@ def test_counts_without_zeros_lack_what_is_zero(tmp_path: Path) -> None:
         ("Date,Type,Site\n2017-01,Robbery,Arae 1\n", "Did you mean 'Area 1'"),
         (COUNTS + "2017-01,asb,one,\n", "row 2, column 'count': the cell is blank"),
         (COUNTS + "2017-01,asb,one,-3\n", "'-3' is not a count"),
-        (COUNTS + "2017-01,asb,one,1\n2017-01,asb,one,2\n", "stand twice: one: asb in 2017-01"),
+        (
+            COUNTS + "2017-01,asb,one,1\n2017-01,asb,one,2\n",
+            "more than one count in 'count' for one: asb in 2017-01",
+        ),
         (
             COUNTS + "2017-01,asb,one,1\n2017-01,Anti-social behaviour,one,2\n",
             "would be counted twice",
@@ -200,3 +204,124 @@ def test_what_is_a_month_and_what_is_none(text: str, month: str) -> None:
 def test_any_text_gives_a_month_or_nothing(text: str) -> None:
     found = read_month(text)
     assert found == "" or (len(found) == 7 and "01" <= found[5:] <= "12")
+
+
+LSOAS = {"one": {"lsoas": ["E01000001"]}, "two": {"lsoas": ["E01000002"]}}
+MONTHS = [f"2017-{month:02d}" for month in range(1, 13)]
+
+
+def write_table(
+    path: Path, columns: dict[str, Callable[[int], object]], every: int = 1, sep: str = ","
+) -> Path:
+    """Write rows of two LSOAs in twelve months, `every` of them a month; a heading "*" is none."""
+    lines = [sep.join(columns)]
+    keys = [(month, lsoa) for month in MONTHS for lsoa in ("E01000001", "E01000002")]
+    for number, (month, lsoa) in enumerate(key for key in keys for _ in range(every)):
+        cells = {"Month": month, "Date": f"{month}-03", "LSOA code": lsoa, "Crime type": "Burglary"}
+        lines.append(
+            sep.join(str(cells.get(name) or make(number)) for name, make in columns.items())
+        )
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def make_ten(_: int) -> object:
+    return 10
+
+
+def make_log_number(number: int) -> object:
+    return 5001 + number
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+@pytest.mark.parametrize(
+    "heading",
+    ["Count", "n", "TOTAL", "Number of crimes", "No. of offences", "Offences", "crime_count",
+     "Number", "Count of Crime ID", "Incidents recorded", "Value"],
+)  # fmt: skip
+def test_counts_beside_street_headings(tmp_path: Path, heading: str, order: int) -> None:
+    columns = dict.fromkeys(["Month", "LSOA code", "Crime type", heading], make_ten)
+    names = list(columns)
+    columns = dict.fromkeys(names[order:] + names[:order], make_ten)
+    incidents = read(write_table(tmp_path / "a.csv", columns), sites=LSOAS)
+    assert list_counts(incidents, "one", "victim_based_crime") == [10.0] * 12
+
+
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("date", ["Month", "Date"])
+@pytest.mark.parametrize(
+    ("heading", "make"),
+    [
+        ("Number", make_log_number),
+        ("No.", lambda number: number + 1),
+        ("Incident number", lambda number: 90_000 - 7 * number),
+        ("Number", lambda number: f"INC/{number}"),
+        ("Count", lambda _: 1),
+        ("Year", lambda _: 2017),
+    ],
+)
+def test_log_numbers_are_no_counts(
+    tmp_path: Path, heading: str, make: Callable[[int], object], date: str, every: int
+) -> None:
+    columns = dict.fromkeys((heading, date, "Crime type", "LSOA code"), make)
+    incidents = read(write_table(tmp_path / "a.csv", columns, every), sites=LSOAS)
+    assert list_counts(incidents, "one", "victim_based_crime") == [float(every)] * 12
+
+
+@pytest.mark.parametrize(
+    ("heading", "make", "every"),
+    [
+        ("Count", make_log_number, 1),
+        ("Number", lambda number: 3 + number % 4, 2),
+        ("Number of victims", lambda number: 1 + number * 5 % 3, 1),
+        ("Burglaries", make_ten, 1),
+        ("Total", lambda number: 10_000 + number * 7919 % 10_007, 1),
+    ],
+)
+def test_unclear_counts_are_asked_for(
+    tmp_path: Path, heading: str, make: Callable[[int], object], every: int
+) -> None:
+    columns = dict.fromkeys(("Month", "LSOA code", "Crime type", heading), make)
+    path = write_table(tmp_path / "a.csv", columns, every)
+    with pytest.raises(InputError, match=r"may count .*'format: rows'.*'columns: \{count: "):
+        read(path, sites=LSOAS)
+    rows = read(path, sites=LSOAS, format="rows")
+    assert list_counts(rows, "one", "victim_based_crime") == [float(every)] * 12
+    if every == 1:
+        counts = read(path, sites=LSOAS, columns={"count": heading})
+        assert list_counts(counts, "one", "victim_based_crime")[0] == make(0)
+
+
+def save_in_excel(path: Path, lines: list[list[str]], saved_as: str) -> Path:
+    """Save a street file as a spreadsheet program does; months become dates but in 'text'."""
+    months = {month: datetime.fromisoformat(f"{month}-01") for month in MONTHS}
+    if saved_as.endswith("xlsx"):
+        book = openpyxl.Workbook()
+        for line in lines:
+            book.active.append(
+                [months.get(cell, cell) if "date" in saved_as else cell for cell in line]
+            )
+        book.save(path / "a.xlsx")
+        return path / "a.xlsx"
+    lines = [
+        [f"{months[cell]:%b-%y}" if cell in months else cell for cell in line] for line in lines
+    ]
+    sep = {"semicolons": ";", "utf-16": "\t"}.get(saved_as, ",")
+    text = "\n".join(sep.join(line) for line in lines) + "\n"
+    (path / "a.csv").write_text(text, encoding="utf-16" if saved_as == "utf-16" else "utf-8")
+    return path / "a.csv"
+
+
+@pytest.mark.parametrize("saved_as", ["text.xlsx", "dates.xlsx", "csv", "semicolons", "utf-16"])
+def test_street_file_that_a_spreadsheet_saved(tmp_path: Path, saved_as: str) -> None:
+    header = ["Crime ID", "Month", "Reported by", "LSOA code", "LSOA name", "Crime type"]
+    lines = [
+        [f"{number:064x}", month, "A Police", lsoa, "Abc 001A", "Burglary"]
+        for number in range(3)
+        for month in MONTHS
+        for lsoa in ("E01000001", "E01000002")
+    ]
+    incidents = read(save_in_excel(tmp_path, [header, *lines], saved_as), sites=LSOAS)
+    assert list_counts(incidents, "one", "victim_based_crime") == [3.0] * 12
+    assert list_counts(incidents, "one", "asb") == [0.0] * 12
+    assert "street files that a spreadsheet program had saved" in set(incidents.quality["check"])

@@ -232,7 +232,7 @@ def test_second_read_opens_no_file_and_is_the_same(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = read_kept(archive, tmp_path / "cache")
-    monkeypatch.setattr(sbwork.read.incidents.reading, "read_street_files", refuse_to_read)
+    monkeypatch.setattr(sbwork.read.incidents.reading, "read_saved_street_files", refuse_to_read)
     second = read_kept(archive, tmp_path / "cache")
     pd.testing.assert_frame_equal(first.sites, second.sites)
     pd.testing.assert_frame_equal(first.areas, second.areas)

@@ -1,0 +1,243 @@
+"""Which column of a table of incidents is what, and whether one of them counts incidents."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice, pairwise
+from pathlib import Path
+
+from sbwork.read.checks import Check
+from sbwork.read.incidents.months import read_month
+from sbwork.read.incidents.police_uk import is_street_column
+from sbwork.read.places.geography import find_missing_columns
+from sbwork.specs.cohort import IncidentSource
+from sbwork.specs.errors import InputError, Problem, list_names, quote
+
+__all__ = ["STATE_ROWS", "Table", "find_columns", "find_count"]
+
+STATE_ROWS = "if a row is one incident, say 'format: rows' in cohort.yml"
+
+_GUESSES = {
+    "month": ("month", "date", "incidentdate", "dateofincident", "datereported", "reporteddate",
+              "dateoccurred", "occurreddate", "createddate", "datetime", "yearmonth", "monthyear",
+              "period"),
+    "crime_type": ("crimetype", "type", "offence", "offencetype", "offencegroup", "category",
+                   "incidenttype", "outcome", "crimecategory"),
+    "lsoa": ("lsoa", "lsoacode", "lsoa11cd", "lsoa21cd", "lsoa11", "lsoa21"),
+    "longitude": ("longitude", "lon", "long", "lng", "easting", "eastings"),
+    "latitude": ("latitude", "lat", "northing", "northings"),
+    "site": ("site", "area", "sitename", "areaname", "beat", "neighbourhood"),
+}  # fmt: skip
+
+_THINGS = "crime|offence|offense|incident|record|case|event|report|occurrence|asb"
+_COUNTING = "count|total|sum|volume|frequency|freq|cnt|qty|quantity"
+_NAMES_A_COUNT = re.compile(
+    rf"(?:{_COUNTING}|{_THINGS}|value|number|num|nr|no|n|of|the|all|recorded|reported|police|id|s)+"
+)
+_IS_SURE = re.compile(rf"{_COUNTING}|(?:number|num|nr|no)s?of|^n$|^(?!.*id$).*(?:{_THINGS})s")
+_MAY_BE = re.compile(r"(?:number|num|nr|no|value)s?$")
+_NUMBER = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?")
+
+_ROWS_LOOKED_AT = 2_000
+_FEWEST_ROWS = 10
+_LARGE = 10_000
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV file, its header, which of its columns is what, and what was done to open it."""
+
+    path: Path
+    shown: str
+    header: list[str]
+    delimiter: str
+    where: dict[str, str] = field(default_factory=dict)
+    notes: list[Check] = field(default_factory=list)
+
+    def read_rows(self) -> Iterator[list[str]]:
+        """Read the rows below the header, cells trimmed; empty lines are skipped."""
+        with self.path.open(encoding="utf-8-sig", newline="") as file:
+            for row in islice(csv.reader(file, delimiter=self.delimiter), 1, None):
+                if row:
+                    yield [cell.strip() for cell in row]
+
+
+def find_columns(table: Table, source: IncidentSource, style: str) -> dict[str, str]:
+    """Find which column is what: as the cohort says, else by common names.
+
+    Raises
+    ------
+    InputError
+        A column that the cohort names is not there, or one that is needed can't be found.
+    """
+    header, shown = table.header, table.shown
+    given = {str(key): column for key, column in source.columns.items()}
+    problems = find_missing_columns(given, header, shown)
+    if problems:
+        raise InputError(problems)
+    where = _guess_columns([name for name in header if name not in given.values()]) | given
+    if "site" in where and "site" not in given and "lsoa" in where:
+        del where["site"]
+    if style == "counts" and "count" not in where:
+        where |= find_count(table, where, stated=True)
+    needed = ["month", "crime_type", *(["count"] if style == "counts" else [])]
+    problems = [
+        Problem(
+            shown,
+            "line 1",
+            f"no column holds the {key.replace('_', ' ')}",
+            f"Name it in cohort.yml under 'columns: {key}:'; found: {list_names(header)}",
+        )
+        for key in needed
+        if key not in where
+    ]
+    if not ({"site", "lsoa"} & set(where) or {"longitude", "latitude"} <= set(where)):
+        found = "no column says where an incident was"
+        allowed = "Name one in cohort.yml under 'columns: site:', 'lsoa:', or 'longitude:' and "
+        allowed += f"'latitude:'; found: {list_names(header)}"
+        problems.append(Problem(shown, "line 1", found, allowed))
+    if problems:
+        raise InputError(problems)
+    return where
+
+
+def find_count(
+    table: Table, where: dict[str, str] | None = None, *, stated: bool = False
+) -> dict[str, str]:
+    """Find the column that counts incidents: ``{"count": its name}``, or nothing.
+
+    A heading such as 'Number' may stand over counts or over the numbers of a log, so the values
+    decide: a table of counts has one row a place, type and month; the numbers of a log differ
+    from row to row.
+
+    Parameters
+    ----------
+    table : Table
+        The file.
+    where : dict of str to str, optional
+        Which columns are known to be something else; by their common names by default.
+    stated : bool, default False
+        Whether the cohort says that the rows are counts, so that only the column is asked for.
+
+    Raises
+    ------
+    InputError
+        The values don't decide, or more than one column may hold the counts.
+    """
+    where = _guess_columns(table.header) if where is None else where
+    free = [name for name in table.header if name and name not in where.values()]
+    sure = [name for name in free if _name_count(name) == "sure"]
+    named = sure or [name for name in free if _name_count(name) == "unsure"]
+    if stated and len(named) == 1:
+        return {"count": named[0]}
+    others = [name for name in free if not is_street_column(name)]
+    if not named and (stated or not others):
+        return {}
+    whole = (row for row in table.read_rows() if len(row) == len(table.header))
+    rows = list(islice(whole, _ROWS_LOOKED_AT))
+    keys = _list_keys(table, where, rows)
+    verdicts = {}
+    for name in named or others:
+        at = table.header.index(name)
+        values = [row[at] for row in rows]
+        if set(values) == {"1"} and len(rows) == _ROWS_LOOKED_AT:
+            values += [row[at] for row in table.read_rows() if at < len(row)]
+            keys = [()] * len(values)
+        if named:
+            verdicts[name] = _judge(values, keys, sure=bool(sure))
+        else:
+            verdicts[name] = _judge_unnamed(values, keys)
+    counts = [name for name, verdict in verdicts.items() if verdict == "counts"]
+    unclear = [name for name, verdict in verdicts.items() if verdict == "unclear"]
+    if len(counts) == 1 and not (unclear and named):
+        return {"count": counts[0]}
+    if counts or unclear:
+        shown = (counts + unclear)[0]
+        found = f"the column '{quote(shown)}' may count incidents, or say something of each"
+        if len(counts + unclear) > 1:
+            found = f"several columns may count incidents: {list_names(counts + unclear, 5)}"
+        allowed = "Say in cohort.yml 'format: rows' if a row is one incident, or 'format: counts' "
+        allowed += f"with 'columns: {{count: {quote(shown)}}}' if it says how many there were"
+        raise InputError(Problem(table.shown, "line 1", found, allowed))
+    return {}
+
+
+def _guess_columns(header: list[str]) -> dict[str, str]:
+    folded = {_fold(name): name for name in reversed(header)}
+    return {
+        key: next(folded[guess] for guess in guesses if guess in folded)
+        for key, guesses in _GUESSES.items()
+        if any(guess in folded for guess in guesses)
+    }
+
+
+def _fold(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _name_count(name: str) -> str:
+    """Say whether a heading is that of a count: ``"sure"``, ``"unsure"`` or empty."""
+    folded = _fold(name)
+    if not _NAMES_A_COUNT.fullmatch(folded):
+        return ""
+    return "sure" if _IS_SURE.search(folded) else "unsure" if _MAY_BE.search(folded) else ""
+
+
+def _list_keys(table: Table, where: dict[str, str], rows: list[list[str]]) -> list[tuple[str, ...]]:
+    """List of each row its place, type and month."""
+    places = [table.header.index(name) for key, name in where.items() if key != "month"]
+    keys = [tuple(row[at] for at in places) for row in rows]
+    if "month" in where:
+        at = table.header.index(where["month"])
+        months = {text: read_month(text) or text for text in {row[at] for row in rows}}
+        keys = [(months[row[at]], *key) for row, key in zip(rows, keys, strict=True)]
+    return keys
+
+
+def _judge(values: Sequence[str], keys: Sequence[tuple[str, ...]], *, sure: bool) -> str:
+    """Say of a column headed like a count what it holds: ``"counts"``, ``"rows"`` or unclear."""
+    filled = [value for value in values if value]
+    numbers = [_read_number(value) for value in filled if _NUMBER.fullmatch(value)]
+    size, distinct = len(filled), len(set(filled))
+    if not filled:
+        return "counts" if sure and values else "rows"
+    if set(numbers) == {1.0} and len(numbers) == len(values):
+        return "rows"
+    if len(numbers) < size / 2:
+        if distinct > size / 2 and size >= _FEWEST_ROWS:
+            return "rows"
+        return "counts" if sure else "unclear"
+    once = len(set(keys)) == len(keys)
+    in_order = all(a < b for a, b in pairwise(numbers)) or all(a > b for a, b in pairwise(numbers))
+    dense = max(numbers) - min(numbers) < 2 * size
+    apart = distinct == size and (in_order or dense)
+    large = distinct == size and min(numbers) >= _LARGE
+    if sure:
+        return "unclear" if (apart or large) and size >= _FEWEST_ROWS else "counts"
+    if apart and size >= _FEWEST_ROWS / 2:
+        return "rows"
+    if once:
+        return "counts" if distinct < 0.9 * size else "unclear"
+    return "rows" if distinct >= 0.5 * size and min(numbers) >= size / 10 else "unclear"
+
+
+def _judge_unnamed(values: Sequence[str], keys: Sequence[tuple[str, ...]]) -> str:
+    """Say of any other column whether it may count: ``"unclear"``, or empty."""
+    different = set(values)
+    if len(values) < _FEWEST_ROWS or len(set(keys)) < len(keys) or "" in different:
+        return ""
+    if len(different) > 0.9 * len(values) or not all(map(_NUMBER.fullmatch, different)):
+        return ""
+    if len(different) == 1:
+        return "" if different == {"1"} or re.fullmatch("(19|20)..", values[0]) else "unclear"
+    # A column that says no more than another, as a year beside its months, counts nothing.
+    parts = zip(*keys, strict=True)
+    depends = (len(set(zip(part, values, strict=True))) == len(set(part)) for part in parts)
+    return "" if any(depends) else "unclear"
+
+
+def _read_number(text: str) -> float:
+    return float(text.replace(",", ""))
