@@ -17,13 +17,14 @@ from sbwork.compare.surveys import compare_scales
 from sbwork.grade.comparability import compute_requirements
 from sbwork.grade.disclosure import suppress_findings, suppress_questionnaires
 from sbwork.grade.evidence import Evidence, grade_evidence, set_levels
-from sbwork.read.checks import CheckKind
+from sbwork.read.checks import CheckKind, find_losses
 from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.read.places.outlines import SiteOutlines, outline_sites
 from sbwork.read.surveys import Responses, read_responses
 from sbwork.score import scale_reliability, score_coverage, score_scales
 from sbwork.score.weights.targets import weigh_responses
 from sbwork.specs.cohort import Cohort, read_cohort
+from sbwork.specs.errors import InputError
 from sbwork.specs.instrument import Instrument, read_instrument
 from sbwork.stats.findings import combine_findings
 
@@ -97,7 +98,7 @@ def evaluate_cohort(
     Raises
     ------
     InputError
-        A file can't be used; every problem is listed.
+        A file can't be used, or a join loses more than was accepted; every problem is listed.
     """
     cohort = read_cohort(name, data)
     if seed is not None:
@@ -105,6 +106,10 @@ def evaluate_cohort(
     instrument = read_instrument(cohort.instrument, data) if cohort.instrument else None
     incidents = read_incidents(cohort) if cohort.incidents else None
     responses = read_responses(cohort, instrument) if cohort.surveys and instrument else None
+    read = [found for found in (incidents, responses) if found]
+    losses = [p for found in read for p in find_losses(found.quality, cohort.accepted_losses)]
+    if losses:
+        raise InputError(losses)
 
     weights = scores = None
     if responses and instrument:

@@ -15,6 +15,7 @@ import pytest
 import typer
 
 from sbwork.cli import app
+from sbwork.read.checks import JOINS
 from sbwork.specs.cohort import (
     Choice,
     Cohort,
@@ -126,6 +127,14 @@ def test_no_key_is_documented_that_does_not_exist(section: str) -> None:
     keys = {key for model in models for key in model.model_fields}
     rows = re.findall(r"^\| (`.+?) \|", _read_sections()[section], flags=re.MULTILINE)
     assert {key for row in rows for key in _find_words(row)} - keys == set()
+
+
+def test_the_share_lost_that_stops_each_join_is_documented() -> None:
+    table = _read_sections()["accepted_losses"]
+    told = dict(re.findall(r"^\| `(\w+)` \|.*\| (\S+) \|$", table, flags=re.MULTILINE))
+    assert told == {
+        join: f"{limit:.0%}" if limit <= 1 else "never" for join, (_, _, limit) in JOINS.items()
+    }
 
 
 def test_no_word_is_quoted_that_is_neither_key_nor_value() -> None:

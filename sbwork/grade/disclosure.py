@@ -128,8 +128,10 @@ def suppress_questionnaires(
     `quality` is ``Responses.quality``, `findings` those that `suppress_findings` returns. Missing
     in the copy, with the reason in the note: the counts of rows read and answers used, where the
     file may hold a site and wave whose number of people asked is hidden; of people linked across
-    waves, where the number of those who were lost is.
+    waves, where the number of those who were lost is. Left out are the lines on joins, which
+    `sbwork check` shows.
     """
+    quality = quality[quality["kind"] != CheckKind.JOIN]
     rows = findings[findings["estimator"] == "n_scored"]
     places = {
         (str(row["site"]), str(row["period"]))

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 import pandas as pd
 
 from sbwork.grade.cross_tables import suppress_table
-from sbwork.read.checks import CheckKind
+from sbwork.read.checks import JOINS, CheckKind, find_losses
 from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.read.surveys import Responses, read_responses
 from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
@@ -215,7 +215,7 @@ def _describe_plan(cohort: Cohort, instrument: Instrument | None) -> Iterator[tu
 def _describe_responses(
     cohort: Cohort, instrument: Instrument, responses: Responses, inspection: Inspection
 ) -> None:
-    _describe_quality("Survey files", responses.quality, inspection)
+    _describe_quality("Survey files", responses.quality, cohort, inspection)
     if len(responses.answers):
         people = _count_people(cohort, responses.answers)
         heads = ("Site", *(str(name).capitalize() for name in people.columns))
@@ -276,7 +276,7 @@ def _hide_few(count: int, smallest: int) -> str:
 
 
 def _describe_incidents(cohort: Cohort, incidents: Incidents, inspection: Inspection) -> None:
-    _describe_quality("Incident files", incidents.quality, inspection)
+    _describe_quality("Incident files", incidents.quality, cohort, inspection)
     months = incidents.months
     span = f"{months[0]} to {months[-1]} ({len(months)} months)" if months else "none"
     missing = _shorten(incidents.missing_months) or "none"
@@ -314,12 +314,40 @@ def _sum_months(rows: pd.DataFrame, months: Sequence[str], smallest: int) -> str
     return f"{shown} ({lacking} of {len(months)} months missing)" if lacking else shown
 
 
-def _describe_quality(title: str, quality: pd.DataFrame, inspection: Inspection) -> None:
+def _describe_quality(
+    title: str, quality: pd.DataFrame, cohort: Cohort, inspection: Inspection
+) -> None:
+    joins = quality["kind"] == CheckKind.JOIN
+    smallest = cohort.smallest_group if title == "Survey files" else cohort.smallest_count
+    heads = ("File", "Join", "Matched", "Lost", "Share lost", "Most of it")
+    inspection.show("What was joined", heads, _describe_joins(quality[joins], smallest))
+    inspection.report(find_losses(quality, cohort.accepted_losses))
+    quality = quality[~joins]
     worth = quality[(quality["count"] != 0) | (quality["kind"] != CheckKind.LEFT_OUT)]
     table = worth[["source", "check", "count", "note"]].copy()
     table["count"] = table["count"].map(lambda n: "" if pd.isna(n) else f"{n:,.0f}")
     rows = table.astype(str).to_numpy().tolist()
     inspection.show(title, ("File", "Check", "Count", "Note"), rows)
+
+
+def _describe_joins(joins: pd.DataFrame, smallest: int) -> Iterator[tuple[str, ...]]:
+    """Sum each kind of join of a file, and name the part of it that lost the largest share."""
+    for key, rows in joins.groupby(["source", "check"], sort=False):
+        source, join = map(str, key)
+        words = next(words for name, (words, *_) in JOINS.items() if name == join)
+        matched, lost = int(rows["count"].sum()), int(rows["lost"].sum())
+        shares = (rows["lost"] / (rows["count"] + rows["lost"])).fillna(0.0).to_numpy()
+        most = rows.iloc[int(shares.argmax())]
+        named = len(rows) > 1 and most["lost"] >= max(smallest, 1)
+        hidden = 0 < lost < smallest or not matched + lost
+        yield (
+            source,
+            words,
+            _hide_few(matched, smallest),
+            _hide_few(lost, smallest),
+            "" if hidden else f"{lost / (matched + lost):.1%}",
+            f"{most['note']} ({shares.max():.0%})" if named else "",
+        )
 
 
 def _list_missing(cohort: Cohort, instrument: Instrument | None) -> Iterator[str]:

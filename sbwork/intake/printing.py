@@ -19,7 +19,7 @@ __all__ = ["print_inspection", "print_intake"]
 
 _NARROWEST = 100
 _OF_NUMBERS = {"Count", "Items", "Options met", "Before", "After", "Both", "Don't know", "Blank"}
-_OF_NUMBERS |= {"Prefer not to say", "All months"}
+_OF_NUMBERS |= {"Prefer not to say", "All months", "Matched", "Lost", "Share lost"}
 
 
 def print_intake(intake: Intake, name: str, data: Path) -> None:

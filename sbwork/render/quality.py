@@ -54,8 +54,9 @@ def _present_nonresponse(evaluation: Evaluation) -> Iterator[Any]:
 
 
 def _drop_idle_checks(quality: pd.DataFrame) -> pd.DataFrame:
-    """Leave out checks that found nothing to leave out."""
+    """Leave out checks that found nothing to leave out, and the joins that `check` shows."""
     idle = (quality["kind"] == CheckKind.LEFT_OUT) & (quality["count"] == 0)
+    idle |= quality["kind"] == CheckKind.JOIN
     return quality[~idle]
 
 

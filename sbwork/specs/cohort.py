@@ -51,6 +51,13 @@ EvidenceKind = Literal["functional", "internal quality", "interactional"]
 SurveyFormat = Literal["auto", "qualtrics", "limesurvey", "spss", "stata", "forms", "excel", "csv"]
 
 
+Join = Literal[
+    "dates", "places", "sites", "lookup", "crime_types", "periods", "months",
+    "survey_sites", "survey_waves", "items", "weights", "people",
+]  # fmt: skip
+"""What is joined with what as files are read; see `sbwork.read.checks.JOINS`."""
+
+
 class Site(Spec):
     """One area: where it is, and what the files call it."""
 
@@ -292,6 +299,7 @@ class Cohort(Spec):
     placebo: PlaceboDesign = Field(default_factory=PlaceboDesign)
     surveys: tuple[SurveySource, ...] = ()
     weighting: Weighting = Field(default_factory=Weighting)
+    accepted_losses: dict[Join, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
     confirmatory: tuple[str, ...] = ()
     confirmatory_counts: tuple[str, ...] = ()
     smallest_meaningful_g: float = Field(default=0.2, gt=0)

@@ -13,9 +13,11 @@ import pandas as pd
 import pytest
 
 import sbwork.intake.check
+from sbwork.evaluation import evaluate_cohort
 from sbwork.intake.check import Inspection, inspect_cohort
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
 from sbwork.read.incidents import read_incidents
+from sbwork.specs.errors import InputError
 
 DATA = Path(__file__).parents[2] / "data"
 Edit = Callable[[str, str], None]
@@ -78,6 +80,29 @@ def test_what_was_read_is_shown(durham):
 
 
 ASB = "Anti-social behaviour (ASB)"
+
+
+def test_every_join_is_shown_with_what_it_lost(durham):
+    joins = {row[:2]: row[2:] for row in find_rows(durham, "What was joined")}
+    assert joins["survey-before.csv", "answers to sites"] == ("600", "0", "0.0%", "")
+    assert joins["survey-before.csv", "answers to options"][:3] == ("7,101", "99", "1.4%")
+    assert joins["incidents.zip", "area codes to lookup"] == ("240", "0", "0.0%", "")
+    assert joins["all files", "months to files"] == ("24", "0", "0.0%", "")
+
+
+def test_a_join_that_loses_much_stops_check_and_report_until_it_is_accepted(data, edit):
+    path = data / "cohorts" / "durham-1" / "survey-before.csv"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace(",Area 1,", ",,"), "utf-8")
+    found = inspect_cohort("durham-1", data)
+    assert "150 of 600 answers have no site (25%)" in "\n".join(map(str, found.problems))
+    assert ("survey-before.csv", "answers to sites", "450", "150", "25.0%", "") in find_rows(
+        found, "What was joined"
+    )
+    with pytest.raises(InputError, match=r"accepted_losses: \{survey_sites: 0.25\}"):
+        evaluate_cohort("durham-1", data)
+    edit("confirmatory:", "accepted_losses: {survey_sites: 0.25}\nconfirmatory:")
+    assert inspect_cohort("durham-1", data).usable
 
 
 def test_nothing_of_a_person_is_shown(durham):

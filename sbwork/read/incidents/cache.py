@@ -16,7 +16,7 @@ from sbwork.read.incidents.tallies import Batch, Reading, fetch_tally, open_stor
 
 __all__ = ["find_entry", "load_entry", "save_entry"]
 
-_VERSION = 4
+_VERSION = 5
 _EDGE = 16_384
 
 

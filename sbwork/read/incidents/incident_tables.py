@@ -200,6 +200,9 @@ def _tabulate(store: Any, table: Table, style: str, reading: Reading) -> None:
     if lost:
         note = f"{table.shown}: left out"
         reading.quality.append(Check(CheckKind.LEFT_OUT, "rows without a date", lost, note))
+    dated = store.execute("SELECT coalesce(sum(rows), 0) FROM raw WHERE written IS NOT NULL")
+    dates = Check(CheckKind.JOIN, "dates", float(dated.fetchone()[0]), table.shown, lost)
+    reading.quality.append(dates)
     if style == "counts":
         _refuse_repeated_counts(store, table)
     places = _list_places(store, table, style, reading)

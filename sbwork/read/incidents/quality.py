@@ -14,8 +14,9 @@ from sbwork.read.incidents.counting import SHARE_OF_A_MAIN_FEED, Coverage, Flags
 from sbwork.read.incidents.police_uk import CRIME_TYPES
 from sbwork.read.incidents.tallies import Reading
 from sbwork.read.places.placing import Places
-from sbwork.specs.cohort import Cohort
+from sbwork.specs.cohort import Cohort, Join
 from sbwork.specs.errors import find_nearest, list_names
+from sbwork.specs.periods import number_month
 
 __all__ = ["tabulate_quality"]
 
@@ -38,6 +39,7 @@ def tabulate_quality(
     for number, (source, reading) in enumerate(zip(cohort.incidents, readings, strict=True)):
         own = [
             *_describe_source(placed, number, reading, bool(cohort.sites)),
+            *_count_joins(placed[placed["source"] == number], number, cohort, places, outcomes),
             *reading.quality,
             *_describe_kinds(cohort, number, outcomes),
         ]
@@ -46,6 +48,7 @@ def tabulate_quality(
         lines.append((cohort.incidents[number].path if number >= 0 else _ALL, line))
     of_all = [
         *_describe_months(coverage, bool(cohort.incidents)),
+        *_join_months(cohort, coverage),
         *continuity.quality,
         *_describe_vanishing(placed, cohort, places, coverage, published),
         *_describe_outcomes(cohort, outcomes),
@@ -81,6 +84,32 @@ def _describe_source(
     yield Check(CheckKind.READ, f"{unit} without any place", _sum(lost & ~rows["located"]))
 
 
+def _count_joins(
+    rows: pd.DataFrame, number: int, cohort: Cohort, places: Places, outcomes: OutcomeKinds
+) -> Iterator[Check]:
+    """Count what one source's rows and area codes were joined with, and what of them was lost."""
+    counts, total = rows["n"], float(rows["n"].sum())
+
+    def _join(name: Join, matched: float, all_: float = total) -> Check:
+        return Check(CheckKind.JOIN, name, matched, lost=all_ - matched)
+
+    placed = (rows["site"] >= 0) | (rows["area"] >= 0) | (rows["lsoa"] != "")
+    yield _join("places", float(counts[placed].sum()))
+    if any(places.sites.values()) or places.polygons or (rows["site"] >= 0).any():
+        yield _join("sites", float(counts[rows["site"] >= 0].sum()), float(counts[placed].sum()))
+    if not places.lookup.empty:
+        units = places.change.units if places.change else {}
+        codes = set(rows.loc[rows["lsoa"] != "", "lsoa"])
+        known = {c for c in codes if {c, units.get(c)} & set(places.lookup.index)}
+        yield _join("lookup", len(known), len(codes))
+    unknown = sum(n for (source, _), n in outcomes.unknown.items() if source == number)
+    yield _join("crime_types", total - unknown)
+    if cohort.periods:
+        windows = (cohort.periods.before, cohort.periods.after)
+        wanted = [number_month(month) for window in windows for month in window.months]
+        yield _join("periods", float(counts[rows["month"].isin(wanted)].sum()))
+
+
 def _describe_kinds(cohort: Cohort, number: int, outcomes: OutcomeKinds) -> Iterator[Check]:
     known = [*CRIME_TYPES, *(t for o in cohort.outcomes.values() for t in o.crime_types)]
     for (source, kind), count in outcomes.unknown.items():
@@ -109,6 +138,13 @@ def _describe_months(coverage: Coverage, has_files: bool) -> Iterator[Check]:
             note = f"'{feed}' holds nothing for {list_names(gap, 12)}; places where "
             note += "it records a tenth or more are missing there"
             yield Check(CheckKind.MISSING, "months missing in one part", float(len(gap)), note)
+
+
+def _join_months(cohort: Cohort, coverage: Coverage) -> Iterator[Check]:
+    if cohort.periods and cohort.incidents:
+        wanted = {*cohort.periods.before.months, *cohort.periods.after.months}
+        lost = len(wanted - set(coverage.months))
+        yield Check(CheckKind.JOIN, "months", len(wanted) - lost, lost=lost)
 
 
 def _describe_vanishing(

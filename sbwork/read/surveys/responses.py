@@ -161,6 +161,9 @@ def _read_piece(source: SurveyFile, instrument: Instrument) -> _Piece:
         data[item] = np.full(len(kinds), np.nan)
         if item in columns.items:
             data[item], kinds[:, number] = _read_item(source, instrument, item, problems)
+            answered = float((kinds[:, number] == _KIND_CODES[ANSWERED]).sum())
+            lost = len(kinds) - answered
+            source.quality.append(Check(CheckKind.JOIN, "items", answered, item, lost))
     multiple = _read_multiple(source, instrument, problems)
     if problems:
         raise InputError(problems)
@@ -249,6 +252,8 @@ def _read_weight(source: SurveyFile, problems: list[Problem]) -> Codes:
         found += " is no weight" + (f", nor in {len(bad) - 1} other rows" if len(bad) > 1 else "")
         place = source.table.name_cell(row, column)
         problems.append(Problem(source.table.file, place, found, "A weight is 0 or more"))
+    used = float((weights > 0).sum())
+    source.quality.append(Check(CheckKind.JOIN, "weights", used, lost=len(weights) - used))
     return weights
 
 
@@ -334,9 +339,14 @@ def _count_linked(answers: pd.DataFrame) -> list[Check]:
     known = answers.loc[answers["person"] != "", ["person", "wave"]]
     if known.empty:
         return []
-    both = float(known.drop_duplicates()["person"].duplicated().sum())
+    people = known.drop_duplicates()
+    both = float(people["person"].duplicated().sum())
     note = "the same id before and after at one site"
-    return [Check(CheckKind.LINKED, "people linked across waves", both, note)]
+    lines = [Check(CheckKind.LINKED, "people linked across waves", both, note)]
+    waves = people["wave"].value_counts()
+    if len(waves) == 2:
+        lines.append(Check(CheckKind.JOIN, "people", both, lost=float(waves.min()) - both))
+    return lines
 
 
 def _count_nonresponse(answers: pd.DataFrame, kinds: Kinds, items: Sequence[str]) -> pd.DataFrame:

@@ -33,7 +33,6 @@ _MOST_UNKNOWN = 5
 _LONG_ID = 10
 _FEW_REPEATED = 4
 _MOST_REPEATED = 0.1
-_MOST_BLANK, _FEW_BLANK = 0.5, 15
 _REASONS = {
     "repeated header rows": "header rows repeated among the answers",
     "unfinished": "answers that were not finished or not sent",
@@ -95,11 +94,9 @@ def open_survey(
     for name, values, given in (("wave", wave, spec.wave), ("site", site, spec.site)):
         if not given:
             blank = rows & (values == "")
-            if blank.sum() > max(_FEW_BLANK, rows.sum() * _MOST_BLANK):
-                found = f"{blank.sum()} of {rows.sum()} rows have no {name}"
-                allowed = "Fill it in; a merged cell of a spreadsheet names its first row only"
-                raise InputError(Problem(table.file, f"key '{name}_column'", found, allowed))
             quality.append(_leave_out(f"no {name}", blank, f"the {name} is blank"))
+            kept, lost = float((rows & ~blank).sum()), float(blank.sum())
+            quality.append(Check(CheckKind.JOIN, f"survey_{name}s", kept, lost=lost))
             rows = rows & ~blank
     person = np.full(len(rows), "", dtype=object)
     if columns.person is not None:

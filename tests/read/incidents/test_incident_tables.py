@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sbwork.read.checks import find_losses
 from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.read.incidents.months import read_month
 from sbwork.specs.cohort import Cohort
@@ -65,6 +66,32 @@ def test_one_byte_that_is_not_utf8_and_mixed_line_ends_spoil_nothing(tmp_path: P
     sites = {"one": {"title": "St Mary’s"}}
     incidents = read(tmp_path / "a.csv", text.encode().replace(b"?", b"\x92"), sites=sites)
     assert list_counts(incidents, "one", "victim_based_crime") == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"Date": ""}, "6 of 26 rows have no date (23%)"),
+        ({"LSOA code": ""}, "6 of 26 rows have no area code or coordinates to place them by (23%)"),
+        ({"Type": "Larceny"}, "6 of 26 rows have a crime type that is not known (23%)"),
+        ({"LSOA code": "E01000002"}, None),
+        ({"Date": "2019-01-01"}, None),
+    ],
+)
+def test_a_join_of_rows_that_loses_much_is_asked_about(
+    tmp_path: Path, change: dict[str, str], found: str | None
+) -> None:
+    row = {"Date": "2017-07-04", "Type": "Robbery", "LSOA code": "E01000001"}
+    rows = [row] * 20 + [row | change] * 6
+    text = "\n".join(",".join(cells) for cells in [[*row], *(r.values() for r in rows)])
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    months = {"before": {"start": "2017-07", "end": "2017-07"}}
+    months["after"] = {"start": "2018-07", "end": "2018-07"}
+    sites = {"one": {"lsoas": ["E01000001"]}}
+    given = {"name": "pilot", "sites": sites, "incidents": [{"path": str(path)}]}
+    quality = read_incidents(Cohort.model_validate({**given, "periods": months})).quality
+    assert [problem.found for problem in find_losses(quality, {})] == ([found] if found else [])
 
 
 def test_rows_by_mapped_columns(tmp_path: Path) -> None:

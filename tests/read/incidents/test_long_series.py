@@ -104,4 +104,5 @@ def test_a_whole_series_is_left_as_it_is(tmp_path: Path) -> None:
     write_force(tmp_path, "durham", list_months("2014-01", "2015-12"))
     incidents, _ = read(tmp_path, ("2014-01", "2014-12"), ("2015-01", "2015-12"))
     assert incidents.sites["count"].notna().all()
-    assert set(incidents.quality["kind"]) == {CheckKind.READ, CheckKind.ROWS_READ}
+    kinds = {CheckKind.READ, CheckKind.ROWS_READ, CheckKind.JOIN}
+    assert set(incidents.quality["kind"]) == kinds

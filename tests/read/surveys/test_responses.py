@@ -1,5 +1,6 @@
 import csv
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pandas as pd
 import pyreadstat
 import pytest
 
+from sbwork.read.checks import find_losses
 from sbwork.read.surveys import Responses, read_responses
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError
@@ -355,11 +357,37 @@ def test_ids_start_again_in_each_site_and_only_true_repeats_are_left_out(tmp_pat
         read(tmp_path, source)
 
 
-def test_a_file_in_which_most_rows_have_no_site_is_refused(tmp_path: Path) -> None:
-    rows = [["area", "trust_1", "trust_2"], ["north", "1", "2"], *[["", "1", "2"]] * 20]
-    write(tmp_path / "w.csv", rows)
-    with pytest.raises(InputError, match="20 of 21 rows have no site"):
-        read(tmp_path, {"site_column": "area"})
+@pytest.mark.parametrize(
+    ("rows", "source", "found"),
+    [
+        ([["north", "", "1", "1"]] * 4 + [["", "", "1", "1"]] * 5, {"site_column": "area"},
+         "5 of 9 answers have no site (56%)"),
+        ([["before", "", "1", "1"]] * 4 + [["", "", "1", "1"]] * 5, {"wave_column": "area"},
+         "5 of 9 answers have no wave (56%)"),
+        ([["", "0", "1", "1"]] * 6 + [["", "1", "1", "1"]] * 6, {"weight_column": "who"},
+         "6 of 12 answers have a weight of 0 (50%)"),
+        ([["", "", "", "1"]] * 7, {},
+         "7 of 7 people gave no answer to the item trust_1 (100%)"),
+        ([["before", f"p{i}", "1", "1"] for i in range(9)]
+         + [["after", f"P-{i}", "1", "1"] for i in range(7)],
+         {"wave_column": "area", "person_column": "who"},
+         "7 of 7 people of the smaller wave are not found in the other one by their id (100%)"),
+        ([["before", f"p{i}", "1", "1"] for i in range(9)]
+         + [["after", f"p{i}", "1", "1"] for i in range(5)],
+         {"wave_column": "area", "person_column": "who"}, None),
+    ],
+    ids=["site", "wave", "weight", "item", "people", "attrition"],
+)  # fmt: skip
+def test_a_join_of_answers_that_loses_much_is_asked_about(
+    tmp_path: Path, rows: list[list[str]], source: dict[str, Any], found: str | None
+) -> None:
+    write(tmp_path / "w.csv", [["area", "who", "trust_1", "trust_2"], *rows])
+    quality = read(tmp_path, source).quality
+    problems = list(find_losses(quality, {}))
+    assert [problem.found for problem in problems] == ([found] if found else [])
+    for problem in problems:
+        key, share = re.findall(r"\{(\w+): ([\d.]+)\}", problem.allowed)[0]
+        assert not list(find_losses(quality, {key: float(share)}))
 
 
 @pytest.mark.parametrize(
