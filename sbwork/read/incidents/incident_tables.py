@@ -14,7 +14,7 @@ from typing import Any
 from sbwork.read.checks import Check, CheckKind
 from sbwork.read.incidents.archives import Part, read_ends, unpack
 from sbwork.read.incidents.columns import STATE_ROWS, Table, find_columns, find_count
-from sbwork.read.incidents.months import read_month
+from sbwork.read.incidents.months import read_dates, read_month
 from sbwork.read.incidents.opening import open_table, read_header
 from sbwork.read.incidents.police_uk import is_street_header, read_street_files
 from sbwork.read.incidents.tallies import (
@@ -127,7 +127,7 @@ def _read_one(
         except duckdb.Error as error:
             line, found = explain_row(str(error))
             raise InputError(Problem(part.shown, line, found, "Export the file again")) from None
-        _check_values(store, table, style)
+        reading.quality += _check_values(store, table, style)
         _tabulate(store, table, style, reading)
 
 
@@ -168,9 +168,11 @@ def _load_raw(store: Any, table: Table, style: str, points: PointNeed) -> None:
     )
 
 
-def _check_values(store: Any, table: Table, style: str) -> None:
-    written = [row[0] for row in store.execute("SELECT DISTINCT written FROM raw").fetchall()]
-    months = {text: read_month(text) for text in written if text is not None}
+def _check_values(store: Any, table: Table, style: str) -> list[Check]:
+    """Read the months that the rows say, and refuse what is no month or no count."""
+    written = dict(store.execute("SELECT written, sum(rows) FROM raw GROUP BY written").fetchall())
+    dated = {text: float(rows) for text, rows in written.items() if text is not None}
+    months, notes, doubt = read_dates(dated, table.shown)
     problems: list[Problem] = []
     wrong = {text for text, month in months.items() if not month}
     if wrong:
@@ -179,6 +181,9 @@ def _check_values(store: Any, table: Table, style: str) -> None:
         if american:
             hint += "; these look as if the month came before the day"
         problems += _name_rows(table, "month", wrong, "is not a date", hint)
+    elif doubt:
+        place = f"column '{quote(table.where['month'])}'"
+        problems.append(Problem(table.shown, place, doubt, "Export them anew as 2017-07-31"))
     if style == "counts":
         bad = {r[0] for r in store.execute("SELECT DISTINCT bad FROM raw").fetchall()} - {None}
         if bad:
@@ -192,6 +197,7 @@ def _check_values(store: Any, table: Table, style: str) -> None:
     store.execute("CREATE OR REPLACE TEMP TABLE written_months (written VARCHAR, month VARCHAR)")
     if months:
         store.executemany("INSERT INTO written_months VALUES (?, ?)", list(months.items()))
+    return notes
 
 
 def _tabulate(store: Any, table: Table, style: str, reading: Reading) -> None:

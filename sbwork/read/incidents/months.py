@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date, timedelta
 
-__all__ = ["read_month"]
+from sbwork.read.checks import Check, CheckKind
+
+__all__ = ["read_dates", "read_month"]
 
 _NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _ISO = re.compile(r"(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?")
@@ -13,6 +17,16 @@ _MONTH_FIRST = re.compile(r"(\d{1,2})[-/.](\d{4})")
 _PLAIN = re.compile(r"(\d{4})(\d{2})(\d{2})?")
 _WORDS = re.compile(r"(?:(\d{1,2})(?:st|nd|rd|th)?[- /]*)?([a-z]{3,9})\.?,?[- /]*(\d{4}|\d{2})")
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_SERIAL = re.compile(r"[2-6]\d{4}(?:\.\d+)?")
+_MANY_DATES, _MANY_DAYS = 24, 10
+_CHANCE = 1e-4
+_EXCHANGED = (
+    "some dates are stored as such and others are text, all of them after the 12th, as if a "
+    "program of another country had exchanged day and month of the first"
+)
+_CUT_SHORT = (
+    "no date lies after the 12th, as if those were lost, and day and month exchanged in the others"
+)
 
 
 def read_month(text: str) -> str:
@@ -37,9 +51,79 @@ def read_month(text: str) -> str:
     else:
         return ""
     number = int(month)
-    whole_year = int(year) if len(year) == 4 else 2000 + int(year)
+    whole_year = _read_year(year)
     if not (1 <= number <= 12 and 1900 <= whole_year <= 2099):
         return ""
     if day and not 1 <= int(day) <= _DAYS[number - 1]:
         return ""
     return f"{whole_year:04d}-{number:02d}"
+
+
+def read_dates(rows: Mapping[str, float], shown: str) -> tuple[dict[str, str], list[Check], str]:
+    """Return the month of every date of a column, what was done for it, and what is in doubt.
+
+    Numbers of days, as Excel keeps dates, are read. Where a program of another country has
+    exchanged day and month of every date up to the 12th and left the others as text, they are
+    exchanged back. Where that may be so but is not certain, or every date after the 12th is
+    absent, that is the doubt.
+
+    Parameters
+    ----------
+    rows : mapping of str to float
+        The dates as they are written, without a time of day, and how many rows hold each.
+    shown : str
+        What a message calls the file.
+    """
+    plain = {text: _read_serial(text) for text in rows}
+    months = {text: read_month(date) for text, date in plain.items()}
+    notes = []
+    if numbers := sum(rows[text] for text, date in plain.items() if date != text):
+        note = f"{shown}: numbers of days, as Excel keeps dates"
+        notes.append(Check(CheckKind.READ, "dates written as numbers", numbers, note))
+    stored = {t: (int(f[1]), int(f[2]), int(f[3])) for t, f in _match(_ISO, plain) if f[3]}
+    typed = {t: (_read_year(f[3]), int(f[2]), int(f[1])) for t, f in _match(_BRITISH, plain)}
+    first, second = ({part[at] for part in typed.values()} for at in (2, 1))
+    day_first = bool(typed) and min(first) > 12 >= max(second)
+    month_first = bool(typed) and min(second) > 12 >= max(first)
+    days = {day for *_, day in stored.values()} | first
+    late = max((day for *_, day in stored.values()), default=0) > 12
+    if stored and (day_first or month_first) and (not late or 0.6 ** len(typed) < _CHANCE):
+        true = {text: (year, day) for text, (year, _, day) in stored.items()}
+        read = {text: (part[0], part[1 if day_first else 2]) for text, part in typed.items()}
+        if late or not _is_exchanged(true.values(), read.values()):
+            return months, notes, _EXCHANGED
+        months |= {t: f"{year:04d}-{month:02d}" for t, (year, month) in (true | read).items()}
+        note = f"{shown}: every date up to the 12th, since those after it are text: a program of "
+        note += "another country had taken the month for the day"
+        count = sum(rows[text] for text in stored)
+        notes.append(Check(CheckKind.DOUBT, "dates with day and month put back", count, note))
+    elif len(days) >= _MANY_DAYS and max(days) <= 12 and len(stored | typed) >= _MANY_DATES:
+        return months, notes, _CUT_SHORT
+    return months, notes, ""
+
+
+def _read_serial(text: str) -> str:
+    """Write a number of days since 1899-12-30 as a date, and leave other texts as they are."""
+    if not _SERIAL.fullmatch(text):
+        return text
+    return (date(1899, 12, 30) + timedelta(days=int(float(text)))).isoformat()
+
+
+def _match(form: re.Pattern[str], texts: Mapping[str, str]) -> Iterator[tuple[str, re.Match[str]]]:
+    return ((text, found) for text, date in texts.items() if (found := form.fullmatch(date)))
+
+
+def _read_year(text: str) -> int:
+    return int(text) if len(text) == 4 else 2000 + int(text)
+
+
+def _is_exchanged(stored: Collection[tuple[int, int]], typed: Collection[tuple[int, int]]) -> bool:
+    """Say whether it is certain that days up to the 12th were exchanged with their months.
+
+    Chance would have to keep every day on its side of the 12th, and the months that the dates are
+    given back are those of the others.
+    """
+    found, known = ({12 * year + month for year, month in each} for each in (stored, typed))
+    inside = min(known) - 1 <= min(found) and max(found) <= max(known) + 1
+    chance = 0.4 ** len(stored) * 0.6 ** len(typed)
+    return inside and len(found) >= len(known) / 3 and chance < _CHANCE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import openpyxl
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sbwork.read.checks import find_losses
 from sbwork.read.incidents import Incidents, read_incidents
-from sbwork.read.incidents.months import read_month
+from sbwork.read.incidents.months import read_dates, read_month
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError
 
@@ -190,6 +190,55 @@ def test_site_that_no_file_names_is_missing(tmp_path: Path) -> None:
     incidents = read(tmp_path / "a.csv", "Date,Type,Site\n2017-07-01,Burglary,Area 1\n")
     assert incidents.sites.query("site == 'two'")["count"].isna().all()
     assert "site that the files do not name" in set(incidents.quality["check"])
+
+
+DAYS = [date(2016, 1, 1) + timedelta(days=number) for number in range(366)]
+
+
+def exchange(day: date, form: str = "%d/%m/%Y") -> str:
+    """Write a date as a program does that takes the day for the month where it can."""
+    return date(day.year, day.day, day.month).isoformat() if day.day < 13 else day.strftime(form)
+
+
+def write_serial(day: date) -> str:
+    return str((day - date(1899, 12, 30)).days)
+
+
+@pytest.mark.parametrize(
+    ("days", "write", "check"),
+    [
+        (DAYS, exchange, "dates with day and month put back"),
+        (DAYS, lambda day: exchange(day, "%d.%m.%y"), "dates with day and month put back"),
+        (DAYS, lambda day: exchange(day, "%m/%d/%Y"), "dates with day and month put back"),
+        (DAYS[:31], exchange, "dates with day and month put back"),
+        (DAYS, write_serial, "dates written as numbers"),
+        (DAYS[::31], lambda day: write_serial(day) + ".58", "dates written as numbers"),
+        (DAYS, lambda day: f"{day}" if day.month < 5 else f"{day:%d/%m/%Y}", ""),
+        (DAYS, lambda day: f"{day:%d/%m/%y}", ""),
+    ],
+)
+def test_dates_that_a_spreadsheet_program_changed(
+    days: list[date], write: Callable[[date], str], check: str
+) -> None:
+    months, notes, doubt = read_dates({write(day): 2 for day in days}, "a.csv")
+    assert [months[write(day)] for day in days] == [day.strftime("%Y-%m") for day in days]
+    assert not doubt
+    assert [note.check for note in notes] == [check] * bool(check)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [exchange(day) for day in DAYS[10:14]],
+        [exchange(day) if day.month < 7 else f"{day}" for day in DAYS],
+        [f"{day:%m/%d/%Y}" for day in DAYS if day.day < 13],
+        [exchange(day) for day in DAYS if day.day < 13],
+    ],
+)
+def test_dates_that_may_be_exchanged_are_refused(tmp_path: Path, lines: list[str]) -> None:
+    rows = "".join(f"{line},Robbery,Area 1\n" for line in lines)
+    with pytest.raises(InputError, match=r"'Date': .*(month exchanged|exchanged day)"):
+        read(tmp_path / "a.csv", "Date,Type,Site\n" + rows)
 
 
 FORMS = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y%m%d", "%d %B %Y", "%d-%b-%Y")
