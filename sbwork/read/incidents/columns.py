@@ -27,8 +27,10 @@ _GUESSES = {
     "crime_type": ("crimetype", "type", "offence", "offencetype", "offencegroup", "category",
                    "incidenttype", "outcome", "crimecategory"),
     "lsoa": ("lsoa", "lsoacode", "lsoa11cd", "lsoa21cd", "lsoa11", "lsoa21"),
-    "longitude": ("longitude", "lon", "long", "lng", "easting", "eastings"),
-    "latitude": ("latitude", "lat", "northing", "northings"),
+    "longitude": ("longitude", "lon", "long", "lng", "easting", "eastings", "x", "xcoord",
+                  "xcoordinate", "gridx", "grideast", "grideasting"),
+    "latitude": ("latitude", "lat", "northing", "northings", "y", "ycoord",
+                 "ycoordinate", "gridy", "gridnorth", "gridnorthing"),
     "site": ("site", "area", "sitename", "areaname", "beat", "neighbourhood"),
 }  # fmt: skip
 

@@ -24,7 +24,9 @@ from sbwork.read.incidents.tallies import (
     explain_row,
     fetch_tally,
     open_store,
+    read_point,
 )
+from sbwork.read.places.coordinates import ALLOWED
 from sbwork.specs.cohort import IncidentSource
 from sbwork.specs.errors import InputError, Problem, quote
 
@@ -142,10 +144,11 @@ def _load_raw(store: Any, table: Table, style: str, points: PointNeed) -> None:
     place = {name: f"c{number}" for number, name in enumerate(table.header)}
     text = {key: f"nullif(trim({place[column]}), '')" for key, column in table.where.items()}
     columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(table.header)))
-    x = f"TRY_CAST({text['longitude']} AS DOUBLE)" if "longitude" in text else "NULL::DOUBLE"
-    y = f"TRY_CAST({text['latitude']} AS DOUBLE)" if "latitude" in text else "NULL::DOUBLE"
     lsoa = text.get("lsoa", "NULL::VARCHAR")
-    keep = "true" if points.boxes else f"{lsoa} IS NULL" if points.unplaced else "false"
+    across, up = text.get("longitude", "NULL"), text.get("latitude", "NULL")
+    needed, x, y, located = read_point(across, up, lsoa, points)
+    kept = f"{located} AND {'true' if points.boxes or points.unplaced else 'false'}"
+    strange = f"CASE WHEN {needed} AND px IS NULL AND {up} IS NOT NULL THEN {across} END"
     number, bad = "1", "NULL"
     if style == "counts":
         number = f"TRY_CAST(replace({text['count']}, ',', '') AS DOUBLE)"
@@ -157,11 +160,14 @@ def _load_raw(store: Any, table: Table, style: str, points: PointNeed) -> None:
         CREATE OR REPLACE TEMP TABLE raw AS
         SELECT {when} AS written, coalesce({text["crime_type"]}, '') AS kind,
                coalesce({lsoa}, '') AS lsoa, coalesce({text.get("site", "NULL")}, '') AS called,
-               CASE WHEN {keep} THEN {x} END AS x, CASE WHEN {keep} THEN {y} END AS y,
-               {lsoa} IS NULL AND {x} IS NOT NULL AS located, {bad} AS bad,
+               CASE WHEN {kept} THEN px END AS x, CASE WHEN {kept} THEN py END AS y,
+               {located} AS located, {strange} AS strange, {bad} AS bad,
                sum({number})::DOUBLE AS n, count(*) AS rows
-        FROM read_csv($path, auto_detect = false, header = true, delim = $delimiter, quote = '"',
-                      escape = '"', columns = {{{columns}}})
+        FROM (
+            SELECT *, CASE WHEN {needed} THEN {x} END AS px, CASE WHEN {needed} THEN {y} END AS py
+            FROM read_csv($path, auto_detect = false, header = true, delim = $delimiter,
+                          quote = '"', escape = '"', columns = {{{columns}}})
+        )
         GROUP BY ALL
         """,  # noqa: S608 - built from positions, never from text of the file
         {"path": str(table.path), "delimiter": table.delimiter},
@@ -189,6 +195,13 @@ def _check_values(store: Any, table: Table, style: str) -> list[Check]:
         if bad:
             hint = f"A count is a number of 0 or more; write 0 where there was none; {STATE_ROWS}"
             problems += _name_rows(table, "count", bad, "is not a count", hint)
+    unread, read = store.execute(
+        "SELECT coalesce(sum(n) FILTER (strange <> ''), 0), coalesce(sum(n) FILTER (located), 0)"
+        " FROM raw"
+    ).fetchone()
+    if unread > read:
+        odd = {row[0] for row in store.execute("SELECT DISTINCT strange FROM raw").fetchall()}
+        problems += _name_rows(table, "longitude", odd, "is no coordinate", ALLOWED)
     if problems:
         raise InputError(problems)
     if not written:
@@ -217,14 +230,11 @@ def _tabulate(store: Any, table: Table, style: str, reading: Reading) -> None:
     query = f"SELECT {apart}, month, sum(rows)::BIGINT"
     query += " FROM raw JOIN written_months USING (written) GROUP BY ALL ORDER BY ALL"
     found = store.execute(query).fetchall()
-    grid = "easting" in table.where.get("longitude", "").lower()
     for place in places:
         months = {month: rows for key, month, rows in found if key == place}
         called = place.strip("|")
         feed = f"{table.shown}, {called}" if called else table.shown
-        reading.batches.append(
-            Batch(table.shown, feed, months, grid=grid, counted=style == "counts")
-        )
+        reading.batches.append(Batch(table.shown, feed, months, counted=style == "counts"))
     store.execute(
         f"""
         INSERT INTO tally BY NAME

@@ -27,8 +27,9 @@ from sbwork.read.incidents.tallies import (
     explain_row,
     fetch_tally,
     open_store,
+    read_point,
 )
-from sbwork.read.places.boundaries import is_in_britain
+from sbwork.read.places.coordinates import DEGREES, SYSTEMS
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 
 __all__ = ["CRIME_TYPES", "is_street_column", "is_street_header", "read_street_files"]
@@ -61,7 +62,6 @@ _KNOWN = (
     "Context",
 )  # fmt: skip
 _OTHER_KINDS = {"outcomes": "outcomes", "stop": "stop and search", "search": "stop and search"}
-_SHARE_THAT_CONVINCES = 0.5
 _EDGE = 16_384
 _ROWS_LOOKED_AT = 50
 _BUFFER = 8_000_000
@@ -71,7 +71,6 @@ _BUFFER = 8_000_000
 class _Layout:
     header: tuple[str, ...]
     force: str
-    swapped: bool
     empty: bool
 
 
@@ -97,7 +96,7 @@ def read_street_files(parts: list[Part], shown: str, points: PointNeed) -> Readi
     ------
     InputError
         A file is empty, cut short, lacks a column, holds a row that can't be read or a month
-        other than its name says, has its coordinates swapped, or no street file is there.
+        other than its name says, or no street file is there.
     """
     reading = Reading()
     layouts = _survey_parts(parts, reading)
@@ -135,17 +134,6 @@ def _survey_parts(parts: list[Part], reading: Reading) -> dict[Part, _Layout]:
         if faults:
             continue
         layout = _lay_out(part, header, rows)
-        if layout.swapped:
-            problems.append(
-                Problem(
-                    part.shown,
-                    "columns 'Longitude' and 'Latitude'",
-                    "the two are swapped: as they stand the places lie outside Great Britain, "
-                    "the other way round inside it",
-                    "Longitude is the one near zero, such as -1.57; latitude lies between 49 "
-                    "and 61",
-                )
-            )
         layouts[part] = layout
         if layout.empty:
             note = f"{part.shown} holds a header and no rows; its month counts as missing"
@@ -220,21 +208,9 @@ def _check_tail(tail: bytes, width: int, part: Part) -> list[Problem]:
 
 def _lay_out(part: Part, header: list[str], rows: list[list[str]]) -> _Layout:
     full = [row for row in rows if len(row) == len(header)]
-    swapped = 0
-    placed = 0
-    if {"Longitude", "Latitude"} <= set(header):
-        across, up = header.index("Longitude"), header.index("Latitude")
-        for row in full:
-            try:
-                east, north = float(row[across]), float(row[up])
-            except ValueError:
-                continue
-            placed += 1
-            swapped += is_in_britain(north, east) and not is_in_britain(east, north)
     named = full[0][header.index("Reported by")] if full and "Reported by" in header else ""
     force = part.labels[1] or _name_force(named) or part.shown
-    much = placed > 0 and swapped / placed > _SHARE_THAT_CONVINCES
-    return _Layout(tuple(header), force, much, empty=not rows)
+    return _Layout(tuple(header), force, empty=not rows)
 
 
 def _name_force(reported_by: str) -> str:
@@ -312,28 +288,36 @@ def _write_query(header: tuple[str, ...], points: PointNeed) -> str:
     lsoa, name = where.get("LSOA code", "NULL"), where.get("LSOA name", "NULL")
     x = where.get("Longitude") or where.get("Easting") or "NULL"
     y = where.get("Latitude") or where.get("Northing") or "NULL"
+    needed, x, y, located = read_point(x, y, lsoa, points)
     keep = [f"{lsoa} IS NULL"] if points.unplaced or points.boxes else ["false"]
-    keep += [
-        f"(TRY_CAST({x} AS DOUBLE) BETWEEN {west!r} AND {east!r}"
-        f" AND TRY_CAST({y} AS DOUBLE) BETWEEN {south!r} AND {north!r})"
-        for west, south, east, north in points.boxes
-    ]
+    if points.boxes:
+        # Beside what may lie in a site: what is no longitude and latitude, to be recognised.
+        (west, east), (south, north) = SYSTEMS[DEGREES].x, SYSTEMS[DEGREES].y
+        keep.append(f"NOT ({_lie_within(west, south, east, north)})")
+        keep += [_lie_within(*box) for box in points.boxes]
     kept = " OR ".join(keep)
     return f"""
         INSERT INTO tally BY NAME
         SELECT $numbers[file_index::BIGINT + 1] AS batch, * EXCLUDE (file_index)
         FROM (
             SELECT file_index, {lsoa}::VARCHAR AS lsoa, {where["Crime type"]} AS kind,
-                   {where["Month"]} AS month, min({name}) AS name,
-                   {lsoa} IS NULL AND {x} IS NOT NULL AS located,
-                   CASE WHEN {kept} THEN TRY_CAST({x} AS DOUBLE) END AS x,
-                   CASE WHEN {kept} THEN TRY_CAST({y} AS DOUBLE) END AS y, count(*) AS n
-            FROM read_csv($files, auto_detect = false, header = true, delim = ',', quote = '"',
-                          escape = '"', buffer_size = {_BUFFER},
-                          columns = {{{columns}}})
+                   {where["Month"]} AS month, min({name}) AS name, {located} AS located,
+                   CASE WHEN {located} AND ({kept}) THEN px END AS x,
+                   CASE WHEN {located} AND ({kept}) THEN py END AS y, count(*) AS n
+            FROM (
+                SELECT *, file_index,
+                       CASE WHEN {needed} THEN {x} END AS px, CASE WHEN {needed} THEN {y} END AS py
+                FROM read_csv($files, auto_detect = false, header = true, delim = ',', quote = '"',
+                              escape = '"', buffer_size = {_BUFFER},
+                              columns = {{{columns}}})
+            )
             GROUP BY ALL
         )
     """  # noqa: S608 - positions and numbers
+
+
+def _lie_within(west: float, south: float, east: float, north: float) -> str:
+    return f"(px BETWEEN {west!r} AND {east!r} AND py BETWEEN {south!r} AND {north!r})"
 
 
 def _explain_error(message: str, files: Mapping[str, Part]) -> InputError:
@@ -373,11 +357,6 @@ def _describe_batches(
     if problems:
         raise InputError(problems)
     return [
-        Batch(
-            part.shown,
-            layouts[part].force,
-            found,
-            grid="Easting" in layouts[part].header and "Longitude" not in layouts[part].header,
-        )
+        Batch(part.shown, layouts[part].force, found)
         for part, found in zip(parts, months, strict=True)
     ]

@@ -146,17 +146,18 @@ def _read_source(
 def _place(readings: list[Reading], cohort: Cohort, places: Places) -> pd.DataFrame:
     """Put the tallies of all sources together, and say where their rows belong."""
     feeds = list_feeds(readings)
+    files = list(dict.fromkeys(batch.shown for reading in readings for batch in reading.batches))
     names: dict[str, str] = {}
     tallies = []
     for source, reading in enumerate(readings or [_read_nothing()]):
         batch = reading.tally["batch"].to_numpy()
         feed = np.array([feeds.index(batch.feed) for batch in reading.batches], np.int32)
-        grid = np.array([batch.grid for batch in reading.batches], np.bool_)
+        file = np.array([files.index(batch.shown) for batch in reading.batches], np.int32)
         tallies.append(
-            reading.tally.assign(source=np.int32(source), feed=feed[batch], grid=grid[batch])
+            reading.tally.assign(source=np.int32(source), feed=feed[batch], file=file[batch])
         )
         names = reading.names | names
-    return place_rows(join_tallies(tallies), names, feeds, cohort, places)
+    return place_rows(join_tallies(tallies), names, feeds, files, cohort, places)
 
 
 def _read_nothing() -> Reading:

@@ -24,6 +24,7 @@ __all__ = [
     "fetch_tally",
     "join_tallies",
     "open_store",
+    "read_point",
 ]
 
 _TEXTS = ("lsoa", "called", "kind", "month")
@@ -45,8 +46,6 @@ class Batch:
         feed covers say nothing about another's.
     months : dict of str to int
         The months in it, with the rows of each.
-    grid : bool
-        Whether its coordinates are eastings and northings of the national grid.
     counted : bool
         Whether its rows are counts made by others, so that a month may stand with a zero.
     """
@@ -54,7 +53,6 @@ class Batch:
     shown: str
     feed: str
     months: dict[str, int] = field(default_factory=dict)
-    grid: bool = False
     counted: bool = False
 
 
@@ -133,6 +131,27 @@ def explain_row(message: str) -> tuple[str, str]:
     return f"line {place[1]}" if place else "", found
 
 
+def read_point(x: str, y: str, lsoa: str, points: PointNeed) -> tuple[str, str, str, str]:
+    """Write the SQL that reads the coordinates of a row from two columns of text.
+
+    Returns
+    -------
+    tuple of str
+        Which rows need them; the two numbers; and, of these under the names px and py, whether
+        they are a place: 0, 0 is none. A comma is a thousands separator before three digits, a
+        decimal point before others.
+    """
+
+    def _read(text: str) -> str:
+        whole = rf"regexp_full_match(trim({text}), '-?\d{{1,3}}(,\d{{3}})+(\.\d*)?')"
+        plain = f"replace({text}, ',', CASE WHEN {whole} THEN '' ELSE '.' END)"
+        return f"coalesce(TRY_CAST({text} AS DOUBLE), TRY_CAST({plain} AS DOUBLE))"
+
+    located = "coalesce(isfinite(px) AND isfinite(py) AND (px <> 0 OR py <> 0), false)"
+    needed = "true" if points.boxes else f"{lsoa} IS NULL"
+    return needed, _read(x), _read(y), located
+
+
 def fetch_tally(store: Any, table: str = "tally") -> pd.DataFrame:
     """Fetch a table laid out as ``tally``: counts, one row a place, type and month of a batch.
 
@@ -142,7 +161,7 @@ def fetch_tally(store: Any, table: str = "tally") -> pd.DataFrame:
         ``batch`` (int32, position among the batches); ``lsoa``, ``called`` (what the file calls
         the site), ``kind`` and ``month`` (YYYY-MM), categories that are empty text where the
         file gives none; ``x`` and ``y`` (float64, NaN but where they are needed to place the
-        rows); ``located`` (bool, whether a row without an LSOA has coordinates); ``n`` (float64).
+        rows); ``located`` (bool, whether it has coordinates that could place it); ``n`` (float64).
     """
     chosen = dict(zip(_COLUMNS, _COLUMNS, strict=True))
     for name in _TEXTS:

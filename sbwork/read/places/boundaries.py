@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,26 +12,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sbwork.read.checks import Check, CheckKind
+from sbwork.read.places.coordinates import (
+    ALLOWED,
+    DEGREES,
+    SYSTEMS,
+    System,
+    convert_points,
+    recognise_systems,
+)
 from sbwork.read.places.shapes import Array, form_shape
 from sbwork.specs.errors import InputError, Problem, list_names, quote
 
 __all__ = [
     "Boundaries",
-    "convert_grid",
     "find_neighbours",
-    "is_in_britain",
     "locate_points",
     "read_boundaries",
 ]
 
-_LONGITUDES = (-9.5, 2.5)
-_LATITUDES = (49.0, 61.5)
 _LARGEST_FILE = 1_000_000_000
 _TOUCHING = 1e-6
-_NATIONAL_GRID = (
-    "+proj=tmerc +lat_0=49 +lon_0=-2 +k=0.9996012717 +x_0=400000 +y_0=-100000 +ellps=airy "
-    "+towgs84=446.448,-125.157,542.06,0.1502,0.247,0.8421,-20.4894"
-)
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,14 @@ class Boundaries:
     rings : tuple of tuple of numpy.ndarray
         For each area its rings, each of shape (n_points, 2), longitude first, closed. A point
         is inside where it is inside an odd number of rings, so holes and islands both work.
+    notes : tuple of Check
+        Which files were converted from other coordinates.
     """
 
     codes: tuple[str, ...]
     names: tuple[str, ...]
     rings: tuple[tuple[Array, ...], ...]
+    notes: tuple[Check, ...] = ()
 
     @cached_property
     def shapes(self) -> npt.NDArray[np.object_]:
@@ -67,26 +71,29 @@ class Boundaries:
 def read_boundaries(files: Iterable[tuple[Path, str]]) -> Boundaries:
     """Read areas from GeoJSON files; each is given with what a message calls it.
 
-    Coordinates are longitude and latitude; those of the national grid (EPSG:27700) are
-    recognised and converted.
+    Coordinates are longitude and latitude; those of other systems of
+    `sbwork.read.places.coordinates` are recognised and converted.
 
     Raises
     ------
     InputError
-        A file is not GeoJSON, holds no polygon, repeats a code, or has its coordinates swapped.
+        A file is not GeoJSON, holds no polygon, repeats a code, or lies in no known place.
     """
     areas: list[tuple[str, str, tuple[Array, ...]]] = []
+    notes: list[Check] = []
     problems: list[Problem] = []
     for path, shown in files:
-        before = len(areas)
+        found_here: list[tuple[str, str, tuple[Array, ...]]] = []
         try:
             for properties, geometry in _list_features(_load(path, shown), shown):
                 rings = tuple(_check_ring(ring, shown) for ring in _list_rings(geometry))
                 if rings:
-                    areas.append((*_find_labels(properties), rings))
-            if len(areas) == before:
+                    found_here.append((*_find_labels(properties), rings))
+            if not found_here:
                 found = "there is no polygon in it"
                 problems.append(Problem(shown, "", found, "Give areas, not points or lines"))
+                continue
+            areas += _convert_areas(found_here, shown, notes)
         except InputError as error:
             problems += error.problems
     codes = [code for code, _, _ in areas]
@@ -96,7 +103,8 @@ def read_boundaries(files: Iterable[tuple[Path, str]]) -> Boundaries:
         problems.append(Problem("boundaries", "", found))
     if problems:
         raise InputError(problems)
-    return Boundaries(*zip(*areas, strict=True)) if areas else Boundaries((), (), ())
+    columns = zip(*areas, strict=True) if areas else ((), (), ())
+    return replace(Boundaries(*columns), notes=tuple(notes))
 
 
 def locate_points(
@@ -126,20 +134,6 @@ def find_neighbours(boundaries: Boundaries) -> dict[str, frozenset[str]]:
     for one, other in pairs.T.tolist():
         touching[codes[one]].add(codes[other])
     return {code: frozenset(others - {code}) for code, others in touching.items()}
-
-
-def convert_grid(easting: Array, northing: Array) -> tuple[Array, Array]:
-    """Turn eastings and northings of the national grid (metres) into longitude and latitude.
-
-    By the seven parameters that Ordnance Survey gives (A guide to coordinate systems in Great
-    Britain, v3.6, 6.6), right to about five metres, less than data.police.uk moves its points.
-    They are spelled out, as EPSG:27700 would use a finer table where one happens to be installed.
-    """
-    import pyproj
-
-    transformer = pyproj.Transformer.from_crs(_NATIONAL_GRID, "EPSG:4326", always_xy=True)
-    longitude, latitude = transformer.transform(easting, northing)
-    return longitude, latitude
 
 
 def _load(path: Path, shown: str) -> Any:
@@ -190,22 +184,33 @@ def _check_ring(ring: Any, shown: str) -> Array:
         raise InputError(
             Problem(shown, "", "an outline has fewer than three points, or no numbers")
         )
-    if np.abs(points).max() > 1000:
-        points = np.column_stack(convert_grid(points[:, 0], points[:, 1]))
-    x, y = points.mean(axis=0)
-    if not is_in_britain(x, y):
-        found = f"an outline lies around longitude {x:.2f}, latitude {y:.2f}, not in Great Britain"
-        if is_in_britain(y, x):
-            found = "longitude and latitude are swapped"
-        raise InputError(Problem(shown, "", found, "GeoJSON puts longitude first"))
     return points if (points[0] == points[-1]).all() else np.vstack([points, points[:1]])
 
 
-def is_in_britain(longitude: float, latitude: float) -> bool:
-    """Say whether a point lies in or about Great Britain (degrees)."""
-    return bool(
-        _LONGITUDES[0] <= longitude <= _LONGITUDES[1] and _LATITUDES[0] <= latitude <= _LATITUDES[1]
-    )
+def _convert_areas(
+    areas: list[tuple[str, str, tuple[Array, ...]]], shown: str, notes: list[Check]
+) -> list[tuple[str, str, tuple[Array, ...]]]:
+    """Turn the outlines of one file into degrees; one that lies elsewhere is refused."""
+    x, y = np.concatenate([ring for *_, rings in areas for ring in rings]).T
+    number = int(recognise_systems(x, y, np.ones(x.size), np.zeros(x.size, np.intp), [shown])[0])
+    system = SYSTEMS[number]
+    lost = np.flatnonzero(~system.contains(x, y))
+    if lost.size:
+        found = f"an outline has a point at {x[lost[0]]:,.7g}, {y[lost[0]]:,.7g}, not in Britain; "
+        found += f"the others are {system.title}"
+        raise InputError(Problem(shown, "", found, ALLOWED))
+    if number == DEGREES:
+        return areas
+    note = f"{shown}: taken for {system.title}, and converted"
+    notes.append(Check(CheckKind.READ, "outlines converted", len(areas), note))
+    return [
+        (code, name, tuple(_convert_ring(ring, system) for ring in rings))
+        for code, name, rings in areas
+    ]
+
+
+def _convert_ring(ring: Array, system: System) -> Array:
+    return np.column_stack(convert_points(ring[:, 0], ring[:, 1], system))
 
 
 def _find_labels(properties: dict[str, Any]) -> tuple[str, str]:

@@ -13,7 +13,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from sbwork.read.checks import Check, CheckKind
-from sbwork.read.places.boundaries import Boundaries, convert_grid, locate_points
+from sbwork.read.places.boundaries import Boundaries, locate_points
+from sbwork.read.places.coordinates import (
+    ALLOWED,
+    DEGREES,
+    NATIONAL_GRID,
+    SWAPPED_GRID,
+    SYSTEMS,
+    convert_points,
+    describe_range,
+    recognise_systems,
+)
 from sbwork.read.places.geography import (
     AreaChange,
     name_msoa,
@@ -31,11 +41,15 @@ from sbwork.specs.periods import number_month
 __all__ = ["Places", "place_rows", "read_places"]
 
 _CERTAIN = 1e-3
+FEWEST_HITS = 10
+"""Rows that must lie in a site or an area for the order of their coordinates to be certain."""
+
 _NEWEST_OF_2011 = {"E010": "E01033768", "W010": "W01001958"}
 _GEOPORTAL = "ONS publishes it as 'LSOA (2011) to LSOA (2021) Exact Fit Lookup'"
 
 Note = tuple[int, Check]
 Column = npt.NDArray[np.int32]
+Positions = npt.NDArray[np.intp]
 
 
 @dataclass
@@ -84,12 +98,14 @@ def read_places(cohort: Cohort) -> Places:
         found = "areas are to be wards, but there is no lookup from LSOA to ward"
         allowed = "Name one under 'geography: lookup:', or group by lsoa or msoa"
         raise InputError(Problem("cohort.yml", "key 'placebo.group_by'", found, allowed))
+    boundaries, polygons = read_area_boundaries(cohort), read_site_polygons(cohort)
     return Places(
         place_sites(cohort, lookup),
         lookup,
-        read_area_boundaries(cohort),
-        read_site_polygons(cohort),
+        boundaries,
+        polygons,
         read_change(cohort),
+        notes=[(-1, note) for each in (boundaries, *polygons.values()) for note in each.notes],
     )
 
 
@@ -97,14 +113,15 @@ def place_rows(
     tally: pd.DataFrame,
     names: Mapping[str, str],
     feeds: Sequence[str],
+    files: Sequence[str],
     cohort: Cohort,
     places: Places,
 ) -> pd.DataFrame:
     """Say of counted incidents in which site and area they are.
 
-    `tally` has, beside the columns of a tally, ``source`` and ``feed`` (positions) and ``grid``
-    (whether coordinates are of the national grid); `names` is what the files call an LSOA, by its
-    code; `places` gets the areas, and what came to light.
+    `tally` has, beside the columns of a tally, ``source``, ``feed`` and ``file`` (positions);
+    `names` is what the files call an LSOA, by its code; `files` what a message calls them;
+    `places` gets the areas, and what came to light.
 
     Returns
     -------
@@ -117,9 +134,10 @@ def place_rows(
     ------
     InputError
         LSOAs of 2011 and 2021 are mixed and no table joins them; a site holds part of an area
-        that can't be told apart; sites overlap; no LSOA of a site is known.
+        that can't be told apart; sites overlap; no LSOA of a site is known; coordinates are in no
+        known system; no row of a source, or none of all, lies in a place that is known.
     """
-    rows = _place_points(tally, cohort, places)
+    rows = _place_points(tally, files, cohort, places)
     codes = rows["lsoa"].cat.categories
     met = rows["lsoa"].cat.codes.unique()
     known = {code: names.get(code, "") for code in codes[met] if code}
@@ -144,6 +162,8 @@ def place_rows(
         area=_take_first(area, called_area),
         month=numbers[rows["month"].cat.codes.to_numpy()],
     )
+    if cohort.sites:
+        _refuse_unplaced(rows, placed, cohort, places)
     _note_silent_sites(placed, cohort, places, known)
     return placed
 
@@ -156,30 +176,108 @@ def _take_first(*columns: Column) -> Column:
     return taken
 
 
-def _place_points(tally: pd.DataFrame, cohort: Cohort, places: Places) -> pd.DataFrame:
+def _place_points(
+    tally: pd.DataFrame, files: Sequence[str], cohort: Cohort, places: Places
+) -> pd.DataFrame:
     """Give rows with coordinates the LSOA and the polygon that they lie in."""
     polygon = np.full(len(tally), -1, np.int32)
     pointed = np.zeros(len(tally), np.bool_)
     rows = tally.assign(polygon=polygon, pointed=pointed)
-    with_point = np.flatnonzero(tally["x"].notna().to_numpy() & tally["y"].notna().to_numpy())
+    with_point = np.flatnonzero(np.isfinite(tally["x"].to_numpy()))
     if not with_point.size:
         return rows
-    wanted = tally.loc[with_point, ["x", "y", "grid"]]
-    group = wanted.groupby(["x", "y", "grid"], sort=False).ngroup().to_numpy()
-    _, first = np.unique(group, return_index=True)
-    x, y, grid = (wanted[name].to_numpy()[first] for name in ("x", "y", "grid"))
-    longitude, latitude = x.copy(), y.copy()
-    if grid.any():
-        longitude[grid], latitude[grid] = convert_grid(x[grid], y[grid])
-    polygon[with_point] = _find_polygons(places, cohort, longitude, latitude)[group]
-    area = locate_points(places.boundaries.shapes, longitude, latitude)[group]
+    x, y, n, file, source = (
+        tally[name].to_numpy()[with_point] for name in ("x", "y", "n", "file", "source")
+    )
+    # What a reader kept back lies in Great Britain as longitude and latitude, far from the sites.
+    located = np.bincount(tally["file"], tally["n"] * tally["located"], len(files))
+    others = np.maximum(located - np.bincount(file, n, len(files)), 0.0)
+    system = recognise_systems(x, y, n, file, files, others)[file]
+    inside, area = _find_places(x, y, system, cohort, places)
+    system, inside, area = _turn_grids(
+        x, y, n, system, (file, source), inside, area, cohort, places
+    )
+    _note_systems(system, n, file, source, files, places)
+    polygon[with_point] = inside
     unplaced = (tally["lsoa"] == "").to_numpy()[with_point] & (area >= 0)
     pointed[with_point] = unplaced
     lsoa = tally["lsoa"].astype("str").to_numpy(dtype=object, copy=True)
     lsoa[with_point[unplaced]] = np.array(places.boundaries.codes, dtype=object)[area[unplaced]]
-    codes, found = pd.factorize(lsoa)
-    placed: Any = pd.Categorical.from_codes(codes, pd.Index(found, dtype="str"))
+    codes, found_codes = pd.factorize(lsoa)
+    placed: Any = pd.Categorical.from_codes(codes, pd.Index(found_codes, dtype="str"))
     return rows.assign(lsoa=placed, polygon=polygon, pointed=pointed)
+
+
+def _turn_grids(
+    x: Array,
+    y: Array,
+    n: Array,
+    system: Positions,
+    groups: tuple[Column, Column],
+    inside: Column,
+    area: Positions,
+    cohort: Cohort,
+    places: Places,
+) -> tuple[Positions, Column, Positions]:
+    """Exchange eastings and northings where only the other order has rows in a site or an area.
+
+    Both orders are in the range of Great Britain, so only places can tell: those of a file, or
+    of a whole source.
+    """
+    hits = n * ((inside >= 0) | (area >= 0))
+    missed = [np.bincount(group, hits)[group] == 0 for group in groups]
+    turned = np.flatnonzero((system == NATIONAL_GRID) & np.logical_or(*missed))
+    if not turned.size:
+        return system, inside, area
+    other = np.full(turned.size, SWAPPED_GRID)
+    found = _find_places(x[turned], y[turned], other, cohort, places)
+    hits = n[turned] * ((found[0] >= 0) | (found[1] >= 0))
+    certain = np.zeros(turned.size, np.bool_)
+    for group, empty in zip(groups, missed, strict=True):
+        own = group[turned]
+        certain |= empty[turned] & (np.bincount(own, hits)[own] >= FEWEST_HITS)
+    turned = turned[certain]
+    system[turned] = SWAPPED_GRID
+    inside[turned], area[turned] = (each[certain] for each in found)
+    return system, inside, area
+
+
+def _find_places(
+    x: Array, y: Array, system: Positions, cohort: Cohort, places: Places
+) -> tuple[Column, Positions]:
+    """Find the polygon of a site and the area of the boundaries that each point lies in."""
+    points = pd.DataFrame({"x": x, "y": y, "system": system})
+    group = points.groupby(["x", "y", "system"], sort=False).ngroup().to_numpy()
+    _, first = np.unique(group, return_index=True)
+    x, y, system = x[first], y[first], system[first]
+    longitude, latitude = x.copy(), y.copy()
+    for number in np.unique(system):
+        chosen = system == number
+        longitude[chosen], latitude[chosen] = convert_points(x[chosen], y[chosen], SYSTEMS[number])
+    polygon = _find_polygons(places, cohort, longitude, latitude)
+    area = locate_points(places.boundaries.shapes, longitude, latitude)
+    return polygon[group], area[group]
+
+
+def _note_systems(
+    system: Positions,
+    n: Array,
+    file: Column,
+    source: Column,
+    files: Sequence[str],
+    places: Places,
+) -> None:
+    """Note which files of a source were converted, and from what."""
+    for one in np.unique(source):
+        for number in np.unique(system[(source == one) & (system != DEGREES)]):
+            chosen = (source == one) & (system == number)
+            named = [files[position] for position in np.unique(file[chosen])]
+            note = f"{list_names(named, 3)}: taken for {SYSTEMS[number].title}, and converted"
+            kind = CheckKind.READ if number == NATIONAL_GRID else CheckKind.DOUBT
+            line = Check(
+                kind, "rows whose coordinates were converted", float(n[chosen].sum()), note
+            )
+            places.notes.append((int(one), line))
 
 
 def _find_polygons(places: Places, cohort: Cohort, longitude: Array, latitude: Array) -> Column:
@@ -458,6 +556,38 @@ def _refuse_contested(rows: pd.DataFrame, site: Column, cohort: Cohort) -> None:
         one, other = shared.idxmax()
         found = _report_overlap(keys[one], keys[other], int(shared.max()), "incidents")
         raise InputError(found)
+
+
+def _refuse_unplaced(
+    rows: pd.DataFrame, placed: pd.DataFrame, cohort: Cohort, places: Places
+) -> None:
+    """Refuse a source of which no row lies in any place, and files of which none lies in a site."""
+    known = (placed["site"] >= 0) | (placed["area"] >= 0)
+    problems = []
+    for source in range(len(cohort.incidents)):
+        part = rows[rows["source"] == source]
+        count = float(part["n"].sum())
+        if not count or known[part.index].any():
+            continue
+        points = part[part["x"].notna()]
+        found = f"none of its {count:,.0f} rows lies in a place that is known"
+        allowed = "Give their LSOA codes, or coordinates and the boundaries to place them in"
+        if len(points):
+            found += f" ({describe_range(points['x'].to_numpy(), points['y'].to_numpy())})"
+            allowed = f"See that boundaries and coordinates are of one part of Britain. {ALLOWED}"
+        elif part["located"].any():
+            found += ": they have coordinates, and there are no boundaries around them"
+            allowed = "Name these under 'geography: boundaries:', or 'polygon:' of each site"
+        problems.append(Problem(cohort.incidents[source].path, "", found, allowed))
+    total = float(placed["n"].sum())
+    if total and not problems and not (placed["site"] >= 0).any():
+        silent = [key for key in cohort.sites if key in places.polygons]
+        if silent:
+            found = f"none of the {total:,.0f} rows of the incident files lies in any site"
+            allowed = f"See that the outlines of the sites are right: {list_names(silent)}"
+            problems.append(Problem("cohort.yml", "key 'sites'", found, allowed))
+    if problems:
+        raise InputError(problems)
 
 
 def _note_silent_sites(

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from sbwork.read.places.boundaries import (
     Boundaries,
-    convert_grid,
     find_neighbours,
     locate_points,
     read_boundaries,
 )
+from sbwork.read.places.coordinates import NATIONAL_GRID, SYSTEMS, convert_points
 from sbwork.specs.errors import InputError
 
 # Points inside four LSOAs (2011) as ONS publishes them with the boundaries, both ways: BNG_E,
@@ -68,7 +68,7 @@ def test_neighbours_share_a_point() -> None:
 
 
 def test_grid_against_points_that_ons_publishes_both_ways() -> None:
-    longitude, latitude = convert_grid(ONS_POINTS[:, 0], ONS_POINTS[:, 1])
+    longitude, latitude = convert_points(ONS_POINTS[:, 0], ONS_POINTS[:, 1], SYSTEMS[NATIONAL_GRID])
     np.testing.assert_allclose(longitude, ONS_POINTS[:, 2], rtol=0, atol=GRID_TOLERANCE)
     np.testing.assert_allclose(latitude, ONS_POINTS[:, 3], rtol=0, atol=GRID_TOLERANCE)
 
@@ -78,16 +78,45 @@ def write(path: Path, coordinates: object) -> list[tuple[Path, str]]:
     return [(path, path.name)]
 
 
-def test_swapped_coordinates_are_refused(tmp_path: Path) -> None:
-    ring = [[54.7, -1.6], [54.7, -1.5], [54.8, -1.5], [54.7, -1.6]]
-    with pytest.raises(InputError, match="longitude and latitude are swapped"):
-        read_boundaries(write(tmp_path / "a.geojson", [ring]))
+RING = [[-1.6, 54.7], [-1.5, 54.7], [-1.5, 54.8], [-1.6, 54.7]]
 
 
-def test_grid_boundaries_are_converted(tmp_path: Path) -> None:
-    ring = [[429000, 541000], [430000, 541000], [430000, 542000], [429000, 541000]]
+def write_grid(scale: int) -> list[list[float]]:
+    ring = [[425860, 533900], [432300, 533950], [432230, 545070], [425860, 533900]]
+    return [[scale * x, scale * y] for x, y in ring]
+
+
+@pytest.mark.parametrize(
+    "ring",
+    [
+        [point[::-1] for point in RING],
+        write_grid(1),
+        write_grid(10),
+        [[-178111, 7303000], [-166979, 7303000], [-166979, 7322000], [-178111, 7303000]],
+    ],
+    ids=["swapped", "metres", "decimetres", "Web Mercator"],
+)
+def test_outlines_in_other_coordinates_are_converted_and_noted(
+    tmp_path: Path, ring: list[list[float]]
+) -> None:
     area = read_boundaries(write(tmp_path / "a.geojson", [ring]))
-    assert -1.6 < area.rings[0][0][0, 0] < -1.5
+    np.testing.assert_allclose(area.rings[0][0], RING, rtol=0, atol=0.02)
+    assert "a.geojson: taken for " in area.notes[0].note
+
+
+@pytest.mark.parametrize(
+    ("ring", "message"),
+    [
+        ([[2.3, 48.8], [2.4, 48.8], [2.4, 48.9], [2.3, 48.8]], "2.3 to 2.4, .* 48.8 to 48.9"),
+        ([*RING, [54.7, -1.6]], "mixed: most are longitude and latitude, but 1 of 6 are latitude"),
+        ([*RING * 60, [0, 0]], "a point at 0, 0, not in Britain"),
+    ],
+)
+def test_outlines_elsewhere_are_refused(
+    tmp_path: Path, ring: list[list[float]], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        read_boundaries(write(tmp_path / "a.geojson", [ring]))
 
 
 @pytest.mark.parametrize(

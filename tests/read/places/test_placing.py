@@ -84,12 +84,105 @@ def test_eastings_and_northings_are_placed(tmp_path: Path) -> None:
     assert (total(incidents, "west"), total(incidents, "east")) == (1, 1)
 
 
-def test_eastings_without_boundaries_are_counted_as_not_placed(tmp_path: Path) -> None:
+def test_eastings_without_boundaries_are_refused(tmp_path: Path) -> None:
     rows = ["2011-01,Durham Constabulary,429000,541000,On or near X,Burglary"] * 3
     write_rows(tmp_path, "2011-01", rows, GRID_HEADER)
-    incidents = read(tmp_path, sites={"west": {"lsoas": ["E01000001"]}})
-    assert check(incidents, "rows not placed, though they have coordinates") == 3
-    assert incidents.sites["count"].isna().all()
+    with pytest.raises(InputError, match=r"none of its 3 rows .* there are no boundaries"):
+        read(tmp_path, sites={"west": {"lsoas": ["E01000001"]}})
+
+
+# A point in WEST, one in EAST and one in neither, in each system; 12, 24 and 36 rows of them.
+IN_DEGREES = [("-1.55", "54.75"), ("-1.45", "54.75"), ("-1.2", "54.75")]
+IN_METRES = [("429064", "539500"), ("435500", "539550"), ("451595", "539695")]
+IN_MERCATOR = [("-172545", "7312500"), ("-161413", "7312500"), ("-133583", "7312500")]
+IN_IRISH_GRID = [("333000", "374000"), ("334000", "374000"), ("335000", "375000")]
+
+
+def turn(points: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(y, x) for x, y in points]
+
+
+def write(points: list[tuple[str, str]], form: str) -> list[tuple[str, str]]:
+    return [(format(int(x), form), format(int(y), form)) for x, y in points]
+
+
+def write_points(
+    folder: Path, points: list[tuple[str, str]], heads: tuple[str, str], *, street: bool
+) -> dict[str, object]:
+    """Write rows with coordinates alone, and two sites drawn around them."""
+    rows = [
+        (x, y) for times, (x, y) in zip((12, 24, 36), points, strict=False) for _ in range(times)
+    ]
+    rows += [("0", "0"), ("0.0", "0.00"), ("", "")]
+    sites = {
+        key: {"polygon": write_areas(folder / f"{key}.geojson", {"x": ring})}
+        for key, ring in (("west", WEST), ("east", EAST))
+    }
+    if street:
+        header = f"Month,Reported by,{heads[0]},{heads[1]},LSOA code,LSOA name,Crime type"
+        lines = [row("2017-01", "", x=f'"{x}"', y=f'"{y}"') for x, y in rows]
+        write_rows(folder / "f", "2017-01", lines, header)
+        return {"sites": sites, "incidents": [{"path": str(folder / "f")}]}
+    lines = [f'2017-01-03,Burglary,"{x}","{y}"' for x, y in rows]
+    path = folder / "own.csv"
+    path.write_text("\n".join([f"Date,Crime type,{heads[0]},{heads[1]}", *lines]))
+    columns = {"longitude": heads[0], "latitude": heads[1]}
+    return {"sites": sites, "incidents": [{"path": str(path), "columns": columns}]}
+
+
+@pytest.mark.parametrize("street", [True, False], ids=["street file", "table"])
+@pytest.mark.parametrize("heads", [("Longitude", "Latitude"), ("Easting", "Northing")])
+@pytest.mark.parametrize(
+    ("points", "taken"),
+    [
+        (IN_DEGREES, ""),
+        (turn(IN_DEGREES), "latitude and longitude, the two swapped"),
+        ([(x.replace(".", ","), y.replace(".", ",")) for x, y in IN_DEGREES], ""),
+        (IN_METRES, "metres of the British National Grid"),
+        (write(IN_METRES, ","), "metres of the British National Grid"),
+        ([(f"{x}.25", f"{y}.75") for x, y in IN_METRES], "metres of the British National Grid"),
+        (turn(IN_METRES), "metres of the British National Grid, northing first"),
+        ([(f"{x}0", f"{y}0") for x, y in IN_METRES], "decimetres of the British National Grid"),
+        (IN_MERCATOR, r"metres of Web Mercator \(EPSG:3857\)"),
+    ],
+)
+def test_coordinates_are_recognised_by_their_range(
+    tmp_path: Path,
+    points: list[tuple[str, str]],
+    taken: str,
+    heads: tuple[str, str],
+    street: bool,
+) -> None:
+    incidents = read(tmp_path, **write_points(tmp_path, points, heads, street=street))
+    assert (total(incidents, "west"), total(incidents, "east")) == (12, 24)
+    assert check(incidents, "rows without any place") == 3
+    notes = incidents.quality.query("check == 'rows whose coordinates were converted'")["note"]
+    assert len(notes) == bool(taken)
+    assert notes.str.contains(f"taken for {taken}, and converted").all()
+
+
+@pytest.mark.parametrize("street", [True, False], ids=["street file", "table"])
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        (IN_IRISH_GRID, "none of its 75 rows .* runs from 333,000 to 335,000.*Irish Grid"),
+        ([("2.35", "48.85")] * 3, "from 2.35 to 2.35, .*48.85: most are no place in Great Britain"),
+        ([IN_DEGREES[0], *IN_METRES[1:]], "12 of 72 are longitude and latitude"),
+        ([*IN_DEGREES[:2], turn(IN_DEGREES)[2]], "coordinates are mixed"),
+        ([("-1.2", "54.75")] * 3, "none of its 75 rows lies in a place"),
+        ([("NZ 123 456", "NZ 123 456")] * 3, "NZ 123 456|none of its 75 rows"),
+        ([("54°45'N", "1°33'W")] * 3, "is no coordinate|none of its 75 rows"),
+    ],
+)  # fmt: skip
+def test_coordinates_that_are_not_certain_are_refused(
+    tmp_path: Path,
+    points: list[tuple[str, str]],
+    message: str,
+    street: bool,
+) -> None:
+    given = write_points(tmp_path, points, ("Easting", "Northing"), street=street)
+    with pytest.raises(InputError, match=message):
+        read(tmp_path, **given)
 
 
 def test_points_outlast_the_cache(tmp_path: Path) -> None:

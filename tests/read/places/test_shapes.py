@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from sbwork.read.places.boundaries import convert_grid
+from sbwork.read.places.coordinates import NATIONAL_GRID, SYSTEMS, convert_points
 from sbwork.read.places.geography import read_site_polygons
 from sbwork.read.places.placing import read_places
 from sbwork.read.places.shapes import form_shape, measure_border, measure_overlap
@@ -120,7 +120,7 @@ def test_a_kilometre_of_the_national_grid_is_a_square_kilometre() -> None:
     """The grid's scale at this easting, .99961, is in Ordnance Survey's guide, section 5.1."""
     east, north = np.array([[430e3, 540e3], [431e3, 540e3], [431e3, 541e3], [430e3, 541e3],
                             [430e3, 540e3]]).T  # fmt: skip
-    shape = form_shape([[np.column_stack(convert_grid(east, north))]])
+    shape = form_shape([[np.column_stack(convert_points(east, north, SYSTEMS[NATIONAL_GRID]))]])
     assert measure_overlap(shape, shape).area == pytest.approx(1e6 / 0.99961**2, rel=1e-4)
 
 
