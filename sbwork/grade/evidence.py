@@ -183,6 +183,7 @@ def grade_evidence(cohort: Cohort, findings: pd.DataFrame) -> Evidence:
     missing: list[str] = []
     sections: dict[str, int] = {}
     changes = known[~known["estimator"].isin(_NO_CHANGE) & ~known["period"].isin(_ONE_SIDE)]
+    changes = changes[~changes["site"].isin({"control", *(p.control for p in cohort.pairs)})]
     compared = [name for name in _COMPARED if (changes["section"] == name).any()]
     if not compared and changes["section"].isin(_COMPARING).any():
         compared = ["counts"]
@@ -201,7 +202,10 @@ def grade_evidence(cohort: Cohort, findings: pd.DataFrame) -> Evidence:
             missing.append("A comparison site where the programme did not run.")
     if not sections and len(known):
         sections["description"] = 1
-        reasons.append("The figures describe one point in time, or one side of the start.")
+        reasons.append(
+            "No change of an area is known: the figures describe one side of the start, or control "
+            "sites alone."
+        )
         missing.append("The same figures from before and after, and from a comparison site.")
     if not sections:
         reasons.append("There is no figure to grade.")

@@ -63,13 +63,13 @@ _ERRORS = (
 def present_changes(evaluation: Evaluation) -> Section:
     """Show the Durham table and its picture, or the figures as reported."""
     cohort, findings = evaluation.cohort, evaluation.findings
-    blocks: list[Any] = []
-    if cohort.pairs and len(select_findings(findings, section="counts")):
+    why = explain_uncompared(cohort, findings)
+    blocks: list[Any] = [why] if why else []
+    if _has_changes(findings):
         blocks += [tabulate_changes(findings, cohort), _picture_changes(cohort, findings)]
     if len(select_findings(findings, section="reported")):
         blocks += [tabulate_reported_figures(cohort), picture_reported(evaluation)]
-    nothing = _explain_missing(cohort) or "No counts and no reported figures were given."
-    return Section(blocks or [nothing])
+    return Section(blocks or ["No counts and no reported figures were given."])
 
 
 def present_counts(evaluation: Evaluation) -> Section:
@@ -77,18 +77,23 @@ def present_counts(evaluation: Evaluation) -> Section:
     cohort, findings = evaluation.cohort, evaluation.findings
     if evaluation.incidents is None or evaluation.placebo is None:
         return Section([_NO_INCIDENTS])
-    missing = _explain_missing(cohort)
-    if missing:
-        return Section([missing])
+    counts = evaluation.incidents.sites
+    shown = counts[counts["site"].isin(cohort.shown_sites) & counts["count"].notna()]
+    months = [
+        _picture_months(cohort, counts, each)
+        for each in cohort.list_outcomes()
+        if len(evaluation.incidents.months) > 4 and (shown["outcome"] == each).any()
+    ]
+    why = explain_uncompared(cohort, findings)
+    if why:
+        return Section([why, *months])
     controls = any(pair.control for pair in cohort.pairs)
     blocks: list[Any] = [_introduce(findings, controls)]
     if controls:
         blocks.append(tabulate_count_models(findings, cohort))
         pooled = tabulate_pooled(findings, cohort)
         blocks += [pooled] if pooled else []
-    if len(evaluation.incidents.months) > 4:
-        counts = evaluation.incidents.sites
-        blocks += [_picture_months(cohort, counts, each) for each in cohort.list_outcomes()]
+    blocks += months
     if controls:
         blocks += [_ERRORS, tabulate_error_rates(findings, cohort)]
     blocks += [introduce_ranks(findings, controls), tabulate_placebos(findings, cohort)]
@@ -118,18 +123,27 @@ def _introduce(findings: pd.DataFrame, controls: bool) -> str:
     )
 
 
-def _explain_missing(cohort: Cohort) -> str:
-    """Say what cohort.yml lacks for its incidents to be compared, or ""."""
+def explain_uncompared(cohort: Cohort, findings: pd.DataFrame) -> str:
+    """Say why the incidents can't be compared, or ""."""
     lacking = ["which sites are compared ('pairs')"] if not cohort.pairs else []
     lacking += ["which months are before and after ('periods')"] if cohort.periods is None else []
-    if not cohort.incidents or not lacking:
+    if not cohort.incidents or (not lacking and _has_changes(findings)):
         return ""
-    return f"The incidents were counted, but cohort.yml does not say {' nor '.join(lacking)}."
+    if lacking:
+        return f"The incidents were counted, but cohort.yml does not say {' nor '.join(lacking)}."
+    notes = select_findings(findings, section="counts", estimator="percentage_change")["note"]
+    return " ".join(["The incidents were counted, but no change is known.", *notes.unique()])
+
+
+def _has_changes(findings: pd.DataFrame) -> bool:
+    changes = select_findings(findings, section="counts", estimator="percentage_change")
+    return bool(changes["estimate"].notna().any())
 
 
 def _picture_changes(cohort: Cohort, findings: pd.DataFrame) -> Picture:
     outcomes = cohort.list_outcomes()
-    lines = sum(2 if pair.control else 1 for pair in cohort.pairs)
+    lines = sum(2 if pair.control else 1 for pair in cohort.shown_pairs)
+    controls = any(pair.control for pair in cohort.pairs)
     return compose_picture(
         cohort,
         "changes",
@@ -142,8 +156,8 @@ def _picture_changes(cohort: Cohort, findings: pd.DataFrame) -> Picture:
         ],
         size=(9.2, 1.3 + 0.55 * lines),
         alt=" ".join(describe_changes(cohort, findings, outcome) for outcome in outcomes),
-        caption="Percentage change with its 95% interval. Blue circles: areas. Orange squares: "
-        "their control sites.",
+        caption="Percentage change with its 95% interval. Blue circles: areas."
+        + " Orange squares: their control sites." * controls,
         columns=len(outcomes),
     )
 
@@ -165,7 +179,7 @@ def picture_reported(evaluation: Evaluation) -> Picture:
 
 def _picture_months(cohort: Cohort, counts: pd.DataFrame, outcome: str) -> Picture:
     panels = []
-    for pair in cohort.pairs:
+    for pair in cohort.shown_pairs:
         sites = [site for site in (pair.intervention, pair.control) if site]
         draw = partial(
             draw_monthly_counts, counts=counts, cohort=cohort, sites=sites, outcome=outcome
@@ -177,22 +191,23 @@ def _picture_months(cohort: Cohort, counts: pd.DataFrame, outcome: str) -> Pictu
         f"months-{outcome}",
         panels,
         size=(9.2, 0.9 + 2.3 * len(panels)),
-        alt=describe_monthly_counts(cohort, counts, cohort.compared_sites, outcome),
-        caption="Incidents a month; the shaded part is the period after. A gap in a line is a "
-        "month in which the files of that place can't be counted.",
+        alt=describe_monthly_counts(cohort, counts, cohort.shown_sites, outcome),
+        caption="Incidents a month"
+        + "; the shaded part is the period after" * (cohort.periods is not None)
+        + ". A gap in a line is a month in which the files of that place can't be counted.",
     )
 
 
 def describe_changes(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
-    """Say how each area changed beside its control site."""
+    """Say how much each area and its control site changed."""
     parts = [
-        f"{cohort.title_site(pair.intervention)} {area}"
-        + (f" beside {control} in its control site" if control else "")
-        for pair in cohort.pairs
+        f"{area} in {cohort.title_site(pair.intervention)}"
+        + (f" (its control site {control})" if control else "")
+        for pair in cohort.shown_pairs
         for area, control in [describe_pair(cohort, findings, outcome, pair)]
         if area
     ]
-    return f"{cohort.title_outcome(outcome)}: {'; '.join(parts)}." if parts else ""
+    return f"{cohort.title_outcome(outcome)}: {format_list(parts)}." if parts else ""
 
 
 def describe_pair(
@@ -266,7 +281,7 @@ def tabulate_changes(findings: pd.DataFrame, cohort: Cohort) -> Table:
     """Lay out the Durham table: each area beside its control site, an outcome a row."""
     spanners: dict[str, list[str]] = {}
     labels: dict[str, str] = {}
-    for pair in cohort.pairs:
+    for pair in cohort.shown_pairs:
         sites = [site for site in (pair.intervention, pair.control) if site]
         labels |= {site: cohort.title_site(site) for site in sites}
         if pair.control:
@@ -483,7 +498,7 @@ def draw_changes(ax: Axes, findings: pd.DataFrame, cohort: Cohort, outcome: str)
         findings, section="counts", estimator="percentage_change", outcome=outcome, period="change"
     )
     labels: list[str] = []
-    for pair in cohort.pairs:
+    for pair in cohort.shown_pairs:
         for site, colour, marker in (
             (pair.intervention, INTERVENTION, "o"),
             (pair.control, CONTROL, "s"),
@@ -543,7 +558,7 @@ def draw_monthly_counts(
     shaded = [at[month] for month in after if month in at]
     if shaded:
         shade_after(ax, min(shaded), max(shaded))
-    interventions = {pair.intervention for pair in cohort.pairs}
+    interventions = {pair.intervention for pair in cohort.shown_pairs}
     seen = {True: 0, False: 0}
     for site in sites:
         treated = site in interventions

@@ -40,6 +40,8 @@ _ASSIGNED = {
     "quasi-random": "the areas were assigned nearly at random, but they are few",
     "randomised": "the areas were drawn by lot, but they are few",
 }
+_COMPARED = 2
+"""The lowest level of a figure that is set beside a control site's."""
 _KINDS = {
     "functional": "Functional: crime, incidents, statistics",
     "internal quality": "Internal quality: culture, skills, management",
@@ -127,10 +129,17 @@ def list_limits(
             "Anything about a real place: the rows behind this report are invented, and so are "
             "the sample sizes, the months and every interval."
         )
-    if not any(pair.control for pair in cohort.pairs):
-        limits.append(
-            "Whether the change would have come anyway: there is no control site to set it beside."
+    levels = {name: level for name, level in evidence.sections.items() if name != "description"}
+    if not levels:
+        limits.append("Whether anything changed: no change of an area is known.")
+    elif max(levels.values()) < _COMPARED:
+        controls = any(pair.control for pair in cohort.pairs)
+        why = (
+            "no change of a control site can be set beside it"
+            if controls
+            else "there is no control site to set it beside"
         )
+        limits.append(f"Whether the change would have come anyway: {why}.")
     elif evidence.level < 4 and not cohort.rehearsal:
         limits.append(
             f"That the work was the reason: {_ASSIGNED[cohort.how_assigned]}, and something else "

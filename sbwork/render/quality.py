@@ -42,8 +42,9 @@ def present_quality(evaluation: Evaluation) -> Section:
         blocks += list(_present_nonresponse(evaluation))
         blocks += list(show_weights(evaluation))
         blocks.append(tabulate_dropped(evaluation.responses.dropped))
+    figures = " Every figure in this report is one that people reported."
     return Section(
-        blocks or ["No file was read: every figure in this report is one that people reported."]
+        blocks or ["No file was read." + figures * bool(evaluation.cohort.reported_figures)]
     )
 
 

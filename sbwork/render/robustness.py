@@ -12,6 +12,7 @@ import pandas as pd
 from sbwork.compare.accuracy import read_study
 from sbwork.evaluation import Evaluation
 from sbwork.render.blocks import Bullets, Picture, Section, Table, compose_picture
+from sbwork.render.counts import explain_uncompared
 from sbwork.render.reasons import describe_missing, explain_missing
 from sbwork.render.specifications import (
     describe_curve,
@@ -84,6 +85,9 @@ def present_robustness(evaluation: Evaluation) -> Section:
         )
     if not any(pair.control for pair in cohort.pairs) or cohort.periods is None:
         return Section([_NO_CONTROL])
+    why = explain_uncompared(cohort, findings)
+    if why:
+        return Section([why])
     shares = describe_shares(cohort, findings)
     return Section(
         [

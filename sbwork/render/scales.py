@@ -63,6 +63,7 @@ _NO_PAIRS = (
     "cohort.yml does not say which sites are compared ('pairs'), so no change can be set beside a "
     "control site's."
 )
+_UNCOMPARED = "No change can be set beside a control site's."
 _RISES = ("mean_difference", "mean_difference_people")
 _COMPARED = {
     "difference_in_differences": "",
@@ -87,18 +88,21 @@ def present_scales(evaluation: Evaluation) -> Section:
         return Section([*blocks, NO_SCALES])
     if len(select_findings(findings, section="weights")):
         blocks.append(_WEIGHTED)
-    if cohort.pairs:
+    rows = select_findings(findings, section="scales")
+    compared = rows[rows["estimator"].isin(_COMPARED)]
+    if compared["estimate"].notna().any():
         blocks += [_COMPARING, describe_lead(findings)]
         blocks.append(tabulate_differences(findings, cohort, instrument))
         blocks += _picture_differences(cohort, findings, instrument)
         blocks.append(describe_attrition(cohort, findings))
+    elif cohort.pairs:
+        blocks.append(" ".join([_UNCOMPARED, *compared["note"].unique()]))
     else:
         blocks.append(_NO_PAIRS)
-    blocks += [
-        tabulate_scales(findings, cohort, instrument),
-        _picture_means(cohort, findings, instrument),
-        _picture_distributions(cohort, scores, instrument),
-    ]
+    blocks.append(tabulate_scales(findings, cohort, instrument))
+    if rows.loc[rows["estimator"] == "mean", "estimate"].notna().any():
+        blocks.append(_picture_means(cohort, findings, instrument))
+        blocks.append(_picture_distributions(cohort, scores, instrument))
     if len(responses.multiple):
         blocks.append(tabulate_multiple(responses.multiple, cohort, findings))
     blocks += picture_answers(evaluation)
@@ -122,7 +126,7 @@ def _picture_scales(
         what = "Mean" if name == "means" else "Score"
         ax.set_xlabel(f"{what}, on a scale from {low:g} to {high:g}", fontsize=9)
 
-    sites, rows = len(cohort.compared_sites or cohort.sites), (len(instrument.scales) + 1) // 2
+    sites, rows = len(cohort.shown_sites), (len(instrument.scales) + 1) // 2
     return compose_picture(
         cohort,
         name,
@@ -139,7 +143,7 @@ def _picture_scales(
 
 
 def _picture_means(cohort: Cohort, findings: pd.DataFrame, instrument: Instrument) -> Picture:
-    sites = cohort.compared_sites or tuple(cohort.sites)
+    sites = cohort.shown_sites
     return _picture_scales(
         cohort,
         instrument,
@@ -307,6 +311,8 @@ def tabulate_scales(findings: pd.DataFrame, cohort: Cohort, instrument: Instrume
         people = row["estimator"] == "mean_difference_people"
         if people and (row["site"] != "intervention" or len(cohort.pairs) < 2):
             continue
+        if row["reason"] == Reason.PAIR_MISSING:
+            continue
         place = {"section": "scales", "outcome": row["outcome"], "site": row["site"]}
         means = [
             find_row(findings, **place, estimator="mean", period=wave)
@@ -335,14 +341,18 @@ def tabulate_scales(findings: pd.DataFrame, cohort: Cohort, instrument: Instrume
             }
         )
     tests = "t-tests, of people's own changes where they are known" if linked else "t-tests"
+    known = [
+        name for name in (rows or [{}])[0] if any(row[name] not in ("", MISSING) for row in rows)
+    ]
+    changed, waves = "Difference" in known, [w for w in ("Before", "After") if w in known]
     return Table(
-        rows,
+        [{name: row[name] for name in known} for row in rows],
         name="scales",
-        title="Residents' scales, before and after",
-        subtitle=f"Welch's {tests}: a description of each place, not yet a comparison",
+        title="Residents' scales, before and after" if changed else "Residents' scales",
+        subtitle=f"Welch's {tests}: a description of each place, not yet a comparison" * changed,
         stub="Site",
         group="Scale",
-        spanners={"Mean score": ["Before", "After"]},
+        spanners={"Mean score": waves} if waves else {},
         notes=[*notes, "n: people with a score, before / after."],
     )
 
@@ -481,7 +491,7 @@ def draw_means(
 ) -> None:
     """Draw a scale's mean by site and wave, with intervals."""
     rows = select_findings(findings, section="scales", estimator="mean", outcome=scale)
-    shown = list(cohort.compared_sites) if sites is None else list(sites)
+    shown = list(cohort.shown_sites if sites is None else sites)
     for wave, shift in (("before", -0.14), ("after", 0.14)):
         known = rows[(rows["period"] == wave) & rows["site"].isin(shown) & rows["estimate"].notna()]
         if wave not in waves or known.empty:
@@ -512,7 +522,7 @@ def draw_score_distributions(
     """
     import seaborn as sns
 
-    sites = list(cohort.compared_sites) or list(cohort.sites)
+    sites = list(cohort.shown_sites)
     known = scores.dropna(subset=scale).assign(wave=lambda rows: rows["wave"].str.capitalize())
     people = known.groupby(["site", "wave"])[scale].transform("size")
     sns.boxplot(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -12,11 +13,12 @@ from sbwork.grade.evidence import Evidence
 from sbwork.grade.headlines import Headline, find_headline
 from sbwork.render.blocks import Bullets, Section
 from sbwork.render.choice import describe_choice
-from sbwork.render.counts import describe_pair, describe_reported
-from sbwork.render.intervals import describe_interval, find_known
+from sbwork.render.counts import describe_changes, describe_reported, explain_uncompared
+from sbwork.render.intervals import WAVES, describe_interval, find_known
+from sbwork.render.scales import NO_SCALES
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
-from sbwork.stats import Flag
+from sbwork.stats import Flag, Reason
 from sbwork.stats.findings import find_flagged, find_row, has_flag, select_findings
 from sbwork.stats.formats import (
     describe_p,
@@ -33,8 +35,18 @@ from sbwork.stats.formats import (
 )
 
 _ALPHA = 0.05
+_TWO = 2
 _HALF = 0.5
 """Percent below which the end of an interval is written as 0, as if it took in no change."""
+_ONE_WAVE = {
+    "before": (
+        "once, before",
+        "That is a baseline: a second wave of the same questions can be set beside it, and until "
+        "then no change is known.",
+    ),
+    "after": ("once, after", "Nobody has a score before, so no change is known."),
+    "both": ("before and after", "No site has scores of both waves, so no change is known."),
+}
 
 
 def present_summary(evaluation: Evaluation) -> Section:
@@ -52,11 +64,14 @@ def summarise_cohort(
     instrument: Instrument | None = None,
 ) -> list[str]:
     """Say in a few points what was found and how sure one can be."""
-    return [
-        *_describe_status(cohort),
+    found = [
         *_describe_reported(cohort),
         *_describe_counts(cohort, findings),
         *_describe_scales(cohort, findings, instrument),
+    ]
+    return [
+        *_describe_status(cohort),
+        *(found or _describe_rest(cohort)),
         *_describe_level(cohort, evidence),
     ]
 
@@ -64,8 +79,8 @@ def summarise_cohort(
 def _describe_status(cohort: Cohort) -> list[str]:
     if cohort.data_status == "invented":
         return [
-            "The rows behind this report are invented so that they give back published figures: "
-            "read it to see what such a report shows, not to learn about a place."
+            "The data behind this report are invented: read it to see what such a report shows, "
+            "not to learn about a place."
         ]
     if cohort.rehearsal:
         return [
@@ -73,6 +88,15 @@ def _describe_status(cohort: Cohort) -> list[str]:
             "should find nothing out of the ordinary."
         ]
     return []
+
+
+def _describe_rest(cohort: Cohort) -> list[str]:
+    """Say what there is where there are no numbers."""
+    stories, events = len(cohort.stories), len(cohort.engagement)
+    parts = [f"{stories} stor{'y' if stories == 1 else 'ies'}"] if stories else []
+    parts += [f"an engagement log of {events} event{'s' * (events != 1)}"] if events else []
+    start = "No incident file, survey or reported figure was given"
+    return [f"{start}; there is {format_list(parts)}." if parts else f"{start}."]
 
 
 def _describe_reported(cohort: Cohort) -> list[str]:
@@ -88,10 +112,12 @@ def _describe_counts(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
     points = [
         f"{changes} {_describe_comparison(cohort, findings, outcome)}".strip()
         for outcome in cohort.list_outcomes()
-        if (changes := _describe_changes(cohort, findings, outcome))
+        if (changes := describe_changes(cohort, findings, outcome))
     ]
+    why = explain_uncompared(cohort, findings)
     if not points or cohort.periods is None:
-        return points
+        return [why] if why else []
+    points += [why] if why else []
     before, after = cohort.periods.before, cohort.periods.after
     when = (
         f"Incidents of {format_months(after.start, after.end)} are compared with those of "
@@ -100,18 +126,6 @@ def _describe_counts(cohort: Cohort, findings: pd.DataFrame) -> list[str]:
     shorter = _describe_shorter(cohort, findings)
     choice = describe_choice(cohort, findings)
     return [" ".join([when, *shorter]), *points, *choice, *_describe_tests(findings)]
-
-
-def _describe_changes(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
-    """Say how much each area and its control site changed."""
-    parts = [
-        f"{area} in {cohort.title_site(pair.intervention)}"
-        + (f" (its control site {control})" if control else "")
-        for pair in cohort.pairs
-        for area, control in [describe_pair(cohort, findings, outcome, pair)]
-        if area
-    ]
-    return f"{cohort.title_outcome(outcome)}: {format_list(parts)}." if parts else ""
 
 
 def _describe_comparison(cohort: Cohort, findings: pd.DataFrame, outcome: str) -> str:
@@ -246,17 +260,16 @@ def _describe_scales(
 ) -> list[str]:
     rows = select_findings(findings, section="scales")
     if instrument is None or rows.empty:
-        return []
+        return [NO_SCALES] if instrument is not None and cohort.surveys else []
     scales = list(cohort.confirmatory or instrument.scales)
     differences = _find_leading(rows, scales)
+    if not differences:
+        own = rows["site"].isin(list(cohort.sites)) & rows["outcome"].isin(scales)
+        return [" ".join(_describe_sites(cohort, rows[own], instrument))]
+    points = [_compare_scales(instrument, differences)]
     rises = select_findings(rows, site="intervention", estimator="mean_difference")
     changes = _find_each(rises, scales)
-    points = []
-    if differences:
-        points.append(_compare_scales(instrument, differences))
-    if changes:
-        points.append(_describe_own_changes(instrument, changes, bool(differences)))
-    return points or _describe_baseline(cohort, rows, instrument)
+    return [*points, _describe_own_changes(instrument, changes)] if changes else points
 
 
 def _find_leading(rows: pd.DataFrame, scales: list[str]) -> dict[str, Any]:
@@ -290,6 +303,8 @@ def _compare_scales(instrument: Instrument, found: dict[str, Any]) -> str:
         verdict = f"That {'is clear of' if clear else 'takes in'} no difference"
     elif len(clear) in (0, len(found)):
         which = f"all {len(found)} are" if clear else f"none of the {len(found)} is"
+        if len(found) == _TWO:
+            which = "both are" if clear else "neither is"
         verdict = f"After adjustment {which} clear of no difference"
     else:
         verdict = (
@@ -305,49 +320,74 @@ def _compare_scales(instrument: Instrument, found: dict[str, Any]) -> str:
     )
 
 
-def _describe_own_changes(instrument: Instrument, found: dict[str, Any], compared: bool) -> str:
+def _describe_own_changes(instrument: Instrument, found: dict[str, Any]) -> str:
     """Say how answers changed within the areas, which is a description and no comparison."""
     parts = [
         f"{lower_title(instrument.title_scale(scale))} "
         f"{format_difference(row['estimate'])} ({describe_p(row['p_value'])})"
         for scale, row in found.items()
     ]
-    end = "a description of the areas, not a comparison"
-    if not compared:
-        end = "there is no control site's change to set this beside"
-    return f"Within the areas by themselves: {format_list(parts)}; {end}."
+    return (
+        f"Within the areas by themselves: {format_list(parts)}; a description of the areas, not a "
+        "comparison."
+    )
 
 
-def _describe_baseline(cohort: Cohort, rows: pd.DataFrame, instrument: Instrument) -> list[str]:
-    """Say what a survey shows that has no second wave, or no pairs: a baseline, or each site."""
-    rows = rows[rows["estimate"].notna()]
-    sites = rows["site"].isin(list(cohort.sites))
-    titles = [
-        f"{lower_title(instrument.title_scale(scale))} in {cohort.title_site(site)}"
-        for scale, site in rows.loc[sites, ["outcome", "site"]].to_numpy()
-    ]
-    shown = rows[sites].assign(title=titles)
-    if (rows["estimator"] == "mean_difference").any():
+def _describe_sites(cohort: Cohort, rows: pd.DataFrame, instrument: Instrument) -> Iterator[str]:
+    """Say how answers changed at each site or, where no change is known, what they were."""
+    titles = {pair.control: ", a control site," for pair in cohort.pairs if pair.control}
+    known = rows[rows["estimate"].notna()].assign(
+        title=lambda shown: [
+            f"{lower_title(instrument.title_scale(scale))} in {cohort.title_site(site)}"
+            for scale, site in zip(shown["outcome"], shown["site"], strict=True)
+        ]
+    )
+    changes = known[known["estimator"] == "mean_difference"]
+    means = known[known["estimator"] == "mean"]
+    asked = means.groupby("site")["period"].unique().map(list).to_dict()
+    if len(changes):
         parts = [
-            f"{row['title']} {format_difference(row['estimate'])} (95% interval "
-            f"{describe_interval(row)}; {describe_p(row['p_value'])})"
-            for _, row in shown[shown["estimator"] == "mean_difference"].iterrows()
+            f"{row['title']}{titles.get(row['site'], '')} {format_difference(row['estimate'])} "
+            f"(95% interval {describe_interval(row)}; {describe_p(row['p_value'])})"
+            for _, row in changes.iterrows()
         ]
-        return [
-            f"Residents' answers changed by: {format_list(parts)}. There is no control site's "
-            "change to set this beside."
+        yield f"Residents' answers changed by: {format_list(parts)}."
+        yield (
+            "No change of an area can be set beside a control site's, so nothing shows what would "
+            "have happened anyway."
+        )
+    elif len(means):
+        waves = means["period"].unique()
+        when, verdict = _ONE_WAVE[waves[0] if len(waves) == 1 else "both"]
+        yield f"Residents were asked {when} the start of the work."
+        ranges = {
+            instrument.find_range(instrument.list_scale_items(scale)[0])
+            for scale in means["outcome"].unique()
+        }
+        on = " on scales from {:g} to {:g}".format(*ranges.pop()) if len(ranges) == 1 else ""
+        parts = [
+            f"{row['title']} {format_number(row['estimate'])}"
+            + f" {row['period']}" * (len(waves) > 1)
+            for _, row in means.iterrows()
         ]
-    waves = rows.loc[rows["estimator"] == "mean", "period"].unique()
-    if len(waves) != 1:
-        return []
-    parts = [
-        f"{row['title']} {format_number(row['estimate'])}"
-        for _, row in shown[shown["estimator"] == "mean"].iterrows()
-    ]
-    return [
-        f"Residents were asked once ({waves[0]} the start of the work): mean scores "
-        f"{format_list(parts)}. That is a baseline, and no change can be told from it."
-    ]
+        yield f"Mean scores{on}: {format_list(parts)}."
+        yield verdict
+    hidden = rows[(rows["estimator"] == "mean") & (rows["reason"] == Reason.SMALL_GROUP)]
+    for wave in WAVES:
+        alone = [site for site, waves in asked.items() if waves == [wave]] if len(changes) else []
+        concealed = hidden.loc[hidden["period"] == wave, "site"].unique()
+        alone = [cohort.title_site(site) for site in alone if site not in set(hidden["site"])]
+        if alone:
+            verb = "was" if len(alone) == 1 else "were"
+            yield f"{format_list(alone)} {verb} asked only {wave} the start of the work."
+        if len(concealed):
+            places = format_list([cohort.title_site(site) for site in concealed])
+            yield (
+                f"Scores of {places} {wave} the start are hidden, so that no group of fewer than "
+                f"{cohort.smallest_group} people is shown."
+            )
+    if means.empty and hidden.empty:
+        yield "A survey was given, but nobody in it has a score."
 
 
 def _describe_level(cohort: Cohort, evidence: Evidence) -> list[str]:

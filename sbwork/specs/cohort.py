@@ -343,6 +343,16 @@ class Cohort(Spec):
         return tuple(site for site in sites if site)
 
     @property
+    def shown_pairs(self) -> tuple[Pair, ...]:
+        """The pairs; where none are named, each site by itself."""
+        return self.pairs or tuple(Pair(intervention=site) for site in self.sites)
+
+    @property
+    def shown_sites(self) -> tuple[str, ...]:
+        """The sites of every pair; where none are named, every site."""
+        return self.compared_sites or tuple(self.sites)
+
+    @property
     def how_assigned(self) -> str:
         """How the work came to its areas: `assignment`, or ``"drawn"`` where they were drawn."""
         because = self.chosen_because

@@ -42,7 +42,7 @@ def test_no_raw_number_slips_into_prose(evaluation):
 
 def test_durham_1_says_what_is_invented_and_sets_areas_beside_controls(durham_1):
     summary = summarise(durham_1)
-    assert summary.startswith("The rows behind this report are invented")
+    assert summary.startswith("The data behind this report are invented")
     assert "−31% in Area 1 (its control site +5%)" in summary
     assert "−14% in Area 2 (its control site +39%)" in summary
     assert "social capital +0.15 (p = .010)" in summary

@@ -114,10 +114,30 @@ def check_no_controls(reader: Reader, match: re.Match[str]) -> None:
     require(len(reader.known("counts", "percentage_change")) > 0)
 
 
-@form(r"The figures describe one point in time, or one side of the start\.")
+@form(
+    r"Control sites are named, but no comparison could be made \((?P<section>counts|scales)\): "
+    r"level (?P<level>1)\."
+)
+def check_nothing_compared(reader: Reader, match: re.Match[str]) -> None:
+    names = {"counts": "rirr", "scales": "difference_in_differences"}
+    require(any(pair.control for pair in reader.cohort.pairs))
+    require(reader.known(match["section"], names[match["section"]]).empty)
+
+
+@form(r"There is no figure to grade\.|Figures from before and after in both sites of a pair\.")
+def check_nothing_known(reader: Reader, match: re.Match[str]) -> None:
+    require(find_level(reader) < 2)
+    require(("grade" in match[0]) == (find_level(reader) == 0))
+
+
+@form(
+    r"No change of an area is known: the figures describe one side of the start, or control sites "
+    r"alone\."
+)
 def check_one_side(reader: Reader, match: re.Match[str]) -> None:
+    areas = {pair.intervention for pair in reader.cohort.pairs}
     for section, estimator in (("counts", "percentage_change"), ("scales", "mean_difference")):
-        require(reader.known(section, estimator).empty)
+        require(not areas & set(reader.known(section, estimator)["site"]))
 
 
 @form(r"Figures reported by others rest on no counts that can be checked: level (?P<level>1)\.")
@@ -371,9 +391,13 @@ def check_reason(reader: Reader, match: re.Match[str]) -> None:
     require(not lot or find_level(reader) < 5)
 
 
-@form(r"Whether the change would have come anyway: there is no control site to set it beside\.")
+@form(
+    r"Whether the change would have come anyway: (?:there is no control site to set it beside|"
+    r"(?P<uncompared>no change of a control site can be set beside it))\."
+)
 def check_no_control(reader: Reader, match: re.Match[str]) -> None:
-    require(not any(pair.control for pair in reader.cohort.pairs))
+    require(any(pair.control for pair in reader.cohort.pairs) == bool(match["uncompared"]))
+    require(not match["uncompared"] or find_level(reader) < 2)
 
 
 @form(
@@ -405,7 +429,10 @@ def check_missing_months(reader: Reader, match: re.Match[str]) -> None:
     incidents = reader.evaluation.incidents
     assert incidents is not None
     held = pd.PeriodIndex(incidents.months, freq="M")
-    gaps = pd.period_range(held.min(), held.max(), freq="M").difference(held)
+    periods = reader.cohort.periods
+    ends = [] if periods is None else [periods.before.start, periods.after.end]
+    ends = held.append(pd.PeriodIndex(ends, freq="M"))
+    gaps = pd.period_range(ends.min(), ends.max(), freq="M").difference(held)
     require(match["months"].split(", ") == [str(month) for month in gaps])
 
 
@@ -418,9 +445,13 @@ def check_no_boundaries(reader: Reader, match: re.Match[str]) -> None:
     require(outlines is None or not set(outlines.sites) & set(reader.cohort.sites))
 
 
-@form(r"No file was read: every figure in this report is one that people reported\.")
+@form(r"No file was read\.")
 def check_no_file(reader: Reader, match: re.Match[str]) -> None:
     require(not reader.cohort.incidents and not reader.cohort.surveys)
+
+
+@form(r"Every figure in this report is one that people reported\.")
+def check_all_reported(reader: Reader, match: re.Match[str]) -> None:
     require(set(reader.findings["section"]) == {"reported"})
 
 

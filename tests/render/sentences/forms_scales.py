@@ -84,10 +84,10 @@ def check_differences(reader: Reader, match: re.Match[str]) -> None:
 
 
 @form(
-    r"(?:That (?P<lone>is clear of|takes in) no difference|After adjustment (?:(?P<clear>none|\d+) "
-    r"of the|all) (?P<all>\d+) (?:is|are) clear of no difference(?: \((?P<which>.+?)\))?), as far "
-    r"as (?P<people>the same people asked twice|chance among people) can tell; whole areas also "
-    r"move by chance\."
+    r"(?:That (?P<lone>is clear of|takes in) no difference|After adjustment (?:(?P<two>both|"
+    r"neither)|(?:(?P<clear>none|\d+) of the|all) (?P<all>\d+)) (?:is|are) clear of no difference"
+    r"(?: \((?P<which>.+?)\))?), as far as (?P<people>the same people asked twice|chance among "
+    r"people) can tell; whole areas also move by chance\."
 )
 def check_verdicts(reader: Reader, match: re.Match[str]) -> None:
     leading = find_leading(reader)
@@ -95,6 +95,9 @@ def check_verdicts(reader: Reader, match: re.Match[str]) -> None:
     if match["lone"]:
         require(len(leading) == 1)
         require((match["lone"] == "is clear of") == (len(clear) == 1))
+    elif match["two"]:
+        require(len(leading) == 2)
+        require(len(clear) == (2 if match["two"] == "both" else 0))
     else:
         require(int(match["all"]) == len(leading) > 1)
         said = match["clear"] or match["all"]
@@ -106,8 +109,8 @@ def check_verdicts(reader: Reader, match: re.Match[str]) -> None:
 
 
 @form(
-    r"Within the areas by themselves: (?P<parts>.+\)); (?P<end>a description of the areas, not a "
-    r"comparison|there is no control site's change to set this beside)\."
+    r"Within the areas by themselves: (?P<parts>.+\)); a description of the areas, not a "
+    r"comparison\."
 )
 def check_own_changes(reader: Reader, match: re.Match[str]) -> None:
     scales = reader.cohort.confirmatory or tuple(reader.instrument.scales)
@@ -120,19 +123,92 @@ def check_own_changes(reader: Reader, match: re.Match[str]) -> None:
         row = rows.loc[reader.find_scale(part["scale"])]
         confirm(part["change"], row["estimate"])
         confirm(part["p"], row["p_value"])
-    require(find_leading(reader).empty == match["end"].startswith("there"))
+    require(not find_leading(reader).empty)
+
+
+@form(r"Residents were asked (?P<when>once, before|once, after|before and after) the start of the work\.")  # fmt: skip  # noqa: E501
+def check_waves(reader: Reader, match: re.Match[str]) -> None:
+    waves = list(dict.fromkeys(find_means(reader)["period"]))
+    require(match["when"] == (f"once, {waves[0]}" if len(waves) == 1 else "before and after"))
 
 
 @form(
-    r"Residents were asked once \((?P<wave>before|after) the start of the work\): mean scores "
-    r"(?P<parts>.+)\."
+    r"(?:That is a (?P<before>baseline): a second wave of the same questions can be set beside it, "
+    r"and until then no change is known|(?P<after>Nobody) has a score before, so no change is known"
+    r"|No site has scores of both waves, so no change is known)\."
 )
-def check_baseline(reader: Reader, match: re.Match[str]) -> None:
-    rows = reader.known("scales", "mean")
+def check_no_change(reader: Reader, match: re.Match[str]) -> None:
+    rows = find_means(reader)
+    both = not match["before"] and not match["after"]
+    require(set(rows["period"]) == {"before", "after"} - {match["before"] and "after"} - {match["after"] and "before"})  # fmt: skip  # noqa: E501
+    require(not both or rows.groupby("site")["period"].nunique().max() == 1)
+    require(reader.known("scales", "mean_difference").empty)
+
+
+@form(r"Residents' answers changed by: (?P<parts>.+)\.")
+def check_changes_of_sites(reader: Reader, match: re.Match[str]) -> None:
+    rows = reader.known("scales", "mean_difference")
     rows = rows[rows["site"].isin(list(reader.cohort.sites))]
-    require(set(rows["period"]) == {match["wave"]})
+    item = (
+        r"(?P<scale>[^,]+?) in (?P<site>[^,]+?)(?P<control>, a control site,)? "
+        rf"(?P<change>{NUMBER}) \(95% interval (?P<ends>{ENDS}); p (?:= )?(?P<p>{P})\)"
+    )
+    parts = parse_list(match["parts"], item)
+    require(len(parts) == len(rows))
+    for part in parts:
+        site = reader.find_site(part["site"])
+        require((part["control"] is not None) == (site in {p.control for p in reader.cohort.pairs}))
+        row = rows[(rows["site"] == site) & (rows["outcome"] == reader.find_scale(part["scale"]))]
+        confirm(part["change"], row["estimate"].item())
+        confirm_interval(part["ends"], row["ci_low"].item(), row["ci_high"].item())
+        confirm(part["p"], row["p_value"].item())
+
+
+@form(
+    r"No change of an area can be set beside a control site's, so nothing shows what would have "
+    r"happened anyway\.|No change can be set beside a control site's\."
+)
+def check_uncompared(reader: Reader, match: re.Match[str]) -> None:
+    require(reader.known("scales", "difference_in_differences").empty)
+
+
+@form(r"(?P<sites>.+) (?:was|were) asked only (?P<wave>before|after) the start of the work\.")
+def check_asked_once(reader: Reader, match: re.Match[str]) -> None:
+    waves = find_means(reader).groupby("site")["period"].unique().map(list)
+    once = waves[waves.map(lambda asked: asked == [match["wave"]])].index
+    confirm_names(match["sites"], [reader.cohort.title_site(site) for site in once])
+
+
+@form(
+    r"Scores of (?P<sites>.+) (?P<wave>before|after) the start are hidden, so that no group of "
+    r"fewer than (?P<fewest>\d+) people is shown\."
+)
+def check_hidden_scores(reader: Reader, match: re.Match[str]) -> None:
+    rows = reader.rows("scales", "mean", period=match["wave"], reason="small_group")
+    sites = set(rows["site"]) & set(reader.cohort.sites)
+    confirm_names(match["sites"], [reader.cohort.title_site(site) for site in sites])
+    require(int(match["fewest"]) == reader.cohort.smallest_group)
+
+
+def find_means(reader: Reader) -> pd.DataFrame:
+    """Find the known mean of every scale, site and wave."""
+    rows = reader.known("scales", "mean")
+    return rows[rows["site"].isin(list(reader.cohort.sites))]
+
+
+@form(rf"Mean scores(?: on scales from (?P<low>{NUMBER}) to (?P<high>{NUMBER}))?: (?P<parts>.+)\.")
+def check_baseline(reader: Reader, match: re.Match[str]) -> None:
+    rows = find_means(reader)
+    items = [reader.instrument.list_scale_items(scale)[0] for scale in set(rows["outcome"])]
+    ranges = {reader.instrument.find_range(item) for item in items}
+    require((match["low"] is not None) == (len(ranges) == 1))
+    if match["low"]:
+        confirm(match["low"], min(ranges)[0])
+        confirm(match["high"], max(ranges)[1])
     parts = parse_list(
-        match["parts"], rf"(?P<scale>.+?) in (?P<site>.+?) (?P<mean>{NUMBER})(?=, | and |$)"
+        match["parts"],
+        rf"(?P<scale>.+?) in (?P<site>.+?) (?P<mean>{NUMBER})(?: (?P<wave>before|after))?"
+        r"(?=, | and |$)",
     )
     require(len(parts) == len(rows))
     for part in parts:
@@ -140,9 +216,9 @@ def check_baseline(reader: Reader, match: re.Match[str]) -> None:
             "outcome": reader.find_scale(part["scale"]),
             "site": reader.find_site(part["site"]),
         }
-        confirm(
-            part["mean"], reader.row("scales", "mean", period=match["wave"], **place)["estimate"]
-        )
+        wave = part["wave"] or rows["period"].iloc[0]
+        require((part["wave"] is None) == (len(set(rows["period"])) == 1))
+        confirm(part["mean"], reader.row("scales", "mean", period=wave, **place)["estimate"])
 
 
 @form(r"No survey was given, so (?:nothing can be said of what residents think|there is no scale whose reliability to report)\.")  # fmt: skip  # noqa: E501

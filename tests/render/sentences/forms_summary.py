@@ -19,15 +19,10 @@ from reader import (
     write_months,
 )
 
-fix(
-    (
-        "Where areas are chosen because their counts are high, the counts fall by themselves.",
-        "That is a baseline, and no change can be told from it.",
-    )
-)
+fix(("Where areas are chosen because their counts are high, the counts fall by themselves.",))
 
 
-@form(r"The rows behind this report are invented so that they give back published figures: .+\.")
+@form(r"The data behind this report are invented: .+\.")
 def check_invented(reader: Reader, match: re.Match[str]) -> None:
     require(reader.cohort.data_status == "invented")
 
@@ -369,8 +364,9 @@ def check_level(reader: Reader, match: re.Match[str]) -> None:
 
 
 def has_change(reader: Reader) -> bool:
-    """Say whether any number tells a change."""
+    """Say whether any number tells a change of an area."""
     known = reader.findings[reader.findings["estimate"].notna()]
+    known = known[~known["site"].isin({"control", *(p.control for p in reader.cohort.pairs)})]
     names = ["percentage_change", "mean_difference", "rirr", "difference_in_differences"]
     return bool((known["estimator"].isin(names) | (known["section"] == "reported")).any())
 
@@ -383,6 +379,8 @@ def find_level(reader: Reader) -> int:
     rows = reader.findings.dropna(subset=["evidence_level", "estimate"])
     rows = rows[rows["section"].isin(["counts", "scales", "reported"])]
     levels = rows.groupby("section")["evidence_level"].max()
+    if levels.empty:
+        return int(reader.findings["estimate"].notna().any())
     own = levels.drop("reported", errors="ignore")
     return int((own if len(own) else levels).min())
 
@@ -392,21 +390,42 @@ def check_nothing_to_grade(reader: Reader, match: re.Match[str]) -> None:
     require(not has_change(reader))
 
 
-_SHOWN = (
-    rf"[^;:]+? {CHANGE}(?: over all months)?"
-    rf"(?: beside {CHANGE}(?: over all months)? in its control site)?"
+@form(
+    r"The incidents were counted, but (?:no change is known|cohort\.yml does not say (?P<pairs>"
+    r"which sites are compared \('pairs'\))?(?: nor )?(?P<periods>which months are before and "
+    r"after \('periods'\))?)\."
 )
+def check_uncompared_counts(reader: Reader, match: re.Match[str]) -> None:
+    require((match["pairs"] is None) == bool(reader.cohort.pairs))
+    require((match["periods"] is None) == (reader.cohort.periods is not None))
+    if not match["pairs"] and not match["periods"]:
+        require(reader.known("counts", "percentage_change").empty)
 
 
-@form(rf"(?P<outcome>[^:]+): (?P<parts>{_SHOWN}(?:; {_SHOWN})*)\.", name="changes")
-def check_changes_shown(reader: Reader, match: re.Match[str]) -> None:
-    outcome = reader.find_outcome(match["outcome"])
-    part = (
-        rf"(?P<site>.+?) (?P<change>{CHANGE})(?: over all months)?(?: beside (?P<control>{CHANGE})"
-        r"(?: over all months)? in its control site)?(?=; |$)"
-    )
-    for each in parse_list(match["parts"], part, "; "):
-        check_change(reader, outcome, each["site"], each["change"], each["control"])
+@form(r"The files hold (?P<held>\S+ to \S+), and no month of the period after \((?P<after>.+)\)\.")
+def check_no_months_after(reader: Reader, match: re.Match[str]) -> None:
+    incidents, periods = reader.evaluation.incidents, reader.cohort.periods
+    assert incidents is not None
+    assert periods is not None
+    require(match["held"] == f"{incidents.months[0]} to {incidents.months[-1]}")
+    require(match["after"] == f"{periods.after.start} to {periods.after.end}")
+    require(not set(incidents.months) & set(periods.after.months))
+
+
+@form(
+    r"No incident file, survey or reported figure was given(?:; there is (?:(?P<stories>\d+) "
+    r"stor(?:y|ies))?(?: and )?(?:an engagement log of (?P<events>\d+) events?)?)?\."
+)
+def check_rest(reader: Reader, match: re.Match[str]) -> None:
+    cohort = reader.cohort
+    require(not cohort.incidents and not cohort.surveys and not cohort.reported_figures)
+    require(int(match["stories"] or 0) == len(cohort.stories))
+    require(int(match["events"] or 0) == len(cohort.engagement))
+
+
+@form(r"Whether anything changed: no change of an area is known\.")
+def check_unknown_change(reader: Reader, match: re.Match[str]) -> None:
+    require(not has_change(reader))
 
 
 def count_clear(rows: pd.DataFrame, value: float = 1.0) -> int:

@@ -75,6 +75,30 @@ pairs: [{intervention: north, control: south}]
 surveys:
   - {path: survey.csv, format: csv, wave_column: round, waves: {"1": before}, site_column: area}
 """,
+    "apart": """\
+name: apart
+instrument: short
+sites: {north: {title: North}, south: {title: South}, east: {title: East}}
+pairs: [{intervention: north, control: south}]
+surveys:
+  - path: survey.csv
+    format: csv
+    wave_column: round
+    waves: {"1": before, "2": after}
+    site_column: area
+""",
+    "counted": """\
+name: counted
+sites: {ash: {title: Ash}, birch: {title: Birch}}
+pairs: [{intervention: ash, control: birch, control_reason: Alike in size.}]
+incidents: [{path: counts.csv}]
+"""
+    + _PERIODS,
+    "told": """\
+name: told
+stories: [{theme: Trust, text: They know my name., told_by: A resident}]
+engagement: [{date: 2022-02-03, event: A meeting, attendance: 40}]
+""",
     "ranked": """\
 name: ranked
 sites: {site-0: {title: Ash, lsoas: [X000]}, site-1: {title: Birch, lsoas: [X001]}}
@@ -138,9 +162,12 @@ def evaluate_made_up(name: str, folder: Path) -> Evaluation:
     (own / "cohort.yml").write_text(COHORTS[name], "utf-8")
     if "survey.csv" in COHORTS[name]:
         waves = (1,) if name == "baseline" else (1, 2)
-        _draw_survey(waves, linked=name in ("linked", "lot")).to_csv(
-            own / "survey.csv", index=False
-        )
+        answers = _draw_survey(waves, linked=name in ("linked", "lot"))
+        if name == "apart":
+            answers = answers[(answers["area"] == "North") | (answers["round"] == 2)]
+            answers = answers.reset_index(drop=True)
+            answers.loc[answers[answers["area"] == "North"].index[-6:], "area"] = "East"
+        answers.to_csv(own / "survey.csv", index=False)
     elif "lookup.csv" in COHORTS[name]:
         _write_areas(own)
     elif name == "harm":
@@ -150,9 +177,11 @@ def evaluate_made_up(name: str, folder: Path) -> Evaluation:
         counts.to_csv(own / "counts.csv", index=False)
         weights = "crime_type,weight\nBurglary,20\nAnti-social behaviour,1\n"
         (own / "weights.csv").write_text(weights, "utf-8")
-    elif name == "alone":
-        _draw_counts("site", ("ash", "birch")).to_csv(own / "counts.csv", index=False)
-    else:
+    elif name in ("alone", "counted"):
+        counts = _draw_counts("site", ("ash", "birch"))
+        early = counts["month"] < "2022-01"
+        counts[early | (name == "alone")].to_csv(own / "counts.csv", index=False)
+    elif "counts.csv" in COHORTS[name]:
         counts = _draw_counts("site", ("ash", "birch", "cedar", "oak"))
         apart = counts["site"] == "birch"
         counts[~apart].to_csv(own / "counts.csv", index=False)
