@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +13,7 @@ from sbwork.evaluation import Evaluation
 from sbwork.grade.cross_tables import merge_small_cells
 from sbwork.render.blocks import Picture, Table, compose_picture
 from sbwork.render.intervals import HIDDEN
-from sbwork.render.style import INK, name_lines
+from sbwork.render.style import INK, fit_text, name_lines
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Flag
@@ -154,8 +153,9 @@ def draw_likert(
     colours = LinearSegmentedColormap.from_list("likert", list(_LIKERT))
     for index, option in enumerate(options):
         bars = ax.barh(
-            range(len(items)), shares[:, index], left=starts[:, index], label=option.label,
-            color=colours(index / (count - 1)), edgecolor="white", lw=0.6, height=0.72,
+            range(len(items)), shares[:, index], left=starts[:, index],
+            label=fit_text(option.label, 30), color=colours(index / (count - 1)),
+            edgecolor="white", lw=0.6, height=0.72,
         )  # fmt: skip
         ax.bar_label(
             bars,
@@ -169,7 +169,7 @@ def draw_likert(
     for item, base in zip(items, bases, strict=True):
         spec = instrument.items[item]
         n = f"({'reversed in the score, ' * spec.reverse}n = {format_count(base)})"
-        labels.append(f"{fill(spec.text or item, 46)}\n{n}")
+        labels.append(f"{fit_text(spec.text or item, 46)}\n{n}")
     name_lines(ax, labels, fontsize=9)
     ax.grid(visible=False)
     ax.xaxis.set_major_formatter(lambda value, _: f"{format_count(abs(value))}%")

@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sbwork.render.style import STYLE, use_style
+from sbwork.render.style import STYLE, fit_text, use_style
 from sbwork.specs.cohort import Cohort
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 SECTION_TYPE = "application/vnd.sbwork.section+json"
 """The type under which a notebook keeps a section's blocks, beside their HTML."""
+
+PLAIN_CLASS = "mathjax_ignore tex2jax_ignore"
+"""What keeps notebooks from reading formulas between two dollar signs."""
+
+_LETTERS = 8.5
+"""How many letters of a panel's title stand on an inch, beside the status of the data."""
 
 _NOTHING = "Nothing was given that could be shown here."
 
@@ -91,9 +97,9 @@ class Table:
         if self.stub:
             table = table.tab_stubhead(self.stub)
         for heading, columns in self.spanners.items():
-            table = table.tab_spanner(heading, list(columns))
+            table = table.tab_spanner(_quote_heading(heading), list(columns), id=heading)
         if self.labels:
-            table = table.cols_label(dict(self.labels))
+            table = table.cols_label({k: _quote_heading(text) for k, text in self.labels.items()})
         numbers = [c for c in self.columns if c not in {self.stub, self.group, *self.text}]
         for side, columns in (("right", numbers), ("left", list(self.text))):
             if columns:
@@ -107,6 +113,13 @@ class Table:
 
     def _repr_html_(self) -> str:
         return str(self.as_gt()._repr_html_())
+
+
+def _quote_heading(text: str) -> Any:
+    """Return a heading in which great-tables finds neither marks of HTML nor units in braces."""
+    from great_tables import html
+
+    return html(escape(text).replace("{", "&#123;"))
 
 
 @dataclass(frozen=True)
@@ -188,7 +201,8 @@ class Section:
         )
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        return {"text/html": self._repr_html_(), SECTION_TYPE: self.to_dict()}
+        html = f'<div class="{PLAIN_CLASS}">{self._repr_html_()}</div>'
+        return {"text/html": html, SECTION_TYPE: self.to_dict()}
 
 
 def _describe_block(block: str | Bullets | Table | Picture) -> dict[str, Any]:
@@ -242,7 +256,7 @@ def compose_picture(
         named: dict[str, Artist] = {}
         for number, (ax, (title, draw)) in enumerate(zip(axes, panels, strict=False)):
             draw(ax)
-            ax.set_title(title)
+            ax.set_title(fit_text(title, round(size[0] * _LETTERS / columns)))
             if number % columns:
                 ax.set_ylabel("")
             if columns == 1 and not heights and number < len(panels) - 1:

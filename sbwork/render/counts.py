@@ -22,6 +22,7 @@ from sbwork.render.style import (
     INTERVENTION,
     WHITE_BOX,
     draw_intervals,
+    fit_text,
     name_lines,
     name_months,
     shade_after,
@@ -578,7 +579,7 @@ def draw_monthly_counts(
             markersize=6,
             markeredgewidth=0,
             lw=1.8,
-            label=cohort.title_site(site),
+            label=fit_text(cohort.title_site(site), 30),
         )
         seen[treated] += 1
     name_months(ax, months)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -85,9 +86,19 @@ def draw_intervals(
     ax.errorbar(**places, color=colour, marker=marker, **(usual | look))
 
 
+def fit_text(text: str, width: int = 40) -> str:
+    """Break a text from outside into lines of at most `width` characters.
+
+    One that starts with an underscore gets a space of no width in front: matplotlib leaves such
+    names out of legends.
+    """
+    lines = (fill(line, width) for line in text.split("\n"))
+    return "\u200b" * text.startswith("_") + "\n".join(lines)
+
+
 def name_lines(ax: Axes, labels: Sequence[str], **look: Any) -> None:
     """Give each line of a horizontal picture its name, the first at the top."""
-    ax.set_yticks(range(len(labels)), list(labels), **look)
+    ax.set_yticks(range(len(labels)), [fit_text(label) for label in labels], **look)
     ax.set_ylim(len(labels) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -204,7 +205,7 @@ def _draw_lines(ax: Axes, rows: list[ForestRow], *, none: float, low: float, hig
     ax.axvline(none, color=RULE, linestyle="--", zorder=0)
     for y, line in enumerate(lines):
         if isinstance(line, str):
-            _draw_words(ax, y, line, INK)
+            _draw_words(ax, y, shorten(line, 90, placeholder=" …"), INK)
             continue
         estimate, start, end = (
             min(max(value, low), high) for value in (line.estimate, line.ci_low, line.ci_high)
@@ -216,7 +217,7 @@ def _draw_lines(ax: Axes, rows: list[ForestRow], *, none: float, low: float, hig
         else:
             ax.plot(estimate, y, "s", color=INTERVENTION, ms=8)
         words = blended_transform_factory(ax.figure.transFigure, ax.transData)
-        ax.text(0.02, y, line.label, transform=words, va="center")
+        ax.text(0.02, y, shorten(line.label, 40, placeholder=" …"), transform=words, va="center")
         ax.text(_RIGHT + 0.02, y, line.value, transform=words, va="center")
     ax.set_ylim(len(lines) - 0.5, -0.5)
     ax.set_yticks([])

@@ -103,6 +103,8 @@ def render_page(
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(_export_cells(notebook, base), "html.parser")
+    for plain in soup.select(".mathjax_ignore"):
+        plain.unwrap()
     title = _take_title(soup) or cohort.display_title
     for image in soup.find_all("img"):
         _frame_image(soup, image)
