@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from made_by_hand import read_reference
 
 from sbwork.compare.surveys import compare_scales
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
@@ -32,9 +31,7 @@ SEARCH = 1e-6
 ONE_SAMPLE = 0.02
 """How far the error of one sample of all cells lies from that of each cell by itself."""
 
-R: dict[str, Any] = json.loads(
-    (Path(__file__).parents[1] / "reference" / "raked_scales.json").read_text("utf-8")
-)
+R: dict[str, Any] = read_reference("raked_scales")
 TARGETS = {"age": {"young": 0.30, "middle": 0.45, "old": 0.25}, "sex": {"f": 0.51, "m": 0.49}}
 INSTRUMENT = Instrument.model_validate(
     {

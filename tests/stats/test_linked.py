@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +11,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_by_hand import make_cohort, make_instrument, pick, read_reference
 
 from sbwork.compare.surveys import compare_scales
 from sbwork.score.weights.targets import weight_answers
-from sbwork.specs.cohort import Cohort
-from sbwork.specs.instrument import Instrument
+from sbwork.specs.cohort import Weighting
 from sbwork.stats import Estimate, Flag
 from sbwork.stats.cells import Cell, link_cells, match_people, summarise_cell
 from sbwork.stats.means import (
@@ -42,17 +40,9 @@ equal; here both are seen. The simulations below say whether that covers."""
 ONE_SAMPLE = 0.01
 """survey multiplies by n / (n - 1) of a site's people, here of each wave's."""
 
-R: dict[str, Any] = json.loads(
-    (Path(__file__).parents[1] / "reference" / "linked.json").read_text("utf-8")
-)
+R: dict[str, Any] = read_reference("linked")
 DID = (1.0, -1.0, -1.0, 1.0)
-INSTRUMENT = Instrument.model_validate(
-    {
-        "name": "short",
-        "items": {"q": {"options": [{"code": code} for code in range(1, 8)]}},
-        "scales": {"y": {"items": ["q"]}},
-    }
-)
+INSTRUMENT = make_instrument({"y": ["q"]}, most=7)
 
 
 def make(site: str, wave: str, first: int, last: int, a: int, shift: float) -> pd.DataFrame:
@@ -80,23 +70,9 @@ PARTLY = pd.concat(
 SHARED = pd.concat([WHOLE, make("b", "before", 1, 29, 7, 0.2), make("b", "after", 1, 29, 3, 0.9)])
 
 
-def make_cohort(sites: str = "a", **others: Any) -> Cohort:
-    return Cohort.model_validate(
-        {
-            "name": "pilot",
-            "sites": {site: {} for site in "abc"},
-            "pairs": [{"intervention": site, "control": "c"} for site in sites],
-            **others,
-        }
-    )
-
-
-def find(findings: pd.DataFrame, estimator: str, site: str = "a", **where: str) -> pd.Series:
-    rows = findings[(findings["estimator"] == estimator) & (findings["site"] == site)]
-    for column, value in where.items():
-        rows = rows[rows[column] == value]
-    assert len(rows) == 1
-    return rows.iloc[0]
+def compare(scores: pd.DataFrame, sites: str = "a", **others: Any) -> pd.DataFrame:
+    cohort = make_cohort([(site, "c") for site in sites], **others)
+    return compare_scales(scores, cohort, INSTRUMENT)
 
 
 def has(row: pd.Series, *flags: Flag) -> bool:
@@ -104,56 +80,55 @@ def has(row: pd.Series, *flags: Flag) -> bool:
 
 
 def test_everybody_linked_is_the_paired_t_test_and_welch_of_the_changes() -> None:
-    found = compare_scales(WHOLE, make_cohort(), INSTRUMENT)
+    found = compare(WHOLE)
     for estimator, key in (("mean_difference", "paired"), ("difference_in_differences", "changes")):
-        row, wanted = find(found, estimator), R[key]
+        row, wanted = pick(found, estimator, "a"), R[key]
         seen = row[["estimate", "statistic", "df", "p_value", "ci_low", "ci_high"]].to_numpy(float)
         expected = [wanted[name] for name in ("estimate", "t", "df", "p", "low", "high")]
         assert seen == pytest.approx(expected, rel=EXACT)
         assert has(row, Flag.LINKED)
         assert "own changes" in row["note"]
-    g = find(found, "hedges_g")
+    g = pick(found, "hedges_g", "a")
     assert g[["estimate", "ci_low", "ci_high"]].to_numpy(float) == pytest.approx(R["g"], rel=SEARCH)
-    tost, did = find(found, "tost"), find(found, "difference_in_differences")
+    tost, did = pick(found, "tost", "a"), pick(found, "difference_in_differences", "a")
     assert tost["se"] / tost["estimate"] == pytest.approx(did["se"] / did["estimate"])
-    student = find(found, "mean_difference_student")
+    student = pick(found, "mean_difference_student", "a")
     assert has(student, Flag.LINKED_AS_UNLINKED)
     assert not has(student, Flag.LINKED)
 
 
 def test_partly_linked_waves_take_everybody_and_cluster_by_person() -> None:
     wanted = R["clustered"]
-    did = find(compare_scales(PARTLY, make_cohort(), INSTRUMENT), "difference_in_differences")
+    did = pick(compare(PARTLY), "difference_in_differences", "a")
     assert did["estimate"] == pytest.approx(wanted["estimate"], rel=EXACT)
     assert did["se"] == pytest.approx(wanted["se"], rel=EXACT)
     assert wanted["se"] == pytest.approx(wanted["se_cl"], rel=EXACT)
     assert did["df"] == pytest.approx(wanted["df"], rel=FREEDOM)
     assert has(did, Flag.PARTLY_LINKED)
-    unlinked = compare_scales(PARTLY.assign(person=""), make_cohort(), INSTRUMENT)
-    alone = find(unlinked, "difference_in_differences")
+    unlinked = compare(PARTLY.assign(person=""))
+    alone = pick(unlinked, "difference_in_differences", "a")
     assert alone["se"] == pytest.approx(wanted["alone"], rel=EXACT)
     assert alone["se"] > 1.5 * did["se"]
     assert not alone["flags"].count("linked")
 
 
 def test_weights_and_raking_agree_with_survey() -> None:
-    given_weights = PARTLY.assign(weight=PARTLY["given"])
-    cohort = make_cohort()
-    did = find(compare_scales(given_weights, cohort, INSTRUMENT), "difference_in_differences")
+    name = "difference_in_differences"
+    did = pick(compare(PARTLY.assign(weight=PARTLY["given"])), name, "a")
     assert did["estimate"] == pytest.approx(R["given"]["estimate"], rel=EXACT)
     assert did["se"] == pytest.approx(R["given"]["se"], rel=ONE_SAMPLE)
-    targets = {"targets": {"age": {"young": 0.3, "middle": 0.4, "old": 0.3}}}
-    cohort = make_cohort(weighting=targets)
-    raked, _ = weight_answers(PARTLY.drop(columns="given").reset_index(drop=True), cohort.weighting)
+    weighting = {"targets": {"age": {"young": 0.3, "middle": 0.4, "old": 0.3}}}
+    people = PARTLY.drop(columns="given").reset_index(drop=True)
+    raked, _ = weight_answers(people, Weighting(**weighting))
     assert raked["weight"].to_numpy() == pytest.approx(R["weights"])
-    did = find(compare_scales(raked, cohort, INSTRUMENT), "difference_in_differences")
+    did = pick(compare(raked, weighting=weighting), name, "a")
     assert did["estimate"] == pytest.approx(R["raked"]["estimate"], abs=1e-8)
     assert did["se"] == pytest.approx(R["raked"]["se"], rel=ONE_SAMPLE)
     assert has(did, Flag.PARTLY_LINKED, Flag.WEIGHTED)
 
 
 def test_pairs_that_share_a_control_share_its_people_in_ancova() -> None:
-    row = find(compare_scales(SHARED, make_cohort("ab"), INSTRUMENT), "ancova", "all")
+    row = pick(compare(SHARED, "ab"), "ancova", "all")
     assert row["estimate"] == pytest.approx(R["shared"]["estimate"], rel=EXACT)
     assert row["se"] == pytest.approx(R["shared"]["se"], rel=EXACT)
     assert row["n"] == 43 + 29 + 35
@@ -172,8 +147,7 @@ def test_pairs_that_share_a_control_share_its_people_in_ancova() -> None:
 def test_ancova_leads_only_where_sites_were_drawn_by_lot(
     scores: pd.DataFrame, assignment: str, leads: str
 ) -> None:
-    cohort = make_cohort(assignment=assignment, confirmatory=["y"])
-    found = compare_scales(scores, cohort, INSTRUMENT)
+    found = compare(scores, assignment=assignment, confirmatory=["y"])
     for site in ("a", "all"):
         rows = found[(found["site"] == site) & found["flags"].str.contains(Flag.LEADS)]
         assert rows["estimator"].tolist() == [leads]

@@ -44,11 +44,12 @@ def test_the_unit_of_a_weight_does_not_matter(t0, t1, c0, c1, scale):
     assert other["wdd_corrected"].se == pytest.approx(scale * one["wdd_corrected"].se, nan_ok=True)
 
 
-def test_weighted_sums_without_spread_have_no_precision():
-    found = read(make_pair(*([np.ones(12)] * 4), weighted=True))
-    assert found["rirr"].estimate == 1
-    assert math.isnan(found["rirr"].se)
-    assert "no spread" in found["rirr"].note
+@pytest.mark.parametrize("cells", [[np.ones(12)] * 4, [[50.0], [30.0], [60.0], [55.0]]])
+def test_weighted_sums_without_spread_have_no_precision(cells):
+    found = make_pair(*cells, weighted=True).estimate()
+    assert "no spread" in found[0].note
+    assert all(math.isnan(estimate.ci_low) for estimate in found)
+    assert all(math.isnan(estimate.p_value) for estimate in found)
 
 
 @given(t0=year, t1=year, c0=year, c1=year)

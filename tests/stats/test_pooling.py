@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_by_hand import read_reference
 from scipy import optimize, stats
 
 from sbwork.stats import Estimate, Reason
@@ -21,9 +21,9 @@ INTEGRATED = 1e-9  # against R's integrate() and against Gauss and Legendre
 BOUNDED_SUM = 2e-6  # bayesmeta, run with a bound of 1e-5 on the divergence
 PUBLISHED_SUM = 1e-3  # bayesmeta's vignette, run with its default bound of .01
 STANDARD_ERRORS = 4  # of Monte Carlo, against brms
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "rates.json").read_text())
+REFERENCE = read_reference("rates")
 POOLED = REFERENCE["pooled"]
-PRIOR = json.loads((Path(__file__).parents[1] / "reference" / "pooling.json").read_text())["cases"]
+PRIOR = read_reference("pooling")["cases"]
 ENDS = ("low", "median", "high")
 
 
@@ -102,13 +102,6 @@ def test_pairs_that_share_a_control_are_metafors_rma_mv():
     assert spread.q.estimate == pytest.approx(case["q"], rel=CLOSED_FORM)
 
 
-def test_sharing_a_control_widens_the_interval():
-    y, v = [-0.2, -0.2], np.array([[0.04, 0.0], [0.0, 0.04]])
-    shared = v + np.array([[0.0, 0.02], [0.02, 0.0]])
-    apart, together = (pool_log_ratios(y, c, model="fixed") for c in (v, shared))
-    assert together.se > apart.se
-
-
 @pytest.mark.parametrize("n", [0, 1])
 def test_fewer_than_two_pairs_are_not_pooled(n):
     pooled = pool_log_ratios([0.1] * n, [0.1] * n)
@@ -120,25 +113,18 @@ def test_fewer_than_two_pairs_are_not_pooled(n):
         assert found.reason is Reason.TOO_FEW_PAIRS
 
 
-def test_wrong_shapes_are_refused():
-    with pytest.raises(ValueError, match="2 log ratios"):
-        pool_log_ratios([0.1, 0.2], [0.1])
-    with pytest.raises(ValueError, match="finite"):
-        pool_log_ratios([0.1, math.nan], [0.1, 0.1])
-
-
-@given(
-    y=st.lists(st.floats(-2, 2), min_size=2, max_size=8),
-    variance=st.floats(0.001, 1),
-    shift=st.floats(-1, 1),
+@pytest.mark.parametrize(
+    ("pool", "logs", "covariance", "said"),
+    [
+        (pool_log_ratios, [0.1, 0.2], [0.1], "2 log ratios"),
+        (pool_log_ratios, [0.1, math.nan], [0.1, 0.1], "finite"),
+        (pool_with_prior, [0.1, 0.2], [[0.1, 0.2], [0.2, 0.1]], "positive definite"),
+        (partial(pool_with_prior, prior_scale=0), [0.1, 0.2], [0.1, 0.1], "above 0"),
+    ],
 )
-def test_equal_variances_pool_to_the_mean_and_shift_with_it(y, variance, shift):
-    v = [variance] * len(y)
-    pooled = pool_log_ratios(y, v)
-    moved = pool_log_ratios([value + shift for value in y], v)
-    assert math.log(pooled.estimate) == pytest.approx(float(np.mean(y)), abs=1e-9)
-    assert moved.se == pytest.approx(pooled.se, rel=1e-5)
-    assert pooled.ci_high / pooled.ci_low > math.exp(3.9 * math.sqrt(variance / len(y)))
+def test_what_is_no_covariance_and_no_scale_is_refused(pool, logs, covariance, said):
+    with pytest.raises(ValueError, match=said):
+        pool(logs, covariance)
 
 
 @pytest.mark.parametrize("name", PRIOR)
@@ -182,14 +168,19 @@ def test_the_integral_over_tau_is_that_of_gauss_and_legendre(n, size, scale):
     variance=st.floats(0.001, 1),
     shift=st.floats(-1, 1),
 )
-def test_with_equal_variances_the_posterior_is_even_around_the_mean(y, variance, shift):
-    v = [variance] * len(y)
+def test_equal_variances_pool_to_the_mean_and_shift_with_it(y, variance, shift):
+    v, moved = [variance] * len(y), [value + shift for value in y]
+    mean, spread = float(np.mean(y)), math.sqrt(variance / len(y))
+    pooled = pool_log_ratios(y, v)
+    assert math.log(pooled.estimate) == pytest.approx(mean, abs=1e-9)
+    assert pool_log_ratios(moved, v).se == pytest.approx(pooled.se, rel=1e-5)
+    assert pooled.ci_high / pooled.ci_low > math.exp(3.9 * spread)
     low, median, high = read_logs(pool_with_prior(y, v))
-    assert median == pytest.approx(float(np.mean(y)), abs=1e-9)
+    assert median == pytest.approx(mean, abs=1e-9)
     assert high - median == pytest.approx(median - low, abs=1e-8)
-    assert high - low > 2 * 1.95996 * math.sqrt(variance / len(y))
-    moved = read_logs(pool_with_prior([value + shift for value in y], v))
-    assert moved == pytest.approx([low + shift, median + shift, high + shift], abs=1e-8)
+    assert high - low > 2 * 1.95996 * spread
+    found = read_logs(pool_with_prior(moved, v))
+    assert found == pytest.approx([low + shift, median + shift, high + shift], abs=1e-8)
 
 
 @given(
@@ -208,19 +199,8 @@ def test_a_prior_near_zero_is_the_fixed_effect():
     pooled = pool_with_prior(y, v, prior_scale=1e-6)
     assert read_logs(pooled) == pytest.approx(read_logs(fixed), abs=1e-9)
     assert pooled.se == pytest.approx(fixed.se, abs=1e-9)
-
-
-def test_a_posterior_has_no_p_value():
-    pooled = pool_with_prior([-0.2, -0.5], [0.03, 0.05])
     assert math.isnan(pooled.p_value)
     assert math.isnan(pooled.statistic)
-
-
-def test_what_is_no_covariance_and_no_scale_is_refused():
-    with pytest.raises(ValueError, match="positive definite"):
-        pool_with_prior([0.1, 0.2], [[0.1, 0.2], [0.2, 0.1]])
-    with pytest.raises(ValueError, match="above 0"):
-        pool_with_prior([0.1, 0.2], [0.1, 0.1], prior_scale=0)
 
 
 def test_the_interval_covers_the_mean_although_pairs_differ():

@@ -60,13 +60,10 @@ def test_rank_of_a_pair_by_hand():
     )
 
 
-def test_areas_of_another_size_are_left_out():
+def test_areas_of_another_size_are_left_out_and_without_areas_there_is_no_rank():
     before = np.array([50.0, 66.0, 67.0, 100.0, 150.0, 151.0])
     assert rank_change(0.0, 100, np.zeros(6), before, 1.5).n_areas == 3
     assert rank_difference((0, 0), (100, 100), np.zeros(6), before, 1.5, gap=9).n_areas == 3
-
-
-def test_without_areas_there_is_no_rank():
     for rank in (
         rank_change(0.1, 100, [], [], 1.5),
         rank_difference((0.1, 0.2), (100, 100), [], [], 1.5),
@@ -76,50 +73,58 @@ def test_without_areas_there_is_no_rank():
         assert rank.n_areas == 0
 
 
-def test_many_areas_are_thinned_by_the_seed():
+def test_many_areas_are_thinned_and_sets_drawn_by_the_seed():
     rng = np.random.default_rng(3)
     changes, before = rng.normal(0, 0.1, 3000), np.full(3000, 100.0)
-    ranks = [
+    one, same, other = (
         rank_difference((-0.2, 0.1), (100, 100), changes, before, 1.5, seed=seed)
         for seed in (1, 1, 2)
-    ]
-    assert ranks[0].n_areas == pytest.approx(1224, abs=2)
-    assert ranks[0].p_value == ranks[1].p_value != ranks[2].p_value
-    assert ranks[0].p_value == pytest.approx(math.erfc(0.3 / 0.2), abs=0.01)
+    )
+    assert one.n_areas == pytest.approx(1224, abs=2)
+    assert one.p_value == same.p_value != other.p_value
+    assert one.p_value == pytest.approx(math.erfc(0.3 / 0.2), abs=0.01)
+    one, same, other = (
+        rank_mean(changes[:60], before[:60], [(0, 2), (1, 2)], 1.5, seed=seed) for seed in (1, 1, 2)
+    )
+    assert one.p_value == same.p_value != other.p_value
+    assert one.p_value == pytest.approx(other.p_value, abs=0.03)
+
+
+def draw_areas(rng, n_areas, drift=0.1, effects=(), *, rough=True):
+    """Draw counts before and after of areas of 240 incidents that drift, `rough` ones twice as
+    much as Poisson; the first ones changed by `effects`."""
+    levels = 240 * np.exp(rng.normal(0, drift, n_areas))
+    later = levels * np.exp(rng.normal(0, drift, n_areas))
+    later[: len(effects)] *= effects
+    return (rng.poisson(rng.gamma(mean) if rough else mean) + 0.5 for mean in (levels, later))
+
+
+def find_noise(n):
+    return 1.96 * math.sqrt(0.05 * 0.95 / n)
 
 
 @pytest.mark.parametrize("n_areas", [25, 60])
 @pytest.mark.parametrize("pick", ["random", "nearest"])
 def test_the_rank_of_a_pair_holds_its_level(n_areas, pick):
-    """Areas that vary twice as much as Poisson and drift; nothing was done in any."""
     rng = np.random.default_rng(20180601)
     rejected = []
     for _ in range(REPLICATIONS):
-        levels = 240 * np.exp(rng.normal(0, 0.1, n_areas))
-        before = rng.poisson(rng.gamma(levels)) + 0.5
-        after = rng.poisson(rng.gamma(levels * np.exp(rng.normal(0, 0.1, n_areas)))) + 0.5
+        before, after = draw_areas(rng, n_areas)
         change = np.log(after / before)
         gaps = np.abs(np.log(before / before[0]))
         like = 6 if pick == "nearest" else max(6, int((gaps < 0.4).sum()))
-        control = rng.choice(np.argsort(gaps)[1:like])
-        free = np.delete(np.arange(n_areas), [0, control])
-        rank = rank_difference(
-            (change[0], change[control]),
-            (before[0], before[control]),
-            change[free],
-            before[free],
-            1.5,
-        )
+        pair = [0, rng.choice(np.argsort(gaps)[1:like])]
+        others = np.delete(change, pair), np.delete(before, pair)
+        rank = rank_difference(tuple(change[pair]), tuple(before[pair]), *others, 1.5)
         rejected.append(rank.p_value <= 0.05)
-    noise = 1.96 * math.sqrt(0.05 * 0.95 / len(rejected))
+    noise = find_noise(REPLICATIONS)
     assert LEVEL[0] - noise < np.mean(rejected) < LEVEL[1] + noise
 
 
-def Table(sharing, n_pairs):
+def lay_out(sharing, n_pairs):
     """Positions of sites and controls: the sites first."""
-    control = {"own": lambda pair: n_pairs + pair, "shared": lambda _: n_pairs}
-    control |= {"none": lambda _: None}
-    return [(pair, control[sharing](pair)) for pair in range(n_pairs)]
+    controls = {"own": range(n_pairs, 2 * n_pairs), "shared": [n_pairs] * n_pairs}
+    return list(zip(range(n_pairs), controls.get(sharing, [None] * n_pairs), strict=True))
 
 
 def list_sets(before, pairs, ratio, gap):
@@ -225,7 +230,7 @@ def test_pairs_counted_in_months_of_their_own():
     assert set(drawn[:, layout.columns[2]]) == {0, 1, 2, 3, *range(30, 60)}
 
 
-def test_where_no_set_can_be_drawn_there_is_no_rank():
+def test_where_no_set_can_be_drawn_there_is_no_rank_and_with_many_lone_sites_no_interval():
     pairs = [(0, 2), (1, 2)]
     mean = rank_mean(np.zeros(4), np.full(4, 100.0), pairs, 1.5)
     assert math.isnan(mean.p_value)
@@ -234,34 +239,10 @@ def test_where_no_set_can_be_drawn_there_is_no_rank():
     ratio = estimate_placebo_mean(mean, [(100, 100, 100, 100)] * 2, pairs)
     assert math.isnan(ratio.ci_low)
     assert ratio.flags == (Flag.FEW_AREAS,)
-
-
-def test_the_draws_are_those_of_the_seed():
-    rng = np.random.default_rng(16)
-    changes, before = rng.normal(0, 0.1, 60), np.full(60, 100.0)
-    one, same, other = (
-        rank_mean(changes, before, [(0, 2), (1, 2)], 1.5, seed=seed) for seed in (1, 1, 2)
-    )
-    assert one.p_value == same.p_value != other.p_value
-    assert one.p_value == pytest.approx(other.p_value, abs=0.03)
-
-
-def simulate_pairs(sharing, n_pairs, n_areas, effect, replications, seed=20180601):
-    """Areas that vary twice as much as Poisson and drift, with sites that changed by `effect`."""
-    rng = np.random.default_rng(seed)
-    pairs = Table(sharing, n_pairs)
-    for _ in range(replications):
-        levels = 240 * np.exp(rng.normal(0, 0.1, n_areas))
-        before = rng.poisson(rng.gamma(levels)) + 0.5
-        later = levels * np.exp(rng.normal(0, 0.1, n_areas))
-        later[:n_pairs] *= effect
-        after = rng.poisson(rng.gamma(later)) + 0.5
-        rank = rank_mean(np.log(after / before), before, pairs, 2, draws=499)
-        cells = [
-            [side[area] for area in pair if area is not None for side in (before, after)]
-            for pair in pairs
-        ]
-        yield rank, estimate_placebo_mean(rank, cells, pairs)
+    lone, changes = lay_out("none", 20), np.random.default_rng(22).normal(0, 0.1, 40)
+    rank = rank_mean(changes, np.full(40, 100.0), lone, 1.5)
+    assert 0 < rank.p_value <= 1
+    assert math.isnan(estimate_placebo_mean(rank, [(100, 100)] * 20, lone).ci_low)
 
 
 @pytest.mark.parametrize(
@@ -269,12 +250,21 @@ def simulate_pairs(sharing, n_pairs, n_areas, effect, replications, seed=2018060
 )
 def test_the_rank_of_several_pairs_holds_its_level(sharing, n_pairs):
     """Drawn as independent pairs, two that share a control err in 9%, three in 15% of cases."""
-    simulated = list(simulate_pairs(sharing, n_pairs, 45, 1.0, 1500))
-    noise = 1.96 * math.sqrt(0.05 * 0.95 / len(simulated))
-    rejected = np.mean([rank.p_value <= 0.05 for rank, _ in simulated])
-    assert LEVEL[0] - noise < rejected < LEVEL[1] + noise
-    held = np.mean([ratio.ci_low <= 1 <= ratio.ci_high for _, ratio in simulated])
-    assert 0.94 - noise < held < 0.97 + noise
+    rng, pairs = np.random.default_rng(20180601), lay_out(sharing, n_pairs)
+    rejected, covered = [], []
+    for _ in range(1500):
+        before, after = draw_areas(rng, 45)
+        rank = rank_mean(np.log(after / before), before, pairs, 2, draws=499)
+        cells = [
+            [side[area] for area in pair if area is not None for side in (before, after)]
+            for pair in pairs
+        ]
+        ratio = estimate_placebo_mean(rank, cells, pairs)
+        rejected.append(rank.p_value <= 0.05)
+        covered.append(ratio.ci_low <= 1 <= ratio.ci_high)
+    noise = find_noise(1500)
+    assert LEVEL[0] - noise < np.mean(rejected) < LEVEL[1] + noise
+    assert 0.94 - noise < np.mean(covered) < 0.97 + noise
 
 
 def test_the_committed_simulation_holds_what_the_docstrings_claim():
@@ -350,7 +340,7 @@ def test_few_sets_leave_no_small_p():
 def test_sites_that_fell_are_found_although_they_could_have_been_the_common_control():
     changes, before = np.random.default_rng(19).normal(0, 0.05, 45), np.full(45, 100.0)
     changes[:6] -= 2
-    assert rank_mean(changes, before, Table("shared", 6), 1.5).p_value < 0.01
+    assert rank_mean(changes, before, lay_out("shared", 6), 1.5).p_value < 0.01
 
 
 @pytest.mark.parametrize("end", ["ci_low", "ci_high"])
@@ -383,15 +373,6 @@ def test_a_shared_control_enters_the_variance_with_what_the_pairs_have_in_common
     assert after < 1e-8
     apart, _ = ranks._find_variance(counts, [5, 6])
     assert apart == pytest.approx((2 / 400 + 2 / 800) / 4)
-
-
-def test_as_many_sites_without_control_as_areas_give_no_interval():
-    pairs = Table("none", 20)
-    changes = np.random.default_rng(22).normal(0, 0.1, 40)
-    rank = rank_mean(changes, np.full(40, 100.0), pairs, 1.5)
-    assert 0 < rank.p_value <= 1
-    ratio = estimate_placebo_mean(rank, [(100, 100)] * 20, pairs)
-    assert math.isnan(ratio.ci_low)
 
 
 def stretch(counts, ratio):
@@ -435,26 +416,21 @@ def test_beside_a_control_the_interval_is_the_placebo_range_widened_by_t():
 def test_the_placebo_interval_holds_the_truth_as_often_as_it_says(n_areas, control):
     """A site of 240 incidents in which 30% fewer happened, among areas that drift."""
     rng = np.random.default_rng(20180601)
-    held = []
+    covered = []
     for _ in range(800):
-        levels = 240 * np.exp(rng.normal(0, 0.05, n_areas))
-        before = rng.poisson(levels) + 0.5
-        after_levels = levels * np.exp(rng.normal(0, 0.05, n_areas))
-        after_levels[0] *= 0.7
-        after = rng.poisson(after_levels) + 0.5
+        before, after = draw_areas(rng, n_areas, 0.05, [0.7], rough=False)
         change = np.log(after / before)
+        own = change[0] - control * change[1]
         if control:
             areas = (change[2:], before[2:], 1.5)
-            rank = rank_difference((change[0], change[1]), (before[0], before[1]), *areas)
-            counts = (before[0], after[0], before[1], after[1])
+            rank = rank_difference(tuple(change[:2]), tuple(before[:2]), *areas)
         else:
             rank = rank_change(change[0], before[0], change[1:], before[1:], 1.5)
-            counts = (before[0], after[0])
-        own = change[0] - control * change[1]
+        counts = np.column_stack([before, after])[: 1 + control].ravel()
         ratio = estimate_placebo_ratio(own, rank, counts)
-        held.append(ratio.ci_low <= 0.7 <= ratio.ci_high)
-    noise = 2.5 * math.sqrt(0.05 * 0.95 / len(held))
-    assert 0.94 - noise < np.mean(held) < 0.96 + noise
+        covered.append(ratio.ci_low <= 0.7 <= ratio.ci_high)
+    noise = 2.5 * math.sqrt(0.05 * 0.95 / len(covered))
+    assert 0.94 - noise < np.mean(covered) < 0.96 + noise
 
 
 def test_from_ample_areas_on_a_large_change_always_reaches_five_percent():

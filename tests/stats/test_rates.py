@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_by_hand import read_reference
 
 from sbwork.stats import Estimate
 from sbwork.stats.rates import (
@@ -30,11 +29,15 @@ FITTED = 1e-6
 LOOSE_GLM = (
     4e-6  # the printed 3.4402054 is R's glm stopped at its default 1e-8; converged 3.4401936
 )
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "rates.json").read_text())
+REFERENCE = read_reference("rates")
 PANELS = REFERENCE["panels"]
 TREATED, CONTROL = (207, 110), (308, 318)
 DISPLACED, DISPLACED_CONTROL = (178, 157), (150, 140)
 """Wheeler and Ratcliffe's published example."""
+
+NAMES = {
+    "phi": "estimate", "df": "df", "se": "se", "p": "p_value", "low": "ci_low", "high": "ci_high"
+}  # fmt: skip
 
 counts = st.integers(1, 5000).map(float)
 months = st.lists(st.integers(0, 200).map(float), min_size=2, max_size=24)
@@ -42,10 +45,6 @@ months = st.lists(st.integers(0, 200).map(float), min_size=2, max_size=24)
 
 def read_cells(name: str) -> list[np.ndarray]:
     return [np.array(PANELS[name]["cells"][cell], dtype=float) for cell in ("t0", "t1", "c0", "c1")]
-
-
-def sum_cells(name: str) -> list[float]:
-    return [float(cell.sum()) for cell in read_cells(name)]
 
 
 def test_rirr_is_the_published_example():
@@ -63,7 +62,7 @@ def test_over_dispersion_is_the_published_example():
     dispersion = estimate_dispersion(*cells)
     assert dispersion.estimate == pytest.approx(3.4402054, rel=LOOSE_GLM)
     assert dispersion.df == 44
-    t0, t1, c0, c1 = sum_cells("methods")
+    t0, t1, c0, c1 = (cell.sum() for cell in cells)
     rirr = estimate_rirr((t0, t1), (c0, c1), dispersion=dispersion.estimate, df=dispersion.df)
     assert rirr.se == pytest.approx(0.230836778, abs=FITTED)
     assert (rirr.ci_low, rirr.ci_high) == pytest.approx((0.449588, 1.139989), abs=5e-7)
@@ -71,54 +70,41 @@ def test_over_dispersion_is_the_published_example():
     assert estimate_rirr((t0, t1), (c0, c1)).p_value == pytest.approx(0.007, abs=5e-4)
 
 
-@pytest.mark.parametrize("name", PANELS)
-def test_dispersion_is_that_of_the_quasi_poisson_glm(name):
-    dispersion = estimate_dispersion(*read_cells(name))
-    assert dispersion.estimate == pytest.approx(PANELS[name]["phi"], rel=FITTED)
-    assert dispersion.df == PANELS[name]["df"]
+def check(found: Estimate, expected: dict[str, float]) -> None:
+    for name, value in expected.items():
+        assert getattr(found, NAMES[name]) == pytest.approx(value, rel=FITTED)
 
 
 @pytest.mark.parametrize("name", PANELS)
-def test_rirr_is_the_interaction_of_the_glm(name):
-    t0, t1, c0, c1 = sum_cells(name)
-    expected = PANELS[name]
+def test_the_glms_of_r_agree(name):
+    cells, expected = read_cells(name), PANELS[name]
+    t0, t1, c0, c1 = (cell.sum() for cell in cells)
+    dispersion = estimate_dispersion(*cells)
+    check(dispersion, {"phi": expected["phi"], "df": expected["df"]})
     plain = estimate_rirr((t0, t1), (c0, c1))
     assert math.log(plain.estimate) == pytest.approx(expected["poisson"]["log"], rel=FITTED)
-    assert plain.se == pytest.approx(expected["poisson"]["se"], rel=FITTED)
-    assert plain.p_value == pytest.approx(expected["poisson"]["p"], rel=FITTED)
+    check(plain, {key: expected["poisson"][key] for key in ("se", "p")})
     quasi = estimate_rirr((t0, t1), (c0, c1), dispersion=expected["phi"], df=expected["df"])
-    assert quasi.se == pytest.approx(expected["quasi"]["se"], rel=FITTED)
-    assert quasi.p_value == pytest.approx(expected["quasi"]["p"], rel=FITTED)
-    assert (quasi.ci_low, quasi.ci_high) == pytest.approx(tuple(expected["interval"]), rel=FITTED)
-
-
-@pytest.mark.parametrize("name", PANELS)
-def test_percentage_change_is_the_coefficient_of_one_site(name):
-    t0, t1, *_ = read_cells(name)
-    expected = PANELS[name]["site"]
+    check(quasi, {key: expected["quasi"][key] for key in ("se", "p")})
+    check(quasi, dict(zip(("low", "high"), expected["interval"], strict=True)))
+    site, months = expected["site"], (cells[0].size, cells[1].size)
     change = estimate_percentage_change(
-        t0.sum(), t1.sum(), months=(t0.size, t1.size), dispersion=expected["phi"], df=expected["df"]
+        t0, t1, months=months, dispersion=site["phi"], df=site["df"]
     )
-    assert change.estimate == pytest.approx(100 * math.expm1(expected["log"]), rel=FITTED)
-    assert change.se == pytest.approx(expected["se"], rel=FITTED)
-    assert change.p_value == pytest.approx(expected["p"], rel=FITTED)
+    assert change.estimate == pytest.approx(100 * math.expm1(site["log"]), rel=FITTED)
+    check(change, {key: site[key] for key in ("se", "p")})
 
 
-def test_a_calm_panel_is_never_narrower_than_poisson():
-    dispersion = estimate_dispersion(*read_cells("calm"))
-    assert dispersion.estimate < 1
-    assert correct_dispersion(dispersion) == (1.0, dispersion.df)
-    assert correct_dispersion(dispersion, floor=False)[0] == dispersion.estimate
-
-
-def test_one_month_has_no_dispersion_and_falls_back_on_poisson():
-    dispersion = estimate_dispersion([5.0], [7.0], [3.0], [9.0])
-    assert math.isnan(dispersion.estimate)
-    assert "single month" in dispersion.note
-    assert correct_dispersion(dispersion) == (1.0, math.inf)
-
-
-def test_a_cell_without_incidents_says_nothing_about_spread():
+def test_the_dispersion_that_a_variance_is_corrected_with():
+    calm = estimate_dispersion(*read_cells("calm"))
+    assert calm.estimate < 1
+    assert correct_dispersion(calm) == (1.0, calm.df)
+    assert correct_dispersion(calm, floor=False)[0] == calm.estimate
+    month = estimate_dispersion([5.0], [7.0], [3.0], [9.0])
+    assert math.isnan(month.estimate)
+    assert "single month" in month.note
+    assert correct_dispersion(month) == (1.0, math.inf)
+    # a cell without incidents says nothing about spread
     assert estimate_dispersion([4, 6], [0, 0]).estimate == estimate_dispersion([4, 6]).estimate
     assert math.isnan(estimate_dispersion([0, 0], [0, 0]).estimate)
 
@@ -162,15 +148,12 @@ def test_incidents_avoided_follow_the_control():
     assert avoided.ci_high == pytest.approx(30 / rirr.ci_low - 30, abs=EXACT)
 
 
-def test_smallest_detectable_change():
+def test_smallest_detectable_change_is_found_four_times_in_five():
+    rng = np.random.default_rng(20180601)
     found = estimate_smallest_detectable_rirr([240.0] * 4, dispersion=2.0)
     expected = math.exp(-(1.959963985 + 0.841621234) * math.sqrt(2 * 4 / 240))
     assert found.estimate == pytest.approx(expected, rel=1e-8)
-
-
-def test_smallest_detectable_change_is_found_four_times_in_five():
-    rng = np.random.default_rng(20180601)
-    ratio = estimate_smallest_detectable_rirr([400.0, 400.0, 400.0, 400.0]).estimate
+    ratio = estimate_smallest_detectable_rirr([400.0] * 4).estimate
     treated, *others = rng.poisson([400 * ratio, 400, 400, 400], size=(4000, 4)).T
     se = np.sqrt(1 / treated + sum(1 / other for other in others))
     z = np.log(treated * others[1] / (others[0] * others[2])) / se
@@ -201,39 +184,36 @@ def test_the_interval_holds_the_estimate(before, after, dispersion, df):
     assert -100 <= change.ci_low < change.estimate < change.ci_high
 
 
-def test_wdd_is_that_of_the_paper():
+@pytest.mark.parametrize(
+    ("areas", "options", "estimate", "se"),
+    [
+        ((TREATED, CONTROL, DISPLACED, DISPLACED_CONTROL), {}, -118, math.sqrt(1568)),
+        (
+            (TREATED, CONTROL, DISPLACED, DISPLACED_CONTROL),
+            {"area_weights": (1.2, 0.9, 1.5, 1.6)},
+            -99.69444444,
+            35.4280755,
+        ),
+        (((80, 20), (100, 50)), {"time_weights": (2, 1)}, -20, math.sqrt(115)),
+        (((20, 10), (20, 20)), {}, -10, 8.36660),
+    ],
+)
+def test_wdd_is_that_of_the_paper_and_of_the_authors_package(areas, options, estimate, se):
+    wdd = estimate_wdd(*areas, **options)
+    assert wdd.estimate == pytest.approx(estimate, abs=5e-9)
+    assert wdd.se == pytest.approx(se, abs=5e-8 if options else 5e-5)
+
+
+def test_the_interval_of_wdd_and_where_there_is_none():
     wdd = estimate_wdd(TREATED, CONTROL, DISPLACED, DISPLACED_CONTROL)
-    assert wdd.estimate == -118
-    assert wdd.se**2 == pytest.approx(1568)
     assert wdd.statistic == pytest.approx(-2.98, abs=5e-3)
     assert (wdd.ci_low, wdd.ci_high) == pytest.approx((-196, -40), abs=0.5)
-
-
-def test_wdd_with_weights_for_areas_is_that_of_the_paper():
-    weights = (1.2, 0.9, 1.5, 1.6)
-    wdd = estimate_wdd(TREATED, CONTROL, DISPLACED, DISPLACED_CONTROL, area_weights=weights)
-    assert wdd.estimate == pytest.approx(-99.69444444, abs=5e-9)
-    assert wdd.se == pytest.approx(35.4280755, abs=5e-8)
-
-
-def test_wdd_weighs_periods_by_their_length():
-    wdd = estimate_wdd((80, 20), (100, 50), time_weights=(2, 1))
-    assert wdd.estimate == -20
-    assert wdd.se == pytest.approx(math.sqrt(115))
-
-
-def test_wdd_is_that_of_the_authors_package():
-    wdd = estimate_wdd((20, 10), (20, 20))
-    assert wdd.estimate == -10
-    assert wdd.se == pytest.approx(8.3666, abs=5e-5)
-    ends = (-10 - 1.6448536 * wdd.se, -10 + 1.6448536 * wdd.se)  # it prints 90% intervals
+    few = estimate_wdd((20, 10), (20, 20))
+    ends = (-10 - 1.6448536 * few.se, -10 + 1.6448536 * few.se)  # the package prints 90% intervals
     assert ends == pytest.approx((-23.762, 3.762), abs=5e-4)
-
-
-def test_no_incident_anywhere_has_no_wdd():
-    wdd = estimate_wdd((0, 0), (0, 0))
-    assert math.isnan(wdd.estimate)
-    assert "No incident" in wdd.note
+    nothing = estimate_wdd((0, 0), (0, 0))
+    assert math.isnan(nothing.estimate)
+    assert "No incident" in nothing.note
 
 
 @given(t0=counts, t1=counts, c0=counts, c1=counts, dispersion=st.floats(1, 9))
@@ -244,11 +224,15 @@ def test_dispersion_widens_wdd_by_its_root(t0, t1, c0, c1, dispersion):
     assert wide.se == pytest.approx(plain.se * math.sqrt(dispersion))
 
 
-def test_wdq_by_hand():
+def test_wdq_and_total_net_effect_by_hand():
     shares = [110 / 318 - 207 / 308, 157 / 318 - 178 / 308]
-    assert estimate_wdq(TREATED, CONTROL, DISPLACED).estimate == pytest.approx(
-        shares[1] / shares[0]
-    )
+    wdq = estimate_wdq(TREATED, CONTROL, DISPLACED)
+    assert wdq.estimate == pytest.approx(shares[1] / shares[0])
+    expected = (207 * 318 / 308 - 110) + (178 * 318 / 308 - 157)
+    found = estimate_total_net_effect(TREATED, CONTROL, DISPLACED)
+    assert found.estimate == pytest.approx(expected)
+    assert math.isnan(estimate_total_net_effect((5, 5), (0, 9)).estimate)
+    assert math.isnan(estimate_total_net_effect((0, 0), (9, 9)).estimate)
 
 
 @pytest.mark.parametrize(
@@ -265,15 +249,6 @@ def test_wdq_is_given_only_where_it_has_a_meaning(treated, control, said):
     quotient = estimate_wdq(treated, control, (50, 50))
     assert math.isnan(quotient.estimate)
     assert said in quotient.note
-
-
-def test_total_net_effect_by_hand():
-    growth = 318 / 308
-    expected = (207 * growth - 110) + (178 * growth - 157)
-    found = estimate_total_net_effect(TREATED, CONTROL, DISPLACED)
-    assert found.estimate == pytest.approx(expected)
-    assert math.isnan(estimate_total_net_effect((5, 5), (0, 9)).estimate)
-    assert math.isnan(estimate_total_net_effect((0, 0), (9, 9)).estimate)
 
 
 def test_the_standard_error_of_the_net_effect_is_the_spread_of_simulated_ones():

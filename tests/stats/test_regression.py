@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_by_hand import read_reference
 
 from sbwork.stats.panel import estimate_panel
 from sbwork.stats.regression import (
@@ -23,7 +22,7 @@ from sbwork.stats.regression import (
 TOLERANCE = 1e-6
 STOCK_TOLERANCE = 1e-4  # glm.nb stops at a relative change of 1e-8 in the deviance
 
-R = json.loads((Path(__file__).parents[1] / "reference/panels.json").read_text())
+R = read_reference("panels")
 TIMES = np.array(R["times"], dtype=float)
 SITES = {name: np.array(counts, dtype=float) for name, counts in R["sites"].items()}
 
@@ -88,20 +87,15 @@ def test_separation_is_never_a_number(fit):
     assert math.isnan(estimate_coefficient(result, 1, "x").estimate)
 
 
-def test_separated_shares_are_never_a_number():
-    result = fit_shares([5, 6, 0, 0], [9, 9, 9, 9], [[1, 0], [1, 0], [1, 1], [1, 1]])
-    assert "runs off" in result.problem.note
-
-
-def test_aliased_terms_are_refused():
+def test_what_has_no_single_answer_or_no_interval_is_refused():
+    shares = fit_shares([5, 6, 0, 0], [9, 9, 9, 9], [[1, 0], [1, 0], [1, 1], [1, 1]])
+    assert "runs off" in shares.problem.note
     assert "apart" in fit_counts([3, 4, 5], [[1, 2], [1, 2], [1, 2]]).problem.note
-
-
-def test_saturated_model_has_no_interval_to_give():
-    fit = fit_counts([50, 30], [[1, 0], [1, 1]])
-    found = estimate_coefficient(fit, 1, "x")
-    assert math.isnan(found.estimate)
-    assert "as many terms" in found.note
+    saturated = estimate_coefficient(fit_counts([50, 30], [[1, 0], [1, 1]]), 1, "x")
+    assert math.isnan(saturated.estimate)
+    assert "as many terms" in saturated.note
+    with pytest.raises(ValueError, match="both arms"):
+        estimate_panel([[1, 2]], [True, True], [0])
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), min_size=8, max_size=24))
@@ -142,8 +136,3 @@ def test_too_little_is_missing_with_the_reason(counts, reason):
     found = estimate_panel(counts, [True, False], [-1, 0])
     assert math.isnan(found.estimate)
     assert reason in found.note
-
-
-def test_a_panel_needs_both_arms():
-    with pytest.raises(ValueError, match="both arms"):
-        estimate_panel([[1, 2]], [True, True], [0])

@@ -66,13 +66,8 @@ def test_every_part_of_the_formula() -> None:
     assert estimate_from_pool(90, None, pool).estimate == pytest.approx(site / 90)
     assert found.n == 40
     assert found.ci_low < found.estimate < found.ci_high
-
-
-def test_without_differences_between_areas_all_of_the_distance_goes_back() -> None:
+    # alike areas go back all the way, and a site like its control stays beside it
     assert estimate_from_pool(72, 48, Pool(40, 48.0, 0.0)).estimate == pytest.approx(48 / 72)
-
-
-def test_a_site_like_its_control_is_expected_to_stay_beside_it() -> None:
     assert estimate_from_pool(72, 72, Pool(40, 48.0, 30.0)).estimate == pytest.approx(1)
 
 
@@ -82,14 +77,6 @@ def test_the_higher_a_site_the_more_it_is_expected_to_fall(site, more, between) 
     pool = Pool(40, 48.0, between)
     lower, higher = (estimate_from_pool(n, 48, pool).estimate for n in (site, site + more))
     assert higher <= lower + 1e-9
-
-
-def test_what_cannot_be_computed_has_its_reason() -> None:
-    pool = Pool(40, 48.0, 10.0)
-    assert estimate_from_pool(0, 50, pool).reason == Reason.ZERO_COUNT
-    assert estimate_from_pool(50, 0, pool).reason == Reason.ZERO_COUNT
-    assert estimate_from_pool(50, 50, Pool(9, 48.0, 10.0)).reason == Reason.TOO_FEW_AREAS
-    assert Flag.FEW_AREAS in estimate_from_pool(50, 50, Pool(12, 48.0, 10.0)).flags
 
 
 # --- the parts of the formula --------------------------------------------------------------------
@@ -153,12 +140,6 @@ def test_the_shrinkage_is_a_share(areas) -> None:
     assert 0 <= pool.drift <= pool.change + 1e-12
 
 
-def test_a_single_month_and_a_single_area() -> None:
-    pool = describe_pool(np.arange(30.0)[:, None])
-    assert pool.dispersion == 1
-    assert describe_pool([[3.0, 4.0]]).between == 0
-
-
 # --- the regression ------------------------------------------------------------------------------
 
 
@@ -179,11 +160,19 @@ def test_the_regression_is_statsmodels_weighted_least_squares() -> None:
     assert alone.estimate == pytest.approx(expected[0] / (after.sum() / known[:, 0].sum()))
 
 
-def test_the_regression_needs_areas_and_a_count() -> None:
-    few = estimate_from_regression(np.ones((18, 2)), np.ones(18), (3.0, 2.0), None)
-    assert few.reason == Reason.TOO_FEW_AREAS
-    none = estimate_from_regression(np.ones((30, 2)), np.ones(30), (0.0, 2.0), None)
-    assert none.reason == Reason.ZERO_COUNT
+def test_what_cannot_be_computed_has_its_reason() -> None:
+    pool, few = Pool(40, 48.0, 10.0), np.ones((18, 2))
+    for found, reason in (
+        (estimate_from_pool(0, 50, pool), Reason.ZERO_COUNT),
+        (estimate_from_pool(50, 0, pool), Reason.ZERO_COUNT),
+        (estimate_from_pool(50, 50, Pool(9, 48.0, 10.0)), Reason.TOO_FEW_AREAS),
+        (estimate_from_regression(few, np.ones(18), (3.0, 2.0), None), Reason.TOO_FEW_AREAS),
+        (estimate_from_regression(few, np.ones(18), (0.0, 2.0), None), Reason.ZERO_COUNT),
+    ):
+        assert found.reason == reason
+    assert Flag.FEW_AREAS in estimate_from_pool(50, 50, Pool(12, 48.0, 10.0)).flags
+    assert describe_pool(np.arange(30.0)[:, None]).dispersion == 1
+    assert describe_pool([[3.0, 4.0]]).between == 0
 
 
 # --- picking, and picking again ------------------------------------------------------------------
@@ -258,23 +247,23 @@ def test_areas_chosen_again_meet_the_truth() -> None:
             assert row["false_positive"] < 0.05 + 2.5 * math.sqrt(0.05 * 0.95 / 400)
 
 
-def test_the_table_says_how_near_the_expectation_is(table: pd.DataFrame) -> None:
-    off = (table["expected_ratio"] - table["true_ratio"]).abs()
-    by_formula = table["method"] == "pool"
-    assert by_formula.sum() == 204
-    assert (off[by_formula] <= WITHIN).sum() == 193
-    assert off[by_formula].max() <= 0.043
-    assert off[by_formula & (table["control"] == "nearest")].max() <= WITHIN
-    assert table.loc[by_formula, "coverage"].between(0.91, 0.97).all()
-    by_line = table["method"] == "regression"
-    assert by_line.sum() == 36
-    assert (off[by_line] <= WITHIN).sum() == 34
-    assert off[by_line].max() <= 0.048
-    assert table.loc[by_line, "coverage"].between(0.89, 0.955).all()
-    again = table["method"] == "selected"
-    assert again.sum() == 24
-    assert off[again].max() <= 0.017
-    assert table.loc[again, "false_positive"].between(0.032, 0.054).all()
+@pytest.mark.parametrize(
+    ("method", "n", "within", "most", "column", "between"),
+    [
+        ("pool", 204, 193, 0.043, "coverage", (0.91, 0.97)),
+        ("regression", 36, 34, 0.048, "coverage", (0.89, 0.955)),
+        ("selected", 24, 24, 0.017, "false_positive", (0.032, 0.054)),
+    ],
+)
+def test_the_table_says_how_near_the_expectation_is(
+    table: pd.DataFrame, method: str, n: int, within: int, most: float, column: str, between
+) -> None:
+    rows = table[table["method"] == method]
+    off = (rows["expected_ratio"] - rows["true_ratio"]).abs()
+    assert (len(rows), (off <= WITHIN).sum()) == (n, within)
+    assert off.max() <= most
+    assert rows[column].between(*between).all()
+    assert method != "pool" or off[rows["control"] == "nearest"].max() <= WITHIN
 
 
 def test_the_highest_area_falls_where_nothing_was_done(table: pd.DataFrame) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import sim_drift
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_by_hand import read_reference
 from scipy import stats
 
 from sbwork.compare.accuracy import read_study
@@ -21,7 +20,7 @@ from sbwork.stats.sensitivity import LARGEST_MULTIPLE, bound_drift
 ENDS = 1e-6
 BREAKDOWN = 2e-5
 
-REFERENCE = json.loads((Path(__file__).parents[1] / "reference/sensitivity.json").read_text())
+REFERENCE = read_reference("sensitivity")
 NAMES = [made["name"] for made in REFERENCE]
 ALONE = [made for made in REFERENCE if made["diff_diff"]]
 TIMES = np.arange(-12, 12)
