@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_by_hand import REFERENCE, read_reference
 
 from sbwork.score.latent import (
     FactorFit,
@@ -21,6 +22,8 @@ from sbwork.score.latent import (
 LAVAAN = 1e-8
 LAVAAN_BOUNDED = 1e-6
 
+LAVAAN_SAYS = read_reference("reliability")
+TESTS = pd.read_csv(REFERENCE / "holzinger_swineford_1939.csv").drop(columns="school")
 THREE = np.kron(np.eye(3), np.ones((3, 1)))
 
 
@@ -37,36 +40,31 @@ def check_fit(fit: FactorFit, expected: dict[str, Any], tolerance: float) -> Non
 
 
 @pytest.mark.parametrize("scale", ["visual", "textual", "six", "all"])
-def test_one_factor(lavaan: dict[str, Any], tests_of_1939: pd.DataFrame, scale: str) -> None:
-    expected = lavaan["one_factor"][scale]
-    fit = fit_one_factor(tests_of_1939[expected["items"]].cov().to_numpy(), 301)
+def test_one_factor(scale: str) -> None:
+    expected = LAVAAN_SAYS["one_factor"][scale]
+    fit = fit_one_factor(TESTS[expected["items"]].cov().to_numpy(), 301)
     assert fit.loadings[:, 0] == pytest.approx(expected["loadings"], abs=LAVAAN)
     assert fit.loading_errors[:, 0] == pytest.approx(expected["errors"], abs=LAVAAN)
     assert fit.residual_variances == pytest.approx(expected["residuals"], abs=LAVAAN)
     check_fit(fit, expected["fit"], LAVAAN)
 
 
-def test_three_factors(lavaan: dict[str, Any], tests_of_1939: pd.DataFrame) -> None:
-    expected = lavaan["three_factors"]
-    fit = fit_factors(tests_of_1939.cov().to_numpy(), 301, THREE)
+def test_three_factors() -> None:
+    expected = LAVAAN_SAYS["three_factors"]
+    fit = fit_factors(TESTS.cov().to_numpy(), 301, THREE)
     assert fit.loadings[THREE > 0] == pytest.approx(expected["loadings"], abs=LAVAAN)
     assert fit.loading_errors[THREE > 0] == pytest.approx(expected["errors"], abs=LAVAAN)
     assert fit.correlations == pytest.approx(np.array(expected["correlations"]), abs=LAVAAN)
     assert fit.residual_variances == pytest.approx(expected["residuals"], abs=LAVAAN)
     check_fit(fit, expected["fit"], LAVAAN)
     assert not fit.loadings[THREE == 0].any()
+    published = (fit.chi_square, fit.df, fit.cfi, fit.rmsea, fit.srmr)
+    assert tuple(round(value, 3) for value in published) == (85.306, 24, 0.931, 0.092, 0.065)
 
 
-def test_published_fit_of_three_factors(tests_of_1939: pd.DataFrame) -> None:
-    fit = fit_factors(tests_of_1939.cov().to_numpy(), 301, THREE)
-    assert round(fit.chi_square, 3) == 85.306
-    assert fit.df == 24
-    assert (round(fit.cfi, 3), round(fit.rmsea, 3), round(fit.srmr, 3)) == (0.931, 0.092, 0.065)
-
-
-def test_heywood_case_is_fixed_at_zero(lavaan: dict[str, Any], tests_of_1939: pd.DataFrame) -> None:
-    expected = lavaan["heywood"]
-    fit = fit_one_factor(tests_of_1939[expected["items"]].cov().to_numpy(), 301)
+def test_heywood_case_is_fixed_at_zero() -> None:
+    expected = LAVAAN_SAYS["heywood"]
+    fit = fit_one_factor(TESTS[expected["items"]].cov().to_numpy(), 301)
     assert fit.at_bound.tolist() == [False, False, False, True]
     assert fit.residual_variances[3] == 0
     assert fit.loadings[:, 0] == pytest.approx(expected["loadings"], abs=LAVAAN_BOUNDED)
@@ -122,8 +120,8 @@ def test_fits_noise_at_a_point_where_nothing_near_is_better(
         assert discrepancy(loadings, residuals) >= best - 1e-9
 
 
-def test_many_at_once_equal_one_by_one(tests_of_1939: pd.DataFrame) -> None:
-    items = tests_of_1939[["x1", "x2", "x3", "x4"]].to_numpy()
+def test_many_at_once_equal_one_by_one() -> None:
+    items = TESTS[["x1", "x2", "x3", "x4"]].to_numpy()
     whole = fit_one_factor(np.cov(items, rowvar=False), 301)
     halves = np.stack([np.cov(items[start::3], rowvar=False) for start in range(3)])
     loadings, residuals, converged = refit_one_factor(halves, whole)
@@ -134,13 +132,16 @@ def test_many_at_once_equal_one_by_one(tests_of_1939: pd.DataFrame) -> None:
         assert residuals[index] == pytest.approx(alone.residual_variances, abs=1e-5)
 
 
-def test_refuses_what_has_no_solution() -> None:
-    with pytest.raises(ValueError, match="4 parameters can't be found from 3 moments"):
-        fit_one_factor(np.eye(2) + 0.5, 50)
-    with pytest.raises(ValueError, match="singular"):
-        fit_one_factor(np.ones((3, 3)), 50)
-    with pytest.raises(ValueError, match="square"):
-        fit_factors(np.ones((2, 3)), 50, np.ones((2, 1)))
-    with pytest.raises(ValueError, match="pattern"):
-        fit_factors(np.eye(3), 50, np.ones((2, 1)))
+@pytest.mark.parametrize(
+    ("matrix", "pattern", "said"),
+    [
+        (np.eye(2) + 0.5, np.ones((2, 1)), "4 parameters can't be found from 3 moments"),
+        (np.ones((3, 3)), np.ones((3, 1)), "singular"),
+        (np.ones((2, 3)), np.ones((2, 1)), "square"),
+        (np.eye(3), np.ones((2, 1)), "pattern"),
+    ],
+)
+def test_refuses_what_has_no_solution(matrix: np.ndarray, pattern: np.ndarray, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        fit_factors(matrix, 50, pattern)
     assert not is_regular(np.ones((3, 3)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from made_by_hand import REFERENCE, read_reference
 
 from sbwork.score.omega import estimate_omega, resample_covariances
+from sbwork.stats import Estimate
 
 LAVAAN = 1e-8
 BOUNDED = 1e-6
@@ -20,19 +21,20 @@ def make_rows(n: int, k: int, seed: int = 1) -> np.ndarray:
     return random.normal(size=(n, 1)) + random.normal(size=(n, k))
 
 
-def test_agrees_with_lavaan(lavaan: dict[str, Any], tests_of_1939: pd.DataFrame) -> None:
+def test_agrees_with_lavaan_and_the_published_omega() -> None:
+    tests = pd.read_csv(REFERENCE / "holzinger_swineford_1939.csv")
+    lavaan = read_reference("reliability")
+
+    def estimate(items: list[str]) -> Estimate:
+        return estimate_omega(tests[items].cov().to_numpy(), 301, names=items)
+
     for expected in lavaan["one_factor"].values():
-        found = estimate_omega(tests_of_1939[expected["items"]].cov().to_numpy(), 301)
+        found = estimate(expected["items"])
         assert found.estimate == pytest.approx(expected["omega"], abs=LAVAAN)
-    held = lavaan["heywood"]
-    found = estimate_omega(tests_of_1939[held["items"]].cov().to_numpy(), 301, names=held["items"])
-    assert found.estimate == pytest.approx(held["omega"], abs=BOUNDED)
-    assert "'x8' was held at zero" in found.note
-
-
-def test_published_omega(tests_of_1939: pd.DataFrame) -> None:
-    found = estimate_omega(tests_of_1939[["x1", "x2", "x3"]].cov().to_numpy(), 301)
-    assert found.estimate == pytest.approx(0.63255, abs=5e-6)
+    heywood = estimate(lavaan["heywood"]["items"])
+    assert heywood.estimate == pytest.approx(lavaan["heywood"]["omega"], abs=BOUNDED)
+    assert "'x8' was held at zero" in heywood.note
+    assert estimate(["x1", "x2", "x3"]).estimate == pytest.approx(0.63255, abs=5e-6)
 
 
 def test_interval_is_that_of_refits_one_by_one() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from made_by_hand import read_reference
+from made_by_hand import make_cohort, make_instrument, pick, read_reference
 
 from sbwork.compare.surveys import compare_scales
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
@@ -17,12 +17,9 @@ from sbwork.score.weights import rake
 from sbwork.score.weights.targets import find_margins, weigh_responses, weight_answers
 from sbwork.specs.cohort import Cohort, Weighting
 from sbwork.specs.errors import InputError
-from sbwork.specs.instrument import Instrument
 from sbwork.stats import Flag
 from sbwork.stats.cells import compute_kish_n, summarise_cell
-from sbwork.stats.means import (
-    estimate_mean,
-)
+from sbwork.stats.means import estimate_mean
 
 SURVEY = 1e-8
 """Against R's survey, whose raking stops at 1e-13."""
@@ -33,13 +30,7 @@ ONE_SAMPLE = 0.02
 
 R: dict[str, Any] = read_reference("raked_scales")
 TARGETS = {"age": {"young": 0.30, "middle": 0.45, "old": 0.25}, "sex": {"f": 0.51, "m": 0.49}}
-INSTRUMENT = Instrument.model_validate(
-    {
-        "name": "short",
-        "items": {"q": {"options": [{"code": code} for code in range(1, 8)]}},
-        "scales": {"y": {"items": ["q"]}},
-    }
-)
+INSTRUMENT = make_instrument({"y": ["q"]}, most=7)
 SIZES = (
     ("before", "a1", 61, 3, 0.0), ("after", "a1", 57, 7, 0.6), ("before", "a2", 48, 4, 0.2),
     ("after", "a2", 53, 2, 0.5), ("before", "c1", 72, 5, 0.1), ("after", "c1", 49, 9, 0.2),
@@ -61,15 +52,17 @@ def make_wave(wave: str, site: str, n: int, a: int, shift: float) -> pd.DataFram
     )  # fmt: skip
 
 
-def make_cohort(**weighting: Any) -> Cohort:
-    return Cohort.model_validate(
-        {
-            "name": "pilot",
-            "sites": {"a1": {}, "a2": {}, "c1": {}},
-            "pairs": [{"intervention": site, "control": "c1"} for site in ("a1", "a2")],
-            "weighting": weighting or {"targets": TARGETS},
-        }
-    )
+def plan(**weighting: Any) -> Cohort:
+    pairs = [("a1", "c1"), ("a2", "c1")]
+    return make_cohort(pairs, weighting=weighting or {"targets": TARGETS})
+
+
+def compare(answers: pd.DataFrame) -> pd.DataFrame:
+    return compare_scales(answers, plan(), INSTRUMENT)
+
+
+def weight(answers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return weight_answers(answers, plan().weighting)
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +72,11 @@ def people() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def raked(people: pd.DataFrame) -> pd.DataFrame:
-    return weight_answers(people.assign(weight=1.0), make_cohort().weighting)[0]
+    return weight(people.assign(weight=1.0))[0]
 
 
 def find(findings: pd.DataFrame, site: str, estimator: str, period: str = "change") -> pd.Series:
-    rows = findings.query("site == @site and estimator == @estimator and period == @period")
-    assert len(rows) == 1
-    return rows.iloc[0]
+    return pick(findings, estimator, site, period)
 
 
 def assert_agrees(findings: pd.DataFrame, wanted: dict[str, Any]) -> None:
@@ -107,17 +98,14 @@ def assert_agrees(findings: pd.DataFrame, wanted: dict[str, Any]) -> None:
 
 def test_given_weights_agree_with_survey(people: pd.DataFrame) -> None:
     scores = people.assign(y=people["full"])
-    cohort = make_cohort(targets={})
-    answers, _ = weight_answers(scores, cohort.weighting)
-    assert_agrees(compare_scales(answers, cohort, INSTRUMENT), R["given"])
+    assert_agrees(compare_scales(scores, plan(targets={}), INSTRUMENT), R["given"])
     for key, wanted in R["given_one_sample"].items():
         assert R["given"][key]["se"] == pytest.approx(wanted["se"], rel=ONE_SAMPLE)
 
 
 def test_raked_weights_agree_with_survey(raked: pd.DataFrame) -> None:
-    cohort = make_cohort()
     assert raked["weight"].to_numpy() == pytest.approx(R["weights"]["raked"], abs=SURVEY)
-    findings = compare_scales(raked, cohort, INSTRUMENT)
+    findings = compare(raked)
     assert_agrees(findings, R["raked"])
     for wave in ("before", "after"):
         row = find(findings, "intervention", "mean", wave)
@@ -132,7 +120,7 @@ def test_raked_weights_agree_with_survey(raked: pd.DataFrame) -> None:
 
 
 def test_people_of_several_sites_as_one_sample_agree_with_survey(raked: pd.DataFrame) -> None:
-    margins = find_margins(raked, make_cohort().weighting)
+    margins = find_margins(raked, plan().weighting)
     assert margins is not None
     for group, members in (("intervention", ["a1", "a2"]), ("control", ["c1"])):
         for wave in ("before", "after"):
@@ -147,17 +135,15 @@ def test_people_of_several_sites_as_one_sample_agree_with_survey(raked: pd.DataF
 
 
 def test_raking_of_given_weights_agrees_with_survey(people: pd.DataFrame) -> None:
-    cohort = make_cohort()
-    answers, _ = weight_answers(people, cohort.weighting)
+    answers, _ = weight(people)
     # R keeps the sum of the weights of each cell, and so does raking from a mean of 1.
     assert answers["weight"].to_numpy() == pytest.approx(R["weights"]["raked_given"], abs=SURVEY)
-    assert_agrees(compare_scales(answers, cohort, INSTRUMENT), R["raked_given"])
+    assert_agrees(compare(answers), R["raked_given"])
 
 
 def test_every_figure_on_raked_weights_has_the_raked_error(raked: pd.DataFrame) -> None:
-    cohort = make_cohort()
-    findings = compare_scales(raked, cohort, INSTRUMENT)
-    naive = compare_scales(raked.drop(columns="base_weight"), cohort, INSTRUMENT)
+    findings = compare(raked)
+    naive = compare(raked.drop(columns="base_weight"))
     names = ["mean_difference", "mean_difference_student", "difference_in_differences", "tost"]
     for name in names:
         ours, without = find(findings, "a1", name), find(naive, "a1", name)
@@ -172,9 +158,7 @@ def test_every_figure_on_raked_weights_has_the_raked_error(raked: pd.DataFrame) 
 
 
 def test_smallest_detectable_difference_rests_on_kishs_n(raked: pd.DataFrame) -> None:
-    found = find(
-        compare_scales(raked, make_cohort(), INSTRUMENT), "a1", "smallest_detectable_difference"
-    )
+    found = find(compare(raked), "a1", "smallest_detectable_difference")
     sizes = [
         compute_kish_n(cell.loc[cell["y"].notna(), "weight"])
         for (site, _), cell in raked.groupby(["site", "wave"])
@@ -188,7 +172,7 @@ def test_smallest_detectable_difference_rests_on_kishs_n(raked: pd.DataFrame) ->
 
 def test_what_the_targets_fix_has_no_error(raked: pd.DataFrame) -> None:
     fixed = raked.assign(y=(raked["sex"] == "f") * 1.0)
-    findings = compare_scales(fixed, make_cohort(), INSTRUMENT)
+    findings = compare(fixed)
     row = find(findings, "a1", "difference_in_differences")
     assert row["estimate"] == pytest.approx(0, abs=1e-9)
     assert row["se"] == 0
@@ -218,7 +202,7 @@ def test_coverage_of_raked_intervals() -> None:
 
 def test_answers_are_weighted_by_site_and_wave(people: pd.DataFrame) -> None:
     before = people.copy(deep=True)
-    weighted, found = weight_answers(people, make_cohort().weighting)
+    weighted, found = weight(people)
     pd.testing.assert_frame_equal(people, before)
     assert (weighted["base_weight"] == people["weight"]).all()
     for _, cell in weighted.groupby(["site", "wave"]):
@@ -297,27 +281,27 @@ def test_people_without_a_category_keep_their_share(people: pd.DataFrame) -> Non
 
 def test_case_and_spacing_of_a_category_count_for_nothing(people: pd.DataFrame) -> None:
     loud = people.assign(age=np.where(people.index % 2, people["age"].str.upper(), people["age"]))
-    ours, _ = weight_answers(loud, make_cohort().weighting)
-    theirs, _ = weight_answers(people, make_cohort().weighting)
+    ours, _ = weight(loud)
+    theirs, _ = weight(people)
     assert (ours["weight"] == theirs["weight"]).all()
-    found = [compare_scales(one, make_cohort(), INSTRUMENT)["se"] for one in (ours, theirs)]
+    found = [compare(one)["se"] for one in (ours, theirs)]
     assert found[0].to_numpy() == pytest.approx(found[1].to_numpy(), nan_ok=True)
 
 
 def test_a_given_weight_of_zero_leaves_a_person_out(people: pd.DataFrame) -> None:
     zero = people.assign(weight=people["weight"].where(people.index % 5 > 0, 0.0))
-    weighted, found = weight_answers(zero, make_cohort().weighting)
+    weighted, found = weight(zero)
     assert (weighted["weight"].eq(0) == zero["weight"].eq(0)).all()
     fewer = zero[zero["weight"] > 0].reset_index(drop=True)
-    alone, _ = weight_answers(fewer, make_cohort().weighting)
+    alone, _ = weight(fewer)
     assert weighted.loc[weighted["weight"] > 0, "weight"].to_numpy() == pytest.approx(
         alone["weight"].to_numpy()
     )
-    ours = compare_scales(weighted, make_cohort(), INSTRUMENT)
-    theirs = compare_scales(alone, make_cohort(), INSTRUMENT)
+    ours = compare(weighted)
+    theirs = compare(alone)
     assert ours["se"].to_numpy() == pytest.approx(theirs["se"].to_numpy(), nan_ok=True)
     nobody = people.assign(weight=people["weight"].where(people["site"] != "c1", 0.0))
-    _, found = weight_answers(nobody, make_cohort().weighting)
+    _, found = weight(nobody)
     row = found[(found["site"] == "c1") & (found["estimator"] == "n_eff")].iloc[0]
     assert math.isnan(row["estimate"])
     assert "weight is 0" in row["note"]
@@ -332,15 +316,12 @@ def test_given_weights_alone_are_described(people: pd.DataFrame) -> None:
     assert row.loc["n_eff", "estimate"] == pytest.approx(compute_kish_n(cell))
     assert row.loc["largest_weight", "estimate"] == pytest.approx(cell.max() / cell.mean())
     assert weight_answers(people.assign(weight=1.0), Weighting())[1].empty
-    assert weight_answers(people.iloc[:0], make_cohort().weighting)[1].empty
+    assert weight(people.iloc[:0])[1].empty
 
 
-def test_a_kept_column_may_not_take_our_name(people: pd.DataFrame) -> None:
+def test_a_kept_column_may_not_take_our_name_nor_a_share_be_of_an_item(people) -> None:
     with pytest.raises(InputError, match="may not be called 'base_weight'"):
-        weight_answers(people.assign(base_weight="x"), make_cohort().weighting)
-
-
-def test_a_share_is_not_an_item_of_the_questionnaire(people: pd.DataFrame) -> None:
+        weight(people.assign(base_weight="x"))
     with pytest.raises(InputError, match="no column 'y' of categories"):
         weight_answers(people, Weighting(targets={"y": {"1": 0.5, "2": 0.5}}))
 
@@ -353,7 +334,7 @@ def test_quality_lists_what_was_done(people: pd.DataFrame) -> None:
     nothing = pd.DataFrame()
     quality = tabulate_lines([("f", Check(CheckKind.READ, "c", 1.0))])
     responses = Responses(blank, nothing, nothing, nothing, nothing, quality)
-    weighted, findings = weigh_responses(responses, make_cohort())
+    weighted, findings = weigh_responses(responses, plan())
     checks = weighted.quality.set_index("check")
     counts, notes = checks["count"].to_dict(), checks["note"].to_dict()
     assert counts["answers weighted"] == len(people) - 12
@@ -366,6 +347,6 @@ def test_quality_lists_what_was_done(people: pd.DataFrame) -> None:
     assert "base_weight" in weighted.answers
     assert (findings["section"] == "weights").all()
     plain = Responses(people.assign(weight=1.0), nothing, nothing, nothing, nothing, quality)
-    same, none = weigh_responses(plain, make_cohort(targets={}))
+    same, none = weigh_responses(plain, plan(targets={}))
     assert same.quality is quality
     assert none.empty

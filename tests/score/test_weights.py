@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from made_by_hand import read_reference
 
 from sbwork.score.weights import rake, weighted_mean
 from sbwork.specs.errors import InputError
@@ -20,7 +18,6 @@ from sbwork.stats.cells import compute_kish_n
 SURVEY = 1e-8
 EXACT = 1e-12
 
-REFERENCE = Path(__file__).parents[1] / "reference"
 TARGETS = {
     "age": {"young": 0.30, "middle": 0.45, "old": 0.25},
     "sex": {"f": 0.51, "m": 0.49},
@@ -28,10 +25,7 @@ TARGETS = {
 }
 
 
-@pytest.fixture(scope="module")
-def survey() -> dict[str, Any]:
-    values: dict[str, Any] = json.loads((REFERENCE / "weights.json").read_text("utf-8"))
-    return values
+SURVEYS = read_reference("weights")
 
 
 @pytest.fixture
@@ -41,23 +35,16 @@ def people() -> pd.DataFrame:
     age = np.array(["young", "middle", "old"])[((i * i + 3 * i) % 7) % 3]
     sex = np.where((i * 5 + i // 9) % 11 > 6, "m", "f")
     y = 1 + ((3 * i * i + 5 * i) % 29) / 7 + (age == "old") + 0.5 * (sex == "m")
+    tenure, base = np.where((i * 7) % 5 > 2, "rents", "owns"), 0.5 + ((i * 13) % 17) / 10
+    gap = np.where(i % 6 == 0, np.nan, y)
     return pd.DataFrame(
-        {
-            "age": age,
-            "sex": sex,
-            "tenure": np.where((i * 7) % 5 > 2, "rents", "owns"),
-            "y": y,
-            "gap": np.where(i % 6 == 0, np.nan, y),
-            "base": 0.5 + ((i * 13) % 17) / 10,
-        }
+        {"age": age, "sex": sex, "tenure": tenure, "y": y, "gap": gap, "base": base}
     )
 
 
 @pytest.mark.parametrize(("name", "given_base"), [("raked", False), ("calibrated", True)])
-def test_agrees_with_survey(
-    survey: dict[str, Any], people: pd.DataFrame, name: str, given_base: bool
-) -> None:
-    expected = survey[name]
+def test_agrees_with_survey(people: pd.DataFrame, name: str, given_base: bool) -> None:
+    expected = SURVEYS[name]
     raked = rake(people, TARGETS, base=people["base"] if given_base else None)
     assert raked.converged
     assert raked.weights == pytest.approx(expected["weights"], abs=SURVEY)
@@ -67,13 +54,13 @@ def test_agrees_with_survey(
         assert mean.se == pytest.approx(expected[f"{prefix}se"], abs=SURVEY)
     assert mean.n == 200
     if given_base:
-        assert raked.weights == pytest.approx(survey["raked_given"]["weights"], abs=SURVEY)
+        assert raked.weights == pytest.approx(SURVEYS["raked_given"]["weights"], abs=SURVEY)
 
 
-def test_plain_weights_agree_with_survey(survey: dict[str, Any], people: pd.DataFrame) -> None:
+def test_plain_weights_agree_with_survey(people: pd.DataFrame) -> None:
     mean = weighted_mean(people["y"], people["base"])
-    assert mean.estimate == pytest.approx(survey["plain"]["mean"], abs=SURVEY)
-    assert mean.se == pytest.approx(survey["plain"]["se"], abs=SURVEY)
+    assert mean.estimate == pytest.approx(SURVEYS["plain"]["mean"], abs=SURVEY)
+    assert mean.se == pytest.approx(SURVEYS["plain"]["se"], abs=SURVEY)
 
 
 def test_a_mean_that_the_margins_fix_has_no_error(people: pd.DataFrame) -> None:
@@ -164,21 +151,25 @@ def test_refuses_every_mismatch_at_once(people: pd.DataFrame) -> None:
     assert "no target is given for 'm'" in message
 
 
-def test_refuses_wrong_use(people: pd.DataFrame) -> None:
-    with pytest.raises(ValueError, match="needs targets"):
-        rake(people, {})
-    with pytest.raises(ValueError, match="above 0"):
-        rake(people, TARGETS, base=np.zeros(240))
-    with pytest.raises(ValueError, match="240 weights"):
-        rake(people, TARGETS, base=[1.0])
-    with pytest.raises(ValueError, match="around 1"):
-        rake(people, TARGETS, trim=(1.2, 3))
-    with pytest.raises(ValueError, match="shares of 'sex'"):
-        rake(people, {"sex": {"f": 1.0, "m": 0.0}})
-    with pytest.raises(ValueError, match="equal columns"):
-        weighted_mean([1.0, 2.0], [1.0])
-    with pytest.raises(ValueError, match="0 or above"):
-        weighted_mean([1.0, 2.0], [1.0, -1.0])
+@pytest.mark.parametrize(
+    ("targets", "options", "said"),
+    [
+        ({}, {}, "needs targets"),
+        (TARGETS, {"base": np.zeros(240)}, "above 0"),
+        (TARGETS, {"base": [1.0]}, "240 weights"),
+        (TARGETS, {"trim": (1.2, 3)}, "around 1"),
+        ({"sex": {"f": 1.0, "m": 0.0}}, {}, "shares of 'sex'"),
+    ],
+)
+def test_refuses_wrong_use(people: pd.DataFrame, targets, options, said) -> None:
+    with pytest.raises(ValueError, match=said):
+        rake(people, targets, **options)
+
+
+@pytest.mark.parametrize(("weights", "said"), [([1.0], "equal columns"), ([1, -1], "0 or above")])
+def test_a_mean_refuses_weights_that_are_none(weights, said) -> None:
+    with pytest.raises(ValueError, match=said):
+        weighted_mean([1.0, 2.0], weights)
 
 
 def test_means_of_nobody_and_of_one_say_so() -> None:
