@@ -7,33 +7,26 @@ import re
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
+from made_by_hand import ASB, make_cohort, make_incidents, pick
 
 from sbwork.compare.counts import compare_counts
 from sbwork.compare.robustness import assess_comparability
 from sbwork.grade.comparability import compute_requirements, describe_requirements, list_compared
 from sbwork.grade.evidence import grade_evidence
-from sbwork.read.incidents import Incidents
-from sbwork.specs.cohort import Cohort, Pair, list_months
+from sbwork.specs.cohort import Pair, list_months
 from sbwork.stats import Estimate, Reason
 from sbwork.stats.findings import Finding, combine_findings, select_findings, tabulate_findings
 from sbwork.stats.formats import format_count, format_number
 from sbwork.stats.history import compute_months_needed
 from sbwork.stats.trends import estimate_pre_trend
 
-COHORT = Cohort.model_validate(
-    {
-        "name": "pilot",
-        "sites": {"a": {"title": "Ash"}, "c": {"title": "Cedar"}},
-        "pairs": [{"intervention": "a", "control": "c", "control_reason": "The nearest alike."}],
-        "periods": {
-            "before": {"start": "2019-01", "end": "2019-12"},
-            "after": {"start": "2020-01", "end": "2020-12"},
-        },
-        "outcomes": {"asb": {"title": "ASB", "crime_types": ["Anti-social behaviour"]}},
-    }
-)
+PERIODS = {
+    "before": {"start": "2019-01", "end": "2019-12"},
+    "after": {"start": "2020-01", "end": "2020-12"},
+}
+REASONED = {"intervention": "a", "control": "c", "control_reason": "The nearest alike."}
+COHORT = make_cohort([REASONED], titles={"a": "Ash", "c": "Cedar"}, periods=PERIODS, outcomes=ASB)
 RIRR = Finding("counts", "asb", "a", Estimate("rirr", 0.9, se=0.1), "c", "change")
 ALIKE = Estimate("pre_level_ratio", 1.0, 0.9, 1.1, se=0.05, df=11.0, n=480.0, unit="ratio")
 FLAT = Estimate("pre_trend", 0.0, -6.0, 6.4, se=0.026, df=10.0, n=480.0, unit="percent")
@@ -68,22 +61,36 @@ def test_months_and_incidents_are_said_as_they_are_found():
 
 
 def test_what_passes_needs_nothing():
-    narrow = replace(FLAT, ci_low=-0.2, ci_high=0.3)
-    findings = require(ALIKE, narrow)
+    findings = require(ALIKE, replace(FLAT, ci_low=-0.2, ci_high=0.3))
     assert say(findings) == []
-    assert set(findings.loc[findings["section"] == "evidence", "estimator"]) == {
-        "pairs_with_own_control"
-    }
+    evidence = findings[findings["section"] == "evidence"]
+    assert set(evidence["estimator"]) == {"pairs_with_own_control"}
     assert grade_evidence(COHORT, findings).level == 3
 
 
-def test_a_ratio_outside_the_limits_takes_another_control():
-    far = replace(ALIKE, estimate=1.86, ci_low=1.2, ci_high=2.9)
-    findings = require(far, FLAT)
-    rows = read(findings, "pre_level_ratio")
-    assert rows.loc["months_needed", "reason"] == "not_alike"
-    assert math.isnan(rows.loc["months_needed", "estimate"])
-    assert "at a ratio of 1.86 that takes another control site, not more months" in say(findings)[0]
+@pytest.mark.parametrize(
+    ("ratio", "trend", "check", "said"),
+    [
+        (
+            replace(ALIKE, estimate=1.86, ci_low=1.2, ci_high=2.9),
+            FLAT,
+            "pre_level_ratio",
+            "at a ratio of 1.86 that takes another control site, not more months",
+        ),
+        (
+            ALIKE,
+            replace(FLAT, estimate=3.0, ci_low=0.5, ci_high=5.5),
+            "pre_trend",
+            "already moved differently",
+        ),
+    ],
+)
+def test_sites_that_are_not_alike_take_another_control(ratio, trend, check, said):
+    findings = require(ratio, trend)
+    needed = read(findings, check).loc["months_needed"]
+    assert needed["reason"] == "not_alike"
+    assert math.isnan(needed["estimate"])
+    assert said in say(findings)[0]
 
 
 def test_a_ratio_near_the_limit_needs_more_than_one_in_the_middle():
@@ -95,13 +102,6 @@ def test_a_ratio_near_the_limit_needs_more_than_one_in_the_middle():
     ]
     assert needed == sorted(needed)
     assert needed[0] < needed[2]
-
-
-def test_sites_that_were_moving_apart_take_another_control():
-    apart = replace(FLAT, estimate=3.0, ci_low=0.5, ci_high=5.5)
-    findings = require(ALIKE, apart)
-    assert read(findings).loc["months_needed", "reason"] == "not_alike"
-    assert "already moved differently" in say(findings)[0]
 
 
 def test_months_enough_for_sites_that_move_alike_are_not_asked_for_again():
@@ -124,24 +124,20 @@ def test_beyond_any_realistic_history_the_incidents_are_given():
 
 def test_a_single_month_is_planned_from_its_counts():
     """No trend can be estimated: se = sqrt(1/40 + 1/60) of the log ratio of a month."""
-    short = Estimate(
-        "pre_trend", note="Too few months.", reason=Reason.TOO_FEW_MONTHS, unit="percent"
-    )
-    sums = {
-        ("a", "before"): 40.0,
-        ("a", "after"): 50.0,
-        ("c", "before"): 60.0,
-        ("c", "after"): 30.0,
-    }
+    short = Estimate("pre_trend", note="Few.", reason=Reason.TOO_FEW_MONTHS, unit="percent")
+    sums = {"a": (40.0, 50.0), "c": (60.0, 30.0)}
     counted = [
         Finding("counts", "asb", site, Estimate("count", value), "", period)
-        for (site, period), value in sums.items()
+        for site, values in sums.items()
+        for period, value in zip(("before", "after"), values, strict=True)
     ]
-    rirr = Estimate("rirr", 2.5, se=math.sqrt(sum(1 / value for value in sums.values())))
-    months = Finding("counts", "asb", "a", Estimate("window_months", 1.0), "c", "change")
+    se = math.sqrt(1 / 40 + 1 / 50 + 1 / 60 + 1 / 30)
+    paired = [
+        Finding("counts", "asb", "a", estimate, "c", "change")
+        for estimate in (Estimate("rirr", 2.5, se=se), Estimate("window_months", 1.0))
+    ]
     checks = [Finding("panel", "asb", "a", e, "c", "before") for e in (ALIKE, short)]
-    ratio = Finding("counts", "asb", "a", rirr, "c", "change")
-    findings = tabulate_findings([ratio, months, *counted, *checks])
+    findings = tabulate_findings([*paired, *counted, *checks])
     findings = combine_findings([findings, compute_requirements(COHORT, findings)])
     rows = read(findings)
     assert rows["estimate"]["incidents_known"] == 100
@@ -150,10 +146,8 @@ def test_a_single_month_is_planned_from_its_counts():
     assert rows["estimate"]["months_needed"] == needed
     assert rows.loc["incidents_needed", "reason"] == "too_few_months"
     assert "single_month" in rows.loc["months_needed", "flags"]
-    assert (
-        f"it takes at least {needed:.0f} months of counts before the start (there is 1)."
-        in (say(findings)[0])
-    )
+    takes = f"it takes at least {needed:.0f} months of counts before the start (there is 1)."
+    assert takes in say(findings)[0]
 
 
 def test_without_a_check_nothing_is_planned_but_the_lack_is_said():
@@ -169,9 +163,7 @@ def test_only_outcomes_and_pairs_that_were_compared_are_asked_about():
     assert len(say(findings)) == 1
     other = Finding("counts", "asb", "a", Estimate("rirr", 0.9), "c", "6+6")
     assert list_compared(tabulate_findings([other]), COHORT, "counts") == {}
-    assert list_compared(findings, COHORT, "counts")["asb"] == [
-        Pair(intervention="a", control="c", control_reason="The nearest alike.")
-    ]
+    assert list_compared(findings, COHORT, "counts")["asb"] == [Pair(**REASONED)]
 
 
 def test_hidden_counts_are_not_given_back():
@@ -180,19 +172,13 @@ def test_hidden_counts_are_not_given_back():
     assert read(findings)["estimate"].isna().all()
 
 
-def make_incidents(rng, months, mean):
+def draw_incidents(rng, months, mean):
     span = list_months("2010-01", "2020-12")[-(months + 12) :]
-    rows = [
-        (site, "asb", month, float(count))
-        for site in ("a", "c")
-        for month, count in zip(span, rng.poisson(mean, len(span)), strict=True)
-    ]
-    sites = pd.DataFrame(rows, columns=["site", "outcome", "month", "count"])
-    return Incidents(sites, pd.DataFrame(), span, (), pd.DataFrame())
+    return make_incidents(span, {site: rng.poisson(mean, len(span)) for site in ("a", "c")})
 
 
 def grade_drawn(rng, months, mean):
-    incidents = make_incidents(rng, months, mean)
+    incidents = draw_incidents(rng, months, mean)
     found = combine_findings(
         [compare_counts(incidents, COHORT), assess_comparability(incidents, COHORT)]
     )
@@ -213,10 +199,10 @@ def test_identical_sites_reach_3_with_as_many_months_as_the_report_asked_for(see
 
 def test_the_trend_looks_at_as_many_months_as_may_be_asked_for():
     rng = np.random.default_rng(4)
-    incidents = make_incidents(rng, 100, 60)
+    incidents = draw_incidents(rng, 100, 60)
     findings = assess_comparability(incidents, COHORT)
-    (trend,) = (row for _, row in findings.iterrows() if row["estimator"] == "pre_trend")
-    wide = incidents.sites.pivot(index="month", columns="site", values="count").iloc[:100]  # noqa: PD010
+    trend = pick(findings, "pre_trend", "a")
+    wide = incidents.sites.pivot(index="month", columns="site", values="count").iloc[:100]
     own = estimate_pre_trend(wide["a"], wide["c"], range(100))
     assert trend["estimate"] == pytest.approx(own.estimate)
     assert trend["df"] == 98

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
+import made_by_hand
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_by_hand import make_instrument
 
 from sbwork.compare.surveys import compare_scales
 from sbwork.grade.disclosure import suppress_findings, suppress_questionnaires
@@ -20,7 +22,6 @@ from sbwork.read.checks import Check, CheckKind, tabulate_lines
 from sbwork.score import scale_reliability, score_coverage, score_scales
 from sbwork.score.weights.targets import weight_answers
 from sbwork.specs.cohort import Cohort
-from sbwork.specs.instrument import Instrument
 from sbwork.stats import Flag
 from sbwork.stats.findings import combine_findings, has_flag
 from sbwork.stats.reliability import estimate_alpha
@@ -31,28 +32,12 @@ CELLS = list(itertools.product(SITES, WAVES))
 SCALES = {"trust": ("t1", "t2", "t3"), "vision": ("v1", "v2")}
 SMALL = 10
 
-OPTIONS = [{"code": code} for code in range(1, 6)]
-INSTRUMENT = Instrument.model_validate(
-    {
-        "name": "short",
-        "items": {item: {"options": OPTIONS} for items in SCALES.values() for item in items},
-        "scales": {scale: {"items": list(items)} for scale, items in SCALES.items()},
-    }
-)
+INSTRUMENT = make_instrument(SCALES)
 
 
 def make_cohort(**others: Any) -> Cohort:
-    return Cohort.model_validate(
-        {
-            "name": "pilot",
-            "sites": {site: {} for site in SITES},
-            "pairs": [{"intervention": f"a{k}", "control": f"c{k}"} for k in (1, 2)],
-            "surveys": [
-                {"path": f"{wave}.csv", "wave": wave, "site_column": "area"} for wave in WAVES
-            ],
-            **others,
-        }
-    )
+    surveys = [{"path": f"{wave}.csv", "wave": wave, "site_column": "area"} for wave in WAVES]
+    return made_by_hand.make_cohort([("a1", "c1"), ("a2", "c2")], surveys=surveys, **others)
 
 
 Blanks = dict[tuple[str, str, str], int]
