@@ -15,6 +15,7 @@ from sbwork.specs.instrument import Instrument
 _CHUNK = 16_384
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
 
 
@@ -33,6 +34,11 @@ class Part:
     low: float
     high: float
     reverse: bool = False
+
+    def turn(self, rows: slice | IntArray = slice(None)) -> FloatArray:
+        """Take some of the rows, turned round where the item is reversed."""
+        values = self.column[rows]
+        return self.low + self.high - values if self.reverse else values
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +63,20 @@ class ScaleScore:
 def average_scales(answers: pd.DataFrame, instrument: Instrument) -> dict[str, ScaleScore]:
     """Score every scale by the rule of `sbwork.score.score_scales`."""
     items = _read_items(answers, instrument)
-    outside: dict[str, Part] = {}
+    outside = [item for item in items.values() if _lies_outside(item)]
+    if outside:
+        raise InputError([_describe_outside(part, instrument) for part in outside])
     scores: dict[str, ScaleScore] = {}
     for key, scale in instrument.scales.items():
         if scale.items:
             parts = tuple(items[item] for item in scale.items)
-            scores[key] = ScaleScore(parts, *_average(parts, scale.required, outside))
-    if outside:
-        raise InputError([_describe_outside(part, instrument) for part in outside.values()])
+            scores[key] = ScaleScore(parts, *_average(parts, scale.required))
     for key, scale in instrument.scales.items():
         if scale.scales:
             parts = tuple(_take_as_part(name, scores[name]) for name in scale.scales)
-            values, _ = _average(parts, scale.required, None)
+            points, _ = _average(parts, scale.required)
             complete = np.logical_and.reduce([scores[name].complete for name in scale.scales])
-            scores[key] = ScaleScore(parts, values, complete)
+            scores[key] = ScaleScore(parts, points, complete)
     return {key: scores[key] for key in instrument.scales}
 
 
@@ -110,46 +116,29 @@ def _take_as_part(name: str, score: ScaleScore) -> Part:
     return Part(name, score.points, low, high)
 
 
-def _average(
-    parts: Sequence[Part], required: int, outside: dict[str, Part] | None
-) -> tuple[FloatArray, BoolArray]:
-    """Average the parts a block of rows at a time, so that the work stays in the cache.
-
-    Parts with codes outside their range are put into `outside` unless that is None.
-    """
+def _average(parts: Sequence[Part], required: int) -> tuple[FloatArray, BoolArray]:
+    """Average the parts a block of rows at a time, so that the work stays in the cache."""
     n = len(parts[0].column)
-    scores = np.empty(n)
-    complete = np.empty(n, dtype=np.bool_)
+    points, complete = np.empty(n), np.empty(n, dtype=np.bool_)
     for start in range(0, n, _CHUNK):
         rows = slice(start, min(start + _CHUNK, n))
-        total = np.zeros(rows.stop - start)
-        blanks = np.zeros(rows.stop - start, dtype=np.uint16)
-        turned = 0.0
+        total, answered = np.zeros(rows.stop - start), np.zeros(rows.stop - start)
         for part in parts:
-            values = part.column[rows]
-            lowest, highest = values.min(), values.max()
-            turn = part.low + part.high if part.reverse else 0.0
-            if np.isnan(lowest):
-                lowest, highest = np.fmin.reduce(values), np.fmax.reduce(values)
-                blank = np.isnan(values)
-                blanks += blank
-                values = np.where(blank, turn, values)
-            if outside is not None and (lowest < part.low or highest > part.high):
-                outside.setdefault(part.name, part)
-            if part.reverse:
-                total -= values
-                turned += turn
-            else:
-                total += values
-        total += turned
-        complete[rows] = blanks == 0
-        if blanks.any():
-            answered = len(parts) - blanks.astype(np.float64)
-            answered[answered < required] = np.nan
-            np.divide(total, answered, out=scores[rows])
-        else:
-            np.divide(total, len(parts), out=scores[rows])
-    return scores, complete
+            values = part.turn(rows)
+            known = ~np.isnan(values)
+            answered += known
+            total += np.where(known, values, 0.0)
+        complete[rows] = answered == len(parts)
+        answered[answered < required] = np.nan
+        points[rows] = total / answered
+    return points, complete
+
+
+def _lies_outside(part: Part) -> bool:
+    """Say whether any code is below the lowest or above the highest answer of an item."""
+    lowest = np.fmin.reduce(part.column, initial=part.low)
+    highest = np.fmax.reduce(part.column, initial=part.high)
+    return bool(lowest < part.low or highest > part.high)
 
 
 def _describe_outside(part: Part, instrument: Instrument) -> Problem:
