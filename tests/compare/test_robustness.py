@@ -210,11 +210,14 @@ def test_harm_of_a_single_month_has_no_interval():
 
 
 def test_unequal_seasons_are_flagged():
-    incidents, cohort = build({"north": make_level(24, 30), "south": make_level(24, 40)})
+    series = {"north": make_level(24, 30), "south": make_level(24, 40, lost={3})}
+    incidents, cohort = build(series)
     spec = make_periods(("2016-01", "2016-09"), ("2017-01", "2017-12"), unequal_seasons=True)
     periods = Periods.model_validate(spec)
     panel = analyse_panel(incidents, cohort.model_copy(update={"periods": periods}))
-    assert "unequal_seasons" in pick(panel, "panel_quasipoisson")["flags"].split()
+    row = pick(panel, "panel_quasipoisson")
+    assert "unequal_seasons" in row["flags"].split()
+    assert "Compared on 8 of 9 months before and 12 of 12 after: 2016-04" in row["note"]
     assert "no_seasons" in pick(panel, "its_level")["flags"].split()
 
 
