@@ -70,10 +70,18 @@ class Evaluation:
     @property
     def incomparable(self) -> tuple[str, ...]:
         """What the incident files hold of the compared months and can't be compared, and why."""
+        return self._list_notes(CheckKind.NOT_COMPARABLE)
+
+    @property
+    def uneven(self) -> tuple[str, ...]:
+        """What the incident files lack in one period more than in the other."""
+        return self._list_notes(CheckKind.UNEVEN)
+
+    def _list_notes(self, kind: CheckKind) -> tuple[str, ...]:
         if self.incidents is None:
             return ()
         quality = self.incidents.quality
-        return tuple(quality.loc[quality["kind"] == CheckKind.NOT_COMPARABLE, "note"])
+        return tuple(quality.loc[quality["kind"] == kind, "note"])
 
 
 def evaluate_cohort(

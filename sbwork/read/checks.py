@@ -31,6 +31,11 @@ FEWEST_LOST = 5
 JOINS: Mapping[Join, tuple[str, str, float]] = {
     "dates": ("rows to dates", "rows have no date", 0.2),
     "places": ("rows to places", "rows have no area code or coordinates to place them by", 0.2),
+    "places_change": (
+        "rows to places, before and after",
+        "rows may be missing from one period alone: {}",
+        0.1,
+    ),
     "sites": ("rows to sites", "rows lie in no site", 1.0),
     "lookup": ("area codes to lookup", "area codes are not in the lookup", 0.5),
     "crime_types": ("crime types to outcomes", "rows have a crime type that is not known", 0.2),
@@ -63,6 +68,7 @@ class CheckKind(StrEnum):
     NOT_COMPARABLE = "not_comparable"
     OUTSIDE_PERIODS = "outside_periods"
     DOUBT = "doubt"
+    UNEVEN = "uneven"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +84,9 @@ class Check:
         one thing was found in another; `check` is a key of `JOINS`), ``"left_out"`` (rows or
         files that are not used), ``"unknown_type"`` (incidents whose crime type is not known),
         ``"missing"`` (what no file holds), ``"not_comparable"`` (months of the periods that are
-        left out), ``"outside_periods"`` (other months that are left out) or ``"doubt"`` (used all
-        the same, and worth a look).
+        left out), ``"outside_periods"`` (other months that are left out), ``"doubt"`` (used all
+        the same, and worth a look) or ``"uneven"`` (the same, and it may pass for a change, so that
+        the summary says it).
     check : str
         In a few words.
     count : float

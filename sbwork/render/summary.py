@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -52,7 +52,11 @@ _ONE_WAVE = {
 def present_summary(evaluation: Evaluation) -> Section:
     """Open the report: a few points in plain English, what kind of data this is first."""
     first, *points = summarise_cohort(
-        evaluation.cohort, evaluation.findings, evaluation.evidence, evaluation.instrument
+        evaluation.cohort,
+        evaluation.findings,
+        evaluation.evidence,
+        evaluation.instrument,
+        evaluation.uneven,
     )
     return Section([first, Bullets(tuple(points))] if points else [first])
 
@@ -62,8 +66,12 @@ def summarise_cohort(
     findings: pd.DataFrame,
     evidence: Evidence,
     instrument: Instrument | None = None,
+    uneven: Sequence[str] = (),
 ) -> list[str]:
-    """Say in a few points what was found and how sure one can be."""
+    """Say in a few points what was found and how sure one can be.
+
+    What the files lack in one period (`uneven`) comes before the counts that it may have changed.
+    """
     found = [
         *_describe_reported(cohort),
         *_describe_counts(cohort, findings),
@@ -71,6 +79,7 @@ def summarise_cohort(
     ]
     return [
         *_describe_status(cohort),
+        *(f"Read the counts with this in mind. {note}." for note in uneven),
         *(found or _describe_rest(cohort)),
         *_describe_level(cohort, evidence),
     ]

@@ -11,6 +11,7 @@ import pandas as pd
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
 from sbwork.read.incidents.continuity import Continuity
 from sbwork.read.incidents.counting import SHARE_OF_A_MAIN_FEED, Coverage, Flags, OutcomeKinds
+from sbwork.read.incidents.losses import compare_losses
 from sbwork.read.incidents.police_uk import CRIME_TYPES
 from sbwork.read.incidents.tallies import Reading
 from sbwork.read.places.placing import Places
@@ -49,6 +50,7 @@ def tabulate_quality(
     of_all = [
         *_describe_months(coverage, bool(cohort.incidents)),
         *_join_months(cohort, coverage),
+        *compare_losses(placed, cohort, outcomes, coverage),
         *continuity.quality,
         *_describe_vanishing(placed, cohort, places, coverage, published),
         *_describe_outcomes(cohort, outcomes),
@@ -93,7 +95,7 @@ def _count_joins(
     def _join(name: Join, matched: float, all_: float = total) -> Check:
         return Check(CheckKind.JOIN, name, matched, lost=all_ - matched)
 
-    placed = (rows["site"] >= 0) | (rows["area"] >= 0) | (rows["lsoa"] != "")
+    placed = ~rows["lost"]
     yield _join("places", float(counts[placed].sum()))
     if any(places.sites.values()) or places.polygons or (rows["site"] >= 0).any():
         yield _join("sites", float(counts[rows["site"] >= 0].sum()), float(counts[placed].sum()))

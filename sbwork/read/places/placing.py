@@ -128,7 +128,7 @@ def place_rows(
     pandas.DataFrame
         ``source``, ``feed``, ``site``, ``area`` (positions; -1 for none), ``lsoa``, ``kind``
         (categories), ``month`` (12 x year + month - 1), ``located`` (has coordinates),
-        ``pointed`` (placed by them) and ``n``.
+        ``pointed`` (placed by them), ``lost`` (nothing says where they were) and ``n``.
 
     Raises
     ------
@@ -162,6 +162,9 @@ def place_rows(
         area=_take_first(area, called_area),
         month=numbers[rows["month"].cat.codes.to_numpy()],
     )
+    outlined = bool(places.boundaries.codes) or places.polygons.keys() == cohort.sites.keys()
+    nowhere = (placed["site"] < 0) & (placed["area"] < 0) & (placed["lsoa"] == "")
+    placed["lost"] = nowhere & ~(placed["located"] & outlined)
     if cohort.sites:
         _refuse_unplaced(rows, placed, cohort, places)
     _note_silent_sites(placed, cohort, places, known)
@@ -199,13 +202,18 @@ def _place_points(
     )
     _note_systems(system, n, file, source, files, places)
     polygon[with_point] = inside
+    elsewhere = np.ones(x.size, np.bool_)
+    for number in np.unique(system):
+        elsewhere &= ~((system == number) & SYSTEMS[number].contains(x, y))
+    located_rows = tally["located"].to_numpy(copy=True)
+    located_rows[with_point[elsewhere]] = False
     unplaced = (tally["lsoa"] == "").to_numpy()[with_point] & (area >= 0)
     pointed[with_point] = unplaced
     lsoa = tally["lsoa"].astype("str").to_numpy(dtype=object, copy=True)
     lsoa[with_point[unplaced]] = np.array(places.boundaries.codes, dtype=object)[area[unplaced]]
     codes, found_codes = pd.factorize(lsoa)
     placed: Any = pd.Categorical.from_codes(codes, pd.Index(found_codes, dtype="str"))
-    return rows.assign(lsoa=placed, polygon=polygon, pointed=pointed)
+    return rows.assign(lsoa=placed, polygon=polygon, pointed=pointed, located=located_rows)
 
 
 def _turn_grids(
