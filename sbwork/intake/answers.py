@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import pandas as pd
 
@@ -28,6 +29,7 @@ _MOST_ANSWERS = 15
 _MOST_OPTIONS = 11
 _FEWEST_OPTIONS = 3
 _LONGEST_LABEL = 120
+_MANY_ROWS, _MANY_CODED, _LONG_SCALE = 20, 50, 7
 _WITH_CODE = re.compile(r"^(-?\d{1,3})\s*(?:[-:=.)]\s*|\s|(?=\())(\D.*)$", re.DOTALL)
 _CODES_OF_NO_ANSWER = {-999, -99, -88, -77, -9, -8, -7, -1, 8, 9, 66, 77, 88, 97, 98, 99, 999}
 _ORDER_GUESSED = "the order and the codes"
@@ -40,12 +42,15 @@ class Answers:
     """The distinct answers of one or several columns.
 
     Codes come with their labels where the file gives them; words are keyed by their folded form;
-    `missing` are codes that the file declares missing.
+    `missing` are codes that the file declares missing. `labelled` says that the file itself lists
+    the labels, so also of answers that nobody gave; `rows` is how many rows were answered at most.
     """
 
     codes: Mapping[float, str] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
     missing: frozenset[float] = frozenset()
+    labelled: bool = False
+    rows: int = 0
 
     @property
     def kind(self) -> str:
@@ -56,6 +61,44 @@ class Answers:
         if any(self.codes.values()):
             return repr(sorted(self.codes.items()))
         return f"{min(self.codes)} to {max(self.codes)}"
+
+    def fits(self, other: Answers) -> bool:
+        """Whether both may be answers of one scale, seen that some answers are never given.
+
+        In words, what a column of many rows lacks may be at one end; codes tell less.
+        """
+        mine, theirs = (part._fold_real() for part in (self, other))
+        if self.labelled and other.labelled:
+            return mine == theirs
+        shared = mine.keys() & theirs.keys()
+        if bool(self.words) != bool(other.words) or any(
+            mine[key] != theirs[key] for key in shared if mine[key] and theirs[key]
+        ):
+            return False
+        ranking = rank_answers([*self.words.values(), *other.words.values()])
+        order: list[Any] = (
+            ranking[1]
+            if ranking
+            else sorted({*mine, *theirs}, key=lambda answer: (isinstance(answer, str), answer))
+        )
+        for part, own in ((self, mine), (other, theirs)):
+            places = [place for place, answer in enumerate(order) if answer in own]
+            ends = [places[0], len(order) - 1 - places[-1]] if places else [len(order)] * 2
+            lacking, many = sum(ends), _MANY_CODED
+            if any(own.values()):
+                lacking, many = len(order) - len(places) - max(ends), _MANY_ROWS
+            if lacking > (part.rows < many or len(order) > _LONG_SCALE):
+                return False
+        return True
+
+    def _fold_real(self) -> dict[Any, str]:
+        """Return the real answers: codes with their folded labels, or folded words."""
+        answers = {**self.codes, **self.words}
+        return {
+            key: fold_answer(label)
+            for key, label in answers.items()
+            if key not in self.missing and not find_nonresponse(label)
+        }
 
 
 @dataclass(frozen=True)
@@ -108,7 +151,8 @@ def read_answers(table: RawTable, column: int) -> Answers | None:
     if not (codes or words) or max(len(codes), len(words)) > _MOST_ANSWERS:
         return None
     missing = frozenset(parse_number(code) for code in table.missing.get(column, ()))
-    return Answers(codes, words, missing)
+    rows = sum(bool(str(cell).strip()) for cell in table.read_column(column)[table.kept])
+    return Answers(codes, words, missing, bool(labels), rows)
 
 
 def join_answers(parts: Iterable[Answers]) -> Answers:
@@ -116,18 +160,24 @@ def join_answers(parts: Iterable[Answers]) -> Answers:
     codes: dict[float, str] = {}
     words: dict[str, str] = {}
     missing: frozenset[float] = frozenset()
+    parts = list(parts)
     for part in parts:
         codes |= {code: codes.get(code) or label for code, label in part.codes.items()}
         words |= part.words
         missing |= part.missing
-    return Answers(codes, words, missing)
+    rows = max((part.rows for part in parts), default=0)
+    return Answers(codes, words, missing, any(part.labelled for part in parts), rows)
 
 
 def build_options(answers: Answers, items: int) -> OptionSet | None:
     """Make options of the answers that `items` questions share; None where they are no scale."""
     if answers.words and answers.codes:
         return None
-    return _rank_words(answers.words) if answers.words else _order_codes(answers, items)
+    found = _rank_words(answers.words) if answers.words else _order_codes(answers, items)
+    labels = (
+        [fold_answer(option.label) for option in found.options if option.label] if found else []
+    )
+    return found if len(set(labels)) == len(labels) else None
 
 
 def find_nonresponse(label: str) -> Nonresponse | None:
@@ -204,14 +254,18 @@ def _order_codes(answers: Answers, items: int) -> OptionSet | None:
         return None
     if not complete:
         low = 1 if real[0] == 2 and not labels[2] else int(real[0])
+        if real[-1] - low >= _MOST_OPTIONS:
+            return None
         real = [float(code) for code in range(low, int(real[-1]) + 1)]
     if len(real) > _MOST_OPTIONS or (len(real) < _FEWEST_OPTIONS and not ranking):
         return None
     for code in guessed:
         aside[code] = "dont_know"
     options = [Option(code=code, label=labels.get(code, "")) for code in real]
+    once = {fold_answer(labels[code]) or code: code for code in sorted(aside, reverse=True)}
     options += [
-        Option(code=code, label=labels[code], nonresponse=aside[code]) for code in sorted(aside)
+        Option(code=code, label=labels[code], nonresponse=aside[code])
+        for code in sorted(once.values())
     ]
     name = ranking[0] if ranking else f"from_{real[0]:g}_to_{real[-1]:g}".replace("-", "minus_")
     guesses = [_LABELS_LACKING] * (not complete) + [_NO_ANSWER_GUESSED] * bool(guessed)

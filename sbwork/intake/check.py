@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from sbwork.grade.cross_tables import suppress_table
 from sbwork.read.checks import JOINS, CheckKind, find_losses
 from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.read.surveys import Responses, read_responses
+from sbwork.read.surveys.descriptions import describe_table
+from sbwork.read.surveys.detection import read_table
+from sbwork.read.surveys.sources import ANSWERED_BEFORE
 from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
 from sbwork.specs.documents import load_spec
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
@@ -83,6 +87,8 @@ def inspect_cohort(name: str, data: str | Path = "data") -> Inspection:
             cohort, "surveys", lambda part: read_responses(part, instrument), inspection
         ):
             _describe_responses(cohort, instrument, responses, inspection)
+        heads = ("File", "Key", "Column", "Rows it would leave out")
+        inspection.show("Guesses not used yet", heads, _try_guesses(cohort, instrument, file))
     if cohort.incidents:
         for incidents in _read_all(cohort, "incidents", read_incidents, inspection):
             _describe_incidents(cohort, incidents, inspection)
@@ -235,6 +241,33 @@ def _describe_responses(
     dropped = responses.dropped.groupby(["source", "reason"], sort=False)["column"]
     columns = [(*map(str, key), _shorten(list(map(str, names)))) for key, names in dropped]
     inspection.show("Columns left out", ("File", "Why", "Columns"), columns)
+
+
+def _try_guesses(
+    cohort: Cohort, instrument: Instrument, file: Path
+) -> Iterator[tuple[str, str, str, str]]:
+    """Say what the columns that stand commented out in cohort.yml would leave out."""
+    entries = re.split(r"(?m)^ *- path:", file.read_text("utf-8", errors="replace"))[1:]
+    for source in cohort.surveys:
+        entry = next((text for text in entries if source.path in text.splitlines()[0]), "")
+        for key, written in re.findall(r"(?m)^ *# ?((?:person|site|wave)_column): (.+)$", entry):
+            name = json.loads(written) if written[0] == '"' else written.partition(" #")[0].strip()
+            own = source.model_copy(update={key: name})
+            part = cohort.model_copy(update={"surveys": (own,)})
+            part._folder = cohort.folder
+            try:
+                if key == "person_column":
+                    quality = read_responses(part, instrument).quality
+                    again = quality["check"].str.endswith(ANSWERED_BEFORE)
+                    left_out = int(quality.loc[again, "count"].sum())
+                else:
+                    table = read_table(cohort.resolve_path(source.path), source.format)
+                    columns = describe_table(table).columns
+                    left_out = next(c.blank for c in columns if c.name == name)
+                lost = _hide_few(left_out, cohort.smallest_group)
+            except (InputError, StopIteration) as error:
+                lost = " ".join(p.found for p in getattr(error, "problems", ())) or "no such column"
+            yield source.path, key, name, lost
 
 
 def _count_people(cohort: Cohort, answers: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,15 @@ from sbwork.read.surveys.answers import fold_answer, parse_number
 from sbwork.read.surveys.descriptions import ColumnDescription
 from sbwork.read.surveys.personal import FREE_TEXT, PERSON_ID
 
-__all__ = ["find_role", "guess_wave", "make_slug", "parse_name", "read_waves", "read_words"]
+__all__ = [
+    "find_role",
+    "guess_wave",
+    "make_slug",
+    "name_item",
+    "parse_name",
+    "read_waves",
+    "read_words",
+]
 
 _MOST_SITES = 15
 _MOST_WAVES = 6
@@ -22,6 +30,11 @@ _LONGEST_SLUG = 40
 _CODE = re.compile(r"[^\W\d_][\w.-]{0,63}")
 _IN_BRACKETS = re.compile(r"(.*?)\s*\[([^\[\]]+)\]", re.DOTALL)
 _NUMBERED = re.compile(r"(.*?)[_.\- ]?(?:\d+|(?<=\d)[a-z])[_.]?(?:r|rev|reversed)?", re.IGNORECASE)
+_WITH_NUMBER = re.compile(
+    r"\s*(?:(?:q|qu|question|item|frage)[\s._]*(\d+[a-z]?(?:[._]\d+)?[a-z]?)(?![\w])"
+    r"|(\d{1,3}[a-z]?)\s?[.):\]-]\s)",
+    re.IGNORECASE,
+)
 _GENERIC = re.compile(r"(?:q|qu|qid|question|items?|var|v|x|s|sq|a|ao|col|column)?", re.IGNORECASE)
 
 
@@ -130,6 +143,20 @@ def parse_name(name: str) -> tuple[str, str]:
     numbered = _NUMBERED.fullmatch(name)
     family = numbered[1].rstrip("_.-") if numbered else ""
     return name, "" if _GENERIC.fullmatch(family) else family
+
+
+def name_item(name: str, question: str) -> str:
+    """Return an item's key for a column called by a whole question: its number, or its words.
+
+    Examples
+    --------
+    >>> name_item("Q5a. How often do you walk?", ""), name_item("3) Age", "Age")
+    ('q5a', 'q3')
+    >>> name_item("Q2. Do you agree? [I feel safe]", "I feel safe")
+    'i_feel_safe'
+    """
+    numbered = None if name.endswith("]") else _WITH_NUMBER.match(name)
+    return make_slug(f"q{numbered[1] or numbered[2]}" if numbered else question)
 
 
 def make_slug(text: str, dash: str = "_") -> str:

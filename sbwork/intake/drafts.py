@@ -55,6 +55,7 @@ def draft_cohort(
         name=name,
         title=_make_title(name),
         proposal=proposal,
+        unread=bool(proposal.surveys) and not (proposal.items or instrument),
         survey_paths=survey_paths,
         incidents=incidents,
         lookup=lookup,
@@ -115,6 +116,9 @@ def _open_templates() -> Environment:
     environment.filters |= {
         "yaml": write_yaml,
         "text": _clean,
+        "as_example": lambda text, wanted: (
+            re.sub("(?m)^(?! *#)(?=.)", "#", text) if wanted else text
+        ),
         "names": lambda names: _clean(list_names(list(names), most=8)),
     }
     return environment

@@ -13,7 +13,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from sbwork.intake.answers import Answers, OptionSet, build_options, join_answers, read_answers
-from sbwork.intake.columns import find_role, guess_wave, make_slug, parse_name, read_waves
+from sbwork.intake.columns import (
+    find_role,
+    guess_wave,
+    make_slug,
+    name_item,
+    parse_name,
+    read_waves,
+)
 from sbwork.read.surveys.answers import ANSWERED, KINDS, Match, fold_answer, match_answers
 from sbwork.read.surveys.columns import assign_columns
 from sbwork.read.surveys.descriptions import ColumnDescription, describe_table
@@ -56,7 +63,8 @@ class ProposedSurvey:
     """One survey file: its wave or the column that tells it, and what its columns seem to be.
 
     `columns` gives the item of each column that has another name, `not_asked` the items that the
-    file lacks, and `roles` the names of the remaining columns by what they are for.
+    file lacks, and `roles` the names of the remaining columns by what they are for. `gaps` are
+    columns that may give the wave or the site, with the rows that they would leave out as blank.
     """
 
     path: Path
@@ -70,6 +78,7 @@ class ProposedSurvey:
     columns: Mapping[str, str] = field(default_factory=dict)
     not_asked: tuple[str, ...] = ()
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    gaps: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,10 +111,11 @@ class _Question:
 
     def is_beside(self, other: _Question | None) -> bool:
         """Whether the other is the column before this one, nameless and with like answers."""
-        return other is not None and (other.family, other.number, other.answers.kind) == (
-            "",
-            self.number - 1,
-            self.answers.kind,
+        return (
+            other is not None
+            and (other.family, other.number) == ("", self.number - 1)
+            and other.answers.kind == self.answers.kind
+            and other.answers.fits(self.answers)
         )
 
 
@@ -120,6 +130,10 @@ class _Group:
     def is_sure(self) -> bool:
         """Whether they are enough to be taken for one scale."""
         return len(self.answers) >= (2 if self.family else _FEWEST_SIDE_BY_SIDE)
+
+    def join(self) -> Answers:
+        """Put the answers of all its questions together."""
+        return join_answers(found for answers in self.answers.values() for found in answers)
 
 
 class _File:
@@ -141,8 +155,16 @@ class _File:
         self.questions = list(self._find_questions())
 
     def find(self, role: str) -> ColumnDescription | None:
-        """Return the first column of a role."""
-        return next((self.columns[n] for n, own in self.roles.items() if own == role), None)
+        """Return the first column of a role, if no row would be left out for a blank there."""
+        column = next((self.columns[n] for n, own in self.roles.items() if own == role), None)
+        return None if column and column.blank else column
+
+    def list_gaps(self) -> Iterator[tuple[str, str, int]]:
+        """List the roles, columns and blank rows of what `find` passes over."""
+        for role in ("wave", "site"):
+            for number, own in self.roles.items():
+                if own == role and self.columns[number].blank and not self.find(role):
+                    yield role, self.columns[number].name, self.columns[number].blank
 
     def match(
         self, number: int, options: Sequence[Option]
@@ -171,7 +193,6 @@ class _File:
             key, family = parse_name(name)
             asked = column.question or ("" if key else column.name)
             text = re.split(r" [-–—] |\[", " ".join(asked.split()))[-1].strip("] ")
-            key = f"{key}_item" if key in _RESERVED else key
             text = mask_text(text[:_LONGEST_TEXT])
             yield _Question(number, name, text, family, answers, key)
 
@@ -326,7 +347,9 @@ def _name_questions(files: Sequence[_File]) -> None:
             text = fold_answer(question.text)
             if question.key not in known and texts[text] == 1 and text in by_text:
                 question.key = by_text[text]
-            question.key = question.key or f"q{question.number + 1}"
+            question.key = question.key or name_item(question.name, question.text)
+            question.key = question.key or f"column_{question.number + 1}"
+            question.key += "_item" * (question.key in _RESERVED)
             while question.key in own:
                 question.key += "_2"
             own.add(question.key)
@@ -337,19 +360,21 @@ def _name_questions(files: Sequence[_File]) -> None:
 def _group_questions(files: Sequence[_File]) -> list[_Group]:
     """Group questions by the family of their names, else those side by side with like answers."""
     groups: list[_Group] = []
-    by_family: dict[str, _Group] = {}
+    by_family: dict[str, list[_Group]] = defaultdict(list)
     by_key: dict[str, _Group] = {}
     for file in files:
         previous: _Question | None = None
         for question in file.questions:
-            group = by_key.get(question.key) or by_family.get(question.family)
+            family = by_family[question.family] if question.family else []
+            group = by_key.get(question.key) or next(
+                (group for group in family if group.join().fits(question.answers)), None
+            )
             if group is None and not question.family and question.is_beside(previous):
                 group = by_key[previous.key] if previous else None
             if group is None:
                 group = _Group(question.family)
                 groups.append(group)
-            if question.family:
-                by_family[question.family] = group
+                family.append(group)
             group.answers.setdefault(question.key, []).append(question.answers)
             by_key[question.key] = group
             previous = question
@@ -469,5 +494,6 @@ def _describe_survey(
         },
         not_asked=tuple(key for key in wanted if key not in items),
         roles={role: tuple(names) for role, names in roles.items()},
+        gaps=tuple(file.list_gaps()),
         **wave,  # type: ignore[arg-type]
     )

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 from sbwork.cli import app
 from sbwork.evaluation import evaluate_cohort
+from sbwork.intake.check import inspect_cohort
 from sbwork.intake.drafts import draft_cohort, write_yaml
 from sbwork.intake.new import clean_path, sort_files, take_in
 from sbwork.intake.surveys import Proposal
@@ -74,6 +76,44 @@ def test_from_files_to_a_graded_evaluation_with_the_readme_only(tmp_path):
     assert evaluation.evidence.level >= 2
     assert {"counts", "scales", "placebo", "reliability"} <= set(evaluation.findings["section"])
     assert evaluation.instrument.items["trust_3"].reverse
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"age": range(18, 98), "Comments": ["Nothing to say of it"] * 80},
+        {"when_1": [13.5e9, 13.6e9] * 40, "when_2": [1, 13.7e9] * 40},
+        {"a_1": ["1 - Yes", "2 - yes"] * 40, "a_2": ["1 - Yes", "2 - yes"] * 40},
+        {
+            "trust_1": [1, 2, 3, 4] * 20,
+            "trust_2": [4, 3, 2, 1] * 20,
+            "Survey ID": [*range(60), *range(20)],
+        },
+        {
+            "trust_1": [1, 2, 3, 4] * 20,
+            "trust_2": [4, 3, 2, 1] * 20,
+            "Area": ["North", "South", "", ""] * 20,
+        },
+        {
+            "trust_1": [1, 2, 3, 4] * 20,
+            "trust_2": [4, 3, 2, 1] * 20,
+            "Wave": ["Pre", "Post", "", ""] * 20,
+        },
+    ],
+    ids=["no item", "times", "labels twice", "id", "sites with blanks", "waves with blanks"],
+)
+def test_what_new_writes_is_accepted_by_check(tmp_path, columns):
+    path = tmp_path / "a.csv"
+    rows = zip(*columns.values(), strict=True)
+    path.write_text("\n".join(",".join(map(str, row)) for row in [[*columns], *rows]), "utf-8")
+    take_in("pilot", tmp_path / "data", [str(path)])
+    found = inspect_cohort("pilot", tmp_path / "data")
+    assert found.usable, found.problems
+    guesses = found.tables.get("Guesses not used yet", pd.DataFrame())
+    lost = {"Survey ID": "20 of 80 rows repeat", "Area": "40", "Wave": "40"}
+    told = [row[2:] for row in guesses.itertuples(index=False, name=None)]
+    assert [name for name, _ in told] == [name for name in lost if name in columns]
+    assert all(text.startswith(lost[name]) for name, text in told)
 
 
 def test_files_from_elsewhere_are_copied_and_nothing_is_overwritten(tmp_path):

@@ -101,6 +101,80 @@ def test_families_sites_and_ids_are_found(tmp_path, answers):
     assert {role: before.roles[role] for role in wanted} == {k: (v,) for k, v in wanted.items()}
 
 
+FREQUENCY = ("Never", "Rarely", "Sometimes", "Often", "Always")
+
+
+def label_codes(words: Sequence[str]) -> dict[float, str]:
+    return {float(code): word for code, word in enumerate(words, 1)}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (AGREE, FREQUENCY),
+        (AGREE, AGREE[1:4]),
+        (AGREE, [*AGREE[:2], "Slightly disagree", AGREE[2], "Slightly agree", *AGREE[3:]]),
+        (["Yes", "No"], ["Yes", "No", "It depends"]),
+        (range(1, 6), range(1, 5)),
+        (range(1, 6), range(1, 8)),
+    ],
+)
+@pytest.mark.parametrize("platform", ["csv", "sav"])
+def test_questions_of_one_stem_and_different_answers_share_no_scale(
+    tmp_path, platform, first, second
+):
+    sets = {"Q5a": first, "Q5b": second, "Q5c": first, "Q5d": second}
+    rng = np.random.default_rng(1)
+    codes = {key: rng.integers(0, len(words), PEOPLE) for key, words in sets.items()}
+    if platform == "csv":
+        columns = {key: np.array(words)[codes[key]] for key, words in sets.items()}
+        path = write_csv(tmp_path / "a.csv", columns)
+    else:
+        path = tmp_path / "a.sav"
+        labels = {key: label_codes(list(map(str, words))) for key, words in sets.items()}
+        frame = pd.DataFrame({key: found + 1.0 for key, found in codes.items()})
+        pyreadstat.write_sav(frame, path, variable_value_labels=labels)
+    proposal = propose_surveys([path])
+    for scale in proposal.scales:
+        assert set(scale.items) in ({"Q5a", "Q5c"}, {"Q5b", "Q5d"})
+
+
+def test_an_item_that_few_disagree_with_stays_in_its_scale(tmp_path):
+    words = [AGREE[code - 1] for code in draw_codes(1)]
+    columns = {"a_1": words, "a_2": words[::-1], "a_3": [*AGREE[2:]] * (PEOPLE // 3)}
+    (scale,) = propose_surveys([write_csv(tmp_path / "a.csv", columns)]).scales
+    assert scale.items == ("a_1", "a_2", "a_3")
+
+
+def test_keys_of_items_follow_the_header(tmp_path):
+    words = [AGREE[code - 1] for code in draw_codes(1)]
+    headers = {
+        "Area": "",
+        "Q1. I trust the police": "q1",
+        "Q2: They listen": "q2",
+        "Q2b) They are fair": "q2b",
+        "4. They help": "q4",
+        "Q1 - I trust them all": "q1_2",
+        "I feel safe here": "i_feel_safe_here",
+        "How far do you agree? [I know people]": "i_know_people",
+        "V7": "V7",
+        "Weight?": "weight_item",
+    }
+    columns = dict.fromkeys(headers, words) | {"Area": ["North", "South"] * (PEOPLE // 2)}
+    proposal = propose_surveys([write_csv(tmp_path / "a.csv", columns)])
+    assert [item.key for item in proposal.items] == [*filter(None, headers.values())]
+    assert proposal.surveys[0].columns["4. They help"] == "q4"
+
+
+@pytest.mark.parametrize("role", ["wave", "site"])
+def test_a_column_that_would_leave_out_rows_is_only_named(tmp_path, answers, role):
+    column, values = {"wave": ("Wave", ["1", "2"]), "site": ("Ward", ["North", "South"])}[role]
+    answers[column] = [*values * 55, *[""] * 10]
+    (survey,) = propose_surveys([write_csv(tmp_path / "a.csv", answers)]).surveys
+    assert survey.gaps == ((role, column, 10),)
+    assert getattr(survey, f"{role}_column") == ""
+
+
 def test_an_item_turned_round_in_the_file_already_is_not_turned_again(tmp_path, answers):
     answers["trust_2r"] = draw_codes(1)
     proposal = propose_surveys([write_csv(tmp_path / "a.csv", answers)])
