@@ -130,12 +130,12 @@ def _read_source(
     parts = find_parts(path, source.path)
     style = choose_format(source, parts)
     points = _need_points(places)
-    settings = (style, sorted(source.columns.items()), points)
+    settings = (style, sorted(source.columns.items()), source.sheets, points)
     entry = find_entry(cache, source.path, parts, settings) if cache is not None else None
     reading = load_entry(entry) if entry is not None else None
     if reading is None:
         if style == "police-uk":
-            reading = read_saved_street_files(parts, source.path, points)
+            reading = read_saved_street_files(parts, source, points)
         else:
             reading = read_tables(parts, source, style, points)
         if entry is not None:
