@@ -14,21 +14,20 @@ from sbwork.read.checks import Check, CheckKind
 from sbwork.read.incidents.archives import Part, read_ends
 from sbwork.read.incidents.tallies import Batch, Reading, fetch_tally, open_store
 
-__all__ = ["find_entry", "load_entry", "save_entry"]
+__all__ = ["find_entry", "load_entry", "mark_parts", "save_entry"]
 
-_VERSION = 5
+_VERSION = 8
 _EDGE = 16_384
 
 
-def find_entry(folder: Path, shown: str, parts: Iterable[Part], settings: object) -> Path:
-    """Name the file for the tally of these parts, read with these settings; it may not exist yet.
+def mark_parts(parts: Iterable[Part]) -> str:
+    """Identify the content of some parts without reading all of it.
 
-    The name is a hash of what identifies the content without reading all of it: of a file its
-    name, length, time of last change and a hash of its first and last 16 KiB; of a member of a
-    zip its name, length and the CRC-32 of its content that the zip itself keeps. A full hash of
-    2 GB would take longer than counting it.
+    It is a hash of each file's name, length, time of last change and a hash of its first and last
+    16 KiB; of a member of a zip its name, length and the CRC-32 of its content that the zip itself
+    keeps. A full hash of 2 GB would take longer than counting it.
     """
-    content = hashlib.blake2b(repr((_VERSION, settings)).encode(), digest_size=16)
+    content = hashlib.blake2b(digest_size=16)
     for part in parts:
         if part.member is not None:
             mark: tuple[object, ...] = (part.member.CRC, part.member.compress_size)
@@ -37,6 +36,12 @@ def find_entry(folder: Path, shown: str, parts: Iterable[Part], settings: object
             ends = hashlib.blake2b(head + tail, digest_size=16).hexdigest()
             mark = (part.path.stat().st_mtime_ns, ends)
         content.update(repr((part.shown, part.size, *mark)).encode())
+    return content.hexdigest()
+
+
+def find_entry(folder: Path, shown: str, *settings: object) -> Path:
+    """Name the file for the tally of a source, read with these settings; it may not exist yet."""
+    content = hashlib.blake2b(repr((_VERSION, *settings)).encode(), digest_size=16)
     source = hashlib.blake2b(shown.encode(), digest_size=6).hexdigest()
     return folder / f"{source}-{content.hexdigest()}.parquet"
 

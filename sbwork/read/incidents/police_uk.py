@@ -7,7 +7,7 @@ import io
 import re
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,12 @@ import pandas as pd
 from sbwork.read.checks import Check, CheckKind
 from sbwork.read.encodings import OLDER
 from sbwork.read.incidents.archives import Part, read_ends, read_through, serve_members, unpack
+from sbwork.read.incidents.repeats import (
+    drop_copies,
+    drop_repeats,
+    find_repeats,
+    gather_repeats,
+)
 from sbwork.read.incidents.tallies import (
     Batch,
     PointNeed,
@@ -74,6 +80,13 @@ class _Layout:
     empty: bool
 
 
+@dataclass(frozen=True)
+class _File:
+    part: Part
+    layout: _Layout
+    source: int
+
+
 def is_street_header(header: list[str]) -> bool:
     """Say whether these are the columns of a street file."""
     return set(_NEEDED) <= set(header) and bool(
@@ -86,29 +99,46 @@ def is_street_column(name: str) -> bool:
     return name in _KNOWN
 
 
-def read_street_files(parts: list[Part], shown: str, points: PointNeed) -> Reading:
-    """Count street files; those of other kinds are skipped and counted.
+def read_street_files(
+    sources: Sequence[tuple[str, list[Part]]], points: PointNeed
+) -> list[Reading]:
+    """Count the street files of some sources; those of other kinds are skipped and counted.
 
-    Nothing is dropped as a duplicate: rows of anti-social behaviour carry no Crime ID, and
-    identical rows are separate incidents at the same anonymised point.
+    A crime counts once: a month that two files hold alike, rows alike in every column that share
+    a Crime ID, and one Crime ID and crime type in files of two forces. Rows without a Crime ID,
+    such as anti-social behaviour, are separate incidents even if they are alike.
+
+    Parameters
+    ----------
+    sources : sequence of (str, list of Part)
+        What a message calls each source, and its files.
+    points : PointNeed
+        Which coordinates to keep.
 
     Raises
     ------
     InputError
         A file is empty, cut short, lacks a column, holds a row that can't be read or a month
-        other than its name says, or no street file is there.
+        other than its name says, or no street file is there; or two files hold the same month of
+        a force and differ.
     """
-    reading = Reading()
-    layouts = _survey_parts(parts, reading)
-    street = [part for part in parts if part in layouts]
-    if not street:
-        found = "there is no street file in it"
-        allowed = "Street files have the columns 'Month' and 'Crime type'"
-        raise InputError(Problem(shown, "", found, allowed))
-    headers = [layouts[part].header for part in street]
-    reading.tally, reading.names = _count_files(street, headers, points)
-    reading.batches = _describe_batches(reading.tally, street, layouts)
-    return reading
+    readings = []
+    files: list[_File] = []
+    for source, (shown, parts) in enumerate(sources):
+        readings.append(Reading())
+        layouts = _survey_parts(parts, readings[-1])
+        if not layouts:
+            found = "there is no street file in it"
+            allowed = "Street files have the columns 'Month' and 'Crime type'"
+            raise InputError(Problem(shown, "", found, allowed))
+        files += [_File(part, layout, source) for part, layout in layouts.items()]
+    tally, names, batches = _count_files(files, points, readings)
+    for source, reading in enumerate(readings):
+        own = [number for number, file in enumerate(files) if file.source == source]
+        reading.names, reading.batches = names, [batches[number] for number in own]
+        rows = tally[tally["batch"].between(own[0], own[-1])] if len(readings) > 1 else tally
+        reading.tally = rows.assign(batch=rows["batch"] - np.int32(own[0]))
+    return readings
 
 
 def _survey_parts(parts: list[Part], reading: Reading) -> dict[Part, _Layout]:
@@ -215,45 +245,63 @@ def _lay_out(part: Part, header: list[str], rows: list[list[str]]) -> _Layout:
 
 def _name_force(reported_by: str) -> str:
     """Turn 'Northumbria Police' into 'northumbria', as data.police.uk names its files."""
-    plain = re.sub(r"\b(police|constabulary|service)\b", "", reported_by.lower())
+    plain = re.sub(r"\b(police|constabulary|service( of)?)\b", "", reported_by.lower())
+    plain = plain.replace("&", " and ")
     name = "-".join(re.findall(r"[a-z]+", plain))
     return {"british-transport": "btp", "metropolitan": "metropolitan"}.get(name, name)
 
 
 def _count_files(
-    parts: Sequence[Part], headers: Sequence[tuple[str, ...]], points: PointNeed
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Count all files, those with the same columns in one query; return the names of LSOAs too."""
-    import duckdb
-
-    by_header: dict[tuple[str, ...], list[int]] = {}
-    for number, header in enumerate(headers):
-        by_header.setdefault(header, []).append(number)
-    files = [
-        str(part.path) if part.member is None else f"member://{number}.csv"
-        for number, part in enumerate(parts)
-    ]
+    files: Sequence[_File], points: PointNeed, readings: Sequence[Reading]
+) -> tuple[pd.DataFrame, dict[str, str], list[Batch]]:
+    """Count all files; return the tally, the names of LSOAs, and what each file holds."""
+    parts = [file.part for file in files]
+    feeds, shown = [file.layout.force for file in files], [part.shown for part in parts]
     with open_store() as store:
         if any(part.member is not None for part in parts):
             store.register_filesystem(serve_members(parts))
-        for header, numbers in by_header.items():
-            query = _write_query(header, points)
-            chosen = {files[number]: parts[number] for number in numbers}
-            try:
-                store.execute(query, {"files": list(chosen), "numbers": numbers})
-            except duckdb.Error as error:
-                if "Traceback" in str(error):
-                    for part in chosen.values():
-                        read_through(part)
-                if not re.search("unicode|invalid state", str(error)):
-                    raise _explain_error(str(error), chosen) from None
-                for number in numbers:
-                    _count_irregular(store, parts[number], number, query)
+        _query_files(store, files, range(len(files)), points, "tally")
+        _check_months(store, parts)
+        repeats = [*drop_copies(store, feeds, shown)]
+        batches = _describe_batches(store, files)
+        if again := find_repeats(store):
+            _query_files(store, files, again, points, "rows")
+            repeats += drop_repeats(store, feeds, shown)
+        for source, line in gather_repeats(repeats, [file.source for file in files]):
+            readings[source].quality.append(line)
         names = store.execute(
             "SELECT lsoa, arg_min(name, (batch, name)) FROM tally"
             " WHERE lsoa <> '' AND name <> '' GROUP BY lsoa"
         ).fetchall()
-        return fetch_tally(store), dict(names)
+        return fetch_tally(store), dict(names), batches
+
+
+def _query_files(
+    store: Any, files: Sequence[_File], chosen: Iterable[int], points: PointNeed, table: str
+) -> None:
+    """Fill a table from the chosen files, those with the same columns in one query."""
+    import duckdb
+
+    by_header: dict[tuple[str, ...], list[int]] = {}
+    for number in chosen:
+        by_header.setdefault(files[number].layout.header, []).append(number)
+    for header, numbers in by_header.items():
+        query = _write_query(header, points, table)
+        paths = {
+            str(part.path) if part.member is None else f"member://{number}.csv": part
+            for number in numbers
+            for part in [files[number].part]
+        }
+        try:
+            store.execute(query, {"files": list(paths), "numbers": numbers})
+        except duckdb.Error as error:
+            if "Traceback" in str(error):
+                for part in paths.values():
+                    read_through(part)
+            if not re.search("unicode|invalid state", str(error)):
+                raise _explain_error(str(error), paths) from None
+            for number in numbers:
+                _count_irregular(store, files[number].part, number, query)
 
 
 def _count_irregular(store: Any, part: Part, number: int, query: str) -> None:
@@ -278,10 +326,12 @@ def _count_irregular(store: Any, part: Part, number: int, query: str) -> None:
             raise refusal from None
 
 
-def _write_query(header: tuple[str, ...], points: PointNeed) -> str:
-    """Write the query that counts files with these columns into the tally.
+def _write_query(header: tuple[str, ...], points: PointNeed, table: str) -> str:
+    """Write the query that counts files with these columns into the tally, or into ``rows``.
 
-    Columns are named by their positions, so that no text of a file gets into the query.
+    The latter holds the rows whose Crime ID is among the repeated ones, counted where they are
+    alike in every column. What is the same throughout a text is no id but stands for none. Columns
+    are named by their positions, so that no text of a file gets into the query.
     """
     columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(header)))
     where = {name: f"c{number}" for number, name in enumerate(header)}
@@ -296,12 +346,19 @@ def _write_query(header: tuple[str, ...], points: PointNeed) -> str:
         keep.append(f"NOT ({_lie_within(west, south, east, north)})")
         keep += [_lie_within(*box) for box in points.boxes]
     kept = " OR ".join(keep)
+    crime = where.get("Crime ID", "NULL::VARCHAR")
+    chosen, more = "", f"min({name}) AS name, list(hash({crime})) AS ids"
+    if table == "rows":
+        whole = ", ".join(f"c{number}" for number in range(len(header)))
+        more = f"hash({crime}) AS id, hash({whole}) AS content"
+        chosen = f"WHERE hash({crime}) IN (FROM repeated) AND regexp_matches({crime}, '[1-9]')"
+        chosen += f" AND replace({crime}, {crime}[1], '') <> ''"
     return f"""
-        INSERT INTO tally BY NAME
+        INSERT INTO {table} BY NAME
         SELECT $numbers[file_index::BIGINT + 1] AS batch, * EXCLUDE (file_index)
         FROM (
             SELECT file_index, {lsoa}::VARCHAR AS lsoa, {where["Crime type"]} AS kind,
-                   {where["Month"]} AS month, min({name}) AS name, {located} AS located,
+                   {where["Month"]} AS month, {more}, {located} AS located,
                    CASE WHEN {located} AND ({kept}) THEN px END AS x,
                    CASE WHEN {located} AND ({kept}) THEN py END AS y, count(*) AS n
             FROM (
@@ -310,6 +367,7 @@ def _write_query(header: tuple[str, ...], points: PointNeed) -> str:
                 FROM read_csv($files, auto_detect = false, header = true, delim = ',', quote = '"',
                               escape = '"', buffer_size = {_BUFFER},
                               columns = {{{columns}}})
+                {chosen}
             )
             GROUP BY ALL
         )
@@ -332,18 +390,10 @@ def _explain_error(message: str, files: Mapping[str, Part]) -> InputError:
     return InputError(Problem(named[0], line, found, allowed))
 
 
-def _describe_batches(
-    tally: pd.DataFrame, parts: list[Part], layouts: dict[Part, _Layout]
-) -> list[Batch]:
-    known = tally["month"].cat.categories
-    cell = tally["batch"].to_numpy() * len(known) + tally["month"].cat.codes.to_numpy()
-    counts = np.bincount(cell, tally["n"], len(parts) * len(known)).reshape(len(parts), -1)
-    months = [
-        {month: int(count) for month, count in zip(known, row, strict=True) if count}
-        for row in counts.tolist()
-    ]
+def _check_months(store: Any, parts: Sequence[Part]) -> None:
     problems = []
-    for part, found in zip(parts, months, strict=True):
+    for number, found in sorted(_list_months(store).items()):
+        part = parts[number]
         strange = [m for m in found if not re.fullmatch(r"(19|20)\d\d-(0[1-9]|1[0-2])", m)]
         named = part.labels[0]
         if strange:
@@ -356,7 +406,20 @@ def _describe_batches(
             problems.append(Problem(part.shown, "column 'Month'", what, "Download it again"))
     if problems:
         raise InputError(problems)
+
+
+def _describe_batches(store: Any, files: Sequence[_File]) -> list[Batch]:
+    months = _list_months(store)
     return [
-        Batch(part.shown, layouts[part].force, found)
-        for part, found in zip(parts, months, strict=True)
+        Batch(file.part.shown, file.layout.force, months.get(number, {}))
+        for number, file in enumerate(files)
     ]
+
+
+def _list_months(store: Any) -> dict[int, dict[str, int]]:
+    """List the months of each file, with their rows."""
+    months: dict[int, dict[str, int]] = {}
+    query = "SELECT batch, coalesce(month, ''), sum(n)::BIGINT FROM tally GROUP BY ALL ORDER BY ALL"
+    for number, month, rows in store.execute(query).fetchall():
+        months.setdefault(number, {})[month] = rows
+    return months

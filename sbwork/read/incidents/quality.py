@@ -52,6 +52,7 @@ def tabulate_quality(
         *_join_months(cohort, coverage),
         *compare_losses(placed, cohort, outcomes, coverage),
         *continuity.quality,
+        *_describe_repeats(placed, cohort),
         *_describe_vanishing(placed, cohort, places, coverage, published),
         *_describe_outcomes(cohort, outcomes),
     ]
@@ -70,6 +71,8 @@ def _describe_source(
 
     unit = "incidents" if any(batch.counted for batch in reading.batches) else "rows"
     note = "Nothing was dropped as a duplicate" if unit == "rows" else "Counted by others"
+    if reading.style == "police-uk":
+        note = "A row without a Crime ID is never taken for a duplicate"
     files = len({batch.shown for batch in reading.batches})
     yield Check(CheckKind.READ, "files read", float(files))
     yield Check(CheckKind.ROWS_READ, f"{unit} read", float(rows["n"].sum()), note)
@@ -181,6 +184,31 @@ def _describe_vanishing(
                 f"{others}; its boundary may have moved"
             )
             yield Check(CheckKind.DOUBT, "LSOA of a site that starts or stops", count, note)
+
+
+def _describe_repeats(placed: pd.DataFrame, cohort: Cohort) -> Iterator[Check]:
+    """Count by site and period the rows whose Crime ID another row has with other content."""
+    again, months = placed["again"], placed["month"]
+    if not again.any():
+        return
+    periods = cohort.periods
+    windows = {"before": periods.before.months, "after": periods.after.months} if periods else {}
+    numbers = {name: [number_month(m) for m in span] for name, span in windows.items()}
+    said = []
+    for site, key in enumerate(cohort.sites):
+        own = again.where(placed["site"] == site, 0.0)
+        counts = {name: own[months.isin(span)].sum() for name, span in numbers.items()}
+        counts = counts or {"in all": own.sum()}
+        shown = [
+            f"{n:,.0f} {name}"
+            if not 0 < n < cohort.smallest_count
+            else f"fewer than {cohort.smallest_count} {name}"
+            for name, n in counts.items()
+        ]
+        said.append(f"{cohort.title_site(key)} {', '.join(shown)}")
+    note = "The rows differ, so each is counted"
+    note += f": {'; '.join(said)}" if said else ""
+    yield Check(CheckKind.DOUBT, "rows that share a Crime ID", float(again.sum()), note)
 
 
 def _describe_outcomes(cohort: Cohort, outcomes: OutcomeKinds) -> Iterator[Check]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from sbwork.read.checks import CheckKind
 from sbwork.read.incidents.archives import find_parts
-from sbwork.read.incidents.cache import find_entry, load_entry, save_entry
+from sbwork.read.incidents.cache import find_entry, load_entry, mark_parts, save_entry
 from sbwork.read.incidents.continuity import mark_published, track_series
 from sbwork.read.incidents.counting import (
     count_areas,
@@ -30,7 +30,7 @@ from sbwork.read.incidents.quality import tabulate_quality
 from sbwork.read.incidents.tallies import PointNeed, Reading, fetch_tally, join_tallies, open_store
 from sbwork.read.places.geography import name_msoa
 from sbwork.read.places.placing import Places, place_rows, read_places
-from sbwork.specs.cohort import Cohort, IncidentSource
+from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError, Problem
 
 __all__ = ["IncidentDescription", "Incidents", "describe_incidents", "read_incidents"]
@@ -73,7 +73,8 @@ def read_incidents(cohort: Cohort, *, cache: Path | None = None) -> Incidents:
     """Read and count a cohort's incident files.
 
     Files are counted by place, crime type and month as they stream by, so memory depends on the
-    number of places, not of rows. Nothing is dropped as a duplicate.
+    number of places, not of rows. A crime that street files hold more than once, as its Crime ID
+    says, is counted once.
 
     Parameters
     ----------
@@ -93,8 +94,9 @@ def read_incidents(cohort: Cohort, *, cache: Path | None = None) -> Incidents:
     Raises
     ------
     InputError
-        A file can't be used, a month stands twice, LSOAs of 2011 and 2021 are mixed without a
-        table to join them, or sites overlap or are unknown; the message says which and where.
+        A file can't be used, two files differ on a month of a force, LSOAs of 2011 and 2021 are
+        mixed without a table to join them, or sites overlap or are unknown; the message says
+        which and where.
 
     Examples
     --------
@@ -104,8 +106,7 @@ def read_incidents(cohort: Cohort, *, cache: Path | None = None) -> Incidents:
     places = read_places(cohort)
     if cache is None and cohort.folder != Path():
         cache = cohort.folder / _CACHE
-    readings = [_read_source(cohort, source, places, cache) for source in cohort.incidents]
-    _refuse_repeated_months(readings)
+    readings = _read_sources(cohort, places, cache)
     placed = _place(readings, cohort, places)
     outcomes = read_outcomes(placed, cohort, readings)
     coverage = list_coverage(cohort, readings)
@@ -122,25 +123,34 @@ def read_incidents(cohort: Cohort, *, cache: Path | None = None) -> Incidents:
     )
 
 
-def _read_source(
-    cohort: Cohort, source: IncidentSource, places: Places, cache: Path | None
-) -> Reading:
-    """Count one source, or take its tally from the cache where it is there."""
-    path = cohort.resolve_path(source.path)
-    parts = find_parts(path, source.path)
-    style = choose_format(source, parts)
-    points = _need_points(places)
-    settings = (style, sorted(source.columns.items()), source.sheets, points)
-    entry = find_entry(cache, source.path, parts, settings) if cache is not None else None
-    reading = load_entry(entry) if entry is not None else None
-    if reading is None:
-        if style == "police-uk":
-            reading = read_saved_street_files(parts, source, points)
-        else:
-            reading = read_tables(parts, source, style, points)
-        if entry is not None:
-            save_entry(entry, reading)
-    return reading
+def _read_sources(cohort: Cohort, places: Places, cache: Path | None) -> list[Reading]:
+    """Count every source; those with street files together, as one crime may be in several."""
+    sources, points = cohort.incidents, _need_points(places)
+    parts = [find_parts(cohort.resolve_path(source.path), source.path) for source in sources]
+    styles = [choose_format(*pair) for pair in zip(sources, parts, strict=True)]
+    street = [number for number, style in enumerate(styles) if style == "police-uk"]
+    groups = [[number] for number in range(len(sources)) if number not in street]
+    readings: dict[int, Reading] = {}
+    for group in [*groups, *([street] if street else [])]:
+        style, source = styles[group[0]], sources[group[0]]
+        entries: list[Path] = []
+        if cache is not None:
+            marks = [mark_parts(parts[number]) for number in group]
+            settings = (style, sorted(source.columns.items()), points, marks)
+            entries = [find_entry(cache, sources[n].path, *settings, n) for n in group]
+        kept = [load_entry(entry) for entry in entries]
+        found = [reading for reading in kept if reading is not None]
+        if len(found) < len(group):
+            if style == "police-uk":
+                found = read_saved_street_files(
+                    [(sources[n].path, parts[n]) for n in group], points
+                )
+            else:
+                found = [read_tables(parts[group[0]], source, style, points)]
+            for entry, reading in zip(entries, found, strict=False):
+                save_entry(entry, reading)
+        readings |= zip(group, found, strict=True)
+    return [readings[number] for number in range(len(sources))]
 
 
 def _place(readings: list[Reading], cohort: Cohort, places: Places) -> pd.DataFrame:
@@ -168,21 +178,6 @@ def _read_nothing() -> Reading:
 def _need_points(places: Places) -> PointNeed:
     boxes = [box for outline in places.polygons.values() for box in outline.find_boxes()]
     return PointNeed(unplaced=bool(places.boundaries.codes), boxes=tuple(boxes))
-
-
-def _refuse_repeated_months(readings: list[Reading]) -> None:
-    seen: dict[tuple[str, str], str] = {}
-    problems = []
-    for reading in readings:
-        for batch in reading.batches:
-            for month in batch.months:
-                first = seen.setdefault((batch.feed, month), batch.shown)
-                if first != batch.shown:
-                    found = f"{month} of '{batch.feed}' is in {first} already"
-                    allowed = "Every month of a force may be given once; remove one of the files"
-                    problems.append(Problem(batch.shown, "", found, allowed))
-    if problems:
-        raise InputError(problems)
 
 
 @dataclass(frozen=True)

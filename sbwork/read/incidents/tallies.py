@@ -30,7 +30,7 @@ __all__ = [
 _TEXTS = ("lsoa", "called", "kind", "month")
 _COLUMNS = {"batch": "INTEGER", "lsoa": "VARCHAR", "called": "VARCHAR", "kind": "VARCHAR",
             "month": "VARCHAR", "x": "DOUBLE", "y": "DOUBLE", "located": "BOOLEAN",
-            "n": "DOUBLE"}  # fmt: skip
+            "n": "DOUBLE", "again": "DOUBLE DEFAULT 0"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ def open_store() -> Any:
     )
     store.execute("SET enable_progress_bar = false")
     columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
-    store.execute(f"CREATE TEMP TABLE tally ({columns}, name VARCHAR)")
+    store.execute(f"CREATE TEMP TABLE tally ({columns}, name VARCHAR, ids UBIGINT[])")
+    store.execute(f"CREATE TEMP TABLE rows ({columns}, id UBIGINT, content UBIGINT)")
     return store
 
 
@@ -161,7 +162,8 @@ def fetch_tally(store: Any, table: str = "tally") -> pd.DataFrame:
         ``batch`` (int32, position among the batches); ``lsoa``, ``called`` (what the file calls
         the site), ``kind`` and ``month`` (YYYY-MM), categories that are empty text where the
         file gives none; ``x`` and ``y`` (float64, NaN but where they are needed to place the
-        rows); ``located`` (bool, whether it has coordinates that could place it); ``n`` (float64).
+        rows); ``located`` (bool, whether it has coordinates that could place it); ``n`` and, of
+        these, ``again`` (those whose Crime ID an earlier row has as well; both float64).
     """
     chosen = dict(zip(_COLUMNS, _COLUMNS, strict=True))
     for name in _TEXTS:

@@ -128,7 +128,8 @@ def place_rows(
     pandas.DataFrame
         ``source``, ``feed``, ``site``, ``area`` (positions; -1 for none), ``lsoa``, ``kind``
         (categories), ``month`` (12 x year + month - 1), ``located`` (has coordinates),
-        ``pointed`` (placed by them), ``lost`` (nothing says where they were) and ``n``.
+        ``pointed`` (placed by them), ``lost`` (nothing says where they were), ``n`` and ``again``
+        (see `sbwork.read.incidents.tallies.fetch_tally`).
 
     Raises
     ------
@@ -156,7 +157,7 @@ def place_rows(
     polygon = rows["polygon"].to_numpy()
     months = rows["month"].cat.categories
     numbers = np.array([number_month(month) if month else -1 for month in months], np.int32)
-    kept = ["source", "feed", "lsoa", "kind", "located", "pointed", "n"]
+    kept = ["source", "feed", "lsoa", "kind", "located", "pointed", "n", "again"]
     placed = rows[kept].assign(
         site=_take_first(site, called_site, polygon),
         area=_take_first(area, called_area),

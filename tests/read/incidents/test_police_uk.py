@@ -33,15 +33,10 @@ def read(folder: Path, text: str | bytes, name: str = "2017-01-durham-street.csv
 def read_folder(
     folder: Path, points: PointNeed = NO_POINTS
 ) -> tuple[Reading, list[tuple[object, ...]]]:
-    reading = read_street_files(find_parts(folder, folder.name), folder.name, points)
+    (reading,) = read_street_files([(folder.name, find_parts(folder, folder.name))], points)
     texts = reading.tally[["lsoa", "kind", "month"]].astype("str")
     counts = zip(texts.itertuples(index=False, name=None), reading.tally["n"], strict=True)
     return reading, sorted((*row, reading.names.get(row[0], ""), n) for row, n in counts)
-
-
-def test_same_rows_are_separate_incidents(tmp_path: Path) -> None:
-    read(tmp_path, "\n".join([HEADER, LINE, LINE, LINE, ""]))
-    assert read_folder(tmp_path)[1] == [("E01000001", "Burglary", "2017-01", "Durham, 001A", 3.0)]
 
 
 def test_byte_order_mark_and_mixed_layouts(tmp_path: Path) -> None:
