@@ -197,6 +197,9 @@ def _check_values(store: Any, table: Table, style: str) -> list[Check]:
         if american:
             hint += "; these look as if the month came before the day"
         problems += _name_rows(table, "month", wrong, "is not a date", hint)
+        if not problems:
+            found = f"'{quote(min(wrong))}' is not a date"
+            problems.append(Problem(table.shown, f"column '{table.where['month']}'", found, hint))
     elif doubt:
         place = f"column '{quote(table.where['month'])}'"
         problems.append(Problem(table.shown, place, doubt, "Export them anew as 2017-07-31"))

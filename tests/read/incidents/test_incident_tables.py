@@ -139,6 +139,7 @@ def test_counts_without_zeros_lack_what_is_zero(tmp_path: Path) -> None:
     [
         ("Date,Type,Site\n07/13/2017,Burglary,Area 1\n", r"row 2, column 'Date': '07/13/2017' is"),
         ("Date,Type,Site\n07/13/2017,Burglary,Area 1\n", "month came before the day"),
+        ("Date,Type,Site\nsoon\xa0,Burglary,Area 1\n", r"column 'Date': 'soon.?' is not a date"),
         ("Date,Type,Site\n", "a header and no row"),
         ("Date,Type\n2017-01,x\n", "no column says where"),
         ("Date,Site\n2017-01,one\n", "no column holds the crime type"),
