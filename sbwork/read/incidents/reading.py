@@ -184,9 +184,9 @@ def _need_points(places: Places) -> PointNeed:
 class IncidentDescription:
     """One file, folder or zip of incidents.
 
-    `missing` are months between those covered; `authorities` say how many LSOAs of each local
-    authority are met, as the names of the LSOAs have it; `notes` are what a person should look
-    at, such as crime types that are not known; `problems` say why it could not be read.
+    `missing` are months between those covered; `authorities` are the local authorities that
+    the names of the LSOAs have, with about how many incidents each holds; `notes` are what a person
+    should look at, such as crime types that are not known; `problems` say why it could not be read.
     """
 
     months: tuple[str, ...] = ()
@@ -212,10 +212,11 @@ def describe_incidents(path: Path) -> IncidentDescription:
             for p in error.problems
         )
         return IncidentDescription(problems=tuple(problems))
-    areas = incidents.areas.drop_duplicates("area")
-    names = Counter(
-        name_msoa(str(name)).rpartition(" ")[0] for name in areas["name"] if str(name).strip()
-    )
+    areas = incidents.areas.groupby(["area", "name"], as_index=False)["count"].sum()
+    names: Counter[str] = Counter()
+    for name, count in zip(areas["name"].astype("str"), areas["count"], strict=True):
+        # Counts of known crime types only, so that an area without any is not left out.
+        names[name_msoa(name).rpartition(" ")[0]] += 1 + int(count)
     del names[""]
     quality = incidents.quality
     unknown = quality.loc[quality["kind"] == CheckKind.UNKNOWN_TYPE, "note"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sbwork.read.incidents import Incidents, read_incidents
+from sbwork.read.incidents.reading import describe_incidents
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError
 
@@ -287,3 +288,10 @@ def test_group_by_ward_needs_a_lookup(tmp_path: Path) -> None:
     write_rows(tmp_path, "2017-01", [row("2017-01", "E01000001")])
     with pytest.raises(InputError, match="no lookup from LSOA to ward"):
         read(tmp_path, placebo={"group_by": "ward"})
+
+
+def test_authorities_are_listed_by_their_rows(tmp_path: Path) -> None:
+    own = [row("2017-01", "E01000001")] * 9
+    strays = [row("2017-01", f"E0100010{n}").replace("Durham 001A", f"York 00{n}A") for n in "123"]
+    write_rows(tmp_path, "2017-01", own + strays)
+    assert list(describe_incidents(tmp_path).authorities) == ["Durham", "York"]
