@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import get_args
 
+from sbwork.read.surveys.aggregates import refuse_aggregates
 from sbwork.read.surveys.delimited import read_delimited
 from sbwork.read.surveys.forms import is_forms, read_forms
 from sbwork.read.surveys.limesurvey import is_limesurvey, read_limesurvey
@@ -70,7 +71,9 @@ def read_table(path: Path, format: str = "auto") -> RawTable:
         if format == platform or (format == "auto" and recognise(head)):
             return read(grid)
     header = find_header(head)
-    return build_table(grid, container, header + 1, head[header])
+    table = build_table(grid, container, header + 1, head[header])
+    refuse_aggregates(table)
+    return table
 
 
 def _find_container(path: Path, start: bytes) -> str:

@@ -85,3 +85,32 @@ def test_rows_of_a_grid_of_google_forms_have_a_name_of_their_own(wave: Path) -> 
     table = read_table(wave)
     assert (table.platform, table.record) == ("forms", None)
     assert table.aliases[1] == ("I trust them",)
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("Borough,% agree,n\nBarnet,65,210\nBrent,61,190\n", True),
+        ("Borough,Agree,Base\nBarnet,65%,210\nBrent,61%,190\n", True),
+        ("Borough,Agree,Neither,Disagree\nBarnet,60,30,10\nBrent,50,30,20.4\n", True),
+        ("Ward,Ward code,Trust,Sample size\nA,E05000001,0.61,210\nB,E05000002,0.58,190\n", True),
+        ("Answer,Percentage\nStrongly agree,23\nAgree,45\nDisagree,32\n", True),
+        ("Date,Borough,Measure,Proportion\n2023-03-01,Barnet,Trust,0.7\n"
+         "2023-03-01,Barnet,Fair,0.6\n2023-06-01,Barnet,Trust,0.8\n", True),
+        ("area,trust_1,trust_2\nNorth,1,2\nSouth,2,1\n", False),
+        ("n,area,trust_1\n1,North,1\n2,South,2\n", False),
+        ("id,area,trust_1,weight\nP1,North,Agree,0.91\nP2,South,Agree,1.2\n", False),
+        ("area,share of time,trust_1\nNorth,20,1\nSouth,30,2\n", False),
+        ("Timestamp,What % of police do you trust?\n2024-01-01 10:00,20\n", False),
+        ("name,q1,q2,total\nAnn,1,5,6\nBo,4,3,7\n", False),
+        ("id,home,work,other\nP1,20,30,50\nP2,40,30,30\n", False),
+    ],
+)  # fmt: skip
+def test_tables_of_shares_are_no_answers(tmp_path: Path, text: str, refused: bool) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    if refused:
+        with pytest.raises(InputError, match="Individual answers are needed"):
+            read_table(path)
+    else:
+        assert read_table(path).names
