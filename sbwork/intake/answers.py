@@ -93,7 +93,7 @@ class Answers:
 
     def _fold_real(self) -> dict[Any, str]:
         """Return the real answers: codes with their folded labels, or folded words."""
-        answers = {**self.codes, **self.words}
+        answers: dict[Any, str] = {**self.codes, **self.words}
         return {
             key: fold_answer(label)
             for key, label in answers.items()

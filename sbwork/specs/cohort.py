@@ -101,14 +101,27 @@ class Outcome(Spec):
 
 
 class IncidentSource(Spec):
-    """One file, folder or zip of incidents."""
+    """One file, folder or zip of incidents.
+
+    `sheets` are those of a workbook that are read, one below the other; by default the visible
+    ones with the same header. Their names are in a column called "Sheet", which can be named
+    under `columns` as the crime type or the site.
+    """
 
     path: str = Field(min_length=1)
     format: Literal["auto", "police-uk", "rows", "counts"] = "auto"
     columns: dict[
         Literal["month", "crime_type", "lsoa", "longitude", "latitude", "site", "count"], str
     ] = Field(default_factory=dict)
+    sheets: tuple[str, ...] = ()
     crime_types: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("sheets", mode="before")
+    @classmethod
+    def _take_years(cls, value: Any) -> Any:
+        """Take one name for a list of one, and 2016 for a name."""
+        listed = value if isinstance(value, list | tuple) else [value]
+        return tuple(str(name) if isinstance(name, int) else name for name in listed)
 
 
 class Geography(Spec):

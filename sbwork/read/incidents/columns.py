@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
-from pathlib import Path
 
-from sbwork.read.checks import Check
 from sbwork.read.incidents.months import read_month
+from sbwork.read.incidents.opening import Opened
 from sbwork.read.incidents.police_uk import is_street_column
 from sbwork.read.places.geography import find_missing_columns
 from sbwork.specs.cohort import IncidentSource
 from sbwork.specs.errors import InputError, Problem, list_names, quote
 
-__all__ = ["STATE_ROWS", "Table", "find_columns", "find_count"]
+__all__ = ["STATE_ROWS", "Table", "find_columns", "find_count", "rank_header"]
 
 STATE_ROWS = "if a row is one incident, say 'format: rows' in cohort.yml"
 
@@ -49,22 +47,17 @@ _LARGE = 10_000
 
 
 @dataclass(frozen=True)
-class Table:
-    """A CSV file, its header, which of its columns is what, and what was done to open it."""
+class Table(Opened):
+    """A file that is opened, and which of its columns is what."""
 
-    path: Path
-    shown: str
-    header: list[str]
-    delimiter: str
     where: dict[str, str] = field(default_factory=dict)
-    notes: list[Check] = field(default_factory=list)
 
-    def read_rows(self) -> Iterator[list[str]]:
-        """Read the rows below the header, cells trimmed; empty lines are skipped."""
-        with self.path.open(encoding="utf-8-sig", newline="") as file:
-            for row in islice(csv.reader(file, delimiter=self.delimiter), 1, None):
-                if row:
-                    yield [cell.strip() for cell in row]
+
+def rank_header(names: Sequence[str], given: Collection[str]) -> int:
+    """Return how many of these names are `given` ones, or common for what is needed."""
+    free = [name for name in names if name not in given]
+    months = sum(bool(read_month(name)) for name in free)
+    return len(set(given) & set(names)) + len(_guess_columns(free)) + (months > 2)
 
 
 def find_columns(table: Table, source: IncidentSource, style: str) -> dict[str, str]:
@@ -89,7 +82,7 @@ def find_columns(table: Table, source: IncidentSource, style: str) -> dict[str, 
     problems = [
         Problem(
             shown,
-            "line 1",
+            table.name_row(table.skip + 1),
             f"no column holds the {key.replace('_', ' ')}",
             f"Name it in cohort.yml under 'columns: {key}:'; found: {list_names(header)}",
         )
@@ -100,7 +93,7 @@ def find_columns(table: Table, source: IncidentSource, style: str) -> dict[str, 
         found = "no column says where an incident was"
         allowed = "Name one in cohort.yml under 'columns: site:', 'lsoa:', or 'longitude:' and "
         allowed += f"'latitude:'; found: {list_names(header)}"
-        problems.append(Problem(shown, "line 1", found, allowed))
+        problems.append(Problem(shown, table.name_row(table.skip + 1), found, allowed))
     if problems:
         raise InputError(problems)
     return where
@@ -163,7 +156,7 @@ def find_count(
             found = f"several columns may count incidents: {list_names(counts + unclear, 5)}"
         allowed = "Say in cohort.yml 'format: rows' if a row is one incident, or 'format: counts' "
         allowed += f"with 'columns: {{count: {quote(shown)}}}' if it says how many there were"
-        raise InputError(Problem(table.shown, "line 1", found, allowed))
+        raise InputError(Problem(table.shown, table.name_row(table.skip + 1), found, allowed))
     return {}
 
 

@@ -7,15 +7,16 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from sbwork.read.checks import Check, CheckKind
 from sbwork.read.incidents.archives import Part, read_ends, unpack
-from sbwork.read.incidents.columns import STATE_ROWS, Table, find_columns, find_count
+from sbwork.read.incidents.columns import STATE_ROWS, Table, find_columns, find_count, rank_header
 from sbwork.read.incidents.months import read_dates, read_month
-from sbwork.read.incidents.opening import open_table, read_header
+from sbwork.read.incidents.opening import open_table
 from sbwork.read.incidents.police_uk import is_street_header, read_street_files
 from sbwork.read.incidents.tallies import (
     Batch,
@@ -44,7 +45,7 @@ def choose_format(source: IncidentSource, parts: list[Part]) -> str:
         return source.format
     if any(part.labels[2] for part in parts):
         return "police-uk"
-    with unpack(parts[0]) as part, _describe_table(part) as table:
+    with unpack(parts[0]) as part, _describe_table(part, source) as table:
         if "count" in source.columns or find_count(table):
             return "counts"
     return "police-uk" if is_street_header(table.header) and not source.columns else "rows"
@@ -73,24 +74,26 @@ def read_tables(
 
 
 def read_saved_street_files(
-    sources: Sequence[tuple[str, list[Part]]], points: PointNeed
+    sources: Sequence[tuple[IncidentSource, list[Part]]], points: PointNeed
 ) -> list[Reading]:
     """Count street files, also those that a spreadsheet program saved in its own way.
 
     Such a program writes workbooks, semicolons or UTF-16, and turns months to dates. `sources`
-    are as `read_street_files` takes them.
+    are as the cohort names them, each with its files.
     """
     notes: list[list[Check]] = [[] for _ in sources]
     with TemporaryDirectory(prefix="sbwork-") as folder:
         restored = [
             (
-                shown,
+                source.path,
                 [
-                    part if part.labels[2] else _restore(part, Path(folder) / f"{n}-{m}.csv", own)
+                    part
+                    if part.labels[2]
+                    else _restore(part, source, Path(folder) / f"{n}-{m}.csv", own)
                     for m, part in enumerate(parts)
                 ],
             )
-            for n, ((shown, parts), own) in enumerate(zip(sources, notes, strict=True))
+            for n, ((source, parts), own) in enumerate(zip(sources, notes, strict=True))
         ]
         readings = read_street_files(restored, points)
     for reading, own in zip(readings, notes, strict=True):
@@ -98,14 +101,14 @@ def read_saved_street_files(
     return readings
 
 
-def _restore(part: Part, target: Path, notes: list[Check]) -> Part:
+def _restore(part: Part, source: IncidentSource, target: Path, notes: list[Check]) -> Part:
     """Write a street file as data.police.uk does, unless it is so already, or none."""
     head = read_ends(part, _EDGE)[0].decode("utf-8-sig", "replace").splitlines()[:2]
     header, *first = csv.reader(head or [""])
     at = header.index("Month") if "Month" in header else -1
     if at >= 0 and all(_AS_PUBLISHED.fullmatch("".join(row[at : at + 1])) for row in first):
         return part
-    with unpack(part) as file, _describe_table(file) as table:
+    with unpack(part) as file, _describe_table(file, source) as table:
         if not is_street_header(table.header):
             return part
         at = table.header.index("Month")
@@ -131,7 +134,7 @@ def _read_one(
 ) -> None:
     import duckdb
 
-    with _describe_table(part) as described:
+    with _describe_table(part, source) as described:
         reading.quality += described.notes
         table = replace(described, where=find_columns(described, source, style))
         try:
@@ -144,10 +147,11 @@ def _read_one(
 
 
 @contextmanager
-def _describe_table(part: Part) -> Iterator[Table]:
+def _describe_table(part: Part, source: IncidentSource) -> Iterator[Table]:
     """Open a file, and read its header."""
-    with open_table(part) as (path, notes):
-        yield Table(path, part.shown, *read_header(path, part.shown), notes=notes)
+    rank = partial(rank_header, given=source.columns.values())
+    with open_table(part, rank, source.sheets) as opened:
+        yield Table(**vars(opened))
 
 
 def _load_raw(store: Any, table: Table, style: str, points: PointNeed) -> None:
@@ -175,12 +179,12 @@ def _load_raw(store: Any, table: Table, style: str, points: PointNeed) -> None:
                sum({number})::DOUBLE AS n, count(*) AS rows
         FROM (
             SELECT *, CASE WHEN {needed} THEN {x} END AS px, CASE WHEN {needed} THEN {y} END AS py
-            FROM read_csv($path, auto_detect = false, header = true, delim = $delimiter,
-                          quote = '"', escape = '"', columns = {{{columns}}})
+            FROM read_csv($path, auto_detect = false, header = true, skip = $skip,
+                          delim = $delimiter, quote = '"', escape = '"', columns = {{{columns}}})
         )
         GROUP BY ALL
         """,  # noqa: S608 - built from positions, never from text of the file
-        {"path": str(table.path), "delimiter": table.delimiter},
+        {"path": str(table.path), "delimiter": table.delimiter, "skip": table.skip},
     )
 
 
@@ -318,12 +322,12 @@ def _name_rows(table: Table, key: str, wrong: set[str], verdict: str, hint: str)
     problems: list[Problem] = []
     with table.path.open(encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.reader(file, delimiter=table.delimiter), start=1):
-            if number == 1 or len(row) <= at:
+            if number <= table.skip + 1 or len(row) <= at:
                 continue
             value = row[at].strip()
             plain = re.sub(r"[ T]\d{1,2}:\d{2}.*$", "", value) if key == "month" else value
             if plain in wrong:
-                place = f"row {number}, column '{column}'"
+                place = f"{table.name_row(number)}, column '{column}'"
                 what = f"'{quote(value)}'" if value else "the cell is blank, which"
                 problems.append(Problem(table.shown, place, f"{what} {verdict}", hint))
             if len(problems) == _MOST_EXAMPLES:

@@ -137,7 +137,7 @@ def read_street_files(
         own = [number for number, file in enumerate(files) if file.source == source]
         reading.names, reading.batches = names, [batches[number] for number in own]
         rows = tally[tally["batch"].between(own[0], own[-1])] if len(readings) > 1 else tally
-        reading.tally = rows.assign(batch=rows["batch"] - np.int32(own[0]))
+        reading.tally = rows.assign(batch=rows["batch"].to_numpy() - np.int32(own[0]))
     return readings
 
 

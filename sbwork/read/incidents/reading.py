@@ -135,16 +135,14 @@ def _read_sources(cohort: Cohort, places: Places, cache: Path | None) -> list[Re
         style, source = styles[group[0]], sources[group[0]]
         entries: list[Path] = []
         if cache is not None:
-            marks = [mark_parts(parts[number]) for number in group]
-            settings = (style, sorted(source.columns.items()), points, marks)
+            own = [(sorted(sources[n].columns.items()), sources[n].sheets) for n in group]
+            settings = (style, points, own, [mark_parts(parts[n]) for n in group])
             entries = [find_entry(cache, sources[n].path, *settings, n) for n in group]
         kept = [load_entry(entry) for entry in entries]
         found = [reading for reading in kept if reading is not None]
         if len(found) < len(group):
             if style == "police-uk":
-                found = read_saved_street_files(
-                    [(sources[n].path, parts[n]) for n in group], points
-                )
+                found = read_saved_street_files([(sources[n], parts[n]) for n in group], points)
             else:
                 found = [read_tables(parts[group[0]], source, style, points)]
             for entry, reading in zip(entries, found, strict=False):

@@ -39,9 +39,10 @@ _SHORT_NAMES = (
     (
         _LOCATION,
         r"\b(?:latitude|longitude|lat|lon|lng|long|geo ?(?:code|location)?|gps|easting|northing"
-        r"|uprn|what ?3 ?words|coordinates?|\w*post ?code|\w*zip ?code|\w*zip|postal code|plz"
+        r"|uprn|what ?3 ?words|coordinates?|\w*post ?codes?\d*|\w*zip(?: ?codes?)?\d*|postal code"
+        r"|plz|p ?codes?|pcds?\d?|out(?:ward)? ?codes?"
         r"|street|road"
-        r"|address(?: line)?(?: \d)?|house number)\b",
+        r"|address(?: line)?(?: \d)?|house number)\b|^(?:(?:home|your|my) )?pc ?\d?$",
     ),
     (
         _DEVICE,

@@ -23,13 +23,15 @@ class Grid:
     """The cells of a text file or a sheet as text, headers included, nothing yet interpreted.
 
     Row i of `cells` is row i + 1 of the file as a spreadsheet shows it; an empty cell is an empty
-    string. `notes` say what the user should know of how the file was opened.
+    string. `notes` say what the user should know of how the file was opened. Where `sheets` were
+    read together, `numbers` has the number of each row in its own.
     """
 
     cells: pd.DataFrame
     file: str
     notes: tuple[str, ...] = ()
     sheets: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
 
     def list_head(self, rows: int = 12) -> list[list[str]]:
         """Return the first rows as lists of text, without spaces around the cells."""
@@ -100,7 +102,10 @@ class RawTable:
 
     def name_cell(self, row: int, column: int) -> str:
         """Return the place of a cell as a spreadsheet names it, for messages."""
-        return f"row {self.rows[row]}, column '{quote(self.names[column])}'"
+        place = f"row {self.rows[row]}, column '{quote(self.names[column])}'"
+        if not self.sheets:
+            return place
+        return f"sheet '{quote(self.cells.iloc[row, -1])}', {place}"
 
 
 def list_texts(values: Texts) -> tuple[np.ndarray[Any, np.dtype[np.intp]], list[str]]:
@@ -147,7 +152,9 @@ def build_table(
         found = "there is a header, but no row of answers follows it"
         raise InputError(Problem(grid.file, "", found))
     _refuse_unnamed(grid.file, cells, names)
-    rows = np.arange(first + 1, first + 1 + len(cells), dtype=np.int64)
+    rows = np.array(grid.numbers[first:], dtype=np.int64)
+    if not len(rows):
+        rows = np.arange(first + 1, first + 1 + len(cells), dtype=np.int64)
     if empty.any():
         cells, rows = cells.loc[~empty], rows[~empty]
     width = cells.shape[1]

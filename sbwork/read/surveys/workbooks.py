@@ -48,31 +48,36 @@ def read_workbook(path: Path) -> Grid:
     sizes = {name: len(rows) for name, rows in sheets.items()}
     hint = "Give their columns the same names, or hide the sheet that is not to be read"
     alike, others = sort_sheets(headers, sizes, title, path.name, hint)
-    rows = _stack_sheets([sheets[name] for name in alike], alike)
+    rows, numbers = _stack_sheets([sheets[name] for name in alike], alike)
     width = max(map(len, rows))
     refuse_size(path.name, len(rows), width)
     padded = [row + [""] * (width - len(row)) for row in rows]
     cells = pd.DataFrame(padded, columns=range(width), dtype=object)
     notes = tuple(describe_sheets(alike, others, hidden))
-    return Grid(cells, path.name, notes, tuple(alike) if len(alike) > 1 else ())
+    return Grid(cells, path.name, notes, tuple(alike) if len(alike) > 1 else (), tuple(numbers))
 
 
-def _stack_sheets(sheets: Sequence[_Rows], titles: Sequence[str]) -> _Rows:
-    """Put sheets under one another, heads not repeated, with each one's name as a last column."""
+def _stack_sheets(sheets: Sequence[_Rows], titles: Sequence[str]) -> tuple[_Rows, list[int]]:
+    """Put sheets under one another, heads not repeated, with each one's name as a last column.
+
+    Returned with the number that each row has in its own sheet.
+    """
     first = sheets[0]
     if len(sheets) == 1:
-        return first
+        return first, list(range(1, len(first) + 1))
     width = max(len(row) for rows in sheets for row in rows)
     header = find_header(first[:_HEAD])
     stacked = [row + [""] * (width - len(row)) for row in first[:header]]
     stacked.append(first[header] + [""] * (width - len(first[header])) + [SHEET])
+    numbers = list(range(1, len(stacked) + 1))
     for title, rows in zip(titles, sheets, strict=True):
         start = find_header(rows[:_HEAD]) + 1
         while rows is not first and rows[start : start + 1] == first[start : start + 1] != []:
             start += 1
-        for row in rows[start:]:
+        for number, row in enumerate(rows[start:], start + 1):
             stacked.append(row + [""] * (width - len(row)) + [title if row else ""])
-    return stacked
+            numbers.append(number)
+    return stacked, numbers
 
 
 def _read_sheet(path: Path, sheet: Any) -> _Rows:

@@ -172,7 +172,9 @@ def test_mapped_column_that_is_not_there(tmp_path: Path) -> None:
         read(tmp_path / "a.csv", ROWS, columns={"month": "Dat"})
 
 
-@pytest.mark.parametrize(("name", "message"), [("a.xls", "not read"), ("a.xlsx", "can't be read")])
+@pytest.mark.parametrize(
+    ("name", "message"), [("a.xls", "not read"), ("a.xlsx", "can't be opened")]
+)
 def test_workbooks_that_are_none(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read(tmp_path / name, b"nonsense")

@@ -23,6 +23,7 @@ from sbwork.specs.errors import InputError
         ("phone number", ["Phone", "mobile number", "Telefon", "Contact number"]),
         ("IP address", ["IPAddress", "ipaddr. IP address", "ip"]),
         ("exact location", ["LocationLatitude", "postcode", "Home address", "Q3_lat", "Easting"]),
+        ("exact location", ["inputzip", "ZIP5", "Postcode1", "post_code", "pc", "pcds", "outcode"]),
         ("device or browser", ["UserAgent", "Meta_Info_Browser", "Q1_Resolution", "device"]),
         (
             "id of a person or of a response",
@@ -49,6 +50,7 @@ def test_names_of_columns_tell_what_is_personal(kind: str, names: list[str]) -> 
 def test_names_of_questions_about_policing_are_not_personal() -> None:
     names = ["site name", "trust_1", "How long have you lived here, in years?", "age", "ward"]
     names += ["I feel safe on my street after dark", "The police address what matters to me"]
+    names += ["pid3", "party_id", "ward of residence", "Trust in PC", "occupancy"]
     names += ["hb_t_First.Click", "I would give the police my phone if they asked me to"]
     assert [find_personal_name(name) for name in names] == [""] * len(names)
 

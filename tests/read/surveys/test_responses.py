@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pyreadstat
 import pytest
@@ -167,6 +168,7 @@ def test_nothing_personal_is_in_any_frame(tmp_path: Path) -> None:
     [
         ("age", "ann@example.org", "e-mail address"),
         ("Postcode", "DH1", "exact location"),
+        ("inputzip", "90210", "exact location"),
         ("age", "DH1 5UZ", "exact location"),
         ("member", "17", "id of a person"),
     ],
@@ -410,3 +412,30 @@ def test_weights_of_full_precision_are_read(tmp_path: Path) -> None:
     rows = [["w", "trust_1", "trust_2"], ["0.30000000000000004", "1", "2"]]
     write(tmp_path / "w.csv", rows)
     assert read(tmp_path, {"weight_column": "w"}).answers["weight"][0] == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    ("title", "source", "message"),
+    [
+        (
+            "South",
+            {"site_column": "Sheet"},
+            "sheet 'South', row 4, column 'trust_1': 'Maybe' is no",
+        ),
+        ("Page 2", {"site": "north"}, "sheet 'Page 2', row 4, column 'trust_1': 'Maybe' is no"),
+        ("South", {"site": "north"}, "'South' names another wave or site"),
+        ("After", {"site": "north"}, "'After' names another wave or site"),
+    ],
+)
+def test_sheets_read_together_are_named_with_their_own_rows(
+    tmp_path: Path, title: str, source: dict[str, Any], message: str
+) -> None:
+    book = openpyxl.Workbook()
+    for name, cell in (("North", "1"), (title, "Maybe")):
+        sheet = book.create_sheet(name)
+        for row in [["trust_1", "trust_2"], ["1", "2"], ["2", "1"], [cell, "1"]]:
+            sheet.append(row)
+    book.remove(book.worksheets[0])
+    book.save(tmp_path / "w.xlsx")
+    with pytest.raises(InputError, match=re.escape(message)):
+        read(tmp_path, {"path": "w.xlsx", **source})
