@@ -155,7 +155,7 @@ def _build(folder: Path, given: Path | None, files: int, rows: int) -> None:
             lines = [line.replace(old, new) for line in lines]
         else:
             head = f"{HEADER}\r\n".encode()
-            lines = _invent(month, min(each, 12_500), random.Random(number))  # noqa: S311
+            lines = _invent(month, each, random.Random(number))  # noqa: S311
         whole, rest = divmod(each, len(lines))
         target.write_bytes(head + b"".join(lines) * whole + b"".join(lines[:rest]))
 
