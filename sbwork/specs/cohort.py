@@ -429,11 +429,22 @@ class Cohort(Spec):
     def identify_site(self, called: str) -> str:
         """Return the site that a file calls `called`, or an empty string.
 
-        Key, title and the site's listed names are tried, whatever their case and spacing.
+        Key, title and the site's listed names are tried, then the wards and authorities that it
+        is made of, whatever their case and spacing.
         """
         wanted = fold_name(called)
-        found = (key for key, names in self._list_site_names() if wanted in names)
-        return next(found, "")
+        named = [key for key, names in self._list_site_names() if wanted in names]
+        made_of = [
+            key
+            for key, site in self.sites.items()
+            if wanted in map(fold_name, (*site.wards, *site.authorities))
+        ]
+        return next(iter(named + made_of), "")
+
+    def list_site_names(self) -> list[str]:
+        """List what files may call the sites, folded and sorted; see `identify_site`."""
+        areas = {name for site in self.sites.values() for name in (*site.wards, *site.authorities)}
+        return sorted({*map(fold_name, areas)}.union(*(n for _, n in self._list_site_names())))
 
     def _list_site_names(self) -> Iterator[tuple[str, set[str]]]:
         for key, site in self.sites.items():

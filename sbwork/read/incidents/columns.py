@@ -12,9 +12,10 @@ from sbwork.read.incidents.opening import Opened
 from sbwork.read.incidents.police_uk import is_street_column
 from sbwork.read.places.geography import find_missing_columns
 from sbwork.specs.cohort import IncidentSource
+from sbwork.specs.documents import fold_name
 from sbwork.specs.errors import InputError, Problem, list_names, quote
 
-__all__ = ["STATE_ROWS", "Table", "find_columns", "find_count", "rank_header"]
+__all__ = ["STATE_ROWS", "Table", "find_columns", "find_count", "find_months", "rank_header"]
 
 STATE_ROWS = "if a row is one incident, say 'format: rows' in cohort.yml"
 
@@ -22,14 +23,19 @@ _GUESSES = {
     "month": ("month", "date", "incidentdate", "dateofincident", "datereported", "reporteddate",
               "dateoccurred", "occurreddate", "createddate", "datetime", "yearmonth", "monthyear",
               "period"),
-    "crime_type": ("crimetype", "type", "offence", "offencetype", "offencegroup", "category",
-                   "incidenttype", "outcome", "crimecategory"),
+    "crime_type": ("majortext", "majorcategory", "crimetype", "type", "offencegroup", "offence",
+                   "offencetype", "category", "incidenttype", "outcome", "crimecategory", "group"),
+    "crime_subtype": ("minortext", "minorcategory", "crimesubtype", "offencesubgroup",
+                      "offencesubtype", "subgroup", "subtype", "subcategory"),
     "lsoa": ("lsoa", "lsoacode", "lsoa11cd", "lsoa21cd", "lsoa11", "lsoa21"),
     "longitude": ("longitude", "lon", "long", "lng", "easting", "eastings", "x", "xcoord",
                   "xcoordinate", "gridx", "grideast", "grideasting"),
     "latitude": ("latitude", "lat", "northing", "northings", "y", "ycoord",
                  "ycoordinate", "gridy", "gridnorth", "gridnorthing"),
     "site": ("site", "area", "sitename", "areaname", "beat", "neighbourhood"),
+    "ward": ("ward", "wardname", "wardnm", "wdnm", "wardcode", "wardcd", "wdcd", "areacode",
+             "lookupboroughname", "borough", "boroughname", "district", "localauthority",
+             "lanm", "ladnm", "lacd", "ladcd"),
 }  # fmt: skip
 
 _THINGS = "crime|offence|offense|incident|record|case|event|report|occurrence|asb"
@@ -41,16 +47,32 @@ _IS_SURE = re.compile(rf"{_COUNTING}|(?:number|num|nr|no)s?of|^n$|^(?!.*id$).*(?
 _MAY_BE = re.compile(r"(?:number|num|nr|no|value)s?$")
 _NUMBER = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?")
 
+_AGGREGATE = re.compile(r"^(?:(?:sum|count|total) of |X(?=\d))", re.IGNORECASE)
+_CODE = re.compile(r"[A-Z]\d{8}")
+_YEARS = re.compile(r"(\d{4})[-/](\d{2})")
 _ROWS_LOOKED_AT = 2_000
+_ROWS_SEARCHED = 50_000
 _FEWEST_ROWS = 10
 _LARGE = 10_000
 
 
 @dataclass(frozen=True)
 class Table(Opened):
-    """A file that is opened, and which of its columns is what."""
+    """A file that is opened, and which of its columns is what.
+
+    Where months are columns, `months` are these by their positions. `unique` says that no two
+    rows count the same.
+    """
 
     where: dict[str, str] = field(default_factory=dict)
+    months: dict[int, str] = field(default_factory=dict)
+    unique: bool = False
+
+    @property
+    def places(self) -> list[int]:
+        """The positions of all columns that name a place, by their headings."""
+        names = {*_GUESSES["site"], *_GUESSES["ward"]}
+        return [at for at, name in enumerate(self.header) if _fold_place(name) in names]
 
 
 def rank_header(names: Sequence[str], given: Collection[str]) -> int:
@@ -60,8 +82,39 @@ def rank_header(names: Sequence[str], given: Collection[str]) -> int:
     return len(set(given) & set(names)) + len(_guess_columns(free)) + (months > 2)
 
 
-def find_columns(table: Table, source: IncidentSource, style: str) -> dict[str, str]:
+def find_months(header: Sequence[str], shown: str) -> dict[int, str]:
+    """Find the columns that hold the counts of a month, by their positions.
+
+    None where a column of months is there, or fewer than two are.
+
+    Raises
+    ------
+    InputError
+        Two columns are of the same month, or the columns are years that look like months.
+    """
+    plain = [_AGGREGATE.sub("", name) for name in header]
+    months = {at: month for at, name in enumerate(plain) if (month := read_month(name))}
+    if len(months) < 2 or "month" in _guess_columns(header):
+        return {}
+    pairs = [pair for at in months if (pair := _YEARS.fullmatch(plain[at]))]
+    if sum((int(pair[1]) + 1) % 100 == int(pair[2]) for pair in pairs) == len(months):
+        found = f"the columns are years, not months: {list_names([header[at] for at in months], 3)}"
+        raise InputError(Problem(shown, "line 1", found, "Counts are needed by month"))
+    first: dict[str, int] = {}
+    for at, month in months.items():
+        if (earlier := first.setdefault(month, at)) != at:
+            found = f"two columns hold {month}: {list_names([header[earlier], header[at]])}"
+            allowed = "Give one column a month, such as 2017-07 or Jul 2017"
+            raise InputError(Problem(shown, "line 1", found, allowed))
+    return months
+
+
+def find_columns(
+    table: Table, source: IncidentSource, style: str, names: Collection[str] = ()
+) -> dict[str, str]:
     """Find which column is what: as the cohort says, else by common names.
+
+    Of several columns that name places, the first is taken that holds one of `names`.
 
     Raises
     ------
@@ -74,11 +127,23 @@ def find_columns(table: Table, source: IncidentSource, style: str) -> dict[str, 
     if problems:
         raise InputError(problems)
     where = _guess_columns([name for name in header if name not in given.values()]) | given
-    if "site" in where and "site" not in given and "lsoa" in where:
-        del where["site"]
-    if style == "counts" and "count" not in where:
-        where |= find_count(table, where, stated=True)
-    needed = ["month", "crime_type", *(["count"] if style == "counts" else [])]
+    located = "lsoa" in where or (style != "counts" and "longitude" in where)
+    if "ward" in where and ("site" in where or not located):
+        where.setdefault("site", where["ward"])
+    where.pop("ward", None)
+    if "site" in where and "site" not in given:
+        if "lsoa" in where:
+            del where["site"]
+        elif len(table.places) > 1:
+            where["site"] = _choose_place(table, where["site"], names)
+    if style != "counts" or "crime_type" in given or "crime_type" not in where:
+        subtype = where.pop("crime_subtype", "")
+        where |= {} if "crime_type" in where or not subtype else {"crime_type": subtype}
+    needed = ["crime_type"]
+    if not table.months:
+        if style == "counts" and "count" not in where:
+            where |= find_count(table, where, stated=True)
+        needed = ["month", "crime_type", *(["count"] if style == "counts" else [])]
     problems = [
         Problem(
             shown,
@@ -160,8 +225,42 @@ def find_count(
     return {}
 
 
-def _guess_columns(header: list[str]) -> dict[str, str]:
-    folded = {_fold(name): name for name in reversed(header)}
+def _choose_place(table: Table, chosen: str, names: Collection[str]) -> str:
+    """Choose among the columns that name places the first that holds one of these names.
+
+    Raises
+    ------
+    InputError
+        The places of that name are several, as wards of two boroughs may be.
+    """
+    columns = sorted(table.places, key=lambda at: table.header[at] != chosen)
+    rows = {
+        tuple(row[at] for at in columns)
+        for row in islice(table.read_rows(), _ROWS_SEARCHED)
+        if len(row) == len(table.header)
+    }
+    cells = [{row[n] for row in rows} for n in range(len(columns))]
+    met = [{cell for cell in found if fold_name(cell) in names} for found in cells]
+    at = next((n for n, found in enumerate(met) if found), 0)
+    coded = [n for n, found in enumerate(cells) if all(map(_CODE.fullmatch, found))]
+    for other in coded or range(len(columns)):
+        under: dict[str, set[str]] = {}
+        for row in rows:
+            under.setdefault(row[at], set()).add(row[other])
+        several = [name for name in sorted(met[at]) if len(under[name]) > 1]
+        if several and sum(len(found) == 1 for found in under.values()) > len(under) / 2:
+            name, heading = several[0], table.header[columns[other]]
+            found = f"several places are called '{quote(name)}': '{quote(heading)}' has "
+            found += list_names(sorted(under[name]), 4)
+            allowed = "Name the place in cohort.yml by a column that tells them apart"
+            place = f"column '{quote(table.header[columns[at]])}'"
+            raise InputError(Problem(table.shown, place, found, allowed))
+    return table.header[columns[at]]
+
+
+def _guess_columns(header: Sequence[str]) -> dict[str, str]:
+    folded = {_fold_place(name): name for name in reversed(header)}
+    folded |= {_fold(name): name for name in reversed(header)}
     return {
         key: next(folded[guess] for guess in guesses if guess in folded)
         for key, guesses in _GUESSES.items()
@@ -171,6 +270,11 @@ def _guess_columns(header: list[str]) -> dict[str, str]:
 
 def _fold(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _fold_place(name: str) -> str:
+    """Fold a heading, less the year of its codes: WD22NM is that of a ward's name."""
+    return re.sub(r"[^a-z]", "", name.lower().removeprefix("refreshed"))
 
 
 def _name_count(name: str) -> str:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sbwork.read.incidents.police_uk import CRIME_TYPES
-from sbwork.read.incidents.tallies import Reading
+from sbwork.read.incidents.tallies import Reading, list_levels
 from sbwork.read.places.placing import Places
 from sbwork.specs.cohort import HARM, Cohort, list_months
 from sbwork.specs.documents import fold_name
@@ -140,9 +140,10 @@ def read_outcomes(
     found: list[tuple[int, str, float]] = sorted(totals.itertuples(index=False, name=None))
     renamed = [rename_kinds(source.crime_types) for source in cohort.incidents]
     kinds = {
-        (source, kind): renamed[source].get(fold_name(kind), kind) for source, kind, _ in found
+        (source, kind): [renamed[source].get(fold_name(name), name) for name in list_levels(kind)]
+        for source, kind, _ in found
     }
-    _refuse_unknown_types(cohort, set(kinds.values()))
+    _refuse_unknown_types(cohort, {name for names in kinds.values() for name in names})
     wanted: dict[str, list[str]] = {}
     for key, outcome in cohort.outcomes.items():
         for name in {fold_name(name) for name in (key, outcome.title, *outcome.crime_types)}:
@@ -151,15 +152,15 @@ def read_outcomes(
     outcomes = OutcomeKinds([*cohort.outcomes, *([HARM] if harm is not None else [])])
     published = {fold_name(name) for name in CRIME_TYPES}
     for source, kind, count in found:
-        name = kinds[source, kind]
-        folded = fold_name(name)
-        for key in wanted.get(folded, []):
+        folded = [fold_name(name) for name in kinds[source, kind]]
+        for key in {key for name in folded for key in wanted.get(name, [])}:
             outcomes.weights[source, kind, outcomes.keys.index(key)] = 1.0
-        if folded not in wanted and folded not in published:
+        if not any(name in wanted or name in published for name in folded):
             outcomes.unknown[source, kind] = count
-        if harm is not None and folded in harm:
-            outcomes.weights[source, kind, len(outcomes.keys) - 1] = harm[folded]
+        if harm is not None and (weighted := [name for name in folded if name in harm]):
+            outcomes.weights[source, kind, len(outcomes.keys) - 1] = harm[weighted[-1]]
         elif harm is not None:
+            name = kinds[source, kind][0]
             outcomes.unweighted[name] = outcomes.unweighted.get(name, 0.0) + count
     outcomes.held = np.zeros((len(readings), len(outcomes.keys)), dtype=np.bool_)
     for source, _, number in outcomes.weights:
@@ -184,7 +185,7 @@ def _find_double_counts(
     cohort: Cohort,
     counted: OutcomeKinds,
     readings: Sequence[Reading],
-    kinds: dict[tuple[int, str], str],
+    kinds: Mapping[tuple[int, str], Sequence[str]],
 ) -> Iterator[tuple[tuple[int, str], Problem]]:
     """Find incidents given twice: by two sources, or as a type and as a whole outcome."""
     archives = [reading.style == "police-uk" for reading in readings]
@@ -203,9 +204,11 @@ def _find_double_counts(
         types = {fold_name(name) for name in outcome.crime_types}
         first: dict[str, int] = {}
         for source, kind in entries:
-            name = fold_name(kinds[source, kind])
+            folded = [fold_name(name) for name in kinds[source, kind]]
+            named = [name for name in folded if name in types]
+            name = (named or folded)[-1]
             earlier = first.setdefault(name, source)
-            whole = name not in types and len(entries) > 1
+            whole = not named and len(entries) > 1
             if not whole and (earlier == source or (archives[earlier] and archives[source])):
                 continue
             what = f"{kind} of {cohort.title_site(sites[site])} in {name_month(month)}"

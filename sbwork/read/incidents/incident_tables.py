@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,9 +14,17 @@ from typing import Any
 
 from sbwork.read.checks import Check, CheckKind
 from sbwork.read.incidents.archives import Part, read_ends, unpack
-from sbwork.read.incidents.columns import STATE_ROWS, Table, find_columns, find_count, rank_header
+from sbwork.read.incidents.columns import (
+    STATE_ROWS,
+    Table,
+    find_columns,
+    find_count,
+    find_months,
+    rank_header,
+)
 from sbwork.read.incidents.months import read_dates, read_month
 from sbwork.read.incidents.opening import open_table
+from sbwork.read.incidents.pivots import lay_out_counts
 from sbwork.read.incidents.police_uk import is_street_header, read_street_files
 from sbwork.read.incidents.tallies import (
     Batch,
@@ -46,17 +54,21 @@ def choose_format(source: IncidentSource, parts: list[Part]) -> str:
     if any(part.labels[2] for part in parts):
         return "police-uk"
     with unpack(parts[0]) as part, _describe_table(part, source) as table:
-        if "count" in source.columns or find_count(table):
+        if "count" in source.columns or table.months or find_count(table):
             return "counts"
     return "police-uk" if is_street_header(table.header) and not source.columns else "rows"
 
 
 def read_tables(
-    parts: list[Part], source: IncidentSource, style: str, points: PointNeed
+    parts: list[Part],
+    source: IncidentSource,
+    style: str,
+    points: PointNeed,
+    names: Collection[str] = (),
 ) -> Reading:
-    """Count a force's own CSV or Excel files: one row an incident, or one row a count.
+    """Count a force's own CSV or Excel files: a row an incident, or counts (see `lay_out_counts`).
 
-    Columns with common names are found; of a workbook the first sheet is read.
+    Columns with common names are found, that of the place by the `names` of sites in it, folded.
 
     Raises
     ------
@@ -68,7 +80,7 @@ def read_tables(
     with open_store() as store:
         for part in parts:
             with unpack(part) as file:
-                _read_one(store, file, source, style, points, reading)
+                _read_one(store, file, source, style, points, names, reading)
         reading.tally = fetch_tally(store)
     return reading
 
@@ -130,13 +142,20 @@ def _read_one(
     source: IncidentSource,
     style: str,
     points: PointNeed,
+    names: Collection[str],
     reading: Reading,
 ) -> None:
     import duckdb
 
-    with _describe_table(part, source) as described:
-        reading.quality += described.notes
-        table = replace(described, where=find_columns(described, source, style))
+    with (
+        _describe_table(part, source) as described,
+        TemporaryDirectory(prefix="sbwork-") as folder,
+    ):
+        table = replace(described, months=described.months if style == "counts" else {})
+        table = replace(table, where=find_columns(table, source, style, names))
+        if style == "counts":
+            table = lay_out_counts(table, Path(folder) / "counts.csv")
+        reading.quality += table.notes
         try:
             _load_raw(store, table, style, points)
         except duckdb.Error as error:
@@ -151,7 +170,7 @@ def _describe_table(part: Part, source: IncidentSource) -> Iterator[Table]:
     """Open a file, and read its header."""
     rank = partial(rank_header, given=source.columns.values())
     with open_table(part, rank, source.sheets) as opened:
-        yield Table(**vars(opened))
+        yield Table(**vars(opened), months=find_months(opened.header, part.shown))
 
 
 def _load_raw(store: Any, table: Table, style: str, points: PointNeed) -> None:
@@ -239,7 +258,7 @@ def _tabulate(store: Any, table: Table, style: str, reading: Reading) -> None:
     dated = store.execute("SELECT coalesce(sum(rows), 0) FROM raw WHERE written IS NOT NULL")
     dates = Check(CheckKind.JOIN, "dates", float(dated.fetchone()[0]), table.shown, lost)
     reading.quality.append(dates)
-    if style == "counts":
+    if style == "counts" and not table.unique:
         _refuse_repeated_counts(store, table)
     places = _list_places(store, table, style, reading)
     first = len(reading.batches)
@@ -248,7 +267,8 @@ def _tabulate(store: Any, table: Table, style: str, reading: Reading) -> None:
     query += " FROM raw JOIN written_months USING (written) GROUP BY ALL ORDER BY ALL"
     found = store.execute(query).fetchall()
     for place in places:
-        months = {month: rows for key, month, rows in found if key == place}
+        months = dict.fromkeys(table.months.values(), 0)
+        months |= {month: rows for key, month, rows in found if key == place}
         called = place.strip("|")
         feed = f"{table.shown}, {called}" if called else table.shown
         reading.batches.append(Batch(table.shown, feed, months, counted=style == "counts"))
@@ -283,7 +303,7 @@ def _list_places(store: Any, table: Table, style: str, reading: Reading) -> list
     A table that states its zeros covers, of each place, the months that it has a row for. A
     table that states none was most likely made by counting rows, so that what it lacks is zero.
     """
-    if style != "counts":
+    if style != "counts" or table.months:
         return [""]
     if not store.execute("SELECT count(*) FROM raw WHERE n = 0").fetchone()[0]:
         note = f"{table.shown} states no zeros; what it lacks in a month that it holds is counted 0"

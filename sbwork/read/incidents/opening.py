@@ -74,11 +74,11 @@ class Opened:
     sheets: tuple[tuple[int, int, str], ...] = ()
     notes: list[Check] = field(default_factory=list)
 
-    def read_rows(self) -> Iterator[list[str]]:
-        """Read the rows below the header, cells trimmed; empty lines are skipped."""
+    def read_rows(self, *, empty: bool = False) -> Iterator[list[str]]:
+        """Read the rows below the header, cells trimmed; also `empty` lines where wanted."""
         with self.path.open(encoding="utf-8-sig", newline="") as file:
             for row in islice(csv.reader(file, delimiter=self.delimiter), self.skip + 1, None):
-                if row:
+                if row or empty:
                     yield [cell.strip() for cell in row]
 
     def name_row(self, number: int) -> str:

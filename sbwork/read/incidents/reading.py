@@ -126,6 +126,7 @@ def read_incidents(cohort: Cohort, *, cache: Path | None = None) -> Incidents:
 def _read_sources(cohort: Cohort, places: Places, cache: Path | None) -> list[Reading]:
     """Count every source; those with street files together, as one crime may be in several."""
     sources, points = cohort.incidents, _need_points(places)
+    names = cohort.list_site_names()
     parts = [find_parts(cohort.resolve_path(source.path), source.path) for source in sources]
     styles = [choose_format(*pair) for pair in zip(sources, parts, strict=True)]
     street = [number for number, style in enumerate(styles) if style == "police-uk"]
@@ -136,7 +137,8 @@ def _read_sources(cohort: Cohort, places: Places, cache: Path | None) -> list[Re
         entries: list[Path] = []
         if cache is not None:
             own = [(sorted(sources[n].columns.items()), sources[n].sheets) for n in group]
-            settings = (style, points, own, [mark_parts(parts[n]) for n in group])
+            called = [] if style == "police-uk" else names
+            settings = (style, points, called, own, [mark_parts(parts[n]) for n in group])
             entries = [find_entry(cache, sources[n].path, *settings, n) for n in group]
         kept = [load_entry(entry) for entry in entries]
         found = [reading for reading in kept if reading is not None]
@@ -144,7 +146,7 @@ def _read_sources(cohort: Cohort, places: Places, cache: Path | None) -> list[Re
             if style == "police-uk":
                 found = read_saved_street_files([(sources[n], parts[n]) for n in group], points)
             else:
-                found = [read_tables(parts[group[0]], source, style, points)]
+                found = [read_tables(parts[group[0]], source, style, points, names)]
             for entry, reading in zip(entries, found, strict=False):
                 save_entry(entry, reading)
         readings |= zip(group, found, strict=True)

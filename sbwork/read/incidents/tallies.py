@@ -22,11 +22,14 @@ __all__ = [
     "Reading",
     "explain_row",
     "fetch_tally",
+    "join_levels",
     "join_tallies",
+    "list_levels",
     "open_store",
     "read_point",
 ]
 
+_LEVELS = " > "
 _TEXTS = ("lsoa", "called", "kind", "month")
 _COLUMNS = {"batch": "INTEGER", "lsoa": "VARCHAR", "called": "VARCHAR", "kind": "VARCHAR",
             "month": "VARCHAR", "x": "DOUBLE", "y": "DOUBLE", "located": "BOOLEAN",
@@ -96,6 +99,23 @@ class Reading:
     quality: list[Check] = field(default_factory=list)
     tally: pd.DataFrame = field(default_factory=pd.DataFrame)
     names: dict[str, str] = field(default_factory=dict)
+
+
+def join_levels(kind: str, part: str) -> str:
+    """Join a crime type and the part of it that a row counts; see `list_levels`."""
+    return f"{kind}{_LEVELS}{part}" if kind and part and part != kind else kind or part
+
+
+def list_levels(kind: str) -> list[str]:
+    """List the names under which a crime type may be counted: its own, those of its levels.
+
+    Examples
+    --------
+    >>> list_levels("Burglary > Domestic burglary")
+    ['Burglary > Domestic burglary', 'Burglary', 'Domestic burglary']
+    """
+    levels = kind.split(_LEVELS)
+    return list(dict.fromkeys([kind, *levels]))
 
 
 def open_store() -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +42,7 @@ from sbwork.specs.periods import number_month
 __all__ = ["Places", "place_rows", "read_places"]
 
 _CERTAIN = 1e-3
+_MANY_NAMES = 50
 FEWEST_HITS = 10
 """Rows that must lie in a site or an area for the order of their coordinates to be certain."""
 
@@ -508,16 +510,20 @@ def _name_called(
     spoken = {
         name: key
         for key, site in cohort.sites.items()
-        for name in (key, site.title, *site.names)
+        for name in (key, site.title, *site.names, *site.wards, *site.authorities)
         if name
     }
     position = {area: number for number, area in enumerate(places.areas)}
     placed: dict[tuple[int, str], tuple[int, int]] = {}
     problems = []
+    met = {(source, cohort.identify_site(name)) for source, name, _, _ in called}
+    listed = Counter(source for source, *_ in called)
     for source, name, count, alone in called:
         key = cohort.identify_site(name)
         near = "" if key else find_nearest(name, spoken)
-        if near and re.sub(r"\D", "", near) == re.sub(r"\D", "", name):
+        # In a list of all wards many a name is like that of a site, and is no slip.
+        other = (source, spoken.get(near, "")) in met and listed[source] > _MANY_NAMES
+        if near and not other and re.sub(r"\D", "", near) == re.sub(r"\D", "", name):
             shown = cohort.incidents[source].path
             found = f"'{quote(name)}' ({count:,.0f} incidents) is no site of this cohort"
             allowed = f"Add it to the names of the site if it is meant: {list_names(list(spoken))}"
