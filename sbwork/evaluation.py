@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +15,7 @@ from sbwork.compare.placebo import Placebo, compare_placebos
 from sbwork.compare.robustness import analyse_panel, assess_comparability, vary_specifications
 from sbwork.compare.surveys import compare_scales
 from sbwork.grade.comparability import compute_requirements
-from sbwork.grade.disclosure import suppress_findings, suppress_questionnaires
+from sbwork.grade.disclosure import suppress_findings, suppress_responses
 from sbwork.grade.evidence import Evidence, grade_evidence, set_levels
 from sbwork.read.checks import CheckKind, find_losses
 from sbwork.read.incidents import Incidents, read_incidents
@@ -44,7 +44,7 @@ class Evaluation:
     incidents : Incidents or None
         Counts by site and month.
     responses : Responses or None
-        Answers, with no personal data, weighted as cohort.yml has it.
+        Answers, with no personal data and no small group, weighted as cohort.yml has it.
     scores : pandas.DataFrame or None
         Scale scores, one row a questionnaire.
     placebo : Placebo or None
@@ -135,9 +135,8 @@ def evaluate_cohort(
     findings = combine_findings(
         [findings, compare_accuracy(findings, cohort), compute_requirements(cohort, findings)]
     )
-    if responses:
-        quality = suppress_questionnaires(responses.quality, findings, cohort)
-        responses = replace(responses, quality=quality)
+    if responses and scores is not None:
+        responses, scores = suppress_responses(responses, scores, findings, cohort)
     evidence = grade_evidence(cohort, findings)
     findings = _set_status(set_levels(findings, evidence), cohort)
     return Evaluation(

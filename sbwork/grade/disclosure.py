@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -13,11 +14,12 @@ import pandas as pd
 
 from sbwork.grade.cross_tables import find_determined
 from sbwork.read.checks import CheckKind
+from sbwork.read.surveys import Responses
 from sbwork.specs.cohort import Cohort, Pair
 from sbwork.stats import Flag, Reason
 from sbwork.stats.findings import has_flag
 
-__all__ = ["suppress_findings", "suppress_questionnaires"]
+__all__ = ["suppress_findings", "suppress_responses"]
 
 _PEOPLE = ("scales", "scores", "reliability")
 _INCIDENTS = ("choice", "counts", "panel", "placebo", "specification")
@@ -45,7 +47,8 @@ _SCORED = ("n", "mean", "sd", "n_scored", "share_prorated", "floor_share", "ceil
 _ATTRITION = ("attrition_share", "attrition_difference")
 _ENOUGH_TO_SHOW_WIDTH = 100
 _ROUNDED_NOTE = "Rounded, and without the number of people, which would give back a hidden one."
-_COUNT_NOTE = "Hidden: it would give back how few people have no score."
+_COUNT_NOTE = "Hidden: it would give back a number of people that is hidden."
+_COUNTS = tuple(CheckKind(kind) for kind in ("rows_read", "used", "doubt", "linked", "join"))
 
 Place = tuple[str, str]
 """A site and a period."""
@@ -112,6 +115,7 @@ def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
     hidden |= _hide_left_out(findings, hidden)
     bases = _find_secret_bases(findings, hidden, cohort)
     hidden |= _mark_unscored(findings, bases)
+    hidden |= _find_small_samples(findings, cohort)
     few = hidden.copy()
     hidden |= _hide_incidents(findings, cohort)
     shown = _blank(findings, few, hidden, cohort)
@@ -120,36 +124,64 @@ def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
     return _suppress_weights(_hide_bases(shown, bases), cohort.smallest_group)
 
 
-def suppress_questionnaires(
-    quality: pd.DataFrame, findings: pd.DataFrame, cohort: Cohort
-) -> pd.DataFrame:
-    """Hide how many questionnaires the files hold where that would give back a hidden number.
+def suppress_responses(
+    responses: Responses, scores: pd.DataFrame, findings: pd.DataFrame, cohort: Cohort
+) -> tuple[Responses, pd.DataFrame]:
+    """Leave small groups out of the answers and scores, and hide counts that would tell of them.
 
-    `quality` is ``Responses.quality``, `findings` those that `suppress_findings` returns. Missing
-    in the copy, with the reason in the note: the counts of rows read and answers used, where the
-    file may hold a site and wave whose number of people asked is hidden; of people linked across
-    waves, where the number of those who were lost is. Left out are the lines on joins, which
-    `sbwork check` shows.
+    A site and wave with fewer people than ``smallest_group`` is in none of the frames returned but
+    that of stories. `findings` are those that `suppress_findings` returns. Counts of
+    ``Responses.quality`` are missing, with the reason in the note, where they are of people, and
+    the file may hold such a site and wave, or one whose number of people asked is hidden; of people
+    linked across waves, also where the number of those who were lost is.
     """
-    quality = quality[quality["kind"] != CheckKind.JOIN]
+    answers = responses.answers
+    sizes = Counter(zip(answers["site"], answers["wave"], strict=True))
+    small = {place for place, size in sizes.items() if size < cohort.smallest_group}
     rows = findings[findings["estimator"] == "n_scored"]
-    places = {
+    secret = small | {
         (str(row["site"]), str(row["period"]))
         for _, row in rows.iterrows()
         if has_flag(row, Flag.N_HIDDEN) and row["site"] in cohort.sites and row["period"] != "all"
     }
-    lost = findings[findings["estimator"] == "attrition_share"]["estimate"]
+    quality = _suppress_counts(responses.quality, secret, findings, cohort)
+    kept = {
+        name: _leave_out(getattr(responses, name), small)
+        for name in ("answers", "nonresponse", "multiple")
+    }
+    return replace(responses, quality=quality, **kept), _leave_out(scores, small)
+
+
+def _leave_out(rows: pd.DataFrame, places: Collection[Place]) -> pd.DataFrame:
+    inside = [place in places for place in zip(rows["site"], rows["wave"], strict=True)]
+    return rows[~np.array(inside, dtype=bool)].reset_index(drop=True) if any(inside) else rows
+
+
+def _suppress_counts(
+    quality: pd.DataFrame, places: Collection[Place], findings: pd.DataFrame, cohort: Cohort
+) -> pd.DataFrame:
+    lost = findings[findings["estimator"] == "attrition_share"]["estimate"].isna().any()
     telling = [
-        (
-            (kind in (CheckKind.ROWS_READ, CheckKind.USED) and _holds_any(source, places, cohort))
-            or (kind == CheckKind.LINKED and bool(lost.isna().any()))
+        (kind in _COUNTS and count > 0 and _holds_any(source, places, cohort))
+        or (kind == CheckKind.LINKED and lost)
+        for source, kind, count in zip(
+            quality["source"], quality["kind"], quality["count"], strict=True
         )
-        for source, kind in zip(quality["source"], quality["kind"], strict=True)
     ]
     hidden = pd.Series(telling, index=quality.index, dtype=bool)
     return quality.assign(
-        count=quality["count"].mask(hidden), note=quality["note"].mask(hidden, _COUNT_NOTE)
+        count=quality["count"].mask(hidden),
+        lost=quality["lost"].mask(hidden),
+        note=quality["note"].mask(hidden, _COUNT_NOTE),
     )
+
+
+def _find_small_samples(findings: pd.DataFrame, cohort: Cohort) -> pd.Series:
+    """Find what weights tell of a site and wave with few people; their targets stay."""
+    weights = findings[findings["section"] == "weights"]
+    people = weights.groupby(["site", "period"])["n"].transform("max")
+    few = (people < cohort.smallest_group) & (weights["estimator"] != "target_share")
+    return few.reindex(findings.index, fill_value=False)
 
 
 def _list_families(rows: pd.DataFrame) -> Iterator[pd.Series]:

@@ -93,8 +93,14 @@ def describe_answers(
         few = any(1 <= count < fewest for count in (above.sum(), (~above).sum()))
         share = "too few to tell" if few else format_share(float(weights @ above / weights.sum()))
         text = instrument.items[item].text or item
-        parts.append(f"'{text}' {share} above the middle (n = {format_count(len(given))})")
+        n = _describe_base(len(given), len(answers), fewest)
+        parts.append(f"'{text}' {share} above the middle ({n})")
     return "; ".join(parts) + "."
+
+
+def _describe_base(base: float, asked: int, fewest: int) -> str:
+    """Write how many people answered, unless that tells how few did not."""
+    return "n hidden" if 1 <= asked - base < fewest else f"n = {format_count(base)}"
 
 
 def tabulate_multiple(multiple: pd.DataFrame, cohort: Cohort, findings: pd.DataFrame) -> Table:
@@ -124,7 +130,10 @@ def tabulate_multiple(multiple: pd.DataFrame, cohort: Cohort, findings: pd.DataF
         subtitle="All sites; people could tick more than one",
         stub="Option",
         group="Set",
-        notes=[f"Hidden: fewer than {fewest} people ticked it, or left it."],
+        notes=[
+            f"Hidden: fewer than {fewest} people ticked it, or left it. A site with as few people "
+            "in a wave is left out."
+        ],
     )
 
 
@@ -168,7 +177,8 @@ def draw_likert(
     labels = []
     for item, base in zip(items, bases, strict=True):
         spec = instrument.items[item]
-        n = f"({'reversed in the score, ' * spec.reverse}n = {format_count(base)})"
+        n = _describe_base(base, len(answers), fewest)
+        n = f"({'reversed in the score, ' * spec.reverse}{n})"
         labels.append(f"{fit_text(spec.text or item, 46)}\n{n}")
     name_lines(ax, labels, fontsize=9)
     ax.grid(visible=False)

@@ -353,7 +353,9 @@ def _describe_sites(cohort: Cohort, rows: pd.DataFrame, instrument: Instrument) 
     )
     changes = known[known["estimator"] == "mean_difference"]
     means = known[known["estimator"] == "mean"]
-    asked = means.groupby("site")["period"].unique().map(list).to_dict()
+    asked = {
+        str(site): list(waves) for site, waves in means.groupby("site")["period"].unique().items()
+    }
     if len(changes):
         parts = [
             f"{row['title']}{titles.get(row['site'], '')} {format_difference(row['estimate'])} "

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from made_by_hand import make_instrument
 
 from sbwork.compare.surveys import compare_scales
-from sbwork.grade.disclosure import suppress_findings, suppress_questionnaires
+from sbwork.grade.disclosure import suppress_findings, suppress_responses
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
+from sbwork.read.surveys import Responses
 from sbwork.score import scale_reliability, score_coverage, score_scales
 from sbwork.score.weights.targets import weight_answers
 from sbwork.specs.cohort import Cohort
@@ -38,6 +39,13 @@ INSTRUMENT = make_instrument(SCALES)
 def make_cohort(**others: Any) -> Cohort:
     surveys = [{"path": f"{wave}.csv", "wave": wave, "site_column": "area"} for wave in WAVES]
     return made_by_hand.make_cohort([("a1", "c1"), ("a2", "c2")], surveys=surveys, **others)
+
+
+def hide_counts(quality: pd.DataFrame, shown: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
+    """Return what is left of a quality table; no group of its answers is small."""
+    empty = pd.DataFrame({name: [] for name in ("site", "wave")})
+    responses = Responses(empty, empty, empty, empty, empty, quality)
+    return suppress_responses(responses, empty, shown, cohort)[0].quality
 
 
 Blanks = dict[tuple[str, str, str], int]
@@ -167,7 +175,7 @@ def list_small(blanks: Blanks) -> set[tuple[str, str, str]]:
 def attack(blanks: Blanks, cohort: Cohort) -> dict[tuple[str, str, str], float]:
     answers = make_answers(blanks)
     shown = suppress_findings(count_people(answers, cohort), cohort)
-    quality = suppress_questionnaires(count_questionnaires(answers), shown, cohort)
+    quality = hide_counts(count_questionnaires(answers), shown, cohort)
     return solve_unscored(shown, quality)
 
 
@@ -210,13 +218,13 @@ def test_where_nobody_lacks_a_score_nothing_is_hidden() -> None:
     scores = shown[shown["section"] == "scores"]
     assert scores["n"].notna().all()
     quality = count_questionnaires(answers)
-    pd.testing.assert_frame_equal(suppress_questionnaires(quality, shown, cohort), quality)
+    pd.testing.assert_frame_equal(hide_counts(quality, shown, cohort), quality)
 
 
 def test_only_the_file_that_would_tell_loses_its_count() -> None:
     answers, cohort = make_answers({("trust", "a1", "after"): 3}), make_cohort()
     shown = suppress_findings(evaluate(answers, cohort), cohort)
-    quality = suppress_questionnaires(count_questionnaires(answers), shown, cohort)
+    quality = hide_counts(count_questionnaires(answers), shown, cohort)
     counts = quality.set_index("source")["count"]
     assert math.isnan(counts["after.csv"])
     assert counts["before.csv"] == (answers["wave"] == "before").sum()
@@ -265,4 +273,4 @@ def test_few_lost_people_do_not_follow_from_those_who_stayed() -> None:
     assert rows[["n", "df", "se", "statistic"]].isna().all(axis=None)
     assert rows["estimate"].notna().all()
     lines = [("all files", Check(CheckKind.LINKED, "people linked across waves", 150.0))]
-    assert suppress_questionnaires(tabulate_lines(lines), shown, cohort)["count"].isna().all()
+    assert hide_counts(tabulate_lines(lines), shown, cohort)["count"].isna().all()

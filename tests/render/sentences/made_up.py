@@ -89,6 +89,7 @@ surveys:
 """,
     "counted": """\
 name: counted
+accepted_losses: {months: 0.5}
 sites: {ash: {title: Ash}, birch: {title: Birch}}
 pairs: [{intervention: ash, control: birch, control_reason: Alike in size.}]
 incidents: [{path: counts.csv}]
