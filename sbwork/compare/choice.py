@@ -472,7 +472,7 @@ def _flag(ratio: Estimate, setting: _Setting) -> Estimate:
     periods = setting.cohort.periods
     if periods and len(setting.window.before) < len(periods.before.months):
         flags.append(Flag.FEWER_MONTHS)
-        said.append("Some months of the period before are missing from the data.")
+        said.append("Some months of the period before have no count.")
     if not choice.outcome and len(setting.cohort.list_outcomes()) > 1:
         flags.append(Flag.OUTCOME_NOT_STATED)
         said.append("As if it was chosen by this outcome: cohort.yml does not say by which.")

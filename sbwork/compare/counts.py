@@ -174,7 +174,7 @@ def _compare_sites(panel: Panel, cohort: Cohort, window: Window, outcome: str) -
     for site, spec in cohort.sites.items():
         partners = next((pair.sites for pair in cohort.pairs if site in pair.sites), (site,))
         covered = panel.find_covered(partners)
-        matched, note = match_months(window, covered), describe_gaps(window, covered)
+        matched, note = match_months(window, covered), describe_gaps(window, covered, panel.months)
         found: list[tuple[str, Estimate]] = []
         if not min(matched.lengths):
             refused = _explain_no_months(panel, cohort, partners, window)
@@ -210,7 +210,7 @@ def _compare_pair(panel: Panel, cohort: Cohort, pair: Pair, window: Window) -> _
     if pair.control is None:
         return _Compared(pair, _NO_CONTROL.name_each(PAIR_ESTIMATORS) if main else [])
     covered = panel.find_covered(pair.sites)
-    matched, note = match_months(window, covered), describe_gaps(window, covered)
+    matched, note = match_months(window, covered), describe_gaps(window, covered, panel.months)
     refused = None
     if not main and not lies_within(window, covered):
         refused = _explain_reach(panel, covered, window)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -12,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sbwork.read.incidents import Incidents
-from sbwork.specs.cohort import HARM, Periods, list_months
-from sbwork.specs.periods import name_month, number_month
+from sbwork.specs.cohort import HARM
+from sbwork.specs.periods import LENGTHS, MAIN, Window, list_windows, shift_month
 from sbwork.stats import Flag
 
 __all__ = [
@@ -31,12 +30,6 @@ __all__ = [
     "shift_window",
     "sum_months",
 ]
-
-MAIN = "change"
-"""What the window of the cohort's own periods is called in the column ``period``."""
-
-LENGTHS = (6, 12, 18, 24)
-"""Months before and after in the other windows, called ``"6+6"`` and so on."""
 
 _FEW_MONTHS = 3
 _MONTHS_NAMED = 6
@@ -110,60 +103,6 @@ def sum_months(table: pd.DataFrame, months: Sequence[str]) -> Floats:
     return sums
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Months before set against months after.
-
-    period: ``"change"`` for the cohort's own periods, else such as ``"12+12"``.
-    before, after: Months written YYYY-MM, sorted.
-    same_seasons: Both sides hold the same calendar months.
-    """
-
-    period: str
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    same_seasons: bool = True
-
-    @property
-    def months(self) -> tuple[str, ...]:
-        """The months of both sides, sorted."""
-        return self.before + self.after
-
-    @property
-    def sides(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The months before, and those after."""
-        return self.before, self.after
-
-    @property
-    def lengths(self) -> tuple[int, int]:
-        """How many months each side has."""
-        return len(self.before), len(self.after)
-
-
-def list_windows(periods: Periods, lengths: Sequence[int] = LENGTHS) -> tuple[Window, ...]:
-    """List the windows that are compared, the cohort's own first; none twice.
-
-    After: the first months of the cohort's period after. Before: for whole years, the last months
-    before the transition; for other lengths, the latest run of the same calendar months that ends
-    by then, so that seasons are not taken for change.
-    """
-    before, after = periods.before.months, periods.after.months
-    same = sorted(m[5:] for m in before) == sorted(m[5:] for m in after)
-    windows = [Window(MAIN, before, after, same)]
-    for length in lengths:
-        later = list_months(after[0], shift_month(after[0], length - 1))
-        if length % 12 == 0:
-            earlier = list_months(shift_month(before[-1], 1 - length), before[-1])
-        else:
-            back = 12
-            while shift_month(later[-1], -back) > before[-1]:
-                back += 12
-            earlier = tuple(shift_month(month, -back) for month in later)
-        if (earlier, later) != (before, after):
-            windows.append(Window(f"{length}+{length}", earlier, later))
-    return tuple(windows)
-
-
 def match_months(window: Window, covered: Collection[str]) -> Window:
     """Keep the months of a window that are covered, and the same seasons on both sides.
 
@@ -191,10 +130,8 @@ def _keep_seasons(months: Iterable[str], wanted: Counter[str]) -> list[str]:
 
 
 def lies_within(window: Window, covered: Collection[str]) -> bool:
-    """Return whether a window lies between the first and the last month that is covered."""
-    if not covered:
-        return False
-    return min(covered) <= window.before[0] and window.after[-1] <= max(covered)
+    """Return whether the first and the last month of a window are covered."""
+    return window.before[0] in covered and window.after[-1] in covered
 
 
 def flag_months(window: Window, matched: Window) -> tuple[Flag, ...]:
@@ -209,8 +146,11 @@ def flag_months(window: Window, matched: Window) -> tuple[Flag, ...]:
     return tuple(flag for flag, applies in flags.items() if applies)
 
 
-def describe_gaps(window: Window, covered: Collection[str]) -> str:
-    """Describe the months of a window that are left out; empty where none are."""
+def describe_gaps(window: Window, covered: Collection[str], filed: Collection[str]) -> str:
+    """Describe the months of a window that are left out; empty where none are.
+
+    Of a month that is not `covered` but `filed` there are files, which can't be compared.
+    """
     sentences: list[str] = []
     matched = match_months(window, covered)
     left = matched.lengths
@@ -220,14 +160,20 @@ def describe_gaps(window: Window, covered: Collection[str]) -> str:
         )
     if left != window.lengths:
         gone = [month for month in window.months if month not in covered]
-        verb = "is" if len(gone) == 1 else "are"
+        kinds = {
+            "missing from the data": [month for month in gone if month not in filed],
+            "set aside": [month for month in gone if month in filed],
+        }
+        said = "; ".join(
+            f"{_join_months(months)} {'is' if len(months) == 1 else 'are'} {what}"
+            for what, months in kinds.items()
+            if months
+        )
         counts = f"{left[0]} of {window.lengths[0]} months on each side"
         if window.lengths[0] != window.lengths[1] or left[0] != left[1]:
             counts = f"{left[0]} of {window.lengths[0]} months before and {left[1]} of "
             counts += f"{window.lengths[1]} after"
-        sentences.append(
-            f"Compared on {counts}: {_join_months(gone)} {verb} missing from the data."
-        )
+        sentences.append(f"Compared on {counts}: {said}.")
         if min(left) < _FEW_MONTHS:
             sentences.append("Fewer than 3 months are left on a side: far too few to judge by.")
     return " ".join(sentences)
@@ -237,11 +183,6 @@ def _join_months(months: Sequence[str]) -> str:
     if len(months) > _MONTHS_NAMED:
         return f"{', '.join(months[:5])} and {len(months) - 5} more"
     return months[0] if len(months) == 1 else f"{', '.join(months[:-1])} and {months[-1]}"
-
-
-def shift_month(month: str, by: int) -> str:
-    """Move a month by a number of months."""
-    return name_month(number_month(month) + by)
 
 
 def shift_window(window: Window, by: int) -> Window:

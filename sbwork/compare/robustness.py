@@ -238,7 +238,7 @@ def _analyse_pair(panel: Panel, pair: Pair, cohort: Cohort) -> list[tuple[str, E
     own = _take_pair(panel, pair, main.months)
     broken = estimate_interrupted_series(*own, _count_from(start, main.months), weighted=weighted)
     rows += [(MAIN, found) for found in broken]
-    flags, gaps = _flag_gaps(main, matched), describe_gaps(main, covered)
+    flags, gaps = _flag_gaps(main, matched), describe_gaps(main, covered, panel.months)
     rows = [(period, _remark(found, gaps, flags)) for period, found in rows]
     end = cohort.periods.before.end
     history = list_months(shift_month(end, 1 - LONGEST_HISTORY), end)
@@ -260,7 +260,7 @@ def _analyse_all(panel: Panel, cohort: Cohort) -> list[Estimate]:
     counts = panel.take(sites, matched.months)
     arm = [site in treated for site in sites]
     times = _count_from(cohort.periods.after.start, matched.months)
-    flags, gaps = _flag_gaps(main, matched), describe_gaps(main, covered)
+    flags, gaps = _flag_gaps(main, matched), describe_gaps(main, covered, panel.months)
     return [
         _remark(
             estimate_panel(counts, arm, times, model=model, weighted=panel.weighted), gaps, flags
@@ -281,7 +281,10 @@ def _vary_pair(panel: Panel, pair: Pair, cohort: Cohort) -> Iterator[tuple[str, 
         for control, series in controls.items():
             both = pd.concat([panel.take_site(pair.intervention), series], axis=1)
             covered = find_covered(both)
-            matched, gaps = match_months(window, covered), describe_gaps(window, covered)
+            matched, gaps = (
+                match_months(window, covered),
+                describe_gaps(window, covered, panel.months),
+            )
             words = f"{_describe_window(window)}; control: {cohort.title_site(control)}"
             refused = _refuse_window(window, matched, covered)
             if refused:

@@ -366,6 +366,11 @@ class Cohort(Spec):
         return self.compared_sites or tuple(self.sites)
 
     @property
+    def compared_months(self) -> tuple[str, ...]:
+        """The months before and those after; none without periods."""
+        return (*self.periods.before.months, *self.periods.after.months) if self.periods else ()
+
+    @property
     def how_assigned(self) -> str:
         """How the work came to its areas: `assignment`, or ``"drawn"`` where they were drawn."""
         because = self.chosen_because

@@ -164,7 +164,7 @@ def test_a_month_missing_in_the_control_is_left_out_of_the_site_too():
     assert pick(found, "count", period="after")["estimate"] == sum(kept[11:])
     for name in ("count", "percentage_change", "rirr", "wdd", "window_months"):
         note = pick(found, name, period="before" if name == "count" else "change")["note"]
-        assert "11 of 12 months on each side: 2017-02 is missing" in note
+        assert "11 of 12 months on each side: 2017-02 is set aside" in note
     assert pick(found, "window_months")["estimate"] == 11
     main = found[found["period"].isin(["before", "after", "change"]) & found["estimate"].notna()]
     flagged = main["flags"].str.split().map(lambda flags: Flag.FEWER_MONTHS in flags)

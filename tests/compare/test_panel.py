@@ -64,19 +64,20 @@ def test_unequal_seasons_are_kept_as_asked_and_said():
     periods = make_periods(("2016-01", "2016-06"), ("2016-07", "2016-12"), unequal=True)
     window = list_windows(periods, [])[0]
     assert match_months(window, window.months) == window
-    assert "seasons may look like change" in describe_gaps(window, window.months)
+    assert "seasons may look like change" in describe_gaps(window, window.months, ())
 
 
 def test_what_is_missing_is_named():
     window = list_windows(YEARS)[0]
-    assert describe_gaps(window, window.months) == ""
-    said = describe_gaps(window, set(window.months) - {"2017-02", "2015-11"})
+    assert describe_gaps(window, window.months, ()) == ""
+    said = describe_gaps(window, set(window.months) - {"2017-02", "2015-11"}, ["2017-02"])
     assert said == (
-        "Compared on 10 of 12 months on each side: 2015-11 and 2017-02 are missing from the data."
+        "Compared on 10 of 12 months on each side: 2015-11 is missing from the data; "
+        "2017-02 is set aside."
     )
     few = set(window.months) - set(list_months("2015-12", "2016-09"))
-    assert "Fewer than 3 months" in describe_gaps(window, few)
-    assert "and 5 more" in describe_gaps(window, few)
+    assert "Fewer than 3 months" in describe_gaps(window, few, ())
+    assert "and 5 more" in describe_gaps(window, few, ())
 
 
 @given(lost=st.sets(st.sampled_from(list_months("2015-10", "2017-09"))))

@@ -263,7 +263,7 @@ def test_areas_of_another_size_are_no_control_and_one_that_lacks_months_takes_th
 @pytest.mark.parametrize(
     ("lost", "estimator", "said"),
     [
-        ({27}, "rirr", "Compared on 11 of 12 months on each side: 2017-04 is missing"),
+        ({27}, "rirr", "Compared on 11 of 12 months on each side: 2017-04 is set aside"),
         (range(28, 34), "specification", "less than three quarters of the months"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +13,17 @@ import pandas as pd
 from scipy.special import pdtr
 
 from sbwork.read.checks import Check, CheckKind
-from sbwork.read.incidents.counting import Coverage, OutcomeKinds, rename_kinds
-from sbwork.read.incidents.tallies import Reading
-from sbwork.specs.cohort import Cohort
+from sbwork.read.incidents.counting import (
+    PREFIXES,
+    Coverage,
+    Placed,
+    judge_months,
+    list_stretches,
+    rename_kinds,
+)
 from sbwork.specs.documents import fold_name
 from sbwork.specs.errors import list_names
-from sbwork.specs.periods import number_month
+from sbwork.specs.periods import join_some, name_months, number_month
 
 __all__ = [
     "Continuity",
@@ -64,11 +69,6 @@ _PRESENT_MONTHS = 12
 _IMMATERIAL = 0.02
 _CRIMES = "crimes"
 
-_PREFIXES = {
-    CheckKind.NOT_COMPARABLE: "not comparable: ",
-    CheckKind.OUTSIDE_PERIODS: "outside the periods, not comparable: ",
-}
-
 Flags = npt.NDArray[np.bool_]
 Array = npt.NDArray[np.float64]
 
@@ -95,19 +95,14 @@ class Continuity:
     quality: tuple[Check, ...] = ()
 
 
-def track_series(
-    placed: pd.DataFrame,
-    cohort: Cohort,
-    readings: Sequence[Reading],
-    outcomes: OutcomeKinds,
-    coverage: Coverage,
-) -> Continuity:
+def track_series(placed: Placed) -> Continuity:
     """Check each feed's months for what can't be compared (see `check_continuity`).
 
     A month of counts made by others may stand with a zero, so feeds of such are not judged.
     """
+    cohort, coverage, outcomes = placed.cohort, placed.coverage, placed.outcomes
     archives, counted = (
-        {batch.feed for reading in readings if reading.style == style for batch in reading.batches}
+        {b.feed for reading in placed.readings if reading.style == style for b in reading.batches}
         for style in ("police-uk", "counts")
     )
     covered = {
@@ -122,7 +117,7 @@ def track_series(
     for (source, kind, number), weight in outcomes.weights.items():
         members[outcomes.keys[number]][renamed[source].get(fold_name(kind), kind)] = weight
     keys = ["source", "feed", "kind", "month"]
-    summed = placed.groupby(keys, observed=True, as_index=False)["n"].sum()
+    summed = placed.rows.groupby(keys, observed=True, as_index=False)["n"].sum()
     kinds = zip(summed["source"], summed["kind"], strict=True)
     counts = pd.DataFrame(
         {
@@ -132,14 +127,15 @@ def track_series(
             "n": summed["n"],
         }
     )
-    periods = cohort.periods
     return check_continuity(
         counts,
         covered,
         members,
         titles={key: cohort.title_outcome(key) for key in outcomes.keys},
-        compared=(*periods.before.months, *periods.after.months) if periods else (),
+        compared=cohort.compared_months,
         archives=archives - counted,
+        stretches=list_stretches(cohort, coverage),
+        keep=cohort.periods.keep_months if cohort.periods else (),
     )
 
 
@@ -163,6 +159,8 @@ def check_continuity(
     titles: Mapping[str, str],
     compared: Collection[str],
     archives: Collection[str],
+    stretches: Sequence[Collection[str]] = (),
+    keep: Collection[str] = (),
 ) -> Continuity:
     """Find the months in which a feed's outcomes are not what they are in the others.
 
@@ -190,6 +188,11 @@ def check_continuity(
         Feeds in the layout of data.police.uk. To these the months apply in which it changed its
         list of types, and partly delivered months of these are left out; of others, which may
         hold a few places only, they are mentioned and kept.
+    stretches : sequence of collection of str
+        Months that are judged by each other, each holding the one before it. What a longer one
+        finds amiss in the months of a shorter one is mentioned, and kept.
+    keep : collection of str
+        Months that the cohort keeps, whatever is found amiss in them.
 
     Notes
     -----
@@ -206,22 +209,39 @@ def check_continuity(
     }
     gaps: list[Gap] = []
     kept: list[Gap] = []
-    partial: list[tuple[str, str, float, str]] = []
-    for feed, months in sorted(covered.items()):
-        if not months:
-            continue
-        table = _Feed(feed, counts, sorted(months), feed in archives)
-        partial += [(feed, month, share, group) for group, month, share in table.partial]
-        for key, kinds in members.items():
-            left_out, immaterial = table.follow(key, kinds, set(compared))
-            gaps += left_out
-            kept += immaterial
-            gaps += table.leave_partial(key, kinds)
-    quality = [*_note_partial(partial, archives, set(compared))]
+    partial: dict[tuple[str, str, str], tuple[float, bool]] = {}
+    done: set[str] = set()
+    for stretch in stretches or [set().union(*covered.values())]:
+        for feed, all_months in sorted(covered.items()):
+            months = [month for month in sorted(all_months) if month in stretch]
+            if not months:
+                continue
+            own = set(months) - done - set(keep)
+            inside = counts[counts["month"].isin(months)]
+            table = _Feed(feed, inside, months, feed in archives)
+            for group, month, share in table.partial:
+                left_out = feed in archives and month in own
+                partial.setdefault((feed, month, group), (share, left_out))
+            for key, kinds in members.items():
+                found, immaterial = table.follow(key, kinds, set(compared))
+                found += table.leave_partial(key, kinds)
+                gaps += _trim(found, own)
+                kept += _trim(immaterial, own)
+                kept += _trim((gap for gap in found if not gap.partial), set(keep) - done)
+        done |= set(stretch)
+    compared = set(compared)
+    quality = [*_note_partial(partial, compared)]
     changes = [gap for gap in gaps if not gap.partial]
-    quality += _note_changes(changes, titles, set(compared), kept=False)
-    quality += _note_changes(kept, titles, set(compared), kept=True)
+    quality += _note_changes(changes, titles, compared, kept=False)
+    quality += _note_changes(kept, titles, compared, kept=True)
     return Continuity(tuple(gaps), tuple(quality))
+
+
+def _trim(gaps: Iterable[Gap], months: set[str]) -> Iterator[Gap]:
+    for gap in gaps:
+        kept = tuple(month for month in gap.months if month in months)
+        if kept:
+            yield replace(gap, months=kept)
 
 
 def find_partial_months(counts: npt.ArrayLike, times: npt.ArrayLike) -> dict[int, float]:
@@ -229,10 +249,12 @@ def find_partial_months(counts: npt.ArrayLike, times: npt.ArrayLike) -> dict[int
 
     A month is flagged if it lies below half of the median of the (up to six) months before it
     and below half of the median of those after it, as far as there are any within a year; if that
-    is more than five times the usual spread of a month about such medians (1.4826 times the
-    median absolute deviation of the log ratios); and if a Poisson count of that median would be
-    as low less than once in 100,000. A lasting fall is not flagged, because the months after it
-    are as low. Flagged months are set aside and the rest is judged again until nothing is added.
+    is more than five times the spread of the months within a year about such medians (1.4826
+    times the median absolute deviation of the log ratios); if a Poisson count of that median would
+    be as low less than once in 100,000; and if it lies below half of the next month on either side
+    too. A lasting fall is not flagged, because the months after it are as low, nor one that comes
+    or goes over some months, as in spring 2020. Flagged months are set aside and the rest is
+    judged again until nothing is added.
 
     Parameters
     ----------
@@ -263,15 +285,20 @@ def find_partial_months(counts: npt.ArrayLike, times: npt.ArrayLike) -> dict[int
         whole = np.array([n not in flagged for n in range(values.size)], dtype=np.bool_)
         lower = np.array([_find_level(n, months, values, whole) for n in range(values.size)])
         ratios = np.log((values + 0.5) / (lower + 0.5))
-        known = ratios[whole & np.isfinite(ratios)]
-        if not known.size:
-            return flagged
-        spread = 1.4826 * float(np.median(np.abs(known - np.median(known))))
-        limit = min(math.log(FAR_BELOW), -_SPREADS * spread)
+        near = whole & np.isfinite(ratios) & (np.abs(months - months[:, None]) <= _FARTHEST)
         found = {
             n: float(values[n] / lower[n])
-            for n in np.flatnonzero(ratios < limit).tolist()
-            if n not in flagged and float(pdtr(values[n], lower[n])) < _CHANCE_OF_A_MONTH
+            for n in np.flatnonzero(ratios < math.log(FAR_BELOW)).tolist()
+            if n not in flagged
+            and ratios[n] < -_SPREADS * _measure_spread(ratios[near[n]])
+            and float(pdtr(values[n], lower[n])) < _CHANCE_OF_A_MONTH
+        }
+        found = {
+            n: share
+            for n, share in found.items()
+            if all(
+                values[n] < FAR_BELOW * v for v in _list_next(n, months, values, {*found, *flagged})
+            )
         }
         if not found:
             return dict(sorted(flagged.items()))
@@ -455,6 +482,17 @@ def _find_level(at: int, times: Array, values: Array, whole: Flags) -> float:
     return min(float(np.median(values[part])) for part in parts if part.size)
 
 
+def _measure_spread(ratios: Array) -> float:
+    return 1.4826 * float(np.median(np.abs(ratios - np.median(ratios))))
+
+
+def _list_next(at: int, times: Array, values: Array, flagged: Collection[int]) -> list[float]:
+    """List the values of the next month on each side that is not flagged, within a year."""
+    sides = (range(at - 1, -1, -1), range(at + 1, times.size))
+    found = (next((n for n in side if n not in flagged), at) for side in sides)
+    return [float(values[n]) for n in found if 0 < abs(times[n] - times[at]) <= _FARTHEST]
+
+
 def _measure_dispersion(values: Array) -> float:
     """Estimate variance over mean from successive differences, so that drift does not count."""
     if values.size < 3 or not values.mean():
@@ -470,21 +508,24 @@ def _list_runs(flags: Flags) -> Iterator[tuple[int, int]]:
 
 
 def _note_partial(
-    found: Sequence[tuple[str, str, float, str]], archives: Collection[str], compared: set[str]
+    found: Mapping[tuple[str, str, str], tuple[float, bool]], compared: set[str]
 ) -> Iterator[Check]:
     by_row: dict[tuple[str, CheckKind], dict[str, list[str]]] = {}
-    for feed, month, share, group in found:
-        kind = _judge_months([month], compared) if feed in archives else CheckKind.DOUBT
+    for (feed, month, group), (share, left_out) in sorted(
+        found.items(), key=lambda item: item[0][:2]
+    ):
+        kind = judge_months([month], compared) if left_out else CheckKind.DOUBT
         months = by_row.setdefault((feed, kind), {})
         months.setdefault(month, []).append(f"{group} {share:.0%}")
     for (feed, kind), months in by_row.items():
         shares = [f"{month} ({', '.join(what)})" for month, what in sorted(months.items())]
-        check, end = "month perhaps partly delivered", "kept, as the file may hold few places"
+        check, end = "month perhaps partly delivered", "Kept all the same"
         if kind != CheckKind.DOUBT:
-            check, end = f"{_PREFIXES[kind]}month partly delivered", "missing, no fall"
+            check = f"{PREFIXES[kind]}month partly delivered"
+            end = "Set aside: missing, no fall. 'periods: keep_months:' keeps a month"
         note = (
             f"'{feed}' holds far fewer rows than in the months around it, as a share of them: "
-            f"{_join(shares)}. As if delivered in part: {end}"
+            f"{join_some(shares)}, as if delivered in part. {end}"
         )
         yield Check(kind, check, float(len(months)), note)
 
@@ -499,28 +540,9 @@ def _note_changes(
     for (outcome, reason, _, _), group in alike.items():
         feeds = sorted(gap.feed for gap in group)
         months = sorted({month for gap in group for month in gap.months})
-        kind = CheckKind.DOUBT if kept else _judge_months(months, compared)
+        kind = CheckKind.DOUBT if kept else judge_months(months, compared)
         check, end = "crime types change a little", "Counted all the same"
         if not kept:
-            check, end = f"{_PREFIXES[kind]}crime types change", "Missing, not zero"
-        where = f"{names[outcome]} of {list_names(feeds, 4)} in {_name_span(months)}"
+            check, end = f"{PREFIXES[kind]}crime types change", "Missing, not zero"
+        where = f"{names[outcome]} of {list_names(feeds, 4)} in {name_months(months)}"
         yield Check(kind, check, float(len(months)), f"{where}: {reason}. {end}")
-
-
-def _judge_months(months: Collection[str], compared: set[str]) -> CheckKind:
-    inside = not compared or compared & set(months)
-    return CheckKind.NOT_COMPARABLE if inside else CheckKind.OUTSIDE_PERIODS
-
-
-def _name_span(months: Sequence[str]) -> str:
-    numbers = np.array([number_month(m) for m in months])
-    parts = []
-    for run in np.split(np.arange(len(months)), np.flatnonzero(np.diff(numbers) > 1) + 1):
-        first, last = months[run[0]], months[run[-1]]
-        parts.append(first if first == last else f"{first} to {last}")
-    return _join(parts)
-
-
-def _join(parts: Sequence[str]) -> str:
-    named = [*parts[:6], *([f"{len(parts) - 6} more"] if len(parts) > 6 else [])]
-    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"

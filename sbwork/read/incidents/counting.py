@@ -4,36 +4,53 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sbwork.read.checks import Check, CheckKind
 from sbwork.read.incidents.police_uk import CRIME_TYPES
+from sbwork.read.incidents.silence import find_silent_months
 from sbwork.read.incidents.tallies import Reading, list_levels
 from sbwork.read.places.placing import Places
 from sbwork.specs.cohort import HARM, Cohort, list_months
 from sbwork.specs.documents import fold_name
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.specs.periods import name_month, number_month
+from sbwork.specs.periods import list_windows, name_month, name_months, number_month
 
 __all__ = [
-    "SHARE_OF_A_MAIN_FEED",
+    "NOTABLE_SHARE",
+    "PREFIXES",
     "Coverage",
     "OutcomeKinds",
+    "Placed",
     "count_areas",
     "count_sites",
     "cover_places",
+    "judge_months",
     "list_coverage",
     "list_feeds",
+    "list_parts",
+    "list_stretches",
     "read_outcomes",
     "rename_kinds",
 ]
 
-SHARE_OF_A_MAIN_FEED = 0.1
+NOTABLE_SHARE = 0.1
+"""Who records less of a place's incidents, or a part that has less of them, is left aside."""
+
+PREFIXES = {
+    CheckKind.NOT_COMPARABLE: "not comparable: ",
+    CheckKind.OUTSIDE_PERIODS: "outside the periods, not comparable: ",
+}
+"""How the check of a line begins whose months are set aside."""
+
+_NOT_BY_CHANCE = "At the level of its other months chance would do that less than once in a million"
+_KEPT = "Counted as 0 all the same, as the file or 'keep_months' says"
 _OVERLAP = 3
 
 Array = npt.NDArray[np.float64]
@@ -94,6 +111,73 @@ class Coverage:
     def origin(self) -> int:
         """The number of the first month; see `sbwork.specs.periods.number_month`."""
         return number_month(self.span[0]) if self.span else 0
+
+    def take(self, months: Collection[str]) -> Coverage:
+        """Take some months, as if no file held any other."""
+        kept = tuple(month for month in self.months if month in months)
+        span = list_months(kept[0], kept[-1]) if kept else ()
+        start = number_month(span[0]) - self.origin if span else 0
+        inside = [month in months for month in span]
+        covered = self.covered[:, start : start + len(span)] & inside
+        return replace(self, months=kept, span=span, covered=covered)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Incidents in their places, and what their counting needs.
+
+    Attributes
+    ----------
+    rows : pandas.DataFrame
+        See `sbwork.read.places.placing.place_rows`.
+    cohort, places, readings, outcomes, coverage
+        The evaluation; its sites and areas; a reading for each source; which kinds of incident
+        an outcome holds; and the months that each feed covers.
+    """
+
+    rows: pd.DataFrame
+    cohort: Cohort
+    places: Places
+    readings: Sequence[Reading]
+    outcomes: OutcomeKinds
+    coverage: Coverage
+
+    def take(self, months: set[str]) -> Placed:
+        """Take some months, as if no file held any other."""
+        if months >= set(self.coverage.months):
+            return self
+        coverage = self.coverage.take(months)
+        numbers = [number_month(month) for month in coverage.months]
+        rows = self.rows[np.isin(self.rows["month"], numbers)]
+        held = _find_held(rows, self.outcomes, self.readings)
+        return replace(
+            self, rows=rows, coverage=coverage, outcomes=replace(self.outcomes, held=held)
+        )
+
+
+def judge_months(months: Collection[str], compared: Collection[str]) -> CheckKind:
+    """Say whether months that are set aside are among those compared: all, where none are."""
+    inside = not compared or set(compared) & set(months)
+    return CheckKind.NOT_COMPARABLE if inside else CheckKind.OUTSIDE_PERIODS
+
+
+def list_parts(placed: Placed) -> list[Placed]:
+    """Take of placed incidents the months that are judged by each other; all of them last."""
+    return [placed.take(months) for months in list_stretches(placed.cohort, placed.coverage)]
+
+
+def list_stretches(cohort: Cohort, coverage: Coverage) -> list[set[str]]:
+    """List the months that are judged by each other: each set holds the one before it.
+
+    The months of the cohort's own periods come first, and those of the other windows next, so
+    that no count in a window depends on what files hold of other months.
+    """
+    nested = [set(coverage.months)]
+    if cohort.periods:
+        windows = list_windows(cohort.periods)
+        nested.insert(0, set(windows[0].months) & nested[-1])
+        nested.insert(1, {month for w in windows for month in w.months} & nested[-1])
+    return [m for n, m in enumerate(nested) if m and m not in nested[:n]] or [set()]
 
 
 def list_coverage(cohort: Cohort, readings: Sequence[Reading]) -> Coverage:
@@ -162,17 +246,24 @@ def read_outcomes(
         elif harm is not None:
             name = kinds[source, kind][0]
             outcomes.unweighted[name] = outcomes.unweighted.get(name, 0.0) + count
-    outcomes.held = np.zeros((len(readings), len(outcomes.keys)), dtype=np.bool_)
-    for source, _, number in outcomes.weights:
-        outcomes.held[source, number] = True
-    for source, reading in enumerate(readings):
-        outcomes.held[source] |= reading.style == "police-uk"
+    outcomes.held = _find_held(placed, outcomes, readings)
     problems: dict[tuple[int, str], Problem] = {}
     for entry, problem in _find_double_counts(placed, cohort, outcomes, readings, kinds):
         problems.setdefault(entry, problem)
     if problems:
         raise InputError(problems.values())
     return outcomes
+
+
+def _find_held(rows: pd.DataFrame, outcomes: OutcomeKinds, readings: Sequence[Reading]) -> Flags:
+    held = np.zeros((len(readings), len(outcomes.keys)), dtype=np.bool_)
+    met = rows[["source", "kind"]].drop_duplicates()
+    present = set(zip(met["source"], met["kind"], strict=True))
+    for source, kind, number in outcomes.weights:
+        held[source, number] |= (source, kind) in present
+    for source, reading in enumerate(readings):
+        held[source] |= reading.style == "police-uk"
+    return held
 
 
 def rename_kinds(crime_types: Mapping[str, str]) -> dict[str, str]:
@@ -221,87 +312,204 @@ def _find_double_counts(
             yield (source, name), Problem(path, "", twice, "Leave one of the two out")
 
 
-def count_sites(
-    placed: pd.DataFrame,
-    cohort: Cohort,
-    places: Places,
-    outcomes: OutcomeKinds,
-    coverage: Coverage,
-    published: Flags,
-) -> pd.DataFrame:
-    """Count each site: columns ``site``, ``outcome``, ``month``, ``count``, complete."""
-    keys = list(cohort.sites)
-    counts = _sum_by(placed, "site", len(keys), outcomes, coverage, published)
-    counts[[keys.index(key) for key in places.absent]] = math.nan
-    return _lay_out({"site": keys}, outcomes.keys, coverage.span, counts)
+def count_sites(parts: Sequence[Placed], published: Flags) -> tuple[pd.DataFrame, list[Check]]:
+    """Count each site: columns ``site``, ``outcome``, ``month``, ``count``, complete.
+
+    `parts` are `list_parts`; `published` is `mark_published`. Also returns lines for the table of
+    data quality.
+    """
+    placed = parts[-1]
+    keys = list(placed.cohort.sites)
+    counts, silent, kept, lacking = _count_places(parts, "site", len(keys), published)
+    counts[[keys.index(key) for key in placed.places.absent]] = math.nan
+    notes = [
+        note
+        for number in range(len(keys))
+        for note in _note_silent(placed, number, silent[number], kept[number], lacking)
+    ]
+    return _lay_out({"site": keys}, placed.outcomes.keys, placed.coverage.span, counts), notes
 
 
-def count_areas(
-    placed: pd.DataFrame,
-    cohort: Cohort,
-    places: Places,
-    outcomes: OutcomeKinds,
-    coverage: Coverage,
-    published: Flags,
-) -> pd.DataFrame:
+def count_areas(parts: Sequence[Placed], published: Flags) -> tuple[pd.DataFrame, list[Check]]:
     """Count each area: ``area``, ``name``, ``site``, ``outcome``, ``month``, ``count``."""
-    counts = _sum_by(placed, "area", len(places.areas), outcomes, coverage, published)
-    keys = list(cohort.sites)
+    placed = parts[-1]
+    places, keys = placed.places, list(placed.cohort.sites)
+    counts, silent, kept, _ = _count_places(parts, "area", len(places.areas), published)
     owners = [""] * len(places.areas)
-    inside = placed[(placed["area"] >= 0) & (placed["site"] >= 0)]
+    inside = placed.rows[(placed.rows["area"] >= 0) & (placed.rows["site"] >= 0)]
     shares = inside.groupby(["area", "site"])["n"].sum().sort_values(kind="stable")
     for area, site in [*shares.index, *places.owners.items()]:
         owners[area] = keys[site]
     labels = {"area": places.areas, "name": places.names, "site": owners}
-    return _lay_out(labels, outcomes.keys, coverage.span, counts)
+    frame = _lay_out(labels, placed.outcomes.keys, placed.coverage.span, counts)
+    free = [
+        n
+        for n in np.flatnonzero((silent.any(axis=1) & ~kept).any(axis=1)).tolist()
+        if not owners[n]
+    ]
+    if not free:
+        return frame, []
+    note = f"{list_names([places.names[n] for n in free], 6)}. {_NOT_BY_CHANCE}; missing there"
+    check = "areas outside the sites whose rows stop"
+    return frame, [Check(CheckKind.MISSING, check, float(len(free)), note)]
 
 
-def _sum_by(
-    placed: pd.DataFrame,
-    place: str,
-    size: int,
-    outcomes: OutcomeKinds,
-    coverage: Coverage,
-    published: Flags,
-) -> Array:
-    """Sum weights by place, outcome and month; NaN where those who record there cover nothing.
+def _note_silent(
+    placed: Placed, site: int, silent: Flags, kept: Flags, lacking: Mapping[int, set[str]]
+) -> Iterator[Check]:
+    """Describe the months in which a site has no rows, of an outcome or (the last) of any kind."""
+    cohort, span = placed.cohort, np.array(placed.coverage.span, dtype=object)
+    title = cohort.title_site(list(cohort.sites)[site])
+    names = [f"{cohort.title_outcome(key)} in {title}" for key in placed.outcomes.keys]
+    if site in lacking:
+        title = f"{title} ({list_names(sorted(lacking[site]), 4)})"
+    rows = [silent[-1], *(silent[:-1] & ~silent[-1])]
+    for name, flags in zip([title, *names], rows, strict=True):
+        for chosen, end in ((flags & ~kept, "Missing, not zero"), (flags & kept, _KEPT)):
+            if chosen.any():
+                months = span[chosen].tolist()
+                kind = (
+                    CheckKind.DOUBT
+                    if end == _KEPT
+                    else judge_months(months, cohort.compared_months)
+                )
+                note = f"{name} has no rows in {name_months(months)}. {_NOT_BY_CHANCE}. {end}"
+                check = f"{PREFIXES.get(kind, '')}rows of a site stop"
+                yield Check(kind, check, float(len(months)), note)
 
-    Who records in a place is seen from its rows: every feed with at least a tenth of them. A
-    month that none of these covers is missing there, though another force's file may hold it;
-    so is one that lacks any of those that record beside each other (see `cover_places`).
+
+def _count_places(
+    parts: Sequence[Placed], by: str, size: int, published: Flags
+) -> tuple[Array, Flags, Flags, dict[int, set[str]]]:
+    """Sum weights by place, outcome and month; NaN where the count is not whole.
+
+    The months of a part are judged by that part alone; a place without a row in it by the next.
+    Also returns where places are silent, with all kinds of incident together last among the
+    outcomes; the months that stay a zero all the same; and the LSOAs that alone are silent.
     """
-    inside = np.flatnonzero(placed[place].to_numpy() >= 0)
+    placed = parts[-1]
+    span = placed.coverage.span
+    counts = np.full((size, len(placed.outcomes.keys), len(span)), math.nan)
+    silent = np.zeros((size, len(placed.outcomes.keys) + 1, len(span)), dtype=np.bool_)
+    left = np.ones((size, len(span)), dtype=np.bool_)
+    lacking: dict[int, set[str]] = {}
+    for part in parts:
+        start, width = part.coverage.origin - placed.coverage.origin, len(part.coverage.span)
+        at = slice(start, start + width)
+        there = published[:, :, at] & part.coverage.covered[:, None]
+        sums, heads, whole = _sum_by(part, by, size, there)
+        known = np.concatenate([whole, whole.any(axis=1, keepdims=True)], axis=1)
+        series = (heads.shape[0] * heads.shape[1], width)
+        quiet = find_silent_months(heads.reshape(series), known.reshape(series))
+        quiet = quiet.reshape(heads.shape)
+        here: Flags = left[:, at] & np.isin(part.coverage.span, part.coverage.months)
+        if part is not placed:
+            here &= heads[:, -1].max(axis=1, initial=0.0)[:, None] > 0
+        if by == "site":
+            for site, units, months in _find_lacking(part, heads[:, -1], known[:, -1]):
+                alone: Flags = months & here[site] & ~quiet[site, -1]
+                quiet[site, -1] |= alone
+                if alone.any():
+                    lacking.setdefault(site, set()).update(units)
+        np.copyto(counts[:, :, at], np.where(whole, sums, math.nan), where=here[:, None])
+        np.copyto(silent[:, :, at], quiet, where=here[:, None])
+        left[:, at] &= ~here
+    keep = placed.cohort.periods.keep_months if placed.cohort.periods else ()
+    kept = np.broadcast_to(np.isin(span, keep), left.shape).copy()
+    # A zero that a table of counts states is one.
+    stated = placed.rows[(placed.rows["n"] == 0) & (placed.rows[by] >= 0)]
+    kept[stated[by], stated["month"] - placed.coverage.origin] = True
+    counts[(silent[:, :-1] | silent[:, -1:]) & ~kept[:, None]] = math.nan
+    return counts, silent, kept, lacking
+
+
+def _find_lacking(
+    part: Placed, heads: Array, known: Flags
+) -> Iterator[tuple[int, list[str], Flags]]:
+    """Find the months in which a tenth or more of a site has no rows, and which LSOAs these are."""
+    rows, width = part.rows, heads.shape[1]
+    inside = rows[rows["site"] >= 0]
+    units = part.places.change.units if part.places.change is not None else {}
+    lsoas = inside["lsoa"].astype(object).map(lambda code: units.get(code, code))
+    areas = inside["area"].map(lambda area: part.places.areas[area] if area >= 0 else "")
+    names = lsoas.where(lsoas != "", areas)
+    month = inside["month"].to_numpy() - part.coverage.origin
+    for site, own in names.groupby(inside["site"]):
+        code, labels = pd.factorize(own)
+        at = inside.index.get_indexer(own.index)
+        n = inside["n"].to_numpy(dtype=np.float64)[at]
+        totals: Array = np.zeros((labels.size, width))
+        np.add.at(totals, (code, month[at]), n)
+        there = np.broadcast_to(known[site], totals.shape)
+        quiet = find_silent_months(totals, there)
+        if not quiet.any():
+            continue
+        usual = (totals * (there & ~quiet)).sum(axis=1) / (there & ~quiet).sum(axis=1)
+        lost = quiet.T @ usual
+        whole = usual.sum()
+        # LSOAs that others follow, as at a change of boundaries, leave no gap in the site.
+        gap: Flags = (
+            (lost >= NOTABLE_SHARE * whole) & (heads[site] <= whole - lost / 2) & known[site]
+        )
+        yield (
+            int(site),
+            [str(name) for name in labels[np.flatnonzero(quiet[:, gap].any(axis=1))]],
+            gap,
+        )
+
+
+def _sum_by(placed: Placed, place: str, size: int, published: Flags) -> tuple[Array, Array, Flags]:
+    """Sum weights by place, outcome and month; count rows, of all kinds last; say what is whole.
+
+    Who records in a place is seen from its rows: every feed with at least a tenth of them, of the
+    outcome or of all (of a rare outcome, a file of one year may have none). A month that none of
+    these covers is missing there, though another force's file may hold it; so is one that lacks
+    any of those that record beside each other (see `cover_places`).
+    """
+    rows, coverage, outcomes = placed.rows, placed.coverage, placed.outcomes
+    inside = np.flatnonzero(rows[place].to_numpy() >= 0)
     where, feeds, month, source, kind, n = (
         column.to_numpy()[inside]
         for column in (
-            placed[place], placed["feed"], placed["month"], placed["source"],
-            placed["kind"].cat.codes, placed["n"],
+            rows[place], rows["feed"], rows["month"], rows["source"],
+            rows["kind"].cat.codes, rows["n"],
         )
     )  # fmt: skip
-    kinds = placed["kind"].cat.categories
+    kinds = rows["kind"].cat.categories
     weights = np.zeros((len(outcomes.keys), len(outcomes.held), len(kinds)))
     for (number, name, outcome), weight in outcomes.weights.items():
         weights[outcome, number, kinds.get_loc(name)] = weight
     by_month = where.astype(np.intp) * len(coverage.span) + (month - coverage.origin)
     by_feed_code = where.astype(np.intp) * len(coverage.feeds) + feeds
+
+    def _sum(code: npt.NDArray[np.intp], width: int, total: npt.NDArray[Any]) -> Array:
+        sums = np.bincount(code, total, size * width).reshape(size, width)
+        return np.asarray(sums, dtype=np.float64)
+
     counts = np.zeros((size, len(outcomes.keys), len(coverage.span)))
+    heads = np.zeros((size, len(outcomes.keys) + 1, len(coverage.span)))
     by_feed = np.zeros((size, len(outcomes.keys), len(coverage.feeds)))
     by_kind = source.astype(np.intp) * len(kinds) + kind
+    heads[:, -1] = _sum(by_month, len(coverage.span), n)
     for outcome, table in enumerate(weights):
         total = n * table.ravel().take(by_kind)
-        for sums, code in ((counts, by_month), (by_feed, by_feed_code)):
-            width = sums.shape[2]
-            sums[:, outcome] = np.bincount(code, total, size * width).reshape(size, width)
+        counts[:, outcome] = _sum(by_month, len(coverage.span), total)
+        by_feed[:, outcome] = _sum(by_feed_code, len(coverage.feeds), total)
+        heads[:, outcome] = counts[:, outcome]
+        if table.max(initial=0.0) > 1:
+            counted = n * (table > 0).ravel().take(by_kind)
+            heads[:, outcome] = _sum(by_month, len(coverage.span), counted)
     whole = by_feed.sum(axis=2, keepdims=True)
-    main = by_feed >= SHARE_OF_A_MAIN_FEED * np.where(whole > 0, whole, np.inf)
+    main = by_feed >= NOTABLE_SHARE * np.where(whole > 0, whole, np.inf)
     held = np.array(
         [outcomes.held[sources].any(axis=0) for sources in coverage.sources], dtype=np.bool_
     ).reshape(len(coverage.feeds), len(outcomes.keys))
     here = (by_feed.sum(axis=1, keepdims=True) > 0) & held.T
-    main = np.where(whole > 0, main, here)
+    of_all = _sum(by_feed_code, len(coverage.feeds), n)
+    notable = of_all >= NOTABLE_SHARE * np.maximum(of_all.sum(axis=1, keepdims=True), 1)
+    main = np.where(whole > 0, main | (notable[:, None] & held.T), here)
     main = np.where(main.any(axis=2, keepdims=True), main, held.T)
-    counts[~cover_places(main, published, coverage.covered)] = math.nan
-    return counts
+    return counts, heads, cover_places(main, published, coverage.covered)
 
 
 def cover_places(main: Flags, published: Flags, covered: Flags) -> Flags:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sbwork.read.checks import Check, CheckKind
-from sbwork.read.incidents.counting import SHARE_OF_A_MAIN_FEED, Coverage, OutcomeKinds
+from sbwork.read.incidents.counting import NOTABLE_SHARE, Coverage, OutcomeKinds
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import list_names
 from sbwork.specs.periods import number_month
@@ -98,7 +98,7 @@ def _list_losses(
         for site, key in enumerate(cohort.sites):
             own = rows[rows["site"] == site]
             by_feed = own.groupby("feed")["n"].sum()
-            feeds = by_feed.index[by_feed >= SHARE_OF_A_MAIN_FEED * by_feed.sum()].tolist()
+            feeds = by_feed.index[by_feed >= NOTABLE_SHARE * by_feed.sum()].tolist()
             there = rows[rows["feed"].isin(feeds)]
             lost, pointed = there["lost"], there["lost"] & there["located"]
             every, inside = _sum_periods(there), _sum_periods(own)

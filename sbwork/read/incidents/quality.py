@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
 
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
-from sbwork.read.incidents.continuity import Continuity
-from sbwork.read.incidents.counting import SHARE_OF_A_MAIN_FEED, Coverage, Flags, OutcomeKinds
+from sbwork.read.incidents.counting import Coverage, OutcomeKinds, Placed
 from sbwork.read.incidents.losses import compare_losses
 from sbwork.read.incidents.police_uk import CRIME_TYPES
 from sbwork.read.incidents.tallies import Reading
@@ -25,35 +24,36 @@ _CERTAIN = 1e-3
 _ALL = "all files"
 
 
-def tabulate_quality(
-    placed: pd.DataFrame,
-    cohort: Cohort,
-    places: Places,
-    outcomes: OutcomeKinds,
-    coverage: Coverage,
-    readings: Sequence[Reading],
-    continuity: Continuity,
-    published: Flags,
-) -> pd.DataFrame:
-    """List what was read and left out, in the columns `sbwork.read.checks.CHECK_COLUMNS`."""
+def tabulate_quality(placed: Placed, sites: pd.DataFrame, notes: Iterable[Check]) -> pd.DataFrame:
+    """List what was read and left out, in the columns `sbwork.read.checks.CHECK_COLUMNS`.
+
+    `sites` are the counts of the sites; `notes` are lines on the months of all files.
+    """
+    cohort, outcomes, coverage = placed.cohort, placed.outcomes, placed.coverage
     lines: list[tuple[str, Check]] = []
-    for number, (source, reading) in enumerate(zip(cohort.incidents, readings, strict=True)):
+    for number, (source, reading) in enumerate(zip(cohort.incidents, placed.readings, strict=True)):
         own = [
-            *_describe_source(placed, number, reading, bool(cohort.sites)),
-            *_count_joins(placed[placed["source"] == number], number, cohort, places, outcomes),
+            *_describe_source(placed.rows, number, reading, bool(cohort.sites)),
+            *_count_joins(
+                placed.rows[placed.rows["source"] == number],
+                number,
+                cohort,
+                placed.places,
+                outcomes,
+            ),
             *reading.quality,
             *_describe_kinds(cohort, number, outcomes),
         ]
         lines += [(source.path, line) for line in own]
-    for number, line in places.notes:
+    for number, line in placed.places.notes:
         lines.append((cohort.incidents[number].path if number >= 0 else _ALL, line))
     of_all = [
         *_describe_months(coverage, bool(cohort.incidents)),
         *_join_months(cohort, coverage),
-        *compare_losses(placed, cohort, outcomes, coverage),
-        *continuity.quality,
-        *_describe_repeats(placed, cohort),
-        *_describe_vanishing(placed, cohort, places, coverage, published),
+        *compare_losses(placed.rows, cohort, outcomes, coverage),
+        *notes,
+        *_describe_repeats(placed.rows, cohort),
+        *_describe_vanishing(placed, sites),
         *_describe_outcomes(cohort, outcomes),
     ]
     return tabulate_lines([*lines, *((_ALL, line) for line in of_all)])
@@ -152,24 +152,22 @@ def _join_months(cohort: Cohort, coverage: Coverage) -> Iterator[Check]:
         yield Check(CheckKind.JOIN, "months", len(wanted) - lost, lost=lost)
 
 
-def _describe_vanishing(
-    placed: pd.DataFrame, cohort: Cohort, places: Places, coverage: Coverage, published: Flags
-) -> Iterator[Check]:
+def _describe_vanishing(placed: Placed, sites: pd.DataFrame) -> Iterator[Check]:
     """Name LSOAs of sites that start or stop part way through the series, beyond chance.
 
     LSOAs that a table joins across a change of boundaries start and stop as they should. A month
-    counts for an LSOA where every force with a tenth of its incidents has one that is whole.
+    counts for an LSOA where its site has a count.
     """
-    joined = set(places.change.units) if places.change is not None else set()
-    inside = placed[(placed["site"] >= 0) & (placed["lsoa"] != "") & (placed["n"] > 0)]
+    cohort, coverage, change = placed.cohort, placed.coverage, placed.places.change
+    rows, joined = placed.rows, set(change.units) if change is not None else set()
+    inside = rows[(rows["site"] >= 0) & (rows["lsoa"] != "") & (rows["n"] > 0)]
     inside = inside[~inside["lsoa"].isin(joined)]
     keys = list(cohort.sites)
-    there = np.asarray(published.any(axis=1))
+    whole = sites.dropna(subset="count")
+    counted = set(zip(whole["site"], whole["month"], strict=True))
     for _, part in inside.groupby(["site", "lsoa"], observed=True):
         site, lsoa = int(part["site"].iloc[0]), str(part["lsoa"].iloc[0])
-        by_feed = part.groupby("feed")["n"].sum()
-        feeds = by_feed[by_feed >= SHARE_OF_A_MAIN_FEED * by_feed.sum()].index.to_numpy(np.intp)
-        known = np.flatnonzero(np.all(there[feeds], axis=0))
+        known = np.flatnonzero([(keys[site], month) in counted for month in coverage.span])
         met = np.intersect1d(part["month"].to_numpy() - coverage.origin, known)
         if not met.size:
             continue

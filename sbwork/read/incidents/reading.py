@@ -15,10 +15,12 @@ from sbwork.read.incidents.archives import find_parts
 from sbwork.read.incidents.cache import find_entry, load_entry, mark_parts, save_entry
 from sbwork.read.incidents.continuity import mark_published, track_series
 from sbwork.read.incidents.counting import (
+    Placed,
     count_areas,
     count_sites,
     list_coverage,
     list_feeds,
+    list_parts,
     read_outcomes,
 )
 from sbwork.read.incidents.incident_tables import (
@@ -107,19 +109,22 @@ def read_incidents(cohort: Cohort, *, cache: Path | None = None) -> Incidents:
     if cache is None and cohort.folder != Path():
         cache = cohort.folder / _CACHE
     readings = _read_sources(cohort, places, cache)
-    placed = _place(readings, cohort, places)
-    outcomes = read_outcomes(placed, cohort, readings)
+    rows = _place(readings, cohort, places)
+    outcomes = read_outcomes(rows, cohort, readings)
     coverage = list_coverage(cohort, readings)
-    continuity = track_series(placed, cohort, readings, outcomes, coverage)
+    placed = Placed(rows, cohort, places, readings, outcomes, coverage)
+    continuity = track_series(placed)
     published = mark_published(continuity.gaps, outcomes.keys, coverage)
+    parts = list_parts(placed)
+    sites, of_sites = count_sites(parts, published)
+    areas, of_areas = count_areas(parts, published)
+    notes = [*continuity.quality, *of_sites, *of_areas]
     return Incidents(
-        sites=count_sites(placed, cohort, places, outcomes, coverage, published),
-        areas=count_areas(placed, cohort, places, outcomes, coverage, published),
+        sites=sites,
+        areas=areas,
         months=coverage.months,
         missing_months=coverage.missing,
-        quality=tabulate_quality(
-            placed, cohort, places, outcomes, coverage, readings, continuity, published
-        ),
+        quality=tabulate_quality(placed, sites, notes),
     )
 
 

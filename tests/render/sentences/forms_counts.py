@@ -194,12 +194,12 @@ def check_unplaced(reader: Reader, match: re.Match[str]) -> None:
 
 
 _MONTH = r"\d{4}-\d{2}"
+_MONTHS = rf"{_MONTH}(?:, {_MONTH})*(?: and (?:{_MONTH}|\d+ more))? (?:is|are) "
 
 
 @form(
-    rf"{_ROWS}Compared on (?P<months>\d+) of (?P<planned>\d+) months on each side: (?P<missing>"
-    rf"{_MONTH}(?:, {_MONTH})*(?: and {_MONTH})?)(?: and (?P<more>\d+) more)? (?:is|are) missing "
-    r"from the data\."
+    rf"{_ROWS}Compared on (?P<months>\d+) of (?P<planned>\d+) months on each side: (?P<gone>"
+    rf"(?:{_MONTHS}missing from the data)?(?:; )?(?:{_MONTHS}set aside)?)\."
 )
 def check_fewer_months(reader: Reader, match: re.Match[str]) -> None:
     periods, incidents = reader.cohort.periods, reader.evaluation.incidents
@@ -218,10 +218,13 @@ def check_fewer_months(reader: Reader, match: re.Match[str]) -> None:
         counts = incidents.sites[incidents.sites["outcome"] == outcome]
         counts = counts[counts["site"].isin([site, reader.find_control(site)])]
         known = counts.pivot_table(index="month", columns="site", values="count").dropna().index
-        missing = [month for month in months if month not in known]
-        said = re.findall(_MONTH, match["missing"])
-        require(said == missing[: len(said)])
-        require(len(missing) - len(said) == int(match["more"] or 0))
+        for clause in match["gone"].split("; "):
+            filed = clause.endswith("set aside")
+            missing = [m for m in months if m not in known and (m in incidents.months) == filed]
+            said = re.findall(_MONTH, clause)
+            require(bool(said) and said == missing[: len(said)])
+            more = re.search(r"(\d+) more", clause)
+            require(len(missing) - len(said) == int(more[1] if more else 0))
 
 
 @form(
