@@ -387,12 +387,12 @@ def _describe_sites(cohort: Cohort, rows: pd.DataFrame, instrument: Instrument) 
     for wave in WAVES:
         alone = [site for site, waves in asked.items() if waves == [wave]] if len(changes) else []
         concealed = hidden.loc[hidden["period"] == wave, "site"].unique()
-        alone = [cohort.title_site(site) for site in alone if site not in set(hidden["site"])]
+        alone = [cohort.title_site(str(site)) for site in alone if site not in set(hidden["site"])]
         if alone:
             verb = "was" if len(alone) == 1 else "were"
             yield f"{format_list(alone)} {verb} asked only {wave} the start of the work."
         if len(concealed):
-            places = format_list([cohort.title_site(site) for site in concealed])
+            places = format_list([cohort.title_site(str(site)) for site in concealed])
             yield (
                 f"Scores of {places} {wave} the start are hidden, so that no group of fewer than "
                 f"{cohort.smallest_group} people is shown."
