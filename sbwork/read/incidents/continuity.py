@@ -407,7 +407,10 @@ class _Feed:
         chosen = [m for m, month in enumerate(self.months) if month in compared and held[m]]
         chosen = chosen or [m for m in range(len(self.months)) if held[m]]
         if not chosen:
-            return [], []
+            rows = sum(float(values.sum()) for values in self.counts.values())
+            by_chance = not self.archive or math.exp(-_STRAY * rows) > _BY_CHANCE
+            why = "none of its crime types was published then"
+            return [] if by_chance else [Gap(self.feed, key, self.months, why)], []
         common = Counter(held[m] for m in chosen)
         last = {what: m for m, what in enumerate(held) if m in set(chosen)}
         usual = max(common, key=lambda what: (common[what], last[what]))

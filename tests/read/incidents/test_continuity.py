@@ -142,6 +142,17 @@ def test_types_that_a_force_withholds_are_missing_and_not_zero() -> None:
     )
 
 
+def test_a_type_withheld_in_all_compared_months_is_missing_whatever_other_years_hold() -> None:
+    months, compared = list_months("2014-01", "2015-12"), list_months("2015-01", "2015-12")
+    counts = make_counts(months)
+    withheld = (counts["kind"] == "Anti-social behaviour") & counts["month"].isin(compared)
+    counts = counts[~withheld]
+    found = check(counts, months, compared=compared, stretches=[compared, months])
+    assert list_gaps(found)["asb"] == compared
+    alone = check(counts[counts["month"].isin(compared)], compared, compared=compared)
+    assert list_gaps(alone)["asb"] == compared
+
+
 def test_a_type_too_small_to_matter_is_told_and_kept() -> None:
     months = list_months("2014-01", "2015-12")
     counts = make_counts(months)
@@ -159,7 +170,8 @@ def test_a_rare_type_that_just_does_not_occur_is_zero() -> None:
     rows = [("durham", "Burglary", month, 80) for month in months]
     rows += [("durham", "Drugs", month, 1) for month in months[::5]]
     counts = pd.DataFrame(rows, columns=["feed", "kind", "month", "n"])
-    assert check(counts, months).gaps == ()
+    outcomes = {"drugs": {"Drugs": 1.0}}
+    assert check(counts, months, outcomes=outcomes).gaps == ()
 
 
 def test_partly_delivered_months_of_an_archive_are_left_out_in_every_outcome() -> None:
