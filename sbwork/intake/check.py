@@ -17,8 +17,7 @@ from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.read.surveys import Responses, read_responses
 from sbwork.read.surveys.descriptions import describe_table
 from sbwork.read.surveys.detection import read_table
-from sbwork.read.surveys.sources import ANSWERED_BEFORE
-from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
+from sbwork.specs.cohort import Cohort, SurveySource, find_cohorts, read_cohort
 from sbwork.specs.documents import load_spec
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.instrument import Instrument, read_instrument
@@ -252,14 +251,11 @@ def _try_guesses(
         entry = next((text for text in entries if source.path in text.splitlines()[0]), "")
         for key, written in re.findall(r"(?m)^ *# ?((?:person|site|wave)_column): (.+)$", entry):
             name = json.loads(written) if written[0] == '"' else written.partition(" #")[0].strip()
-            own = source.model_copy(update={key: name})
-            part = cohort.model_copy(update={"surveys": (own,)})
-            part._folder = cohort.folder
             try:
                 if key == "person_column":
-                    quality = read_responses(part, instrument).quality
-                    again = quality["check"].str.endswith(ANSWERED_BEFORE)
-                    left_out = int(quality.loc[again, "count"].sum())
+                    guessed = source.model_copy(update={key: name})
+                    used = [_count_used(cohort, each, instrument) for each in (source, guessed)]
+                    left_out = used[0] - used[1]
                 else:
                     table = read_table(cohort.resolve_path(source.path), source.format)
                     columns = describe_table(table).columns
@@ -268,6 +264,13 @@ def _try_guesses(
             except (InputError, StopIteration) as error:
                 lost = " ".join(p.found for p in getattr(error, "problems", ())) or "no such column"
             yield source.path, key, name, lost
+
+
+def _count_used(cohort: Cohort, source: SurveySource, instrument: Instrument) -> int:
+    """Count the questionnaires of one survey file that enter the evaluation."""
+    part = cohort.model_copy(update={"surveys": (source,)})
+    part._folder = cohort.folder
+    return len(read_responses(part, instrument).answers)
 
 
 def _count_people(cohort: Cohort, answers: pd.DataFrame) -> pd.DataFrame:
