@@ -39,7 +39,11 @@ BROKEN: dict[str, dict[str, Any]] = {
     "no controls": {"pairs": [{"intervention": "area-1"}, {"intervention": "area-2"}]},
     "one month a side": {"periods": MONTH, "surveys": None},
     "three months a side": {"periods": QUARTER, "surveys": None},
-    "outside the files": {"periods": OUTSIDE, "surveys": None},
+    "outside the files": {
+        "periods": OUTSIDE,
+        "surveys": None,
+        "accepted_losses": {"months": 1},
+    },
     "a shared control": {"pairs": SHARED, "surveys": None},
     "displacement": {"pairs": BESIDE, "surveys": None},
     "a rare outcome": {"outcomes": RARE, "surveys": None},
