@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sbwork.read.checks import Check, CheckKind
+from sbwork.read.encodings import OLDER, find_encoding
 from sbwork.read.incidents.police_uk import CRIME_TYPES
 from sbwork.read.incidents.silence import find_silent_months
 from sbwork.read.incidents.tallies import Reading, list_levels
@@ -191,9 +192,7 @@ def list_coverage(cohort: Cohort, readings: Sequence[Reading]) -> Coverage:
             sources_of[batch.feed].add(source)
     months = tuple(sorted(set().union(*months_of.values())))
     span = list_months(months[0], months[-1]) if months else ()
-    wanted: set[str] = set()
-    if cohort.periods and months:
-        wanted = {*cohort.periods.before.months, *cohort.periods.after.months}
+    wanted = set(cohort.compared_months if months else ())
     missing = tuple(sorted((set(span) | wanted) - set(months)))
     covered = np.array([[month in months_of[feed] for month in span] for feed in feeds], np.bool_)
     covered = covered.reshape(len(feeds), len(span))
@@ -583,11 +582,7 @@ def _read_weights(cohort: Cohort) -> dict[str, float] | None:
         found = "there are harm weights, and an outcome called 'harm' as well"
         raise InputError(Problem("cohort.yml", "key 'outcomes'", found, "Give it another name"))
     text = cohort.resolve_path(shown).read_bytes()
-    try:
-        lines = text.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        lines = text.decode("cp1252", errors="replace").splitlines()
-    table = csv.DictReader(lines)
+    table = csv.DictReader(text.decode(find_encoding(text[:4096]), OLDER).splitlines())
     columns = list(table.fieldnames or [])
     missing = [name for name in ("crime_type", "weight") if name not in columns]
     if missing:

@@ -110,8 +110,7 @@ def _count_joins(
     unknown = sum(n for (source, _), n in outcomes.unknown.items() if source == number)
     yield _join("crime_types", total - unknown)
     if cohort.periods:
-        windows = (cohort.periods.before, cohort.periods.after)
-        wanted = [number_month(month) for window in windows for month in window.months]
+        wanted = [number_month(month) for month in cohort.compared_months]
         yield _join("periods", float(counts[rows["month"].isin(wanted)].sum()))
 
 
@@ -147,7 +146,7 @@ def _describe_months(coverage: Coverage, has_files: bool) -> Iterator[Check]:
 
 def _join_months(cohort: Cohort, coverage: Coverage) -> Iterator[Check]:
     if cohort.periods and cohort.incidents:
-        wanted = {*cohort.periods.before.months, *cohort.periods.after.months}
+        wanted = set(cohort.compared_months)
         lost = len(wanted - set(coverage.months))
         yield Check(CheckKind.JOIN, "months", len(wanted) - lost, lost=lost)
 

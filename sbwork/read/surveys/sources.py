@@ -29,9 +29,6 @@ from sbwork.specs.cohort import Cohort, SurveySource
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.instrument import Instrument
 
-ANSWERED_BEFORE = "the person answered before"
-"""Why a row is left out that repeats an id with its answers."""
-
 _MOST_UNKNOWN = 5
 _LONG_ID = 10
 _FEW_REPEATED = 4
@@ -241,7 +238,7 @@ def leave_out_duplicates(sources: Sequence[SurveyFile]) -> list[Problem]:
             allowed = "Take the repeated rows out, or leave out 'person_column' if it is no id"
             problems.append(Problem(source.table.file, f"column '{name}'", found, allowed))
         note = "the same id with the same answers is in a row above"
-        source.quality.append(_leave_out(ANSWERED_BEFORE, again, note))
+        source.quality.append(_leave_out("the person answered before", again, note))
         source.rows = source.rows & ~again
     _unlink_shared(sources)
     return problems
