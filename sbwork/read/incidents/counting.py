@@ -17,14 +17,13 @@ from sbwork.read.encodings import OLDER, find_encoding
 from sbwork.read.incidents.police_uk import CRIME_TYPES
 from sbwork.read.incidents.silence import find_silent_months
 from sbwork.read.incidents.tallies import Reading, list_levels
-from sbwork.read.places.placing import Places
+from sbwork.read.places.placing import NOTABLE_SHARE, Places
 from sbwork.specs.cohort import HARM, Cohort, list_months
 from sbwork.specs.documents import fold_name
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.periods import list_windows, name_month, name_months, number_month
 
 __all__ = [
-    "NOTABLE_SHARE",
     "PREFIXES",
     "Coverage",
     "OutcomeKinds",
@@ -40,9 +39,6 @@ __all__ = [
     "read_outcomes",
     "rename_kinds",
 ]
-
-NOTABLE_SHARE = 0.1
-"""Who records less of a place's incidents, or a part that has less of them, is left aside."""
 
 PREFIXES = {
     CheckKind.NOT_COMPARABLE: "not comparable: ",

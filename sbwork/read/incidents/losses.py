@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from sbwork.read.checks import Check, CheckKind
-from sbwork.read.incidents.counting import NOTABLE_SHARE, Coverage, OutcomeKinds
+from sbwork.read.incidents.counting import Coverage, OutcomeKinds
+from sbwork.read.places.placing import NOTABLE_SHARE
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import list_names
 from sbwork.specs.periods import number_month

@@ -39,9 +39,13 @@ from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.periods import number_month
 
-__all__ = ["Places", "place_rows", "read_places"]
+__all__ = ["NOTABLE_SHARE", "Places", "find_recorded", "place_rows", "read_places"]
+
+NOTABLE_SHARE = 0.1
+"""Who records less of a place's incidents, or a part that has less of them, is left aside."""
 
 _CERTAIN = 1e-3
+_SPILL_OVER = 0.05
 _MANY_NAMES = 50
 FEWEST_HITS = 10
 """Rows that must lie in a site or an area for the order of their coordinates to be certain."""
@@ -148,7 +152,8 @@ def place_rows(
         known[code] = known.get(code) or name
     units = _join_years(rows, feeds, cohort, places, set(known))
     _check_sites(cohort, places, known, units)
-    site_of, area_of = _group_areas(cohort, places, known, units)
+    counts = rows.groupby("lsoa", observed=True)["n"].sum()
+    site_of, area_of = _group_areas(cohort, places, known, units, counts)
     by_lsoa = rows["lsoa"].cat.codes.to_numpy()
     site, area = (
         np.array([found.get(code, -1) for code in codes], np.int32)[by_lsoa]
@@ -316,8 +321,8 @@ def _join_years(
     """Map changed LSOAs to the areas that 2011 and 2021 share, where the two must be joined."""
     wanted = {code for codes in places.sites.values() for code in codes}
     change = places.change
+    _refuse_mixed_years(rows, feeds, cohort, places, present)
     if change is None:
-        _refuse_mixed_years(rows, feeds, present)
         return {}
     mixed = bool(present & change.old_only) and bool(present & change.new_only)
     if not mixed and not any(code in change.units and code not in present for code in wanted):
@@ -358,40 +363,97 @@ def _join_years(
     return change.units
 
 
-def _refuse_mixed_years(rows: pd.DataFrame, feeds: Sequence[str], present: set[str]) -> None:
-    """Refuse a series in which LSOAs of 2021 stand in some months and are missing from others.
+def _refuse_mixed_years(
+    rows: pd.DataFrame, feeds: Sequence[str], cohort: Cohort, places: Places, present: set[str]
+) -> None:
+    """Refuse LSOAs of 2021 that stand in some months only, where a site or its comparison has them.
 
     Without a table the codes that only 2021 has are known by their numbers. Their share of the
     months that have them says how many incidents the other months should hold; when none is
-    there and chance explains that less than once in a thousand, the months are of 2011.
+    there and chance explains that less than once in a thousand, the months are of 2011. Such rows
+    elsewhere, as spill-over from another force is, are noted.
     """
-    new = sorted(code for code in present if _is_from_2021(code))
+    joined = places.change.new_only if places.change else frozenset()
+    new = sorted(code for code in present - joined if _is_from_2021(code))
     if not new:
         return
     placed = rows[rows["lsoa"] != ""]
-    fresh = placed["n"].where(placed["lsoa"].isin(new), 0.0)
-    counts = fresh.groupby([placed["feed"], placed["month"]], observed=True).sum()
+    by_code = placed.groupby(["feed", "lsoa", "month"], observed=True)["n"].sum().reset_index()
+    by_code = by_code[by_code["n"] > 0]
     problems = []
     for number, feed in enumerate(feeds):
-        by_month = counts[counts.index.get_level_values("feed") == number].droplevel("feed")
-        with_new = {str(month): n for month, n in by_month.items() if n}
-        without = [str(month) for month, n in by_month.items() if not n]
-        if not with_new or not without:
+        own = by_code[by_code["feed"] == number]
+        fresh = own[own["lsoa"].isin(new)]
+        with_new = sorted({str(month) for month in fresh["month"]})
+        without = sorted({str(month) for month in own["month"]} - set(with_new))
+        expected = fresh["n"].sum() / max(len(with_new), 1) * len(without)
+        if math.exp(-expected) >= _CERTAIN:
             continue
-        expected = sum(with_new.values()) / len(with_new) * len(without)
-        if math.exp(-expected) < _CERTAIN:
-            problems.append(
-                Problem(
-                    feed,
-                    "column 'LSOA code'",
-                    f"LSOAs of 2021 ({list_names(new, 3)}) stand in {_name_span(with_new)}, but "
-                    f"{_name_span(without)} use those of 2011; counting them together would "
-                    "take moved boundaries for change",
-                    f"Name the table that joins them under 'geography: lsoa_change:'. {_GEOPORTAL}",
-                )
+        touched = _find_touched(own, by_code, fresh, len(without), cohort, places)
+        said = f"LSOAs of 2021 stand in {_name_span(with_new)}, but {_name_span(without)} use "
+        said += "those of 2011"
+        if touched:
+            which = "; ".join(f"{name}: {list_names(codes, 12)}" for name, codes in touched.items())
+            found = f"{said}; counting them together would take moved boundaries for change"
+            allowed = (
+                "Name the table that joins them under 'geography: lsoa_change:'. It must hold "
             )
+            problems.append(
+                Problem(feed, "column 'LSOA code'", found, f"{allowed}{which}. {_GEOPORTAL}")
+            )
+        else:
+            codes = sorted({str(code) for code in fresh["lsoa"]})
+            note = f"{feed}: {said}, in no site and in no area like them: {list_names(codes, 6)}"
+            line = Check(CheckKind.READ, "rows in LSOAs of 2021", float(fresh["n"].sum()), note)
+            places.notes.append((-1, line))
     if problems:
         raise InputError(problems)
+
+
+def _find_touched(
+    own: pd.DataFrame,
+    everyone: pd.DataFrame,
+    fresh: pd.DataFrame,
+    n_without: int,
+    cohort: Cohort,
+    places: Places,
+) -> dict[str, list[str]]:
+    """List the LSOAs that start or stop with the year 2021, by the site or areas that have them.
+
+    `own` are the counts of one feed by LSOA and month, `fresh` those of LSOAs of 2021.
+    """
+    later = own["month"].isin(fresh["month"].unique())
+    n_later = fresh["month"].nunique()
+    before, after = (
+        own[part].groupby("lsoa", observed=True)["n"].sum() for part in (~later, later)
+    )
+    lost = before[~before.index.isin(after.index)]
+    gone = set(lost[np.exp(-lost / max(n_without, 1) * n_later) < _CERTAIN].index)
+    touched: dict[str, list[str]] = {}
+    recorded = False
+    for key, codes in places.sites.items():
+        inside, of_all = (part["n"][part["lsoa"].isin(codes)].sum() for part in (own, everyone))
+        if inside and inside >= NOTABLE_SHARE * of_all:
+            recorded = True
+            if moved := sorted(codes & (gone | set(fresh["lsoa"]))):
+                touched[cohort.title_site(key)] = moved
+    sums = own.groupby("lsoa", observed=True)["n"].sum()
+    large = sums.index[find_recorded(sums.to_numpy(dtype=float))]
+    if (recorded or places.polygons) and (moved := sorted(set(large) & set(fresh["lsoa"]))):
+        touched["areas that sites are compared with"] = moved
+    return touched
+
+
+def find_recorded(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Find the areas that a force records as its own, by their incidents.
+
+    An area with less than a twentieth of that in which the middle incident lies has only what
+    spills over from the next force.
+    """
+    ordered = np.sort(sums)
+    middle = np.searchsorted(np.cumsum(ordered), ordered.sum() / 2) if ordered.size else 0
+    found: npt.NDArray[np.bool_] = sums >= _SPILL_OVER * ordered[middle : middle + 1].sum()
+    return found
 
 
 def _is_from_2021(code: str) -> bool:
@@ -452,7 +514,11 @@ def _find_nearest_code(code: str, known: Iterable[str]) -> str:
 
 
 def _group_areas(
-    cohort: Cohort, places: Places, names: dict[str, str], units: dict[str, str]
+    cohort: Cohort,
+    places: Places,
+    names: dict[str, str],
+    units: dict[str, str],
+    counts: pd.Series,
 ) -> tuple[dict[str, int], dict[str, int]]:
     """List the areas; return the site and the area of each LSOA that has one."""
     keys = list(cohort.sites)
@@ -460,13 +526,13 @@ def _group_areas(
     position: dict[str, int] = {}
     site_of: dict[str, int] = {}
     area_of: dict[str, int] = {}
-    ungrouped = 0
+    ungrouped: list[str] = []
     group = _choose_group(cohort, places)
     for code in sorted(names):
         unit = units.get(code, code)
         area, name = group(unit, names.get(unit) or names[code], code)
         if not area:
-            ungrouped += 1
+            ungrouped.append(code)
         elif area not in position:
             position[area] = len(position)
             places.areas.append(area)
@@ -478,9 +544,14 @@ def _group_areas(
             if unit in owner:
                 places.owners[position[area]] = owner[unit]
     if ungrouped:
-        note = "They count for sites, but stand in no area with which sites are compared"
+        lost = counts[counts.index.isin(ungrouped)].sort_values(ascending=False, kind="stable")
+        note = (
+            f"{list_names([*map(str, lost.index)] or ungrouped, 6)}: they hold {lost.sum():,.0f} "
+        )
+        note += "rows, which count for sites but "
+        note += "in no area with which sites are compared"
         check = "LSOAs that the lookup does not hold"
-        places.notes.append((-1, Check(CheckKind.DOUBT, check, ungrouped, note)))
+        places.notes.append((-1, Check(CheckKind.DOUBT, check, len(ungrouped), note)))
     return site_of, area_of
 
 

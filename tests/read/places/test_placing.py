@@ -231,10 +231,52 @@ def write_change(path: Path) -> str:
     return str(path)
 
 
-def test_years_mixed_without_a_table_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("lsoas", "said"),
+    [
+        (["E01000001"], "must hold areas that sites are compared with: 'E01034001'"),
+        (["E01034001", "E01000002"], "must hold One: 'E01000002', 'E01034001'"),
+    ],
+)
+def test_years_mixed_without_a_table_are_refused(
+    tmp_path: Path, lsoas: list[str], said: str
+) -> None:
     write_two_years(tmp_path)
-    with pytest.raises(InputError, match=r"2021 .*E01034001.* 2 months from 2017-03 to 2017-04"):
-        read(tmp_path, sites={"one": {"lsoas": ["E01000001"]}})
+    with pytest.raises(InputError, match=r"2021 stand in 2 months from 2017-03 to 2017") as error:
+        read(tmp_path, sites={"one": {"title": "One", "lsoas": lsoas}})
+    assert said in str(error.value)
+
+
+def test_lsoas_of_2021_elsewhere_refuse_nothing(tmp_path: Path) -> None:
+    change = tmp_path / "change.csv"
+    change.write_text("LSOA11CD,LSOA21CD\nE01000009,E01034009\n")
+    for month in ("2017-01", "2017-02", "2017-03", "2017-04"):
+        own = [row(month, "E01000001")] * 200 + [row(month, "E01000002")] * 200
+        strays = [row(month, f"E0103400{n % 6}") for n in range(18)] if month > "2017-02" else []
+        write_rows(tmp_path / "f", month, own + strays)
+    for geography in ({}, {"lsoa_change": str(change)}):
+        incidents = read(
+            tmp_path / "f", sites={"one": {"lsoas": ["E01000001"]}}, geography=geography
+        )
+        noted = incidents.quality.query("check == 'rows in LSOAs of 2021'")
+        assert noted["count"].tolist() == [36.0]
+        assert "'E01034000'" in noted["note"].item()
+        assert total(incidents, "one") == 800
+
+
+def test_lsoas_that_a_lookup_lacks_are_named_with_their_rows(tmp_path: Path) -> None:
+    lookup = tmp_path / "lookup.csv"
+    lookup.write_text("LSOA11CD,WD11NM\nE01000001,West\n")
+    rows = [row("2017-01", "E01000001")] * 3 + [row("2017-01", "E01000002")] * 2
+    write_rows(tmp_path / "f", "2017-01", rows)
+    incidents = read(
+        tmp_path / "f",
+        sites={"west": {"wards": ["West"]}},
+        geography={"lookup": str(lookup)},
+        placebo={"group_by": "ward"},
+    )
+    noted = incidents.quality.query("check == 'LSOAs that the lookup does not hold'")
+    assert noted["note"].item().startswith("'E01000002': they hold 2 rows")
 
 
 def test_years_are_joined_by_the_table(tmp_path: Path) -> None:
