@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ _LARGEST_FILE = 200_000
 _DEEPEST = 20
 _MOST_MISTAKES = 500
 _UNPRINTABLE = re.compile(r"[^\t\n -~\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_STRAIGHT = str.maketrans("‘’‛`´“”„‐‑‒–—−", "'" * 5 + '"' * 3 + "-" * 6)
 _NULL, _TEXT = "tag:yaml.org,2002:null", "tag:yaml.org,2002:str"
 _KNOWN_TAGS = {_NULL, _TEXT, "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 
@@ -146,8 +148,12 @@ class _PlainComposer(Composer):
 
 _YAML_HINTS = (
     ("tab", "the line is indented with a tab", "Indent with spaces"),
-    ("end of stream", "a quote or bracket is opened and never closed", "Close it"),
-    ("expected ','", "a bracket is opened and never closed, or a comma is missing", "Close it"),
+    ("end of stream", "a quote or bracket is opened and never closed", "Close it, or quote '#'"),
+    (
+        "expected ','",
+        "a bracket is opened and never closed, or a comma is missing",
+        "Close it; quote text that holds a bracket, a comma or ': '",
+    ),
     (
         "escape",
         "within double quotes, a backslash stands for something else",
@@ -164,7 +170,7 @@ _YAML_HINTS = (
         "the line does not line up with those above it",
         "Indent entries of one list or block alike; quote text that starts with a sign or quote",
     ),
-    ("aliases", "aliases (*name) are not read here", "Write the value out"),
+    ("aliases", "aliases (*name) are not read here", "Quote text that starts with '*'"),
     ("maximum depth", "lists or blocks are nested too deeply"),
     ("single document", "a second document begins here", "Leave out the line '---'"),
     (
@@ -347,5 +353,5 @@ def _join_keys(at: KeyPath) -> str:
 
 
 def fold_name(name: str) -> str:
-    """Fold a name so that case and spacing make no difference."""
-    return " ".join(name.split()).casefold()
+    """Fold a name so that case, spacing and the shape of quotes and dashes make no difference."""
+    return " ".join(unicodedata.normalize("NFKC", name).translate(_STRAIGHT).split()).casefold()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 
+from sbwork.specs.documents import fold_name
 from sbwork.specs.instrument import Option
 
 KINDS = ("dont_know", "prefer_not_to_say", "blank")
@@ -29,7 +29,6 @@ _NO_ANSWER = re.compile(
     r"|refus(?:ed?|al)|declined?|not (?:applicable|asked|stated|answered)|no answer|missing"
     r"|skipped)(?: to (?:me|say|answer))?"
 )
-_STRAIGHT = str.maketrans("‘’‛`´“”„‐‑‒–—−", "'" * 5 + '"' * 3 + "-" * 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +56,17 @@ def match_answers(
 
     Case and spacing count for nothing. A text may be an option's label, its code, or both
     together (``10 (All my time)``, ``5 - Often``). Where the file labels its own codes (`labels`),
-    all are read by their labels, since these are what people saw; or, where some have no label
-    that is known, all by one straight or reversed order that the known ones fix. A code that
+    or its cells hold both, all are read by their labels, since these are what people saw; or,
+    where some have no label that is known, all by one straight or reversed order that the known
+    ones fix. Where words stand beside bare numbers, and nothing tells which end those count from,
+    none is read. A code that
     the file declares `missing` is counted as "don't know" or "prefer not to say" if so labelled,
     any other as blank.
     """
     by_code = {option.code: option for option in options}
     by_label = {fold_answer(option.label): option for option in options if option.label}
+    if not labels:
+        texts, labels = _split_labels(texts, by_label)
     folded = [fold_answer(text) for text in texts]
     labelled = [by_label.get(text) for text in folded]
     coded = [by_code.get(parse_number(text)) for text in folded]
@@ -82,6 +85,8 @@ def match_answers(
     order, unlike = (1.0, 0.0), False
     if unsettled and by_label and any(own.values()):
         order, unlike = _find_order(own, known, unsettled, by_code)
+    elif not any(own.values()):
+        unlike = _is_undirected(labelled, coded, options)
     matches = []
     for written, text, by_words, by_number in zip(texts, folded, labelled, coded, strict=True):
         code = written.strip()
@@ -129,8 +134,8 @@ def fold_answer(text: str) -> str:
     Case, spacing, the shape of quotation marks and dashes, and a full stop at the end count for
     nothing.
     """
-    plain = unicodedata.normalize("NFKC", text).translate(_STRAIGHT)
-    return " ".join(plain.split()).casefold().rstrip(".") or plain.strip()
+    plain = fold_name(text)
+    return plain.rstrip(".") or plain
 
 
 def parse_number(text: str) -> float:
@@ -156,6 +161,36 @@ def _find_label(
         kind = _match_missing(None, label).kind
         found = [option for option in options if option.nonresponse == kind]
     return found[0] if len(found) == 1 else None
+
+
+def _split_labels(
+    texts: Sequence[str], by_label: Mapping[str, Option]
+) -> tuple[Sequence[str], dict[str, str]]:
+    """Take codes and labels apart where cells hold both, such as ``1 (Strongly agree)``."""
+    labels: dict[str, str] = {}
+    codes = []
+    for text in texts:
+        both = _WITH_CODE.match(fold_answer(text))
+        label = _read_label(both[1], text) if both else ""
+        if both and label in by_label and fold_answer(text) not in by_label:
+            if labels.setdefault(both[1], label) != label:
+                return texts, {}
+            text = both[1]
+        codes.append(text)
+    return (codes, labels) if len({*labels.values()}) == len(labels) else (texts, {})
+
+
+def _is_undirected(
+    words: Sequence[Option | None], numbers: Sequence[Option | None], options: Sequence[Option]
+) -> bool:
+    """Say whether bare numbers of labelled options may count from either end, beside words."""
+    real = {option.code for option in options if not option.nonresponse}
+    pairs = list(zip(words, numbers, strict=True))
+    own = {word.code for word, number in pairs if word and not number} & real
+    bare = {o.code for word, o in pairs if o and o.label and not word} & real
+    turned = {code: min(real) + max(real) - code for code in bare}
+    both_ways = not own & {*bare, *turned.values()}
+    return bool(own) and both_ways and any(code != other for code, other in turned.items())
 
 
 def _sort_words(label: str) -> str:

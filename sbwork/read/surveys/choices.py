@@ -24,6 +24,7 @@ _NO = re.compile(
 )
 _CHOSEN = re.compile(
     r"yes|y|1|true|ja|oui|x|on|selected|chosen|checked|mentioned|ticked|quoted|marked"
+    r"|[✓✔☑✅√]\ufe0f?"
 )
 _WRITTEN = re.compile(r"(?:_text|\[other\]|\[comment\]|comment|_other)$")
 _FEWEST = 3
@@ -35,29 +36,36 @@ def read_choices(
     columns: Sequence[int],
     prefix: str,
     rows: Mask,
-    options: Sequence[str] = (),
+    options: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Mask], Mask]:
     """Read one set, given as a column an option or as one column of separated options.
 
     Returns a mask of `rows` for each option, of those who chose it, and one of those who answered
     the set at all (its base). The file's value labels and declared missings decide what is chosen;
-    `options` are those of the questionnaire, if it declares them, and cut cells that hold several.
+    `options` are those of the questionnaire by their codes, if it declares them, and cut cells that
+    hold several.
     What people wrote themselves is `OTHER`; in a column of separated options that is every text
     that fewer than three people gave. An InputError says that a value is unknown, or that a comma
     may belong to an option.
     """
+    options = options or {}
     if len(columns) == 1 and fold_name(table.names[columns[0]]) == fold_name(prefix):
         return _read_separated(table, columns[0], rows, options)
-    chosen: dict[str, Mask] = {}
     answered = np.zeros(int(rows.sum()), dtype=bool)
+    masks, ticked = [], []
     for column in columns:
         codes, words = _read_words(table, column, rows)
-        ticks = _read_ticks(table, column, words, options)
-        named = np.array([tick is True for tick in ticks], dtype=bool)[codes]
-        ticked = [word for word, tick in zip(words, ticks, strict=True) if tick]
-        option = _name_option(table, column, prefix, ticked, int(named.sum()))
-        chosen[option] = chosen.get(option, False) | named
+        ticks = _read_ticks(table, column, words, [*options.values()])
+        masks.append(np.array([tick is True for tick in ticks], dtype=bool)[codes])
+        ticked.append([word for word, tick in zip(words, ticks, strict=True) if tick])
         answered |= np.array([tick is not None for tick in ticks], dtype=bool)[codes]
+    # What more than half of the columns have in common is a tick, and no option's name.
+    common = Counter(word for texts in ticked for word in {*map(fold_answer, texts)})
+    chosen: dict[str, Mask] = {}
+    for column, mask, texts in zip(columns, masks, ticked, strict=True):
+        own = [t for t in texts if common[fold_answer(t)] <= max(1, sum(map(bool, ticked)) / 2)]
+        option = _name_option(table, column, prefix, own, int(mask.sum()))
+        chosen[option] = chosen.get(option, False) | mask
     return chosen, answered
 
 
@@ -105,11 +113,12 @@ def _read_ticks(
 
 
 def _read_separated(
-    table: RawTable, column: int, rows: Mask, options: Sequence[str]
+    table: RawTable, column: int, rows: Mask, coded: Mapping[str, str]
 ) -> tuple[dict[str, Mask], Mask]:
     codes, texts = _read_words(table, column, rows)
     separator = _find_separator(table.platform, texts)
-    declared = {fold_answer(option): option for option in options}
+    options = [*coded.values()]
+    declared = {**coded, **{fold_answer(option): option for option in options}}
     folded: list[dict[str, str]] = []
     for text in texts:
         parts = [" ".join(part.split()) for part in _cut_cell(text, separator, options)]
@@ -212,8 +221,8 @@ def _name_option(
         word = " ".join(next(t for t in texts if fold_answer(t) in words).split())
         if not word.isdecimal() and len(word) <= _LONGEST_OPTION:
             return mask_text(word)
-    ending = "".join(name.split())[len("".join(prefix.split())) :].strip("_[]. ")
-    return ending or name
+    start = re.match(r"\s*".join(map(re.escape, "".join(prefix.split()))), name, re.IGNORECASE)
+    return name[start.end() if start else 0 :].strip("_[].:-– ") or name
 
 
 def _read_option(label: str) -> str:

@@ -193,7 +193,8 @@ def _read_item(
     matches = match_answers(texts, options, labels, missing)
     unknown = []
     if any(match.kind == "unlike" for match in matches):
-        problems.append(_report_unlike(table, column, item, instrument))
+        answered = [t for t, match in zip(texts, matches, strict=True) if match.kind != "unknown"]
+        problems.append(_report_unlike(table, column, item, instrument, answered))
         return np.full(len(codes), np.nan), np.zeros(len(codes), dtype=np.int8)
     for number, (text, match) in enumerate(zip(texts, matches, strict=True)):
         if match.kind not in _KIND_CODES:
@@ -230,12 +231,15 @@ def _read_item(
     return values[codes], np.array(kinds, dtype=np.int8)[codes]
 
 
-def _report_unlike(table: RawTable, column: int, item: str, instrument: Instrument) -> Problem:
-    theirs = [f"{code} = {label}" for code, label in table.codes[column].items()]
+def _report_unlike(
+    table: RawTable, column: int, item: str, instrument: Instrument, answered: Sequence[str]
+) -> Problem:
+    codes = table.codes.get(column, {})
+    theirs = [f"{code} = {label}" for code, label in codes.items()] or sorted({*answered} - {""})
     mine = [f"{o.code:g} = {o.label}" for o in instrument.list_options(item) if o.label]
     found = f"the file labels its codes otherwise than the item '{item}': "
     found += f"{list_names(theirs, most=12)} in the file, {list_names(mine, most=12)} in the item"
-    allowed = "Give the instrument's options the labels of the file"
+    allowed = "Give the instrument's options the labels of the file, and no others"
     return Problem(table.file, f"column '{quote(table.names[column])}'", found, allowed)
 
 
@@ -279,7 +283,8 @@ def _read_multiple(
     wave, site = source.wave[source.rows], source.site[source.rows]
     for name, columns in source.columns.sets.items():
         prefix = source.spec.multiple[name]
-        options = [option.label for option in instrument.options.get(name, ()) if option.label]
+        declared = instrument.options.get(name, ())
+        options = {f"{option.code:g}": option.label for option in declared if option.label}
         try:
             chosen, answered = read_choices(source.table, columns, prefix, source.rows, options)
         except InputError as error:

@@ -133,7 +133,7 @@ def _translate(
     for number, text in enumerate(texts):
         written = labels.get(text.strip(), text)
         plain = re.sub(r"^(\d+)\.0+$", r"\1", text.strip())
-        meant.append(identify(fold_answer(written)) or identify(fold_answer(plain)) or "")
+        meant.append(next(filter(None, map(identify, (written, fold_answer(written), plain))), ""))
         if not meant[-1] and fold_answer(text):
             row = int(np.flatnonzero(rows)[np.argmax(codes == number)])
             found = f"'{quote(mask_text(written))}' is no {kind} of this cohort"

@@ -43,7 +43,7 @@ def read(text: str, options: list[Option] = AGREE) -> float | str:
         (AGREE, "dont_know", ["Don’t know", "8"]),
         (AGREE, "prefer_not_to_say", ["prefer not to say"]),
         (AGREE, "blank", ["", "NA", "#N/A", "-99"]),
-        (AGREE, "unknown", ["6", "5 - Agree", "4.5", "Agree strongly", "=1+1", "1e400"]),
+        (AGREE, "unknown", ["6", "6 - 7", "4.5", "Agree strongly", "=1+1", "1e400"]),
         (AGREE, "unknown", ["9" * 5_000]),
         (BARE, 10, ["10 (All my time)"]),
         (BARE, 1, ["1 (None at all)"]),
@@ -73,6 +73,27 @@ def test_labels_that_are_numbers_decide_when_only_they_fit_and_are_not_guessed(
 ) -> None:
     options = [Option(code=code, label=str(code - 1)) for code in range(1, 4)]
     matches = match_answers(texts, options)
+    assert [m.code if m.kind == "answered" else m.kind for m in matches] == meant
+
+
+@pytest.mark.parametrize(
+    ("texts", "meant"),
+    [
+        (["1 - Strongly agree", "2 - Agree", "5 - Strongly disagree"], [5, 4, 1]),
+        (["0 (Strongly disagree)", "1", "2", "3", "4 (Strongly agree)"], [1, 2, 3, 4, 5]),
+        (["1 = Strongly agree", "2", "4", "5 = Strongly disagree"], [5, 4, 2, 1]),
+        (["4 - Agree", "5 - Agree"], [4, "unknown"]),
+        (["5 - Agree", "5 - Strongly agree"], ["unknown", 5]),
+        (["Strongly disagree", "2", "4", "Strongly agree"], [1, "unlike", "unlike", 5]),
+        (["Strongly agree", "Don't know", "2", "3"], [5, "dont_know", "unlike", "unlike"]),
+        (["Strongly agree", "5", "4", "Agree"], [5, 5, 4, 4]),
+        (["Strongly agree", "3", "Don't know"], [5, 3, "dont_know"]),
+    ],
+)
+def test_words_beside_numbers_are_read_where_they_tell_the_order(
+    texts: list[str], meant: list[float | str]
+) -> None:
+    matches = match_answers(texts, AGREE)
     assert [m.code if m.kind == "answered" else m.kind for m in matches] == meant
 
 

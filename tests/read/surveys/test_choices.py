@@ -75,6 +75,14 @@ def test_reasons_for_no_answer_are_no_ticks(tmp_path: Path, yes: str) -> None:
     assert count(tmp_path, text, "met_") == ({"a": 1, "b": 0}, 6)
 
 
+@pytest.mark.parametrize("tick", ["✓", "✔️", "☑", "√", "x", "Ja", "Picked"])
+def test_what_all_columns_share_is_a_tick_and_names_no_option(tmp_path: Path, tick: str) -> None:
+    text = (
+        "n,Q9 - Word of mouth,Q9 - Social media\n" + f"1,{tick},\n2,{tick},{tick}\n" * 2 + "3,,\n"
+    )
+    assert count(tmp_path, text, "Q9") == ({"Word of mouth": 4, "Social media": 2}, 4)
+
+
 @pytest.mark.parametrize("option", ["Refuse collection", "Missing persons", "Don't know anyone"])
 def test_an_option_that_begins_like_a_reason_for_no_answer_is_one(tmp_path: Path, option: str):
     text = "n,met\n" + f"1,{option}\n" * 3 + f"2,Events;{option}\n3,Events\n4,Refused\n5,Events\n"
@@ -114,10 +122,14 @@ def test_options_that_hold_a_comma_are_cut_as_declared_or_refused(tmp_path: Path
     table = read_table(path)
     with pytest.raises(InputError, match="not clear which commas"):
         read_choices(table, [1], "met", table.kept)
-    options = ["Leaflets, letters", "Word of mouth", "Events"]
+    options = {"1": "Leaflets, letters", "2": "Word of mouth", "3": "Events"}
     chosen, base = read_choices(table, [1], "met", table.kept, options)
-    assert [int(chosen[option].sum()) for option in options] == [4, 4, 0]
+    assert [int(chosen[option].sum()) for option in options.values()] == [4, 4, 0]
     assert base.sum() == 5
+    path.write_text("n,met\n" + '1,"1,2"\n' * 3 + "2,2\n", encoding="utf-8")
+    table = read_table(path)
+    chosen, base = read_choices(table, [1], "met", table.kept, options)
+    assert [int(chosen[option].sum()) for option in options.values()] == [3, 4, 0]
 
 
 def test_qualtrics_puts_commas_without_a_space_between_options(tmp_path: Path) -> None:
