@@ -339,6 +339,20 @@ def test_codes_that_file_and_instrument_word_differently_are_told_of(tmp_path: P
     ]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+@pytest.mark.parametrize("name", ["L’Aire – Est", "“The Mount” £5", "St. Ann's St.", "A_*b* <i>$"])
+def test_a_site_is_known_by_a_name_with_any_characters(
+    tmp_path: Path, name: str, encoding: str
+) -> None:
+    sites = {"north": {"names": [name]}, "south": {}}
+    text = f"area;trust_1;trust_2\n{name};Agree;Agree\nsouth;Agree;Agree\n"
+    (tmp_path / "w.csv").write_text(text, encoding=encoding)
+    survey = {"path": "w.csv", "wave": "before", "site_column": "area"}
+    cohort = Cohort.model_validate({"name": "toy", "sites": sites, "surveys": [survey]})
+    cohort._folder = tmp_path
+    assert read_responses(cohort, INSTRUMENT).answers["site"].tolist() == ["north", "south"]
+
+
 def test_waves_that_a_spreadsheet_wrote_as_decimals_are_known(tmp_path: Path) -> None:
     write(tmp_path / "w.csv", [["t", "trust_1", "trust_2"], ["1.0", "1", "1"], ["2.0", "", ""]])
     responses = read(tmp_path, {"wave_column": "t", "waves": {"1": "before", "2": "after"}})
