@@ -17,6 +17,7 @@ ANSWERED = "answered"
 
 _UNFILLED = frozenset(("", "na", "n/a", "-99"))
 _BLANK = _UNFILLED | {"#n/a", "nan", "null", "none", "#null!", "<na>", ".", "sysmis"}
+_UNASKED = frozenset(("not asked", "not applicable", "not routed", "not shown", "skipped"))
 _WITH_CODE = re.compile(r"^(-?\d+(?:[.,]\d+)?)\s*(?:[-:=.)]\s*|\s|(?=\())(.*)$", re.DOTALL)
 _LIMESURVEY_CODE = re.compile(r"^(?:a|ao|sq)0*(\d{1,6})$")
 _YES_OR_NO = {"y": "yes", "n": "no", "true": "yes", "false": "no"}
@@ -116,6 +117,11 @@ def match_answers(
 def is_unfilled(text: str) -> bool:
     """Return whether a cell is empty, or holds what platforms write into an empty one."""
     return fold_answer(text) in _UNFILLED
+
+
+def is_unasked(text: str) -> bool:
+    """Return whether a cell is blank or says that the question was not put."""
+    return (folded := fold_answer(text)) in _BLANK or folded in _UNASKED
 
 
 def is_nonresponse(text: str) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from sbwork.read.surveys.answers import fold_answer, is_unfilled
+from sbwork.read.surveys.answers import fold_answer, is_unasked
 from sbwork.read.surveys.personal import mask_text
-from sbwork.read.surveys.tables import RawTable, fold_name, map_texts
+from sbwork.read.surveys.tables import Mask, RawTable, Texts, fold_name, map_texts
 from sbwork.specs.cohort import SurveySource
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.instrument import Instrument
@@ -133,15 +134,15 @@ class _Finder:
         values = table.read_column(first).copy()
         for column in columns[1:]:
             more = table.read_column(column)
-            blank, none = (map_texts(texts, is_unfilled, bool) for texts in (values, more))
+            blank, none = (self._find_unasked(n, v) for n, v in ((first, values), (column, more)))
             alike = (table.codes.get(column), table.missing.get(column)) == (
                 table.codes.get(first),
                 table.missing.get(first),
             )
             if not alike or (~blank & ~none & (values != more)).any():
-                message = (
-                    f"{len(columns)} columns are called '{quote(name)}', and their answers differ"
-                )
+                what = "answers" if alike else "value labels"
+                message = f"{len(columns)} columns are '{quote(name)}', and their {what} differ: "
+                message += list_names([mask_text(table.names[column]) for column in columns])
                 self.report("header", message, "Keep one, or rename the others")
                 return None
             values = np.where(blank, more, values)
@@ -150,6 +151,28 @@ class _Finder:
             names = list_names([mask_text(table.names[column]) for column in columns])
             self.notes.append(f"'{quote(name)}' combines columns that no row fills twice: {names}")
         return first
+
+    def find_copies(self, column: int) -> list[int]:
+        """Return columns that pandas or R numbered for a repeated name, and that complete one.
+
+        In ``t1`` and ``t1.1`` or ``t1...4`` no row has two answers, and the answers are the same.
+        """
+        table, name = self.table, re.escape(fold_name(self.table.names[column]))
+        values = table.read_column(column)
+        blank = self._find_unasked(column, values)
+        copies = []
+        for other, called in enumerate(table.names):
+            if re.fullmatch(rf"{name}(?:\.|\.\.\.)\d{{1,3}}", fold_name(called)):
+                more = table.read_column(other)
+                none = self._find_unasked(other, more)
+                if (blank | none).all() and {*more[~none]} <= {*values[~blank]}:
+                    copies.append(other)
+        return copies
+
+    def _find_unasked(self, column: int, values: Texts) -> Mask:
+        missing = self.table.missing.get(column, frozenset())
+        mask: Mask = map_texts(values, lambda t: is_unasked(t) or t.strip() in missing, bool)
+        return mask
 
 
 def find_set_columns(table: RawTable, prefix: str) -> list[int]:
@@ -194,6 +217,8 @@ def _assign_items(
         if item in source.columns.values() or item in source.not_asked:
             continue
         columns = finder.look_up_item(item, spec.text)
+        if len(columns) == 1:
+            columns = columns + finder.find_copies(columns[0])
         column = finder.settle(item, columns) if columns else None
         if column is not None:
             found.items[item] = column
@@ -225,7 +250,8 @@ def _index(entries: Iterable[tuple[str, int]]) -> _Index:
 
 
 def _fold_label(label: str) -> str:
-    return fold_name(fold_answer(label))
+    """Fold a question, without the tags and entities of HTML that platforms leave in."""
+    return fold_name(fold_answer(re.sub(r"<[^<>]{1,200}>", "", html.unescape(label))))
 
 
 def _loosen(name: str) -> str:

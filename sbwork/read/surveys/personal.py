@@ -83,9 +83,9 @@ _QUESTIONS = (
     ),
 )
 _NO_ID = re.compile(
-    r"[\W_]*|0+(?:[.,]0+)?|x+|n/?[akd]|nan|null|none|nil|anon\w*|unknown|notknown|missing|blank|test"
-    r"|not(?:given|provided|available|applicable|stated|sure)|(?:don'?t|donot)know|no(?:id|answer|code)?"
-    r"|refused|withheld|declined|prefernot\w*|#n/a|<na>"
+    r"[\W_0]*|-\d+|9{3,}|x+|n[./]?[akd]\.?|nan|null|none(?:given|provided)?|nil|anon\w*|unknown|notknown|missing|blank|test"
+    r"|not(?:given|provided|available|applicable|stated|sure)|(?:don'?t|donot)know|no(?:id|answer|code|name|e?-?mail)?"
+    r"|no(?:ne|reply)?@.*|refused|withheld|declined|prefernot\w*|#n/a|<na>"
 )
 _MOST_WORDS = 4
 _SHORT_PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _SHORT_NAMES)
@@ -209,13 +209,13 @@ def hash_ids(ids: Iterable[str], key: bytes) -> list[str]:
 
     A blank and what stands for one, such as ``0``, ``N/A`` or ``anonymous``, become blank.
 
-    Case, spaces and a ``.0`` left behind by a spreadsheet count for nothing, so that a person is
-    the same in both waves.
+    Case, spaces, a ``.0`` left behind by a spreadsheet and zeros taken away by one count for
+    nothing, so that a person is the same in both waves.
     """
     hashes = []
     for written in ids:
         plain = "".join(written.split()).casefold()
-        plain = re.sub(r"^(\d+)\.0+$", r"\1", plain)
+        plain = re.sub(r"^0*(\d+)(?:\.0+)?$", r"\1", plain)
         digest = hmac.new(key, plain.encode(), hashlib.sha256).hexdigest()[:16]
         hashes.append("" if _NO_ID.fullmatch(plain) else digest)
     return hashes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ from sbwork.specs.instrument import Instrument
 
 _MOST_PROBLEMS = 40
 _MOST_UNKNOWN = 3
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+")
 _SAMPLE = 200
 _UNWRITTEN = {"", "NA", "N/A", "-99"}
 _NOT_ASKED = "not_asked"
@@ -249,13 +251,17 @@ def _read_weight(source: SurveyFile, problems: list[Problem]) -> Codes:
         return np.ones(int(source.rows.sum()))
     texts = source.table.read_column(column)[source.rows]
     weights: Codes = map_texts(texts, parse_number, float)
+    thousands = [bool(_THOUSANDS.fullmatch(text.strip())) for text in texts]
+    if all(each or text.strip().isdigit() for each, text in zip(thousands, texts, strict=True)):
+        weights[thousands] = np.nan
     bad = np.flatnonzero(~(weights >= 0))
     if len(bad):
         row, text = int(np.flatnonzero(source.rows)[bad[0]]), str(texts[bad[0]])
         found = f"'{quote(mask_text(text))}'" if text.strip() else "a blank"
         found += " is no weight" + (f", nor in {len(bad) - 1} other rows" if len(bad) > 1 else "")
         place = source.table.name_cell(row, column)
-        problems.append(Problem(source.table.file, place, found, "A weight is 0 or more"))
+        allowed = "A weight is 0 or more, with no comma between thousands"
+        problems.append(Problem(source.table.file, place, found, allowed))
     used = float((weights > 0).sum())
     source.quality.append(Check(CheckKind.JOIN, "weights", used, lost=len(weights) - used))
     return weights

@@ -232,6 +232,7 @@ def leave_out_duplicates(sources: Sequence[SurveyFile]) -> list[Problem]:
             continue
         ids = pd.Series(source.person, dtype=object)
         again = _find_repeated(source, ids, [column, *source.columns.items.values()])
+        again &= ~_find_shared(ids, again, source)
         if again.sum() > max(_FEW_REPEATED, source.rows.sum() * _MOST_REPEATED):
             name = quote(source.table.names[column])
             found = f"{again.sum()} of {source.rows.sum()} rows repeat an id and its answers"
@@ -253,6 +254,15 @@ def _find_repeated(source: SurveyFile, ids: pd.Series, columns: Sequence[int]) -
     again = np.zeros(len(rows), dtype=bool)
     again[rows] = frame.duplicated().to_numpy()
     return again
+
+
+def _find_shared(ids: pd.Series, again: Mask, source: SurveyFile) -> Mask:
+    """Find rows whose id others of their wave and site use with other answers: it is nobody's."""
+    first = source.rows & ~again & (ids != "").to_numpy()
+    frame = pd.DataFrame({"person": ids, "wave": source.wave, "site": source.site})
+    shared = frame[first][frame[first].duplicated().to_numpy()]
+    mask: Mask = pd.MultiIndex.from_frame(frame).isin(pd.MultiIndex.from_frame(shared))
+    return mask
 
 
 def _unlink_shared(sources: Sequence[SurveyFile]) -> None:

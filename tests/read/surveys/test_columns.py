@@ -46,6 +46,7 @@ def assign(table: RawTable, **keys: object) -> Assignment:
                 "I trust them,They  care",
                 "How much? - I trust them,How much? - They care",
                 "How much? [I trust them],How much? [They care.]",
+                "<p>I <b>trust</b> them</p>,They&nbsp;care",
             )
         ),
     ],
@@ -78,7 +79,12 @@ def test_items_are_found_where_the_platform_or_cohort_yml_has_them(
     ("header", "row", "keys", "message"),
     [
         ("trust_1,trust_3", "1,1", {}, "no column: 'trust_2'. Did you mean 'trust_3'"),
-        ("trust_1,trust_2,trust_1", "1,2,2", {}, "2 columns are called 'trust_1'"),
+        (
+            "trust_1,trust_2,trust_1",
+            "1,2,2",
+            {},
+            "2 columns are 'trust_1', and their",
+        ),
         ("trust_1,trust_2", "1,1", {"columns": {"q9": "trust_1"}}, "there is no column 'q9'"),
         ("trust_1,trust_2", "1,1", {"columns": {"trust_1": "trust_9"}}, "which is no item"),
         ("trust_1,trust_2", "1,1", {"not_asked": ["trusty"]}, "'trusty' is no item"),

@@ -138,14 +138,31 @@ def test_hashes_link_the_same_ids_and_only_those(ids: list[str]) -> None:
     assert hash_ids(changed, key) == hash_ids(plain_ids, key)
 
 
-@pytest.mark.parametrize("text", ["0", "00", "N/A", "unknown", "Anonymous", " - ", "don't know"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0",
+        "00",
+        "N/A",
+        "n.a.",
+        "unknown",
+        "Anonymous",
+        " - ",
+        "don't know",
+        "-1",
+        "999",
+        "No email",
+        "none@none.com",
+        "00000000-0000-0000-0000-000000000000",
+    ],
+)
 def test_what_stands_for_a_blank_is_no_id(text: str) -> None:
     assert hash_ids([text], b"k" * 32) == [""]
 
 
 def test_hashes_need_the_key_and_outlive_a_spreadsheet() -> None:
     assert hash_ids(["1042"], b"a" * 16) != hash_ids(["1042"], b"b" * 16)
-    assert hash_ids(["1042.0"], b"a" * 16) == hash_ids(["1042"], b"a" * 16)
+    assert hash_ids(["1042.0", "01042"], b"a" * 16) == hash_ids(["1042"] * 2, b"a" * 16)
     digest = "ba0c9fe2bd637af0"  # openssl dgst -sha256 -hmac aaaaaaaaaaaaaaaa
     assert hash_ids(["1042"], b"a" * 16) == [digest]
 

@@ -371,6 +371,11 @@ def test_ids_start_again_in_each_site_and_only_true_repeats_are_left_out(tmp_pat
     write(tmp_path / "w.csv", [header, *rows, *rows[:6]])
     with pytest.raises(InputError, match="6 of 18 rows repeat an id and its answers"):
         read(tmp_path, source)
+    shared = [["before", "north", "PC 12", "1", str(1 + i % 2)] for i in range(9)]
+    write(tmp_path / "w.csv", [header, *rows, *shared])
+    responses = read(tmp_path, source)
+    assert len(responses.answers) == 21
+    assert count(responses, "with a shared id") == 9
 
 
 @pytest.mark.parametrize(
@@ -407,7 +412,12 @@ def test_a_join_of_answers_that_loses_much_is_asked_about(
 
 
 @pytest.mark.parametrize(
-    ("second", "expected"), [(["", "", "3"], [1, 2, 3]), (["", "3", "3"], None)]
+    ("second", "expected"),
+    [
+        (["", "", "3"], [1, 2, 3]),
+        (["Not asked", ".", "3"], [1, 2, 3]),
+        (["", "3", "3"], None),
+    ],
 )
 def test_an_item_in_two_columns_is_combined_where_no_row_has_both(
     tmp_path: Path, second: list[str], expected: list[float] | None
@@ -420,6 +430,38 @@ def test_an_item_in_two_columns_is_combined_where_no_row_has_both(
             read(tmp_path, source)
     else:
         assert read(tmp_path, source).answers["trust_1"].tolist() == expected
+
+
+@pytest.mark.parametrize("other", ["trust_1.1", "Trust_1.2", "trust_1...7"])
+def test_a_name_that_another_program_numbered_completes_the_item(
+    tmp_path: Path, other: str
+) -> None:
+    rows = [["1", "", "1"], ["3", "", "1"], ["", "3", "1"], ["", "1", "1"]]
+    write(tmp_path / "w.csv", [["trust_1", other, "trust_2"], *rows])
+    responses = read(tmp_path, {})
+    assert responses.answers["trust_1"].tolist() == [1, 3, 3, 1]
+    assert responses.quality["note"].str.contains("combines columns").any()
+
+
+@pytest.mark.parametrize(
+    ("weights", "read_as"),
+    [
+        (["1,250", "0,875"], [1.25, 0.875]),
+        (["1,250", "963,5"], [1.25, 963.5]),
+        (["1,250", "963"], None),
+        (["1,250", "2,125"], None),
+        (["1,250.50", "963"], None),
+    ],
+)
+def test_a_comma_in_weights_is_read_where_it_is_certain(
+    tmp_path: Path, weights: list[str], read_as: list[float] | None
+) -> None:
+    write(tmp_path / "w.csv", [["w", "trust_1", "trust_2"], *([w, "1", "2"] for w in weights)])
+    if read_as is None:
+        with pytest.raises(InputError, match="no comma between thousands"):
+            read(tmp_path, {"weight_column": "w"})
+    else:
+        assert read(tmp_path, {"weight_column": "w"}).answers["weight"].tolist() == read_as
 
 
 def test_weights_of_full_precision_are_read(tmp_path: Path) -> None:
