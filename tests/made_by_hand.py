@@ -83,6 +83,7 @@ def make_incidents(
     laid = lay_out(areas, "area")
     laid["name"] = laid["area"].map(dict(zip(codes, names or codes, strict=True)))
     laid["site"] = [owner.get(area, "") for area in laid["area"]]
+    laid["comparable"] = laid["site"] == ""
     return Incidents(lay_out(sites, "site"), laid, tuple(months), (), pd.DataFrame())
 
 

@@ -59,15 +59,18 @@ class Panel:
 
     @cached_property
     def free_areas(self) -> pd.DataFrame:
-        """The areas that overlap no site."""
-        return self.take_areas_in("")
+        """The areas that sites may be compared with (see `sbwork.read.incidents.Incidents`)."""
+        return self._take_areas("comparable", True)
 
     def take_areas_in(self, site: str) -> pd.DataFrame:
         """Take the areas that overlap a site."""
+        return self._take_areas("site", site)
+
+    def _take_areas(self, column: str, value: object) -> pd.DataFrame:
         if not len(self._areas):
             return self.areas
         places = self._areas.drop_duplicates("area")
-        inside = set(places.loc[places["site"].fillna("") == site, "area"])
+        inside = set(places.loc[places[column] == value, "area"])
         return self.areas.loc[:, [area in inside for area in self.areas.columns]]
 
     def find_covered(self, sites: Sequence[str]) -> set[str]:

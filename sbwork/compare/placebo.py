@@ -32,6 +32,7 @@ from sbwork.stats.ranks import (
     Rank,
     estimate_placebo_mean,
     estimate_placebo_ratio,
+    find_alike,
     find_smallest_p,
     rank_change,
     rank_difference,
@@ -39,7 +40,7 @@ from sbwork.stats.ranks import (
 )
 from sbwork.stats.rates import reject_ratios
 
-__all__ = ["DISTRIBUTION_COLUMNS", "Placebo", "compare_placebos"]
+__all__ = ["DISTRIBUTION_COLUMNS", "Placebo", "compare_placebos", "find_comparable_areas"]
 
 SECTION = "placebo"
 
@@ -152,11 +153,11 @@ def compare_placebos(incidents: Incidents, cohort: Cohort) -> Placebo:
 
     Notes
     -----
-    A comparable area overlaps no site of the cohort, has every month of the window, and was up
-    to ``cohort.placebo.size_ratio`` times as large or as small before, in the same outcome and
-    months; a placebo pair started as unequal as the real one. An area with no incident on one
-    side enters with half an incident added on both, so that it counts as a large change rather
-    than none.
+    A comparable area overlaps no site of the cohort, is recorded by a force that records in the
+    sites, has every month of the window, and was up to ``cohort.placebo.size_ratio`` times as
+    large or as small before, in the same outcome and months; a placebo pair started as unequal as
+    the real one. An area with no incident on one side enters with half an incident added on both,
+    so that it counts as a large change rather than none.
 
     References
     ----------
@@ -188,6 +189,22 @@ def compare_placebos(incidents: Incidents, cohort: Cohort) -> Placebo:
             pooled = _judge_together(ranked, places)
             findings += [Finding(SECTION, outcome, "all", e, "", MAIN) for e in pooled]
     return Placebo(tabulate_findings(findings), _tabulate(frames))
+
+
+def find_comparable_areas(panel: Panel, pair: Pair, cohort: Cohort) -> list[str]:
+    """Find the comparable areas of a pair's site: see `compare_placebos`.
+
+    None where no set of them is laid out like the pair, so that there is nothing to rank it among.
+    """
+    if cohort.periods is None:
+        return []
+    place = _Place("", pair, panel, list_windows(cohort.periods, ())[0], cohort)
+    ranked = _rank_in_space(place)
+    if isinstance(ranked, Refusal) or not ranked.rank.n_areas:
+        return []
+    _, starts = _change_each(panel.free_areas, ranked.window)
+    alike = find_alike(ranked.counts[0], starts, cohort.placebo.size_ratio)
+    return [str(area) for area in panel.free_areas.columns[alike]]
 
 
 @dataclass(frozen=True)

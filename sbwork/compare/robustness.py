@@ -23,6 +23,7 @@ from sbwork.compare.panel import (
     match_months,
     shift_month,
 )
+from sbwork.compare.placebo import find_comparable_areas
 from sbwork.read.incidents import Incidents
 from sbwork.read.places.geography import site_populations
 from sbwork.specs.cohort import Cohort, Pair, list_months
@@ -149,7 +150,8 @@ def vary_specifications(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
 
     Controls: the pair's own, all control sites taken together, and all areas of the archive
     outside every site whose incidents in the months before lie within
-    ``cohort.placebo.size_ratio`` of the site's, taken together.
+    ``cohort.placebo.size_ratio`` of the site's, taken together: those of
+    `sbwork.compare.placebo.compare_placebos`, and none where it has none.
 
     Section ``"specification"``, one row a specification: `estimator` is the model, `period` the
     window, `comparison` the control (a site's key, ``"all controls"`` or ``"comparable areas"``),
@@ -333,17 +335,7 @@ def _gather_controls(panel: Panel, pair: Pair, cohort: Cohort) -> dict[str, pd.S
     named = sorted({p.control for p in cohort.pairs if p.control})
     if len(named) > 1:
         controls["all controls"] = panel.sites.reindex(columns=named).sum(axis=1, skipna=False)
-    if cohort.periods is None or panel.free_areas.empty:
-        return controls
-    table = panel.free_areas
-    # An area that lacks a month would take it from all the areas that it is added to.
-    window = list_windows(cohort.periods, ())[0]
-    own = panel.take_site(pair.intervention).reindex(list(window.months)).dropna()
-    table = table.loc[:, table.reindex(own.index).notna().all()]
-    before = [month for month in own.index if month <= cohort.periods.before.end]
-    size, sizes = float(own[before].sum()), table.reindex(before).sum()
-    ratio = cohort.placebo.size_ratio
-    alike = table.loc[:, (sizes >= size / ratio) & (sizes <= size * ratio)]
+    alike = panel.free_areas[find_comparable_areas(panel, pair, cohort)]
     if alike.shape[1]:
         controls["comparable areas"] = alike.sum(axis=1, skipna=False)
     return controls

@@ -94,8 +94,7 @@ def rank_change(
     Source: Abadie, A., Diamond, A., & Hainmueller, J. (2010). Journal of the American Statistical
     Association 105, 493-505.
     """
-    size = np.log(np.asarray(before, dtype=float))
-    near = np.flatnonzero(np.abs(size - math.log(own_before)) <= math.log(size_ratio) + 1e-12)
+    near = find_alike(own_before, before, size_ratio)
     pool = np.asarray(changes, dtype=float)[near]
     none = np.empty(0, dtype=np.intp)
     if not pool.size:
@@ -106,6 +105,12 @@ def rank_change(
     p_value = _share_as_far(everyone, own)
     share = _share_as_far(pool, own)
     return Rank(p_value, share, pool.size, math.nan, pool, near, none, everyone, signs)
+
+
+def find_alike(own: float, before: npt.ArrayLike, size_ratio: float) -> npt.NDArray[np.intp]:
+    """Find the areas that are up to `size_ratio` times as large or as small as a site before."""
+    size = np.log(np.asarray(before, dtype=float))
+    return np.flatnonzero(np.abs(size - math.log(own)) <= math.log(size_ratio) + 1e-12)
 
 
 def rank_difference(
@@ -138,9 +143,9 @@ def rank_difference(
     al. (2016). Journal of Causal Inference 4, 61-80.
     """
     everyone = np.concatenate([own, np.asarray(changes, dtype=float)])
-    size = np.log(np.concatenate([own_before, np.asarray(before, dtype=float)]))
-    limit = math.log(size_ratio) + 1e-12
-    pools = [np.flatnonzero(np.abs(size - size[part]) <= limit) for part in (0, 1)]
+    sizes = np.concatenate([own_before, np.asarray(before, dtype=float)])
+    size = np.log(sizes)
+    pools = [find_alike(sizes[part], sizes, size_ratio) for part in (0, 1)]
     treated, control = _thin(pools[0], pools[1], seed)
     starts = np.subtract.outer(size[treated], size[control]) - (size[0] - size[1])
     starts[np.equal.outer(treated, control)] = np.inf

@@ -90,7 +90,9 @@ def build_archive(areas, length):
 
     sites = Table(["a", "b"]).rename(columns={"place": "site"})
     places = Table([f"x{k}" for k in range(areas)], site="").rename(columns={"place": "area"})
-    return Incidents(sites, places.assign(name="x"), months, (), pd.DataFrame()), cohort
+    return Incidents(
+        sites, places.assign(name="x", comparable=True), months, (), pd.DataFrame()
+    ), cohort
 
 
 def time_archive(areas=1000, length=48):

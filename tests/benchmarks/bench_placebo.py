@@ -81,7 +81,7 @@ def main() -> None:
     """Print both times and their ratio."""
     rng = np.random.default_rng(20180601)
     areas = make_counts([f"E{number:05d}" for number in range(AREAS)], "area", rng)
-    areas = areas.assign(name=areas["area"], site="")
+    areas = areas.assign(name=areas["area"], site="", comparable=True)
     sites = make_counts(["north", "south"], "site", rng)
     cohort = Cohort.model_validate(
         {

@@ -274,5 +274,5 @@ def test_the_committed_cohorts(west_yorkshire: Evaluation, durham_1: Evaluation)
         assert set(findings.query("estimator == @RATIO")["reason"]) == {reason}
         assert findings["evidence_level"].isna().all()
     findings = west_yorkshire.findings.query("section == 'choice'")
-    assert (findings.query("estimator == 'observed_rank_before'")["n"] == 318).all()
+    assert (findings.query("estimator == 'observed_rank_before'")["n"] == 300).all()
     assert "A seeded draw" in describe_choice(west_yorkshire.cohort, findings)[0]

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from made_by_hand import ASB, CAUSAL, PAIR, make_cohort, make_incidents, pick, read_reference
 
+from sbwork.compare.placebo import compare_placebos
 from sbwork.compare.robustness import analyse_panel, assess_comparability, vary_specifications
 from sbwork.specs.cohort import Periods, list_months
 from sbwork.specs.periods import name_month, number_month
@@ -258,6 +259,14 @@ def test_areas_of_another_size_are_no_control_and_one_that_lacks_months_takes_th
     row = pick(curve, "rirr", period="change", comparison="comparable areas")
     assert row["n"] == sum(series["north"]) + sum(areas["like"]) + sum(areas["too"])
     assert "Compared on" not in row["note"]
+
+
+def test_without_placebo_areas_there_is_no_comparable_area():
+    """One area is like the site and none like its control, so no pair is laid out like theirs."""
+    series = {"north": make_level(24, 30), "south": make_level(24, 80)}
+    given = build(series, areas={"like": make_level(24, 31)})
+    assert pick(compare_placebos(*given).findings, "placebo_areas")["estimate"] == 0
+    assert "comparable areas" not in set(vary_specifications(*given)["comparison"])
 
 
 @pytest.mark.parametrize(

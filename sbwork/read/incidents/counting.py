@@ -17,7 +17,7 @@ from sbwork.read.encodings import OLDER, find_encoding
 from sbwork.read.incidents.police_uk import CRIME_TYPES
 from sbwork.read.incidents.silence import find_silent_months
 from sbwork.read.incidents.tallies import Reading, list_levels
-from sbwork.read.places.placing import NOTABLE_SHARE, Places
+from sbwork.read.places.placing import NOTABLE_SHARE, Places, find_recorded
 from sbwork.specs.cohort import HARM, Cohort, list_months
 from sbwork.specs.documents import fold_name
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
@@ -326,7 +326,7 @@ def count_sites(parts: Sequence[Placed], published: Flags) -> tuple[pd.DataFrame
 
 
 def count_areas(parts: Sequence[Placed], published: Flags) -> tuple[pd.DataFrame, list[Check]]:
-    """Count each area: ``area``, ``name``, ``site``, ``outcome``, ``month``, ``count``."""
+    """Count each area: ``area``, ``name``, ``site``, ``comparable``, ``outcome``, ... ``count``."""
     placed = parts[-1]
     places, keys = placed.places, list(placed.cohort.sites)
     counts, silent, kept, _ = _count_places(parts, "area", len(places.areas), published)
@@ -337,6 +337,8 @@ def count_areas(parts: Sequence[Placed], published: Flags) -> tuple[pd.DataFrame
         owners[area] = keys[site]
     labels = {"area": places.areas, "name": places.names, "site": owners}
     frame = _lay_out(labels, placed.outcomes.keys, placed.coverage.span, counts)
+    comparable = _find_comparable(placed) & np.array([not owner for owner in owners], np.bool_)
+    frame["comparable"] = comparable.repeat(counts[:1].size)
     free = [
         n
         for n in np.flatnonzero((silent.any(axis=1) & ~kept).any(axis=1)).tolist()
@@ -347,6 +349,24 @@ def count_areas(parts: Sequence[Placed], published: Flags) -> tuple[pd.DataFrame
     note = f"{list_names([places.names[n] for n in free], 6)}. {_NOT_BY_CHANCE}; missing there"
     check = "areas outside the sites whose rows stop"
     return frame, [Check(CheckKind.MISSING, check, float(len(free)), note)]
+
+
+def _find_comparable(placed: Placed) -> Flags:
+    """Find the areas that a force which records in the sites, or any, records as its own."""
+    rows, size, width = placed.rows, len(placed.places.areas), len(placed.coverage.feeds)
+
+    def _find_main(by: str, size: int) -> tuple[Array, Flags]:
+        inside = rows[rows[by] >= 0]
+        code = inside[by].to_numpy(dtype=np.intp) * width + inside["feed"].to_numpy()
+        sums: Array = np.asarray(np.bincount(code, inside["n"], size * width), dtype=np.float64)
+        sums = sums.reshape(size, width)
+        return sums, (sums > 0) & (sums >= NOTABLE_SHARE * sums.sum(axis=1, keepdims=True))
+
+    sums, main = _find_main("area", size)
+    own = _find_main("site", len(placed.cohort.sites))[1].any(axis=0)
+    if own.any():
+        main &= own
+    return main.any(axis=1) & find_recorded(np.where(main, sums, 0.0).sum(axis=1))
 
 
 def _note_silent(

@@ -53,7 +53,8 @@ class Incidents:
     areas : pandas.DataFrame
         The same for every area of the archive, grouped as ``cohort.placebo.group_by`` says:
         columns ``area``, ``name``, ``site`` (the site it overlaps, empty where none),
-        ``outcome``, ``month``, ``count``.
+        ``outcome``, ``month``, ``count``, and ``comparable``: it overlaps no site, and a force that
+        records in the sites records it as its own, rather than a few crimes that spill over.
     months : tuple of str
         The months that the files cover, sorted.
     missing_months : tuple of str

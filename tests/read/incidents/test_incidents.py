@@ -269,3 +269,12 @@ def test_cache_lies_beside_the_cohort(tmp_path: Path) -> None:
     (folder / "cohort.yml").write_text("name: pilot\nincidents: [{path: f}]\n")
     read_incidents(read_cohort("pilot", tmp_path))
     assert [path.suffix for path in (folder / ".sbwork-cache").iterdir()] == [".parquet"]
+
+
+def test_areas_of_another_force_and_spill_over_are_not_comparable(tmp_path: Path) -> None:
+    for month in ("2017-01", "2017-02"):
+        own = [(f"E0100000{n}", "Burglary") for n in (1, 2, 3, 4)] * 30
+        write_month(tmp_path, month, [*own, ("E01000009", "Burglary")])
+        write_month(tmp_path, month, [("E01000005", "Burglary")] * 30, force="cleveland")
+    comparable = read_incidents(make_cohort(tmp_path)).areas.query("comparable")
+    assert set(comparable["area"]) == {"E01000003", "E01000004"}
