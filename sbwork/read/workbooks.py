@@ -13,6 +13,7 @@ from typing import Any
 from sbwork.specs.errors import InputError, Problem, list_names
 
 __all__ = [
+    "NOTE",
     "SHEET",
     "describe_sheets",
     "find_header",
@@ -23,6 +24,14 @@ __all__ = [
 
 SHEET = "Sheet"
 """The column that names the sheet of each row, where several are read together."""
+
+NOTE = re.compile(
+    r"\W*(?:source|notes?|caveats?|disclaimer|copyright|total rows|\d+ rows|page \d+|end of"
+    r"|(?:exported|downloaded|generated|created|produced|printed|updated)(?: at| by| from| on))\b"
+    r"|©|n ?= ?\d",
+    re.IGNORECASE,
+)
+"""What the rows below a table begin with that say something about it."""
 
 _EXPORT_AGAIN = "Open it in Excel and save it again, as .xlsx or as CSV UTF-8"
 _FEW_ROWS = 5

@@ -23,6 +23,7 @@ from sbwork.read.encodings import OLDER, find_encoding
 from sbwork.read.incidents.archives import Part
 from sbwork.read.incidents.months import read_month
 from sbwork.read.workbooks import (
+    NOTE,
     SHEET,
     describe_sheets,
     find_header,
@@ -39,7 +40,6 @@ _EXCEL = {".xlsx", ".xlsm"}
 _LARGEST_UNPACKED = 5e9
 _EDGE = 65_536
 _ROWS_LOOKED_AT = 40
-_NOTE = re.compile(r"\W*(source|notes?|caveats?|disclaimer|copyright|total rows|\d+ rows)\b", re.I)
 
 _Rank = Callable[[Sequence[str]], int]
 
@@ -219,7 +219,7 @@ def _measure_notes(path: Path, delimiter: str, width: int) -> tuple[int, int]:
 
 def _is_note(cells: Sequence[str], filled: Sequence[str], width: int) -> bool:
     """Say whether a row is no data: one cell is filled, or it is prose with commas in it."""
-    if len(cells) < width and _NOTE.match(filled[0]):
+    if len(cells) < width and NOTE.match(filled[0]):
         return True
     if any(map(read_month, filled)):
         return False

@@ -26,7 +26,9 @@ _CHOSEN = re.compile(
     r"yes|y|1|true|ja|oui|x|on|selected|chosen|checked|mentioned|ticked|quoted|marked"
     r"|[✓✔☑✅√]\ufe0f?"
 )
-_WRITTEN = re.compile(r"(?:_text|\[other\]|\[comment\]|comment|_other)$")
+_WRITTEN = re.compile(
+    r"(?:_text|\[other\]|\[comment\]|comment|_other|\bplease (?:specify|state|describe|say)\W*)$"
+)
 _FEWEST = 3
 _LONGEST_OPTION = 120
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from sbwork.read.encodings import OLDER, find_encoding
 from sbwork.read.surveys.tables import MOST_CELLS, Grid, refuse_size
+from sbwork.read.workbooks import NOTE
 from sbwork.specs.errors import InputError, Problem
 
 _LARGEST_FILE = 200_000_000
@@ -21,6 +22,7 @@ _SAMPLE_BYTES = 2_000_000
 _SAMPLE_RECORDS = 60
 _SEPARATORS = ",;\t|"
 _FEWEST_SHORT_ROWS = 16
+_NOTE_BYTES = 4096
 
 
 def read_delimited(path: Path) -> Grid:
@@ -37,6 +39,7 @@ def read_delimited(path: Path) -> Grid:
     data, note = decode_text(path.read_bytes(), path.name)
     separator, data = find_separator(data)
     width = _find_width(data, separator, path.name)
+    data = _pad_notes(data, separator, width)
     refuse_size(path.name, max(data.count(b"\n"), data.count(b"\r")), width)
     if len(data) > MOST_CELLS and data.count(separator.encode()) > MOST_CELLS:
         found = f"the text holds more than {MOST_CELLS:,} separators"
@@ -123,6 +126,22 @@ def _find_width(data: bytes, separator: str, file: str) -> int:
     width = max(usual, header)
     refuse_size(file, 1, width)
     return width
+
+
+def _pad_notes(data: bytes, separator: str, width: int) -> bytes:
+    """Make full rows of notes below the table, which have fewer or more values than it."""
+    above = data.rfind(b"\n", 0, max(len(data) - _NOTE_BYTES, 0)) + 1
+    lines = data[above:].splitlines(keepends=True)
+    for at, line in reversed([*enumerate(lines)]):
+        text = line.decode().strip()
+        values = text.split(separator)
+        alone = sum(bool(value.strip()) for value in values) == 1 and len(text.split()) > 2
+        if text and ('"' in text.strip('"') or not (alone or NOTE.match(text))):
+            break
+        if text and len(values) != width and (above or at):
+            text = text.strip('"')
+            lines[at] = f'"{text}"{separator * (width - 1)}\n'.encode()
+    return data[:above] + b"".join(lines)
 
 
 def _explain(error: pd.errors.ParserError, file: str) -> Problem:

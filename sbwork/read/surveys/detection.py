@@ -12,7 +12,7 @@ from sbwork.read.surveys.delimited import read_delimited
 from sbwork.read.surveys.forms import is_forms, read_forms
 from sbwork.read.surveys.limesurvey import is_limesurvey, read_limesurvey
 from sbwork.read.surveys.qualtrics import is_qualtrics, read_qualtrics
-from sbwork.read.surveys.tables import RawTable, build_table
+from sbwork.read.surveys.tables import RawTable, build_table, join_headers
 from sbwork.read.workbooks import find_header
 from sbwork.specs.cohort import SurveyFormat
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
@@ -67,6 +67,11 @@ def read_table(path: Path, format: str = "auto") -> RawTable:
     else:
         grid = read_delimited(path)
     head = grid.list_head()
+    joined = join_headers(head) if format not in {layout[0] for layout in _LAYOUTS} else None
+    if joined:
+        names, parts, first = joined
+        aliases = [(part,) if part else () for part in parts]
+        return build_table(grid, container, first, names, names, aliases)
     for platform, recognise, read in _LAYOUTS:
         if format == platform or (format == "auto" and recognise(head)):
             return read(grid)

@@ -53,10 +53,10 @@ def read_limesurvey(grid: Grid) -> RawTable:
     system: dict[str, int] = {}
     for column, (name, label) in enumerate(pairs):
         system.setdefault(_name_system(name) or _name_system(label), column)
-    left_out = {}
+    left_out = dict(table.left_out)
     if "submitted" in system:
         submitted = table.read_column(system["submitted"])
-        left_out["unfinished"] = map_texts(submitted, _UNSENT.__contains__, bool)
+        left_out["unfinished"] = map_texts(submitted, _UNSENT.__contains__, bool) & table.kept
     return replace(table, left_out=left_out, record=system.get("record"))
 
 

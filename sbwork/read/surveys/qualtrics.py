@@ -102,11 +102,11 @@ def mark_responses(table: RawTable, ids: Sequence[str] = ()) -> RawTable:
         "marked as spam by Qualtrics": mark("status", _is_spam),
         "unfinished": unfinished | (unknown & mark("progress", _is_under_way)),
     }
-    taken = nobody
+    left_out, taken = dict(table.left_out), ~table.kept
     for reason, mask in masks.items():
-        masks[reason] = mask & ~taken
+        left_out[reason] = left_out.get(reason, nobody) | (mask & ~taken)
         taken = taken | mask
-    return replace(table, left_out=masks, record=system.get("record"))
+    return replace(table, left_out=left_out, record=system.get("record"))
 
 
 def _fold(name: str) -> str:

@@ -35,6 +35,7 @@ _FEW_REPEATED = 4
 _MOST_REPEATED = 0.1
 _REASONS = {
     "repeated header rows": "header rows repeated among the answers",
+    "notes below the table": "rows that say something about the table",
     "unfinished": "answers that were not finished or not sent",
 }
 

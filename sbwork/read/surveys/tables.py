@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sbwork.read.workbooks import NOTE
 from sbwork.specs.errors import InputError, Problem, quote
 
 MOST_COLUMNS = 10_000
 MOST_CELLS = 50_000_000
+
+_HEAD = 12
+_REPEATED, _NOTES = "repeated header rows", "notes below the table"
+_RESPONSE = re.compile(r"(?:(?:open.ended |other )?response|value|answer)?", re.IGNORECASE)
+_SUM = re.compile(r"(?:grand )?totals?|averages?|means?|counts?|base", re.IGNORECASE)
+_FEWEST_WORDS = 3
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Texts = np.ndarray[Any, np.dtype[np.object_]]
@@ -33,7 +42,7 @@ class Grid:
     sheets: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
 
-    def list_head(self, rows: int = 12) -> list[list[str]]:
+    def list_head(self, rows: int = _HEAD) -> list[list[str]]:
         """Return the first rows as lists of text, without spaces around the cells."""
         head: list[list[str]] = self.cells.head(rows).to_numpy().tolist()
         return [[str(cell).strip() for cell in row] for row in head]
@@ -158,17 +167,65 @@ def build_table(
     if empty.any():
         cells, rows = cells.loc[~empty], rows[~empty]
     width = cells.shape[1]
+    called = tuple(name or f"column {i + 1}" for i, name in enumerate(names))
     return RawTable(
         platform=platform,
         file=grid.file,
-        names=tuple(name or f"column {i + 1}" for i, name in enumerate(names)),
+        names=called,
         labels=tuple(labels) or ("",) * width,
         aliases=tuple(aliases) or ((),) * width,
         cells=cells,
         rows=rows,
+        left_out=_find_no_answers(cells, called),
         notes=grid.notes,
         sheets=grid.sheets,
     )
+
+
+def join_headers(head: Sequence[Sequence[str]]) -> tuple[list[str], list[str], int] | None:
+    """Join a header of two rows, questions above and their parts below; None where it has one.
+
+    SurveyMonkey writes such headers, and so do people who merge cells above several columns.
+    Returned are the names, the parts (empty where a question has none) and the row below, of 0.
+    """
+    above = next((i for i, row in enumerate(head[:-1]) if sum(map(bool, row)) > 1), None)
+    if above is None:
+        return None
+    questions, parts = head[above], head[above + 1]
+    gaps = [not question and bool(part) for question, part in zip(questions, parts, strict=True)]
+    inside = [gap or next_ for gap, next_ in pairwise([*gaps, False])]
+    names: list[str] = []
+    for question, part, grouped in zip(questions, parts, inside, strict=True):
+        question = question or (names[-1] if names else "")
+        alone = part == question or _RESPONSE.fullmatch(part)
+        if not question or not (grouped or alone) or (grouped and not re.search(r"[^\W\d]", part)):
+            return None
+        names.append(question)
+    pairs = list(zip(names, parts, inside, strict=True))
+    groups = [pair[:2] for pair in pairs if pair[2]]
+    if not groups or len(set(groups)) < len(groups):
+        return None
+    joined = [f"{question} - {part}" if grouped else question for question, part, grouped in pairs]
+    return joined, [part if grouped else "" for _, part, grouped in pairs], above + 2
+
+
+def _find_no_answers(cells: pd.DataFrame, names: Sequence[str]) -> dict[str, Mask]:
+    """Find rows that hold nobody's answers: the header again, and notes below the table."""
+    first = cells[0].to_numpy(dtype=object)
+    masks = {reason: np.zeros(len(cells), dtype=bool) for reason in (_REPEATED, _NOTES)}
+    for row in np.flatnonzero(first == names[0]):
+        here = [str(cell).strip() for cell in cells.iloc[row]]
+        masks[_REPEATED][row] = all(a == b for a, b in zip(here, names, strict=True) if a)
+    for row in reversed(range(len(cells) if len(names) > 1 else 0)):
+        filled = [str(cell).strip() for cell in cells.iloc[row] if str(cell).strip()]
+        text, rest = filled[0], filled[1:]
+        alone = not rest and (NOTE.match(text) or len(text.split()) >= _FEWEST_WORDS)
+        prose = rest and NOTE.match(text) and ":" in text
+        sums = rest and _SUM.fullmatch(text) and not any(re.search(r"[^\W\d]", c) for c in rest)
+        if first[row] == "" or not (alone or prose or sums) or (first[:row] == first[row]).any():
+            break
+        masks[_NOTES][row] = True
+    return {reason: mask for reason, mask in masks.items() if mask.any()}
 
 
 def _refuse_unnamed(file: str, cells: pd.DataFrame, names: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.read.surveys.tables import Grid, fold_name, refuse_size
+from sbwork.read.surveys.tables import Grid, fold_name, join_headers, refuse_size
 from sbwork.read.workbooks import (
     SHEET,
     describe_sheets,
@@ -66,18 +66,29 @@ def _stack_sheets(sheets: Sequence[_Rows], titles: Sequence[str]) -> tuple[_Rows
     if len(sheets) == 1:
         return first, list(range(1, len(first) + 1))
     width = max(len(row) for rows in sheets for row in rows)
-    header = find_header(first[:_HEAD])
-    stacked = [row + [""] * (width - len(row)) for row in first[:header]]
-    stacked.append(first[header] + [""] * (width - len(first[header])) + [SHEET])
+    header, start = _find_headers(first)
+    stacked = [
+        [*row, *[""] * (width - len(row)), SHEET if number == header else ""]
+        for number, row in enumerate(first[:start])
+    ]
     numbers = list(range(1, len(stacked) + 1))
     for title, rows in zip(titles, sheets, strict=True):
-        start = find_header(rows[:_HEAD]) + 1
-        while rows is not first and rows[start : start + 1] == first[start : start + 1] != []:
-            start += 1
+        start = _find_headers(rows)[1]
         for number, row in enumerate(rows[start:], start + 1):
             stacked.append(row + [""] * (width - len(row)) + [title if row else ""])
             numbers.append(number)
     return stacked, numbers
+
+
+def _find_headers(rows: _Rows) -> tuple[int, int]:
+    """Return the rows in which the header begins and the answers do, of 0."""
+    width = max(map(len, rows))
+    head = [row + [""] * (width - len(row)) for row in rows[:_HEAD]]
+    if joined := join_headers(head):
+        return joined[2] - 2, joined[2]
+    header = find_header(head)
+    imports = (i for i, row in enumerate(head) if any("ImportId" in cell for cell in row))
+    return header, max(header, *imports, header) + 1
 
 
 def _read_sheet(path: Path, sheet: Any) -> _Rows:

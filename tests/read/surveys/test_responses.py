@@ -432,6 +432,66 @@ def test_an_item_in_two_columns_is_combined_where_no_row_has_both(
         assert read(tmp_path, source).answers["trust_1"].tolist() == expected
 
 
+@pytest.mark.parametrize(
+    ("below", "notes"),
+    [
+        ("Source: resident survey", 1),
+        ("\nExported on 12/03/2019 10:15\nPage 1 of 1,,,", 2),
+        ("Source: resident survey, January 2019, n = 3, second wave\n", 1),
+        ("n = 3,,,\n© Anytown Council 2019", 2),
+        (",,,\nTotal,3,3,3\nMean,1.5,2,2.5", 2),
+        ("Two people answered on paper", 1),
+        ("north,,,", 0),
+        ("south,,,", 0),
+    ],
+)
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_notes_below_a_table_are_no_answers(
+    tmp_path: Path, below: str, notes: int, separator: str
+) -> None:
+    rows = "site,trust_1,trust_2,x\nnorth,1,1,1\nsouth,2,2,2\nnorth,3,3,3\n" + below
+    (tmp_path / "w.csv").write_text(rows.replace(",", separator), encoding="utf-8")
+    responses = read(tmp_path, {"site_column": "site"})
+    assert len(responses.answers) == 3 + (notes == 0)
+    assert not notes or count(responses, "left out: notes below the table") == notes
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        [["Respondent ID", "Start Date", "End Date", "IP Address", "Area", "How far?", "", "Met?",
+          "", "Else?"],
+         ["", "", "", "", "Response", "I trust them", "trust_2", "Events", "Other (please specify)",
+          "Open-Ended Response"]],
+        [["Residents' survey"], [],
+         ["Id", "S", "E", "IP", "Area", "How far?", "", "Met?", "", "Else"],
+         ["Id", "S", "E", "IP", "Area", "trust_1", "trust_2", "Events", "Other - please state", ""]],
+    ],
+    ids=["SurveyMonkey", "merged by hand"],
+)  # fmt: skip
+def test_headers_of_two_rows_are_joined(tmp_path: Path, heads: list[list[str]]) -> None:
+    rows = [
+        [f"{i}", "", "", "", "north", "Agree", "Disagree", *met, "words"]
+        for i, met in enumerate([["Events", ""], ["", "a"], ["Events", "b c"], ["", ""]])
+    ]
+    write(tmp_path / "w.csv", [*heads, *rows])
+    responses = read(tmp_path, {"site_column": "Area", "multiple": {"met": "Met?"}})
+    assert responses.answers["trust_1"].tolist() == [3] * 4
+    assert responses.answers["trust_2"].tolist() == [1] * 4
+    sums = responses.multiple.set_index("option")["count"]
+    assert sums.to_dict() == {"Events": 2, "Other (written in)": 2}
+
+
+@pytest.mark.parametrize(
+    "header", [["site", "trust_1", "", "trust_2"], ["", "site", "trust_1", "trust_2"]]
+)
+def test_a_column_without_a_name_makes_no_second_header(tmp_path: Path, header: list[str]) -> None:
+    cells = {"site": "north", "trust_1": "Agree", "trust_2": "Disagree"}
+    row = [cells.get(name, "Posters") for name in header]
+    write(tmp_path / "w.csv", [header, row, row])
+    assert read(tmp_path, {"site_column": "site"}).answers["trust_1"].tolist() == [3, 3]
+
+
 @pytest.mark.parametrize("other", ["trust_1.1", "Trust_1.2", "trust_1...7"])
 def test_a_name_that_another_program_numbered_completes_the_item(
     tmp_path: Path, other: str

@@ -59,6 +59,23 @@ def test_sheets_alike_are_read_together_and_doubtful_ones_are_refused(tmp_path: 
         write(tmp_path, [head, ["A", 1, 2]], [["site", "q1"], ["B", 3]])
 
 
+@pytest.mark.parametrize(
+    "heads",
+    [
+        [["site", "q1", "q2"]],
+        [["site", "How far?", None], ["Response", "q1", "q2"]],
+        [["StartDate", "Finished", "q"], ["Start", "Done", "Q?"], ['{"ImportId":"Q1"}'] * 3],
+    ],
+)
+def test_sheets_that_start_with_the_same_answers_lose_none(
+    tmp_path: Path, heads: list[list[object]]
+) -> None:
+    rows: list[list[object]] = [["A", 1, 2], ["A", 1, 2], ["A", 2, 2]]
+    table = write(tmp_path, [*heads, *rows], [*heads, *rows])
+    assert table.names[-1] == "Sheet"
+    assert table.cells.iloc[:, -1].tolist() == ["Sheet 0"] * 3 + ["Sheet 1"] * 3
+
+
 def test_merged_cells_are_filled_and_hidden_sheets_are_not_read(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     assert book.active is not None
