@@ -17,7 +17,7 @@ from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.read.surveys import Responses, read_responses
 from sbwork.read.surveys.descriptions import describe_table
 from sbwork.read.surveys.detection import read_table
-from sbwork.specs.cohort import Cohort, SurveySource, find_cohorts, read_cohort
+from sbwork.specs.cohort import Cohort, SurveySource, find_cohorts, find_matches, read_cohort
 from sbwork.specs.documents import load_spec
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.instrument import Instrument, read_instrument
@@ -108,12 +108,16 @@ def _read_cohort(name: str, data: Path, inspection: Inspection) -> Cohort | None
         cohort = load_spec(path, Cohort)
     except InputError:
         return None
-    folder = path.parent.resolve()
+    cohort._folder = path.parent.resolve()
     there = {
-        key: tuple(s for s in getattr(cohort, key) if (folder / s.path.replace("\\", "/")).exists())
+        key: tuple(
+            source
+            for source in getattr(cohort, key)
+            if (full := cohort.resolve_path(source.path)).exists() or find_matches(full)
+        )
         for key in ("surveys", "incidents")
     }
-    cohort = cohort.model_copy(update=there)
+    cohort, folder = cohort.model_copy(update=there), cohort._folder
     cohort._folder = folder
     return cohort
 

@@ -45,6 +45,7 @@ def draft_cohort(
     authorities: Counter[str] = Counter()
     for found in incidents.values():
         authorities.update(found.authorities)
+    codes = list(dict.fromkeys(code for found in incidents.values() for code in found.lsoas))
     months = sorted({month for found in incidents.values() for month in found.months})
     length = min(_YEAR, len(months) // 2)
     before, after = ["2023-01", "2023-12"], ["2024-01", "2024-12"]
@@ -60,7 +61,8 @@ def draft_cohort(
         incidents=incidents,
         lookup=lookup,
         boundaries=list(boundaries),
-        codes=[code for found in incidents.values() for code in found.lsoas],
+        codes=codes,
+        spilled=len({code for found in incidents.values() for code in found.spilled} - {*codes}),
         authorities=[authority for authority, _ in authorities.most_common(_MOST_AUTHORITIES)],
         site_column=next((s.site_column for s in proposal.surveys if s.site_column), ""),
         titles=titles,

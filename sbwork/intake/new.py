@@ -20,7 +20,7 @@ from sbwork.read.incidents.archives import find_parts, read_ends
 from sbwork.read.incidents.police_uk import is_street_header
 from sbwork.read.incidents.reading import IncidentDescription, describe_incidents
 from sbwork.read.surveys.detection import read_table
-from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
+from sbwork.specs.cohort import Cohort, find_cohorts, find_matches, read_cohort
 from sbwork.specs.documents import load_spec
 from sbwork.specs.errors import InputError, Problem, find_nearest, quote
 from sbwork.specs.instrument import Instrument
@@ -28,6 +28,7 @@ from sbwork.specs.instrument import Instrument
 __all__ = ["Intake", "check_name", "clean_path", "copy_examples", "sort_files", "take_in"]
 
 _TEXT, _BOOKS = {".csv", ".tsv", ".txt"}, {".xlsx", ".xlsm"}
+_MONTH = re.compile(r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])(?=$|-.+-street\.csv$)")
 _SURVEYS = {".sav", ".zsav", ".dta", ".xls", ".ods"}
 
 
@@ -117,7 +118,12 @@ def take_in(
         path: place.resolve().relative_to(folder.resolve()).as_posix()
         for path, place in places.items()
     }
-    described = {shown[path]: describe_incidents(path) for path in counted}
+    described = {
+        (place := Path(shown[paths[0]]).with_name(pattern).as_posix()): describe_incidents(
+            paths[0].with_name(pattern), place
+        )
+        for pattern, paths in _group_months(counted).items()
+    }
     files: dict[Path, Path | str] = {p: path for path, p in places.items() if p != path}
     copied = tuple(place.name for place in files)
     if proposal.items:
@@ -139,6 +145,18 @@ def take_in(
         proposal=proposal,
         incidents=described,
     )
+
+
+def _group_months(paths: Sequence[Path]) -> dict[str, list[Path]]:
+    """Group the folders and street files of an unpacked archive, by the pattern that they fit."""
+    grouped: dict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        grouped[_MONTH.sub("????-??", path.name)].append(path)
+    for pattern, own in list(grouped.items()):
+        if len(own) < 2 or sorted(own) != sorted(find_matches(own[0].with_name(pattern))):
+            del grouped[pattern]
+            grouped |= {path.name: [path] for path in own}
+    return dict(grouped)
 
 
 def copy_examples(folder: Path, source: Path) -> list[str]:
@@ -181,12 +199,9 @@ def _find_kind(path: Path) -> str:
         names = _read_names(path) if suffix in _TEXT else read_table(path, "excel").names
     except (InputError, OSError):
         return "surveys" if suffix in _TEXT | _BOOKS else "others"
-    plain = [re.sub(r"[^a-z0-9]", "", name.casefold()) for name in names]
-    if is_street_header(list(names)) or all(
-        any(re.search(pattern, name) for name in plain)
-        for pattern in read_words("incidents").values()
-    ):
+    if _are_of_incidents(names):
         return "incidents"
+    plain = [re.sub(r"[^a-z0-9]", "", name.casefold()) for name in names]
     if any(re.fullmatch(r"lsoa(\d\d)?(?:cd|code)", name) for name in plain):
         larger = any(re.match(r"(?:wd|ward|lad|ltla|msoa)", name) for name in plain)
         return "lookups" if larger else "others"
@@ -194,12 +209,22 @@ def _find_kind(path: Path) -> str:
 
 
 def _holds_incidents(path: Path) -> bool:
-    """Whether there are street files in a folder or zip, by their names or their headers."""
+    """Whether a folder or zip holds incidents, by the names of its files or their headers."""
     parts = find_parts(path, path.name)
     if any(part.labels[2] for part in parts):
         return True
+    if any(part.member is None and _find_kind(part.path) == "incidents" for part in parts[:3]):
+        return True
     heads = (read_ends(part, 4096)[0].decode("utf-8-sig", "replace") for part in parts[:3])
-    return any(is_street_header(_split_names(head)) for head in heads)
+    return any(_are_of_incidents(_split_names(head)) for head in heads)
+
+
+def _are_of_incidents(names: Sequence[str]) -> bool:
+    plain = [re.sub(r"[^a-z0-9]", "", name.casefold()) for name in names]
+    patterns = read_words("incidents").values()
+    return is_street_header(list(names)) or all(
+        any(re.search(pattern, name) for name in plain) for pattern in patterns
+    )
 
 
 def _read_names(path: Path) -> list[str]:

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from sbwork.specs.cohort import Cohort
+from sbwork.specs.cohort import Cohort, find_matches
 
 __all__ = [
     "describe_sources",
@@ -63,7 +63,7 @@ def list_inputs(cohort: Cohort, data: Path) -> dict[str, Path]:
     paths += [cohort.resolve_path(name) for name in named if name]
     base = data.resolve()
     files: dict[str, Path] = {}
-    for path in paths:
+    for path in [match for named in paths for match in find_matches(named) or [named]]:
         for file in path.rglob("*") if path.is_dir() else [path]:
             full = file.resolve()
             if full.is_relative_to(base):

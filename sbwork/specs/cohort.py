@@ -624,6 +624,13 @@ def _find_bad_choice(cohort: Cohort) -> Iterator[Mistake]:
         yield Mistake(("chosen_on",), found, "Areas are chosen before the work starts")
 
 
+def find_matches(path: Path) -> list[Path]:
+    """List the files and folders that a path with ``*`` or ``?`` in its last part stands for."""
+    if path.exists() or not {"*", "?"} & set(path.name):
+        return []
+    return sorted(one for one in path.parent.glob(path.name) if not one.name.startswith("."))
+
+
 def _find_missing_files(cohort: Cohort, data: Path) -> Iterator[Mistake]:
     geography = cohort.geography
     named: list[tuple[KeyPath, str]] = [
@@ -648,7 +655,7 @@ def _find_missing_files(cohort: Cohort, data: Path) -> Iterator[Mistake]:
 def _report_missing(cohort: Cohort, at: KeyPath, path: str, folders: bool) -> Iterator[Mistake]:
     full = cohort.resolve_path(path)
     try:
-        if full.is_file() or (folders and full.is_dir()):
+        if full.is_file() or (folders and (full.is_dir() or find_matches(full))):
             return
         nearby = [p.name for p in full.parent.iterdir()] if full.parent.is_dir() else []
         folder = full.is_dir()

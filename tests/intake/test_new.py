@@ -23,6 +23,7 @@ from sbwork.intake.new import clean_path, sort_files, take_in
 from sbwork.intake.surveys import Proposal
 from sbwork.read.incidents.reading import IncidentDescription
 from sbwork.read.surveys import read_responses
+from sbwork.report.manifest import list_inputs
 from sbwork.specs.cohort import Cohort, read_cohort
 from sbwork.specs.documents import load_spec
 from sbwork.specs.errors import InputError, Problem
@@ -141,6 +142,24 @@ def test_files_in_the_folder_are_used_where_they_are(tmp_path, street_folder):
         "survey-after.csv",
     ]
     assert list(intake.incidents) == ["incidents"]
+
+
+@pytest.mark.parametrize("loose", [False, True])
+def test_an_unpacked_archive_is_one_entry(tmp_path, street_folder, loose):
+    folder = tmp_path / "cohorts" / "pilot"
+    folder.mkdir(parents=True)
+    for month in street_folder.iterdir():
+        shutil.copytree(month, folder if loose else folder / month.name, dirs_exist_ok=True)
+    taken = take_in("pilot", tmp_path)
+    path = "????-??-invented-street.csv" if loose else "????-??"
+    assert list(taken.incidents) == [path]
+    months = len(list(street_folder.iterdir()))
+    assert len(taken.incidents[path].months) == months
+    cohort = read_cohort("pilot", tmp_path)
+    assert [source.path for source in cohort.incidents] == [path]
+    assert sum("street" in name for name in list_inputs(cohort, tmp_path)) == months
+    lsoas = taken.incidents[path].lsoas
+    assert f"name {len(lsoas)} LSOAs" in taken.cohort.read_text("utf-8")
 
 
 def test_every_problem_is_named_and_nothing_is_left(tmp_path):

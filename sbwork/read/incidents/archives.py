@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from isal import isal_zlib
 
+from sbwork.specs.cohort import find_matches
 from sbwork.specs.errors import InputError, Problem, list_names
 
 __all__ = ["Part", "find_parts", "read_ends", "read_through", "serve_members", "unpack"]
@@ -33,6 +34,7 @@ _HIGHEST_RATIO = 200
 _SMALL_MEMBER = 10_000_000
 _MOST_MEMBERS = 100_000
 _EXPECTED = "An archive of data.police.uk holds files such as 2017-07/2017-07-durham-street.csv"
+_TABLES = {".csv", ".xlsx", ".xlsm", ".xls", ".ods", ".xlsb", ".zip"}
 _STREET_NAME = re.compile(r"((?:19|20)\d\d-(?:0[1-9]|1[0-2]))-(.+)-([a-z]+)\.csv", re.IGNORECASE)
 _BROKEN: tuple[Any, ...] = (
     zipfile.BadZipFile, zlib.error, isal_zlib.error, EOFError, NotImplementedError, OSError
@@ -75,32 +77,52 @@ class Part:
 
 
 def find_parts(path: Path, shown: str) -> list[Part]:
-    """List the CSV files of a folder, a zip, or a single file, sorted by name; never none.
+    """List the tables of a folder, a zip, or a single file, sorted by name; never none.
+
+    In the last part of `path`, ``*`` and ``?`` may stand for other characters. Zips inside a folder
+    are read like folders.
 
     Raises
     ------
     InputError
         A zip that can't be read, that is encrypted, that would unpack to far more than its
-        size, or whose paths lead out of it; or no CSV file at all.
+        size, that holds other zips, or whose paths lead out of it; a table that stands twice, as
+        CSV and as a workbook; or no table at all.
     """
+    if matches := find_matches(path):
+        named = [str(PurePosixPath(shown).with_name(match.name)) for match in matches]
+        return [part for pair in zip(matches, named, strict=True) for part in find_parts(*pair)]
     if path.is_dir():
-        files = sorted(
-            file
-            for file in path.rglob("*")
-            if file.suffix.lower() == ".csv" and not file.name.startswith(".") and file.is_file()
-        )
-        parts = [Part(f"{shown}/{file.relative_to(path).as_posix()}", file) for file in files]
+        files = sorted(file for file in path.rglob("*") if file.is_file() and _is_table(file.name))
+        parts = [
+            part
+            for file in files
+            for part in find_parts(file, f"{shown}/{file.relative_to(path).as_posix()}")
+        ]
+        _refuse_twins(parts)
     elif path.suffix.lower() == ".zip":
         parts = _list_members(path, shown)
     else:
         parts = [Part(shown, path)]
     if not parts:
-        found, allowed = "there is no CSV file in it", _EXPECTED
-        if inner := _find_zips(path):
-            found = f"there is no CSV file in it, but other zips: {list_names(inner, 3)}"
-            allowed = "Unpack it once, and name the folder"
-        raise InputError(Problem(shown, "", found, allowed))
+        raise InputError(Problem(shown, "", "there is no CSV file in it", _EXPECTED))
     return parts
+
+
+def _is_table(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in _TABLES and not name.startswith((".", "~$"))
+
+
+def _refuse_twins(parts: Sequence[Part]) -> None:
+    """Refuse a table that stands beside itself, saved once as CSV and once as a workbook."""
+    kinds: dict[str, set[str]] = {}
+    for part in parts:
+        stem, _, suffix = part.shown.rpartition(".")
+        kinds.setdefault(stem.casefold(), set()).add(suffix.lower())
+    for part in parts:
+        if len(both := kinds[part.shown.rpartition(".")[0].casefold()]) > 1:
+            found = f"it is there as {' and as '.join(sorted(both))}, and would be counted twice"
+            raise InputError(Problem(part.shown, "", found, "Leave one of them out of the folder"))
 
 
 def read_ends(part: Part, length: int = 65_536) -> tuple[bytes, bytes]:
@@ -122,7 +144,7 @@ def unpack(part: Part) -> Iterator[Part]:
         yield part
         return
     with TemporaryDirectory(prefix="sbwork-") as folder:
-        target = Path(folder) / "part.csv"
+        target = Path(folder) / f"part{PurePosixPath(part.name).suffix.lower()}"
         with _report_broken(part), _open(part) as stream, target.open("wb") as out:
             shutil.copyfileobj(stream, out, _PIECE)
         yield Part(part.shown, target)
@@ -302,32 +324,29 @@ def _list_members(path: Path, shown: str) -> list[Part]:
     problems: list[Problem] = []
     parts: list[Part] = []
     seen: set[str] = set()
+    inner: list[str] = []
     if len(members) > _MOST_MEMBERS:
         raise InputError(Problem(shown, "", f"the zip holds {len(members):,} files"))
     for member in members:
         inside = PurePosixPath(member.filename.replace("\\", "/"))
-        if inside.suffix.lower() != ".csv" or inside.name.startswith((".", "__MACOSX")):
+        if not _is_table(inside.name) or inside.parts[0] == "__MACOSX":
             continue
-        if inside.parts[0] == "__MACOSX":
+        if inside.suffix.lower() == ".zip":
+            inner.append(str(inside))
             continue
         fault = _find_fault(member, inside, seen)
         seen.add(str(inside))
         if fault:
             problems.append(Problem(f"{shown}/{inside}", "", fault, "Download the archive again"))
         parts.append(Part(f"{shown}/{inside}", path, member))
+    if inner:
+        found = f"it holds other zips: {list_names(inner, 3)}"
+        problems.append(Problem(shown, "", found, "Unpack it once, and name the folder"))
     if sum(part.size for part in parts) > _LARGEST_TOTAL:
         problems.append(Problem(shown, "", "the zip would unpack to more than 100 GB"))
     if problems:
         raise InputError(problems)
     return sorted(parts, key=lambda part: part.shown)
-
-
-def _find_zips(path: Path) -> list[str]:
-    """List the zips inside a zip or a folder."""
-    if path.is_dir():
-        return sorted(file.name for file in path.rglob("*.zip"))
-    with zipfile.ZipFile(path) as archive:
-        return sorted(name for name in archive.namelist() if name.lower().endswith(".zip"))
 
 
 def _find_fault(member: zipfile.ZipInfo, inside: PurePosixPath, seen: set[str]) -> str:

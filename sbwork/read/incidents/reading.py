@@ -191,21 +191,27 @@ class IncidentDescription:
     """One file, folder or zip of incidents.
 
     `missing` are months between those covered; `authorities` are the local authorities that
-    the names of the LSOAs have, with about how many incidents each holds; `notes` are what a person
-    should look at, such as crime types that are not known; `problems` say why it could not be read.
+    the names of the LSOAs have, with about how many incidents each holds; `lsoas` have the most
+    incidents first, without those that have but a few which spill over (`spilled`); `notes` are
+    what a person should look at, such as crime types that are not known; `problems` say why it
+    could not be read.
     """
 
     months: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     rows: float = 0.0
     lsoas: tuple[str, ...] = ()
+    spilled: tuple[str, ...] = ()
     authorities: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
-def describe_incidents(path: Path) -> IncidentDescription:
-    """Look into a file, folder or zip of incidents without a cohort to place them in."""
+def describe_incidents(path: Path, called: str = "") -> IncidentDescription:
+    """Look into a file, folder or zip of incidents without a cohort to place them in.
+
+    Messages name it as `called`, by default by its name.
+    """
     cohort = Cohort.model_validate(
         {"name": "new", "incidents": [{"path": str(path.resolve())}], "placebo": {}}
     )
@@ -214,11 +220,15 @@ def describe_incidents(path: Path) -> IncidentDescription:
     except InputError as error:
         shown = str(path.resolve())
         problems = (
-            Problem(p.file.replace(shown, path.name), p.place, p.found, p.allowed, p.nearest)
+            Problem(
+                p.file.replace(shown, called or path.name), p.place, p.found, p.allowed, p.nearest
+            )
             for p in error.problems
         )
         return IncidentDescription(problems=tuple(problems))
-    areas = incidents.areas.groupby(["area", "name"], as_index=False)["count"].sum()
+    areas = incidents.areas.groupby(["area", "name", "comparable"], as_index=False)["count"].sum()
+    areas = areas.sort_values("count", ascending=False, kind="stable")
+    codes = areas[[_is_lsoa(str(code)) for code in areas["area"]]]
     names: Counter[str] = Counter()
     for name, count in zip(areas["name"].astype("str"), areas["count"], strict=True):
         # Counts of known crime types only, so that an area without any is not left out.
@@ -231,7 +241,8 @@ def describe_incidents(path: Path) -> IncidentDescription:
         months=incidents.months,
         missing=incidents.missing_months,
         rows=float(read.sum()),
-        lsoas=tuple(sorted(code for code in areas["area"] if _is_lsoa(str(code)))),
+        lsoas=tuple(codes.loc[codes["comparable"], "area"]),
+        spilled=tuple(codes.loc[~codes["comparable"], "area"]),
         authorities=dict(names.most_common()),
         notes=tuple(unknown),
     )

@@ -95,8 +95,9 @@ def test_broken_member_is_refused_by_name(tmp_path: Path) -> None:
         ([("a.csv", b"x"), ("a.csv", b"y")], "two files of this name"),
         (
             [("2017.zip", b""), ("notes.txt", b"no")],
-            r"but other zips: '2017\.zip'.* Unpack it once",
+            r"it holds other zips: '2017\.zip'.* Unpack it once",
         ),
+        ([("2017.zip", b""), ("a.csv", TEXT)], r"it holds other zips: '2017\.zip'"),
     ],
 )
 def test_zips_are_refused_before_a_member_is_opened(
@@ -137,8 +138,22 @@ def test_nothing_to_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no CSV file in it"):
         find_parts(tmp_path, "folder")
     write_zip(tmp_path / "a.zip", [])
-    with pytest.raises(InputError, match=r"folder: .* but other zips: 'a\.zip'"):
+    with pytest.raises(InputError, match=r"folder/a\.zip: there is no CSV file in it"):
         find_parts(tmp_path, "folder")
+
+
+def test_zips_and_workbooks_inside_a_folder_are_parts_of_it(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    write_zip(folder / "a.zip", [("2017-01/x.csv", TEXT), ("b.xlsx", b"")])
+    for name in ("c.xlsx", "d.csv", "~$c.xlsx", ".e.csv", "read me.txt"):
+        (folder / name).write_bytes(TEXT)
+    found = ["folder/a.zip/2017-01/x.csv", "folder/a.zip/b.xlsx", "folder/c.xlsx", "folder/d.csv"]
+    assert [part.shown for part in find_parts(folder, "folder")] == found
+    assert [part.shown for part in find_parts(tmp_path / "fol*", "fol*")] == found
+    (folder / "d.xlsx").write_bytes(TEXT)
+    with pytest.raises(InputError, match="there as csv and as xlsx, and would be"):
+        find_parts(folder, "folder")
 
 
 def test_ends_of_a_file(tmp_path: Path) -> None:
