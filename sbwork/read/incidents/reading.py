@@ -226,8 +226,8 @@ def describe_incidents(path: Path, called: str = "") -> IncidentDescription:
             for p in error.problems
         )
         return IncidentDescription(problems=tuple(problems))
-    areas = incidents.areas.groupby(["area", "name", "comparable"], as_index=False)["count"].sum()
-    areas = areas.sort_values("count", ascending=False, kind="stable")
+    sums = incidents.areas.groupby(["area", "name", "comparable"])["count"].sum()
+    areas = sums.sort_values(ascending=False, kind="stable").reset_index()
     codes = areas[[_is_lsoa(str(code)) for code in areas["area"]]]
     names: Counter[str] = Counter()
     for name, count in zip(areas["name"].astype("str"), areas["count"], strict=True):
