@@ -117,7 +117,7 @@ def assess_choice(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     if cohort.periods is None:
         return combine_findings([])
     outcomes = list(dict.fromkeys([*incidents.sites["outcome"], *cohort.outcomes]))
-    panels = {outcome: Panel(incidents, outcome) for outcome in outcomes}
+    panels = {outcome: Panel(incidents, outcome, cohort.compared_months) for outcome in outcomes}
     pool = _find_pool(incidents, cohort)
     findings: list[Finding] = []
     for outcome in dict.fromkeys(incidents.sites["outcome"]):

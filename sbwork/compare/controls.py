@@ -134,7 +134,9 @@ class _Archive:
 
 
 def _open_archive(incidents: Incidents, cohort: Cohort) -> _Archive:
-    panels = {outcome: Panel(incidents, outcome) for outcome in cohort.outcomes}
+    panels = {
+        outcome: Panel(incidents, outcome, cohort.compared_months) for outcome in cohort.outcomes
+    }
     return _Archive(incidents, cohort, panels)
 
 

@@ -12,9 +12,11 @@ import pandas as pd
 
 from sbwork.compare.panel import (
     MAIN,
+    NOTHING_READ,
     Panel,
     Window,
     describe_gaps,
+    explain_no_months,
     flag_months,
     lies_within,
     list_windows,
@@ -65,7 +67,6 @@ _NO_CONTROL = Refusal(
 _NO_PERIODS = Refusal(
     Reason.NO_PERIODS, "No periods before and after are given, so nothing is compared."
 )
-_NOTHING_READ = Refusal(Reason.NO_MONTHS, "No month of incidents was read.")
 
 
 def compare_counts(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
@@ -131,7 +132,11 @@ def compare_counts(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
         )
     windows = list_windows(cohort.periods)
     frames = [
-        tabulate_findings(_compare_outcome(Panel(incidents, outcome), cohort, windows, outcome))
+        tabulate_findings(
+            _compare_outcome(
+                Panel(incidents, outcome, cohort.compared_months), cohort, windows, outcome
+            )
+        )
         for outcome in _list_outcomes(incidents, cohort)
     ]
     return combine_findings(frames)
@@ -165,8 +170,12 @@ def _compare_outcome(
             for estimate in found.estimates:
                 yield Finding(SECTION, outcome, site, estimate, control, window.period)
         usable = [found for found in compared if found.rirr]
+        controlled = [site for pair in cohort.pairs if pair.control for site in pair.sites]
         if len(cohort.pairs) > 1 and (usable or main):
             for estimate in _pool_pairs(usable, len(cohort.pairs), main=main):
+                if controlled and not any(found.counts for found in compared):
+                    refused = explain_no_months(panel, cohort, controlled, window)
+                    estimate = refused.name(estimate.estimator, unit=estimate.unit)
                 yield Finding(SECTION, outcome, "all", estimate, "", window.period)
 
 
@@ -177,7 +186,7 @@ def _compare_sites(panel: Panel, cohort: Cohort, window: Window, outcome: str) -
         matched, note = match_months(window, covered), describe_gaps(window, covered, panel.months)
         found: list[tuple[str, Estimate]] = []
         if not min(matched.lengths):
-            refused = _explain_no_months(panel, cohort, partners, window)
+            refused = explain_no_months(panel, cohort, partners, window)
             found += [(side, refused.name("count", unit="incidents")) for side in _SIDES]
             found.append((MAIN, refused.name("percentage_change", unit="percent")))
         else:
@@ -215,7 +224,7 @@ def _compare_pair(panel: Panel, cohort: Cohort, pair: Pair, window: Window) -> _
     if not main and not lies_within(window, covered):
         refused = _explain_reach(panel, covered, window)
     elif not min(matched.lengths):
-        refused = _explain_no_months(panel, cohort, pair.sites, window)
+        refused = explain_no_months(panel, cohort, pair.sites, window)
     if refused:
         names = {"window_months": "count", **(PAIR_ESTIMATORS if main else {})}
         return _Compared(pair, refused.name_each(names))
@@ -297,36 +306,9 @@ def relate_ratios(
     return covariance
 
 
-def _explain_no_months(
-    panel: Panel, cohort: Cohort, sites: Sequence[str], window: Window
-) -> Refusal:
-    if not panel.months:
-        return _NOTHING_READ
-    sides = list(zip(_SIDES, window.sides, strict=True))
-    unread = [
-        f"{name} ({months[0]} to {months[-1]})"
-        for name, months in sides
-        if not set(months) & set(panel.months)
-    ]
-    if unread:
-        note = f"The files hold {panel.months[0]} to {panel.months[-1]}, and no month of the "
-        return Refusal(Reason.OUTSIDE_FILES, f"{note}period {' or '.join(unread)}.")
-    lacking = []
-    for name, months in sides:
-        silent = [site for site in sites if not panel.find_covered([site]) & set(months)]
-        if silent:
-            titles = " and ".join(cohort.title_site(site) for site in silent)
-            span = months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
-            lacking.append(f"of {titles} in the period {name} ({span})")
-    note = "No calendar month is there on both sides for all the sites compared."
-    if lacking:
-        note = f"There is no count {', nor '.join(lacking)}."
-    return Refusal(Reason.NO_MONTHS, note)
-
-
 def _explain_reach(panel: Panel, covered: Collection[str], window: Window) -> Refusal:
     if not panel.months:
-        return _NOTHING_READ
+        return NOTHING_READ
     needs = f"This window needs {window.before[0]} to {window.after[-1]}"
     if lies_within(window, panel.months) and covered:
         reach = f"there are counts of all its sites from {min(covered)} to {max(covered)}."

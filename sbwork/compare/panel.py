@@ -11,16 +11,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sbwork.read.incidents import Incidents
-from sbwork.specs.cohort import HARM
+from sbwork.specs.cohort import HARM, Cohort
 from sbwork.specs.periods import LENGTHS, MAIN, Window, list_windows, shift_month
-from sbwork.stats import Flag
+from sbwork.stats import Flag, Reason
+from sbwork.stats.estimate import Refusal
 
 __all__ = [
     "LENGTHS",
     "MAIN",
+    "NOTHING_READ",
     "Panel",
     "Window",
     "describe_gaps",
+    "explain_no_months",
     "find_covered",
     "flag_months",
     "lies_within",
@@ -30,6 +33,8 @@ __all__ = [
     "shift_window",
     "sum_months",
 ]
+
+NOTHING_READ = Refusal(Reason.NO_MONTHS, "No month of incidents was read.")
 
 _FEW_MONTHS = 3
 _MONTHS_NAMED = 6
@@ -42,13 +47,15 @@ class Panel:
 
     months: The months that the files cover.
     sites, areas: The table of the sites, and that of all areas of the archive.
-    weighted: The counts are sums of weights rather than whole numbers.
+    weighted: The counts of the compared months (of all, where none are given) are sums of weights
+        rather than whole numbers.
     """
 
-    def __init__(self, incidents: Incidents, outcome: str) -> None:
+    def __init__(self, incidents: Incidents, outcome: str, compared: Collection[str] = ()) -> None:
         self.months = incidents.months
         self.sites = _lay_out(incidents.sites, outcome, "site")
-        values = self.sites.to_numpy()
+        inside = self.sites.index.isin(compared or self.sites.index)
+        values = self.sites.to_numpy()[inside]
         self.weighted = outcome == HARM or bool((values[np.isfinite(values)] % 1 != 0).any())
         self._areas, self._outcome = incidents.areas, outcome
 
@@ -180,6 +187,34 @@ def describe_gaps(window: Window, covered: Collection[str], filed: Collection[st
         if min(left) < _FEW_MONTHS:
             sentences.append("Fewer than 3 months are left on a side: far too few to judge by.")
     return " ".join(sentences)
+
+
+def explain_no_months(
+    panel: Panel, cohort: Cohort, sites: Sequence[str], window: Window
+) -> Refusal:
+    """Explain why a window has no calendar month on both sides for all of these sites."""
+    if not panel.months:
+        return NOTHING_READ
+    sides = list(zip(("before", "after"), window.sides, strict=True))
+    unread = [
+        f"{name} ({months[0]} to {months[-1]})"
+        for name, months in sides
+        if not set(months) & set(panel.months)
+    ]
+    if unread:
+        note = f"The files hold {panel.months[0]} to {panel.months[-1]}, and no month of the "
+        return Refusal(Reason.OUTSIDE_FILES, f"{note}period {' or '.join(unread)}.")
+    lacking = []
+    for name, months in sides:
+        silent = [site for site in sites if not panel.find_covered([site]) & set(months)]
+        if silent:
+            titles = " and ".join(cohort.title_site(site) for site in silent)
+            span = months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
+            lacking.append(f"of {titles} in the period {name} ({span})")
+    note = "No calendar month is there on both sides for all the sites compared."
+    if lacking:
+        note = f"There is no count {', nor '.join(lacking)}."
+    return Refusal(Reason.NO_MONTHS, note)
 
 
 def _join_months(months: Sequence[str]) -> str:

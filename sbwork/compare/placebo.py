@@ -14,6 +14,7 @@ from sbwork.compare.panel import (
     MAIN,
     Panel,
     Window,
+    explain_no_months,
     list_windows,
     match_months,
     shift_month,
@@ -171,7 +172,7 @@ def compare_placebos(incidents: Incidents, cohort: Cohort) -> Placebo:
     frames: list[pd.DataFrame] = []
     outcomes = list(dict.fromkeys(incidents.sites["outcome"]))
     for outcome in outcomes:
-        panel = Panel(incidents, outcome)
+        panel = Panel(incidents, outcome, cohort.compared_months)
         places = [_Place(outcome, pair, panel, window, cohort) for pair in cohort.pairs]
         ranked: list[_Ranked] = []
         for place in places:
@@ -246,8 +247,7 @@ class _Ranked:
 def _rank_in_space(place: _Place) -> _Ranked | Refusal:
     window = place.match(place.window)
     if not min(window.lengths):
-        note = "The data hold no calendar month on both sides for all sites of the pair."
-        return Refusal(Reason.NO_MONTHS, note)
+        return explain_no_months(place.panel, place.cohort, place.pair.sites, place.window)
     before, after = place.sum_sites(window)
     if not (before.all() and after.all()):
         note = "One of the counts of the pair is 0, so it has no ratio that could be placed."
@@ -460,14 +460,13 @@ def _compare_in_time(place: _Place) -> tuple[list[Estimate], pd.DataFrame]:
     n = float(len(earlier))
     if own is None or not earlier:
         note = "The data reach too little back to move the window wholly before the start."
-        reason = Reason.TOO_FEW_MONTHS
+        why = Refusal(Reason.TOO_FEW_MONTHS, note)
         if own is None:
-            note = "The pair itself has no change that could be placed."
-            covered = min(place.match(place.window).lengths)
-            reason = Reason.ZERO_COUNT if covered else Reason.NO_MONTHS
-        count = Estimate(names[0], 0.0, unit="count", n=n, note=note)
-        share = Estimate(names[1], unit="share", n=n, note=note, reason=reason)
-        return [count, share], _tabulate([])
+            why = Refusal(Reason.ZERO_COUNT, "The pair itself has no change that could be placed.")
+            if not min(place.match(place.window).lengths):
+                why = explain_no_months(place.panel, place.cohort, place.pair.sites, place.window)
+        count = Estimate(names[0], 0.0, unit="count", n=n, note=why.note)
+        return [count, why.name(names[1], unit="share", n=n)], _tabulate([])
     shifts, changes = zip(*earlier, strict=True)
     values = np.array(changes)
     as_large = float(np.mean(np.abs(values) >= abs(own)))

@@ -16,6 +16,7 @@ from sbwork.compare.panel import (
     Panel,
     Window,
     describe_gaps,
+    explain_no_months,
     find_covered,
     flag_months,
     lies_within,
@@ -112,7 +113,7 @@ def assess_comparability(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     people = site_populations(cohort)
     found: list[Finding] = []
     for outcome in cohort.list_outcomes():
-        panel = Panel(incidents, outcome)
+        panel = Panel(incidents, outcome, cohort.compared_months)
         for pair in cohort.pairs:
             found += [
                 Finding("panel", outcome, pair.intervention, estimate, pair.control or "", "before")
@@ -132,7 +133,7 @@ def analyse_panel(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     """
     found: list[Finding] = []
     for outcome in cohort.list_outcomes():
-        panel = Panel(incidents, outcome)
+        panel = Panel(incidents, outcome, cohort.compared_months)
         for pair in cohort.pairs:
             found += [
                 Finding("panel", outcome, pair.intervention, estimate, pair.control or "", period)
@@ -165,7 +166,7 @@ def vary_specifications(incidents: Incidents, cohort: Cohort) -> pd.DataFrame:
     """
     found: list[Finding] = []
     for outcome in cohort.list_outcomes():
-        panel = Panel(incidents, outcome)
+        panel = Panel(incidents, outcome, cohort.compared_months)
         for pair in cohort.pairs:
             rows = list(_vary_pair(panel, pair, cohort))
             rows += [("", "summary", each) for each in _summarise([each for *_, each in rows])]
@@ -241,12 +242,16 @@ def _analyse_pair(panel: Panel, pair: Pair, cohort: Cohort) -> list[tuple[str, E
     broken = estimate_interrupted_series(*own, _count_from(start, main.months), weighted=weighted)
     rows += [(MAIN, found) for found in broken]
     flags, gaps = _flag_gaps(main, matched), describe_gaps(main, covered, panel.months)
-    rows = [(period, _remark(found, gaps, flags)) for period, found in rows]
+    none = None
+    if not min(matched.lengths):
+        none = explain_no_months(panel, cohort, pair.sites, main)
+    rows = [(period, _remark(found, gaps, flags, none)) for period, found in rows]
     end = cohort.periods.before.end
     history = list_months(shift_month(end, 1 - LONGEST_HISTORY), end)
     months = (*(month for month in history if month in panel.sites.index), *main.after)
     numbers = _count_from(start, months)
     study = estimate_event_study(*_take_pair(panel, pair, months), numbers, weighted=weighted)
+    study = [_remark(found, "", (), none) for found in study]
     return rows + [(f"{number:g}", found) for number, found in zip(numbers, study, strict=True)]
 
 
@@ -263,12 +268,12 @@ def _analyse_all(panel: Panel, cohort: Cohort) -> list[Estimate]:
     arm = [site in treated for site in sites]
     times = _count_from(cohort.periods.after.start, matched.months)
     flags, gaps = _flag_gaps(main, matched), describe_gaps(main, covered, panel.months)
-    return [
-        _remark(
-            estimate_panel(counts, arm, times, model=model, weighted=panel.weighted), gaps, flags
-        )
+    none = None if min(matched.lengths) else explain_no_months(panel, cohort, sites, main)
+    fits = [
+        estimate_panel(counts, arm, times, model=model, weighted=panel.weighted)
         for model in _COUNT_MODELS
     ]
+    return [_remark(found, gaps, flags, none) for found in fits]
 
 
 def _vary_pair(panel: Panel, pair: Pair, cohort: Cohort) -> Iterator[tuple[str, str, Estimate]]:
@@ -289,6 +294,9 @@ def _vary_pair(panel: Panel, pair: Pair, cohort: Cohort) -> Iterator[tuple[str, 
             )
             words = f"{_describe_window(window)}; control: {cohort.title_site(control)}"
             refused = _refuse_window(window, matched, covered)
+            if window.period == MAIN and not min(matched.lengths):
+                sites = pair.sites if control == pair.control else cohort.compared_sites
+                refused = explain_no_months(panel, cohort, sites, window)
             if refused:
                 missing = refused.name("specification", unit="ratio")
                 yield control, window.period, add_note(missing, f"{words}. {gaps}".strip())
@@ -389,6 +397,10 @@ def _flag_gaps(window: Window, matched: Window) -> list[Flag]:
     return [flag for flag in flag_months(window, matched) if flag is not Flag.SINGLE_MONTH]
 
 
-def _remark(found: Estimate, note: str, flags: Iterable[Flag]) -> Estimate:
-    """Add to an estimate that there is; a missing one keeps its reason alone."""
-    return found if math.isnan(found.estimate) else add_note(found, note, *flags)
+def _remark(
+    found: Estimate, note: str, flags: Iterable[Flag], none: Refusal | None = None
+) -> Estimate:
+    """Add to an estimate that there is; of a missing one say why, where there are none at all."""
+    if not math.isnan(found.estimate):
+        return add_note(found, note, *flags)
+    return none.name(found.estimator, unit=found.unit) if none else found

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from made_by_hand import ASB, CAUSAL, PAIR, make_cohort, make_incidents, pick, read_reference
 
+from sbwork.compare.counts import compare_counts
+from sbwork.compare.panel import Panel
 from sbwork.compare.placebo import compare_placebos
 from sbwork.compare.robustness import analyse_panel, assess_comparability, vary_specifications
 from sbwork.specs.cohort import Periods, list_months
@@ -282,3 +284,21 @@ def test_a_missing_month_takes_no_window_but_most_of_them_do(lost, estimator, sa
     assert said in row["note"]
     assert "(the cohort's own periods)" in row["note"]
     assert math.isnan(row["estimate"]) == (estimator == "specification")
+
+
+def test_months_before_alone_are_said_to_be_the_reason():
+    north, south = ([30 + by] * 12 + [NAN] * 12 for by in (0, 5))
+    incidents, cohort = build({"north": north, "south": south})
+    incidents = replace(incidents, months=incidents.months[:12])
+    found = [f(incidents, cohort) for f in (compare_counts, analyse_panel, vary_specifications)]
+    frame = pd.concat([*found, compare_placebos(incidents, cohort).findings])
+    missing = frame[frame["estimate"].isna() & ~frame["estimator"].str.startswith("specification_")]
+    assert set(missing["reason"]) == {"outside_files"}
+    assert missing["note"].str.contains("files hold 2016-01 to 2016-12|do not reach").all()
+
+
+def test_weights_outside_the_compared_months_change_no_method():
+    incidents, cohort = build({"north": [0.5] + [30] * 24, "south": [1.5] + [40] * 24}, "2015-12")
+    outcome = incidents.sites["outcome"].iloc[0]
+    assert Panel(incidents, outcome).weighted
+    assert not Panel(incidents, outcome, cohort.compared_months).weighted
