@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import os
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from sbwork.specs.errors import InputError, Problem, find_nearest, quote
+from sbwork.specs.errors import InputError, Problem, explain_error, find_nearest, quote
 
 __all__ = ["app", "main"]
 
@@ -35,14 +39,44 @@ DataOption = Annotated[
 
 def main() -> None:
     """Run the command line; bad input is explained in plain words and ends with exit code 2."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = _Output(sys.stdout), _Output(sys.stderr)
     try:
         app()
     except InputError as error:
         print(f"sbwork: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
+    except Exception as error:
+        print(f"sbwork: {explain_error(error)}", file=sys.stderr)
+        sys.exit(FAILED)
+    finally:
+        sys.stdout.flush()
+
+
+class _Output:
+    """A stream whose reader may have gone: what is written then is lost, and the work goes on."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        return self._try(lambda: self._stream.write(text)) or len(text)
+
+    def flush(self) -> None:
+        self._try(lambda: self._stream.flush())
+
+    def _try(self, action: Callable[[], Any]) -> Any:
+        try:
+            return action() if self._stream else None
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
 
 def _show_version(wanted: bool) -> None:
@@ -125,7 +159,7 @@ def check(
 
     Exit code 0: reports can be made. 2: something can't be used.
     """
-    from sbwork.intake.check import inspect_cohort
+    from sbwork.intake.check import Inspection, inspect_cohort
     from sbwork.intake.printing import print_inspection
     from sbwork.specs.cohort import find_cohorts
 
@@ -136,7 +170,10 @@ def check(
         raise InputError(Problem(str(place / "cohorts"), "", found, "Make one with 'sbwork new'"))
     usable = True
     for name in names:
-        inspection = inspect_cohort(name, place)
+        try:
+            inspection = inspect_cohort(name, place)
+        except Exception as error:
+            inspection = Inspection(name, problems=[Problem(name, "", explain_error(error))])
         print_inspection(inspection)
         usable &= inspection.usable
     if not usable:
@@ -179,7 +216,7 @@ def report(
     from sbwork.report.batch import Display, Stopped, produce_reports, stop_on_signals
     from sbwork.report.index import write_index
     from sbwork.report.plan import plan_jobs
-    from sbwork.report.run import clear_leftovers, remove_empty
+    from sbwork.report.staging import clear_leftovers, remove_empty
 
     plan = plan_jobs(
         cohorts or [],
@@ -191,19 +228,22 @@ def report(
         workers=jobs,
         fresh=fresh,
     )
-    clear_leftovers(out)
-    with stop_on_signals():
-        try:
+    try:
+        with stop_on_signals():
+            clear_leftovers(out)
             with Display() as display:
                 outcomes = produce_reports(plan, display, workers=jobs)
             states = [outcome.state for outcome in outcomes]
-            if any(state != "bad input" for state in states):
+            try:
                 print(f"All reports: {write_index(out, plan[0].data, outcomes)}")
-        except Stopped as stop:
-            print("sbwork: stopped; reports finished before that are kept", file=sys.stderr)
-            raise typer.Exit(128 + stop.signum) from None
-        finally:
+            except OSError as error:
+                print(f"sbwork: the index was not written: {explain_error(error)}", file=sys.stderr)
+                states.append("failed")
             remove_empty(out)
+    except Stopped as stop:
+        remove_empty(out)
+        print("sbwork: stopped; reports finished before that are kept", file=sys.stderr)
+        raise typer.Exit(128 + stop.signum) from None
     if "failed" in states:
         raise typer.Exit(FAILED)
     if "bad input" in states:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -81,7 +82,7 @@ def test_bad_input_met_in_the_notebook_is_told_plainly(
     assert f"{toy_data}/cohorts/x.csv, row 3: there is no column 'site'." in done.stderr
     assert "cell" not in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-    assert not out.exists()
+    assert sorted(path.name for path in out.iterdir()) == ["index.html", "index.json"]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,8 @@ def test_a_mistyped_command_runs_nothing(
     assert not out.exists()
 
 
-def test_every_cohort_file_is_read_before_anything_runs(toy_data: Path, toy_notebook: Path) -> None:
+@pytest.mark.notebook
+def test_a_broken_cohort_file_stops_no_other(toy_data: Path, toy_notebook: Path) -> None:
     spec = toy_data / "cohorts" / "second" / "cohort.yml"
     spec.write_text("name: second\ntittle: Wrong\n", encoding="utf-8")
     out = toy_data.parent / "reports"
@@ -116,7 +118,29 @@ def test_every_cohort_file_is_read_before_anything_runs(toy_data: Path, toy_note
     assert done.returncode == 2
     assert "line 2" in done.stderr
     assert "Did you mean 'title'?" in done.stderr
-    assert not out.exists()
+    assert (out / "first" / "report.html").is_file()
+    assert "tittle" in (out / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["check", "report"])
+def test_a_reader_that_has_gone_stops_nothing(
+    toy_data: Path, toy_notebook: Path, command: str
+) -> None:
+    out = toy_data.parent / "reports"
+    given = ["--data", toy_data]
+    if command == "report":
+        (toy_data / "cohorts" / "first" / "cohort.yml").write_text("name: [", encoding="utf-8")
+        (toy_data / "cohorts" / "second" / "cohort.yml").write_text("name: [", encoding="utf-8")
+        given += ["--out", out, "--notebook", toy_notebook]
+    read, write = os.pipe()
+    os.close(read)
+    arguments = [sys.executable, "-m", "sbwork", command, *map(str, given)]
+    done = subprocess.run(arguments, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert done.returncode == (2 if command == "report" else 0)
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+    assert command == "check" or (out / "index.html").is_file()
 
 
 def test_the_version_is_shown() -> None:

@@ -31,7 +31,10 @@ class Stopped(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[None]:
-    """Turn the first signal to stop into `Stopped`; later ones wait for the tidying up."""
+    """Turn the first signal to stop into `Stopped`; later ones don't stop the tidying up.
+
+    They stay so after a stop, since the process is about to end.
+    """
     names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
     seen: list[int] = []
@@ -45,7 +48,7 @@ def stop_on_signals() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in before.items() if not seen else ():
             signal.signal(number, handler)
 
 

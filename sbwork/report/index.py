@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
+from sbwork.render.blocks import Picture
 from sbwork.report.forest import ForestRow, draw_forest, pick_rows
 from sbwork.report.manifest import read_manifest, read_mapping
 from sbwork.report.page import format_date, render_template
 from sbwork.report.run import FAILED_FOLDER, Outcome
 from sbwork.specs.cohort import Cohort, find_cohorts, read_cohort
-from sbwork.specs.errors import InputError
 from sbwork.stats.findings import combine_findings
 
 __all__ = ["CohortEntry", "list_entries", "write_index"]
@@ -62,7 +65,11 @@ def list_entries(out: Path, data: Path, outcomes: Iterable[Outcome]) -> list[Coh
 
     Those that are not among `outcomes` keep the state of their last run.
     """
-    states = read_mapping(out / "index.json")
+    states = {
+        name: {key: str(value) for key, value in last.items()}
+        for name, last in read_mapping(out / "index.json").items()
+        if isinstance(last, dict)
+    }
     states |= {o.cohort: {"state": o.state, "reason": o.reason} for o in outcomes}
     reported = [path.parent.name for path in out.glob("[!._]*/manifest.json")]
     names = sorted({*find_cohorts(data), *reported})
@@ -71,6 +78,7 @@ def list_entries(out: Path, data: Path, outcomes: Iterable[Outcome]) -> list[Coh
 
 def write_index(out: Path, data: Path, outcomes: Iterable[Outcome]) -> Path:
     """Write ``index.html`` and the states behind it, ``index.json``; return the page."""
+    out.mkdir(parents=True, exist_ok=True)
     entries = list_entries(out, data, outcomes)
     rows = [row for entry in entries for row in entry.rows]
     now = datetime.now(UTC)
@@ -78,7 +86,7 @@ def write_index(out: Path, data: Path, outcomes: Iterable[Outcome]) -> Path:
         "index.html.j2",
         entries=entries,
         states=_STATES,
-        forest=draw_forest(rows),
+        forest=_draw(rows),
         made=now,
         made_text=format_date(now),
     )
@@ -86,6 +94,14 @@ def write_index(out: Path, data: Path, outcomes: Iterable[Outcome]) -> Path:
     _write_whole(out / "index.json", json.dumps(states, indent=2, ensure_ascii=False) + "\n")
     _write_whole(out / "index.html", page)
     return out / "index.html"
+
+
+def _draw(rows: list[ForestRow]) -> Picture | None:
+    """Draw the picture; none where what somebody changed in a report can't be drawn."""
+    try:
+        return draw_forest(rows)
+    except Exception:
+        return None
 
 
 def _make_entry(name: str, out: Path, data: Path, last: Mapping[str, str]) -> CohortEntry:
@@ -97,7 +113,14 @@ def _make_entry(name: str, out: Path, data: Path, last: Mapping[str, str]) -> Co
     files = [(f"{name}/{file}", label) for file, label in _FILES if (folder / file).is_file()]
     if (out / FAILED_FOLDER / f"{name}.ipynb").is_file():
         files.append((f"{FAILED_FOLDER}/{name}.ipynb", "notebook of the failed run"))
-    made = manifest.get("finished", "")
+    try:
+        made = format_date(datetime.fromisoformat(manifest.get("finished", "")))
+    except (ValueError, TypeError):
+        made = ""
+    try:
+        rows = tuple(pick_rows(findings, cohort, "" if status == "real data" else status))
+    except Exception:
+        rows = ()
     return CohortEntry(
         name=name,
         title=cohort.display_title,
@@ -105,19 +128,22 @@ def _make_entry(name: str, out: Path, data: Path, last: Mapping[str, str]) -> Co
         reason=last.get("reason", ""),
         data_status=status,
         evidence=f"level {level:g} of 5" if level is not None else "",
-        made=format_date(datetime.fromisoformat(made)) if made else "",
-        files=tuple(files),
-        rows=tuple(pick_rows(findings, cohort, "" if status == "real data" else status)),
+        made=made,
+        files=tuple((quote(os.fsencode(address)), label) for address, label in files),
+        rows=rows,
     )
 
 
 def _read_or_recall(name: str, data: Path, manifest: Mapping[str, Any]) -> Cohort:
     """Read the cohort's file; where that is gone or broken, go by the report's manifest."""
+    known = {key: manifest[key] for key in ("title", "data_status", "rehearsal") if key in manifest}
     try:
         return read_cohort(name, data)
-    except InputError:
-        known = {key: manifest[key] for key in ("title", "data_status") if key in manifest}
-        return Cohort(name=name, rehearsal=bool(manifest.get("rehearsal")), **known)
+    except Exception:
+        with contextlib.suppress(ValueError):
+            # A folder that somebody copied may have a name that no cohort can have.
+            return Cohort(name="copy", **known).model_copy(update={"name": name})
+        return Cohort.model_construct(name=name)
 
 
 def _read_results(path: Path) -> tuple[float | None, pd.DataFrame]:
@@ -126,12 +152,16 @@ def _read_results(path: Path) -> tuple[float | None, pd.DataFrame]:
     level = content.get("evidence_level")
     try:
         findings = combine_findings([pd.DataFrame(content["results"])])
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except Exception:
         return None, combine_findings([])
     return (level if isinstance(level, int | float) else None), findings
 
 
 def _write_whole(path: Path, text: str) -> None:
     part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    part.replace(path)
+    try:
+        part.write_bytes(text.encode(errors="replace"))
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise

@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 MANIFEST = "manifest.json"
+_LARGEST_JSON = 50_000_000
 _SOURCES = ("inputs", "notebook", "code", "parameters", "seed", "python", "packages")
 
 
@@ -70,7 +71,7 @@ def list_inputs(cohort: Cohort, data: Path) -> dict[str, Path]:
                 files[full.relative_to(base).as_posix()] = full
             else:
                 files[f"(elsewhere)/{full.parent.name}/{full.name}"] = full
-    return {name: full for name, full in sorted(files.items()) if not full.is_dir()}
+    return {name: full for name, full in sorted(files.items()) if full.is_file()}
 
 
 def describe_sources(
@@ -98,7 +99,7 @@ def write_manifest(folder: Path, about: Mapping[str, Any], sources: Mapping[str,
     }
     content = {**about, **sources, "outputs": outputs}
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -109,8 +110,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def read_mapping(path: Path) -> dict[str, Any]:
     """Read a JSON object; an empty mapping where there is none that can be read."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        large = not path.is_file() or path.stat().st_size > _LARGEST_JSON
+        content = {} if large else json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -120,9 +122,12 @@ def is_current(folder: Path, sources: Mapping[str, Any]) -> bool:
     manifest = read_manifest(folder)
     if any(manifest.get(key) != sources[key] for key in _SOURCES):
         return False
-    outputs = manifest.get("outputs", {})
-    return bool(outputs) and all(
-        (folder / name).is_file() and hash_file(folder / name) == digest
+    outputs = manifest.get("outputs")
+    if not isinstance(outputs, dict) or not outputs:
+        return False
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    return all(
+        name in found and found[name].is_file() and hash_file(found[name]) == digest
         for name, digest in outputs.items()
     )
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sbwork.specs.errors import InputError, Problem, find_nearest, list_names
+from sbwork.specs.errors import FULL, InputError, Problem, find_nearest, list_names
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -122,17 +122,23 @@ def run_notebook(
     timeout: float | None = None,
     threads: int | None = None,
     on_cell: OnCell | None = None,
+    scratch: Path | None = None,
 ) -> None:
     """Run a notebook and write it, executed, to ``report.ipynb`` in `folder`.
 
     It is written after a failure too, which is raised as `NotebookError`. The kernel works in
     `folder`; none is left, even when the run is interrupted. `timeout` is in seconds a cell.
+    Temporary files, also those of the kernel, are in `scratch`, or where the system has them.
     """
     node = read_notebook(notebook)
     for attempt in range(1, _START_ATTEMPTS + 1):
         account = _Account(node.cells, on_cell)
         try:
-            return _run_once(node, folder, parameters, account, timeout, threads, kernels)
+            with tempfile.TemporaryDirectory(
+                prefix="sbwork-", dir=scratch, ignore_cleanup_errors=True
+            ) as own:
+                manager = _make_kernel_manager(Path(own), threads, kernels)
+                return _run_once(node, folder, parameters, account, timeout, manager)
         except _NotStartedError:
             # Ports of kernels that start together can clash; no cell has run, so try again.
             if kernels.stopped or attempt == _START_ATTEMPTS:
@@ -209,8 +215,7 @@ def _run_once(
     parameters: Mapping[str, Any],
     account: _Account,
     timeout: float | None,
-    threads: int | None,
-    kernels: Kernels,
+    manager: Any,
 ) -> None:
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -220,39 +225,39 @@ def _run_once(
         logging.getLogger(name).setLevel(logging.CRITICAL)
     # papermill fills parameters into the braces of a path.
     output = str(folder / "report.ipynb").replace("{", "{{").replace("}", "}}")
-    with tempfile.TemporaryDirectory(prefix="sbwork-", ignore_cleanup_errors=True) as scratch:
-        manager = _make_kernel_manager(Path(scratch), threads, kernels)
-        try:
-            executed = papermill.execute_notebook(
-                node,
-                output,
-                parameters=dict(parameters),
-                kernel_name="python3",
-                language="python",
-                progress_bar=False,
-                start_timeout=_START_SECONDS,
-                execution_timeout=timeout,
-                kernel_manager_class=manager,
-                resources={"metadata": {"path": str(folder)}},
-                shutdown_kernel="immediate",
-                on_cell_start=account.start_cell,
-                on_cell_executed=account.finish_cell,
-            )
-        except PapermillExecutionError as error:
-            raise account.explain(error.ename, error.evalue) from None
-        except CellTimeoutError:
-            limit = f"{timeout:g} seconds" if timeout else "the time allowed"
-            raise account.fail(f"it took longer than {limit}") from None
-        except DeadKernelError:
-            reason = "the kernel running it was killed or crashed; is there enough memory?"
-            raise account.fail(reason) from None
-        except Exception as error:
-            if account.at < 0:
-                raise _NotStartedError from None
-            raise account.fail(f"{type(error).__name__}: {error}") from None
-        finally:
-            for started in manager.started:
-                _kill(started)
+    try:
+        executed = papermill.execute_notebook(
+            node,
+            output,
+            parameters=dict(parameters),
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            start_timeout=_START_SECONDS,
+            execution_timeout=timeout,
+            kernel_manager_class=manager,
+            resources={"metadata": {"path": str(folder)}},
+            shutdown_kernel="immediate",
+            on_cell_start=account.start_cell,
+            on_cell_executed=account.finish_cell,
+        )
+    except PapermillExecutionError as error:
+        raise account.explain(error.ename, error.evalue) from None
+    except CellTimeoutError:
+        limit = f"{timeout:g} seconds" if timeout else "the time allowed"
+        raise account.fail(f"it took longer than {limit}") from None
+    except DeadKernelError:
+        reason = "the kernel running it was killed or crashed; is there enough memory?"
+        raise account.fail(reason) from None
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise
+        if account.at < 0:
+            raise _NotStartedError from None
+        raise account.fail(f"{type(error).__name__}: {error}") from None
+    finally:
+        for started in manager.started:
+            _kill(started)
     account.check(executed)
 
 
@@ -266,6 +271,7 @@ def _make_kernel_manager(scratch: Path, threads: int | None, kernels: Kernels) -
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONIOENCODING": "utf-8",
+        **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch)),
     }
     if threads is not None:
         settings |= dict.fromkeys(THREAD_VARIABLES, str(threads))
@@ -286,6 +292,7 @@ def _make_kernel_manager(scratch: Path, threads: int | None, kernels: Kernels) -
                 options.update(stdout=log, stderr=log, env={**os.environ, **settings})
                 kernels.add(self)
                 self.started.append(self)
+                self.connection_file = str(scratch / "kernel.json")
                 await super().start_kernel(**options)
             if kernels.stopped:
                 _kill(self)

@@ -1,21 +1,20 @@
-"""What a run will do, with every input checked before anything is run or written."""
+"""What a run will do, with the command checked before anything is run or written."""
 
 from __future__ import annotations
 
 import ast
 import json
 import logging
-import os
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from sbwork.report.notebook import read_notebook
 from sbwork.report.run import ReportJob
-from sbwork.specs.cohort import find_cohorts, read_cohort
+from sbwork.specs.cohort import find_cohorts
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
-from sbwork.specs.instrument import read_instrument
 
 __all__ = ["check_parameters", "plan_jobs", "read_parameters"]
 
@@ -46,8 +45,8 @@ def plan_jobs(
     """Return the reports to make; no cohort named means all of them.
 
     `parameters` are texts ``"NAME=VALUE"``, `timeout` is in seconds a cell. All that is wrong with
-    the cohorts' files, the notebook, its parameters and the output folder is raised as one
-    `InputError`.
+    the names of the cohorts, the notebook, its parameters and the output folder is raised as one
+    `InputError`; what is wrong with a cohort's files is found as its report is made.
     """
     known = find_cohorts(data)
     names = list(dict.fromkeys(cohorts)) or known
@@ -56,8 +55,12 @@ def plan_jobs(
         found = "no cohort is there" if data.is_dir() else "there is no such folder"
         allowed = "A cohort is a folder cohorts/NAME with a cohort.yml in it"
         problems.append(Problem(str(data), "", found, allowed))
-    for name in names:
-        problems += _check_cohort(name, known, data)
+    allowed = f"Cohorts in {data}: {list_names(known) or 'none'}"
+    problems += [
+        Problem("COHORT", "", f"there is no cohort '{quote(n)}'", allowed, find_nearest(n, known))
+        for n in names
+        if n not in known
+    ]
     values: dict[str, Any] = {}
     try:
         values = check_parameters(parameters, notebook)
@@ -166,25 +169,14 @@ def _read_value(text: str, kinds: tuple[str, ...]) -> Any:
     return value
 
 
-def _check_cohort(name: str, known: list[str], data: Path) -> Sequence[Problem]:
-    if name not in known:
-        found = f"there is no cohort '{quote(name)}'"
-        allowed = f"Cohorts in {data}: {list_names(known) or 'none'}"
-        return [Problem("COHORT", "", found, allowed, find_nearest(name, known))]
-    try:
-        cohort = read_cohort(name, data)
-        if cohort.instrument:
-            read_instrument(cohort.instrument, data)
-    except InputError as error:
-        return error.problems
-    return []
-
-
 def _check_folder(folder: Path) -> Iterator[Problem]:
     """Find why an output folder could not be written to."""
     if folder.exists() and not folder.is_dir():
         yield Problem(str(folder), "", "this is a file; a folder is wanted")
-    else:
-        existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-        if not os.access(existing, os.W_OK):
-            yield Problem(str(folder), "", "this folder may not be written to")
+        return
+    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    try:
+        # What Windows says of a folder's rights does not tell whether it can be written to.
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        yield Problem(str(folder), "", f"this folder can't be written to ({error.strerror})")

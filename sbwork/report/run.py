@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -17,26 +15,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from sbwork.report.manifest import describe_sources, is_current, write_manifest
 from sbwork.report.notebook import Kernels, NotebookError, OnCell, run_notebook
 from sbwork.report.page import render_page
+from sbwork.report.staging import claim_report, stage_folder
 from sbwork.specs.cohort import Cohort, read_cohort
-from sbwork.specs.errors import InputError
+from sbwork.specs.errors import InputError, explain_error
+from sbwork.specs.instrument import read_instrument
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = [
-    "FAILED_FOLDER",
-    "Outcome",
-    "ReportJob",
-    "clear_leftovers",
-    "produce_report",
-    "remove_empty",
-    "stage_folder",
-]
+__all__ = ["FAILED_FOLDER", "Outcome", "ReportJob", "produce_report"]
 
 FAILED_FOLDER = "_failed"
 """Where the notebook of a failed run is kept; no cohort can have this name."""
-
-_STALE_SECONDS = 24 * 3600
 
 State = Literal["ok", "unchanged", "failed", "bad input"]
 
@@ -66,25 +56,31 @@ class Outcome:
 
 
 def produce_report(job: ReportJob, kernels: Kernels, on_cell: OnCell | None = None) -> Outcome:
-    """Make one cohort's report; a failure leaves the folder of an earlier report as it was."""
+    """Make one cohort's report; a failure leaves the folder of an earlier report as it was.
+
+    Whatever goes wrong is the outcome of this cohort, and stops no other.
+    """
     began = time.monotonic()
     state: State = "failed"
     reason = ""
     try:
-        state = _produce(job, read_cohort(job.cohort, job.data), kernels, on_cell)
+        cohort = read_cohort(job.cohort, job.data)
+        if cohort.instrument:
+            read_instrument(cohort.instrument, job.data)
+        with claim_report(job.out / job.cohort) as scratch:
+            state = _produce(job, cohort, scratch, kernels, on_cell)
     except InputError as error:
         state, reason = "bad input", str(error)
     except NotebookError as error:
         state, reason = "bad input" if error.bad_input else "failed", str(error)
-    except PermissionError as error:
-        name = Path(str(error.filename or job.out)).name
-        reason = f"'{name}' can't be written: close it in other programs, then try again"
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except BaseException as error:
+        reason = explain_error(error)
     return Outcome(job.cohort, state, reason, time.monotonic() - began)
 
 
-def _produce(job: ReportJob, cohort: Cohort, kernels: Kernels, on_cell: OnCell | None) -> State:
+def _produce(
+    job: ReportJob, cohort: Cohort, scratch: Path, kernels: Kernels, on_cell: OnCell | None
+) -> State:
     target = job.out / job.cohort
     relative = _relate(job.data, target)
     parameters = {**job.parameters, "cohort_name": job.cohort, "data": relative, "out": "."}
@@ -103,6 +99,7 @@ def _produce(job: ReportJob, cohort: Cohort, kernels: Kernels, on_cell: OnCell |
                 timeout=job.timeout,
                 threads=job.threads,
                 on_cell=on_cell,
+                scratch=scratch,
             )
         except NotebookError as error:
             if not error.bad_input and not kernels.stopped:
@@ -180,51 +177,3 @@ def _keep_failed_notebook(staged: Path, job: ReportJob) -> None:
         kept = job.out / FAILED_FOLDER / f"{job.cohort}.ipynb"
         kept.parent.mkdir(exist_ok=True)
         shutil.copyfile(staged / "report.ipynb", kept)
-
-
-@contextlib.contextmanager
-def stage_folder(target: Path) -> Iterator[Path]:
-    """Give a folder to fill, moved into its place in one step when the block ends well.
-
-    It is a sibling of `target`, so that relative paths out of it stay right. What is there
-    already is not touched before, and put back if the move fails, as when one of its files is
-    open on Windows.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    staged = Path(tempfile.mkdtemp(prefix=f".{target.name}.staging-", dir=target.parent))
-    staged.chmod(0o755)
-    old = target.parent / f".{target.name}.old"
-    try:
-        yield staged
-        replacing = target.exists()
-        if replacing:
-            shutil.rmtree(old, ignore_errors=True)
-            target.rename(old)
-        try:
-            staged.rename(target)
-        except OSError:
-            if replacing:
-                old.rename(target)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
-
-
-def clear_leftovers(folder: Path) -> None:
-    """Tidy after a run whose machine went down: restore a moved report, drop stale staging."""
-    for old in folder.glob(".*.old"):
-        target = folder / old.name[1 : -len(".old")]
-        if target.exists():
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            old.replace(target)
-    for staging in folder.glob(".*.staging-*"):
-        if time.time() - staging.stat().st_mtime > _STALE_SECONDS:
-            shutil.rmtree(staging, ignore_errors=True)
-
-
-def remove_empty(folder: Path) -> None:
-    """Remove a folder in which nothing was left; one that holds anything stays."""
-    with contextlib.suppress(OSError):
-        folder.rmdir()

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
+
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""What the system calls a full disk."""
 
 _LONGEST_QUOTE = 80
 _LONGEST_PLACE = 300
@@ -65,6 +71,26 @@ class InputError(ValueError):
 
     def __reduce__(self) -> tuple[type[InputError], tuple[tuple[Problem, ...]]]:
         return type(self), (self.problems,)
+
+
+def explain_error(error: BaseException) -> str:
+    """Say in plain words what went wrong that is no fault of the input.
+
+    Of an error that nobody foresaw only its class and its place are named, since its own words may
+    hold what a file says.
+    """
+    if isinstance(error, MemoryError):
+        return "there was not enough memory: close other programs, then try again"
+    if isinstance(error, OSError):
+        if error.errno in FULL:
+            return "the disk is full: make room on it, then try again"
+        name = f"'{quote(Path(str(error.filename)).name)}': " if error.filename else ""
+        if isinstance(error, PermissionError):
+            return f"{name}it can't be written: close it in other programs, then try again"
+        return f"{name}{error.strerror or type(error).__name__}"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f", in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"an error that sbwork did not foresee ({type(error).__name__}{place})"
 
 
 def find_nearest(name: object, allowed: Iterable[str]) -> str:

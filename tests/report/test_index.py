@@ -162,6 +162,35 @@ def test_a_state_is_remembered_by_the_next_run(tmp_path: Path, toy_data: Path) -
     assert entries["second"].state == "ok"
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("manifest.json", '{"finished": 3, "title": ["x"], "data_status": "odd"}'),
+        ("manifest.json", '{"finished": "yesterday", "title": "\\ud800", "rehearsal": {}}'),
+        ("manifest.json", "[" * 100_000),
+        ("results.json", '{"evidence_level": 1e400, "results": [{"estimate": "x"}]}'),
+        ("results.json", '{"results": [{"section": "reported", "estimate": [1], "site": {}}]}'),
+        ("results.json", '{"results": [{"section": [1], "outcome": null}]}'),
+    ],
+)
+def test_copies_and_odd_values_do_not_stop_the_index(
+    tmp_path: Path, toy_data: Path, file: str, content: str
+) -> None:
+    out = tmp_path / "reports"
+    for name in ("first", "du-1 (copy)", "#x"):
+        put_report(out, name, [count()])
+        (out / name / file).write_text(content, encoding="utf-8")
+    (toy_data / "cohorts" / "second").rename(toy_data / "cohorts" / "second (copy)")
+    states = json.dumps({"first": {"state": ["x"], "reason": None}, "#x": "failed"})
+    (out / "index.json").write_text(states, encoding="utf-8")
+    page = write_index(out, toy_data, []).read_text(encoding="utf-8")
+    assert "du-1%20%28copy%29/report.html" in page
+    assert "%23x/report.html" in page
+    assert json.loads((out / "index.json").read_text(encoding="utf-8")).keys() == {
+        *("#x", "du-1 (copy)", "first", "second (copy)")
+    }
+
+
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"results": 3}', '{"results": {"a": 1}}'])
 def test_a_damaged_report_does_not_stop_the_index(
     tmp_path: Path, toy_data: Path, content: str

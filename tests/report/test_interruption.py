@@ -58,7 +58,7 @@ def test_no_kernel_outlives_the_run(
     (out / "first").mkdir(parents=True)
     (out / "first" / "report.html").write_text("the old report", encoding="utf-8")
     notebook = write_notebook(SLEEPER.format(folder=str(folder)))
-    command = [sys.executable, "-m", "sbwork.cli", "report", "--data", toy_data, "--out", out]
+    command = [sys.executable, "-m", "sbwork", "report", "--data", toy_data, "--out", out]
     command += ["--notebook", notebook, "--jobs", str(jobs)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:

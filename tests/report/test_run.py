@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,62 +19,10 @@ from sbwork.report.manifest import (
     write_manifest,
 )
 from sbwork.report.plan import plan_jobs
-from sbwork.report.run import Outcome, ReportJob, clear_leftovers, stage_folder
-from sbwork.specs.cohort import read_cohort
+from sbwork.report.run import Outcome, ReportJob
+from sbwork.specs.cohort import Cohort, read_cohort
 
 NotebookWriter = Callable[..., Path]
-
-
-def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    target = tmp_path / "reports" / "pilot"
-
-    def fill(name: str, *, fail: bool) -> None:
-        with stage_folder(target) as staged:
-            (staged / name).touch()
-            if fail:
-                raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fill("half.txt", fail=True)
-    assert list(target.parent.iterdir()) == []
-    fill("old.txt", fail=False)
-    with pytest.raises(RuntimeError):
-        fill("half.txt", fail=True)
-    assert [path.name for path in target.parent.rglob("*")] == ["pilot", "old.txt"]
-    fill("new.txt", fail=False)
-    assert [path.name for path in target.parent.rglob("*")] == ["pilot", "new.txt"]
-
-
-def test_the_old_report_is_put_back_when_the_move_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = tmp_path / "pilot"
-    target.mkdir()
-    (target / "old.txt").touch()
-    rename = Path.rename
-
-    def fail(path: Path, to: Path) -> Path:
-        if ".staging-" in path.name:
-            raise PermissionError(13, "in use", str(path))
-        return rename(path, to)
-
-    monkeypatch.setattr(Path, "rename", fail)
-    with pytest.raises(PermissionError), stage_folder(target):
-        pass
-    assert [path.name for path in tmp_path.rglob("*")] == ["pilot", "old.txt"]
-
-
-def test_a_crash_between_the_two_moves_is_mended(tmp_path: Path) -> None:
-    (tmp_path / ".pilot.old").mkdir()
-    (tmp_path / ".pilot.old" / "old.txt").touch()
-    stale, young = tmp_path / ".a.staging-x", tmp_path / ".b.staging-y"
-    for folder in (stale, young):
-        folder.mkdir()
-    two_days_ago = time.time() - 2 * 86400
-    os.utime(stale, (two_days_ago, two_days_ago))
-    clear_leftovers(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.staging-y", "pilot"]
-    assert (tmp_path / "pilot" / "old.txt").exists()
 
 
 def test_every_file_that_counts_is_an_input(toy_data: Path) -> None:
@@ -197,3 +143,23 @@ def test_a_notebook_that_leaves_no_results_fails(
     assert outcome.state == "failed"
     assert "wrote no results.json" in outcome.reason
     assert not (out / "first").exists()
+
+
+@pytest.mark.parametrize("error", [MemoryError, RecursionError, SystemExit, KeyError, OSError(28)])
+def test_whatever_goes_wrong_is_one_cohorts_failure(
+    toy_data: Path, toy_notebook: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def fail(cohort: Cohort, *_: object) -> dict[str, object]:
+        if cohort.name == "first":
+            raise error
+        return sources
+
+    sources = describe_sources(read_cohort("second", toy_data), toy_data, toy_notebook, {})
+    monkeypatch.setattr("sbwork.report.run.describe_sources", fail)
+    monkeypatch.setattr("sbwork.report.run.is_current", lambda *_: True)
+    out = toy_data.parent / "reports"
+    jobs = plan_jobs([], data=toy_data, out=out, notebook=toy_notebook)
+    first, second = produce_reports(jobs, Recorder())
+    assert (first.state, second.state) == ("failed", "unchanged")
+    assert first.reason
+    assert list(out.iterdir()) == []
