@@ -465,7 +465,7 @@ def test_notes_below_a_table_are_no_answers(
           "Open-Ended Response"]],
         [["Residents' survey"], [],
          ["Id", "S", "E", "IP", "Area", "How far?", "", "Met?", "", "Else"],
-         ["Id", "S", "E", "IP", "Area", "trust_1", "trust_2", "Events", "Other - please state", ""]],
+         ["Id", "S", "E", "IP", "Area", "trust_1", "trust_2", "Events", "Other: please say", ""]],
     ],
     ids=["SurveyMonkey", "merged by hand"],
 )  # fmt: skip

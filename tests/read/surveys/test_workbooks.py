@@ -64,13 +64,17 @@ def test_sheets_alike_are_read_together_and_doubtful_ones_are_refused(tmp_path: 
     [
         [["site", "q1", "q2"]],
         [["site", "How far?", None], ["Response", "q1", "q2"]],
-        [["StartDate", "Finished", "q"], ["Start", "Done", "Q?"], ['{"ImportId":"Q1"}'] * 3],
+        [
+            ["StartDate", "Finished", "ResponseId"],
+            ["Start", "Done", "Id"],
+            ['{"ImportId":"Q1"}'] * 3,
+        ],
     ],
 )
 def test_sheets_that_start_with_the_same_answers_lose_none(
     tmp_path: Path, heads: list[list[object]]
 ) -> None:
-    rows: list[list[object]] = [["A", 1, 2], ["A", 1, 2], ["A", 2, 2]]
+    rows: list[list[object]] = [["2019-04-03", 1, 2], ["2019-04-03", 1, 2], ["2019-04-04", 1, 2]]
     table = write(tmp_path, [*heads, *rows], [*heads, *rows])
     assert table.names[-1] == "Sheet"
     assert table.cells.iloc[:, -1].tolist() == ["Sheet 0"] * 3 + ["Sheet 1"] * 3
