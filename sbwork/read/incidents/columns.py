@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 
-from sbwork.read.incidents.months import read_month
+from sbwork.read.incidents.months import read_dates, read_month
 from sbwork.read.incidents.opening import Opened
 from sbwork.read.incidents.police_uk import is_street_column
 from sbwork.read.places.geography import find_missing_columns
@@ -96,6 +96,10 @@ def find_months(header: Sequence[str], shown: str) -> dict[int, str]:
     months = {at: month for at, name in enumerate(plain) if (month := read_month(name))}
     if len(months) < 2 or "month" in _guess_columns(header):
         return {}
+    _, notes, doubt = read_dates({plain[at]: 1.0 for at in months}, shown)
+    if doubt or notes:
+        found = doubt or notes[0].note.removeprefix(f"{shown}: ")
+        raise InputError(Problem(shown, "line 1", found, "Write months as 2017-07 or Jul 2017"))
     pairs = [pair for at in months if (pair := _YEARS.fullmatch(plain[at]))]
     if sum((int(pair[1]) + 1) % 100 == int(pair[2]) for pair in pairs) == len(months):
         found = f"the columns are years, not months: {list_names([header[at] for at in months], 3)}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import math
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from sbwork.read.checks import Check, CheckKind
-from sbwork.read.encodings import OLDER, find_encoding
 from sbwork.read.incidents.police_uk import CRIME_TYPES
 from sbwork.read.incidents.silence import find_silent_months
 from sbwork.read.incidents.tallies import Reading, list_levels
 from sbwork.read.places.placing import NOTABLE_SHARE, Places, find_recorded
+from sbwork.read.tables import read_small_table
 from sbwork.specs.cohort import HARM, Cohort, list_months
 from sbwork.specs.documents import fold_name
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
@@ -39,6 +39,8 @@ __all__ = [
     "read_outcomes",
     "rename_kinds",
 ]
+
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 PREFIXES = {
     CheckKind.NOT_COMPARABLE: "not comparable: ",
@@ -597,10 +599,10 @@ def _read_weights(cohort: Cohort) -> dict[str, float] | None:
     if HARM in cohort.outcomes:
         found = "there are harm weights, and an outcome called 'harm' as well"
         raise InputError(Problem("cohort.yml", "key 'outcomes'", found, "Give it another name"))
-    text = cohort.resolve_path(shown).read_bytes()
-    table = csv.DictReader(text.decode(find_encoding(text[:4096]), OLDER).splitlines())
-    columns = list(table.fieldnames or [])
-    missing = [name for name in ("crime_type", "weight") if name not in columns]
+    table = read_small_table(cohort.resolve_path(shown), shown)
+    columns = list(table)
+    table.columns = pd.Index([re.sub(r"[ _-]+", "_", name.casefold()) for name in columns])
+    missing = [name for name in ("crime_type", "weight") if name not in table]
     if missing:
         found = f"there is no column {list_names(missing)}"
         allowed = f"Columns found: {list_names(columns) or 'none'}"
@@ -608,9 +610,9 @@ def _read_weights(cohort: Cohort) -> dict[str, float] | None:
         raise InputError(Problem(shown, "line 1", found, allowed, near))
     weights: dict[str, float] = {}
     problems: list[Problem] = []
-    for row, line in enumerate(table, start=2):
-        name = (line["crime_type"] or "").strip()
-        value = (line["weight"] or "").strip().replace(",", "")
+    thousands = all("," not in v or _THOUSANDS.fullmatch(v.strip()) for v in table["weight"])
+    for row, kind, written in table[["crime_type", "weight"]].itertuples():
+        name, value = kind.strip(), written.strip().replace(",", "" if thousands else ".")
         try:
             weight = float(value)
         except ValueError:

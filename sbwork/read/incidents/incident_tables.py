@@ -211,7 +211,7 @@ def _check_values(store: Any, table: Table, style: str) -> list[Check]:
     """Read the months that the rows say, and refuse what is no month or no count."""
     written = dict(store.execute("SELECT written, sum(rows) FROM raw GROUP BY written").fetchall())
     dated = {text: float(rows) for text, rows in written.items() if text is not None}
-    months, notes, doubt = read_dates(dated, table.shown)
+    months, notes, doubt = read_dates(dated, table.shown, table.first_day)
     problems: list[Problem] = []
     wrong = {text for text, month in months.items() if not month}
     if wrong:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from sbwork.read.checks import Check, CheckKind
 
-__all__ = ["read_dates", "read_month"]
+__all__ = ["FIRST_DAY", "read_dates", "read_month"]
 
 _NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _ISO = re.compile(r"(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?")
@@ -20,9 +20,16 @@ _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _SERIAL = re.compile(r"[2-6]\d{4}(?:\.\d+)?")
 _MANY_DATES, _MANY_DAYS = 24, 10
 _CHANCE = 1e-4
+_FEWEST_MONTHS = 6
+FIRST_DAY = date(1899, 12, 30)
+"""The day that Excel counts from, unless a workbook says that it counts from 1904."""
 _EXCHANGED = (
     "some dates are stored as such and others are text, all of them after the 12th, as if a "
     "program of another country had exchanged day and month of the first"
+)
+_YEARS_AS_DAYS = (
+    "all dates are the same day of the months of one year, as if Excel had made 16 January of "
+    "'Jan-16', which was January 2016"
 )
 _CUT_SHORT = (
     "no date lies after the 12th, as if those were lost, and day and month exchanged in the others"
@@ -59,10 +66,14 @@ def read_month(text: str) -> str:
     return f"{whole_year:04d}-{number:02d}"
 
 
-def read_dates(rows: Mapping[str, float], shown: str) -> tuple[dict[str, str], list[Check], str]:
+def read_dates(
+    rows: Mapping[str, float], shown: str, first_day: date = FIRST_DAY
+) -> tuple[dict[str, str], list[Check], str]:
     """Return the month of every date of a column, what was done for it, and what is in doubt.
 
-    Numbers of days, as Excel keeps dates, are read. Where a program of another country has
+    Numbers of days, as Excel keeps dates, are read. So are days that Excel made of months: Jan-16
+    to Dec-17 become the 16th and the 17th of the months of one year, and one such day is the
+    doubt. Where a program of another country has
     exchanged day and month of every date up to the 12th and left the others as text, they are
     exchanged back. Where that may be so but is not certain, or every date after the 12th is
     absent, that is the doubt.
@@ -73,8 +84,10 @@ def read_dates(rows: Mapping[str, float], shown: str) -> tuple[dict[str, str], l
         The dates as they are written, without a time of day, and how many rows hold each.
     shown : str
         What a message calls the file.
+    first_day : date, optional
+        The day that numbers of days are counted from.
     """
-    plain = {text: _read_serial(text) for text in rows}
+    plain = {text: _read_serial(text, first_day) for text in rows}
     months = {text: read_month(date) for text, date in plain.items()}
     notes = []
     if numbers := sum(rows[text] for text, date in plain.items() if date != text):
@@ -82,6 +95,13 @@ def read_dates(rows: Mapping[str, float], shown: str) -> tuple[dict[str, str], l
         notes.append(Check(CheckKind.READ, "dates written as numbers", numbers, note))
     stored = {t: (int(f[1]), int(f[2]), int(f[3])) for t, f in _match(_ISO, plain) if f[3]}
     typed = {t: (_read_year(f[3]), int(f[2]), int(f[1])) for t, f in _match(_BRITISH, plain)}
+    day_years, doubtful = _find_years([*stored.values(), *typed.values()])
+    if day_years or doubtful:
+        months |= {t: f"20{d:02d}-{m:02d}" for t, (_, m, d) in (stored | typed).items()}
+        note = f"{shown}: Excel had made days of one year of months such as Jan-16, January 2016"
+        count = sum(rows[text] for text in stored | typed)
+        notes.append(Check(CheckKind.DOUBT, "days read as years of a month", count, note))
+        return months, notes, _YEARS_AS_DAYS if doubtful else ""
     first, second = ({part[at] for part in typed.values()} for at in (2, 1))
     day_first = bool(typed) and min(first) > 12 >= max(second)
     month_first = bool(typed) and min(second) > 12 >= max(first)
@@ -102,11 +122,25 @@ def read_dates(rows: Mapping[str, float], shown: str) -> tuple[dict[str, str], l
     return months, notes, ""
 
 
-def _read_serial(text: str) -> str:
-    """Write a number of days since 1899-12-30 as a date, and leave other texts as they are."""
+def _read_serial(text: str, first_day: date) -> str:
+    """Write a number of days since the first one as a date, and leave other texts as they are."""
     if not _SERIAL.fullmatch(text):
         return text
-    return (date(1899, 12, 30) + timedelta(days=int(float(text)))).isoformat()
+    return (first_day + timedelta(days=int(float(text)))).isoformat()
+
+
+def _find_years(dates: Collection[tuple[int, int, int]]) -> tuple[bool, bool]:
+    """Say whether the days of dates are certainly, and whether they may be, years of their months.
+
+    Such months follow one another, within the ten years before the one year that all dates have.
+    """
+    years, days = {year for year, *_ in dates}, {day for *_, day in dates}
+    months = {12 * day + month for _, month, day in dates}
+    if len(years) != 1 or 1 in days or not max(days) < max(years) % 100 <= min(days) + 10:
+        return False, False
+    follow = len(months) > 0.9 * (max(months) - min(months) + 1)
+    enough = follow and len(months) >= _FEWEST_MONTHS * len(days)
+    return enough and len(days) > 1, enough and len(days) == 1 and min(days) < 28
 
 
 def _match(form: re.Pattern[str], texts: Mapping[str, str]) -> Iterator[tuple[str, re.Match[str]]]:

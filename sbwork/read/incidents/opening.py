@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import chain, islice, permutations
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +22,7 @@ from typing import Any
 from sbwork.read.checks import Check, CheckKind
 from sbwork.read.encodings import OLDER, find_encoding
 from sbwork.read.incidents.archives import Part
-from sbwork.read.incidents.months import read_month
+from sbwork.read.incidents.months import FIRST_DAY, read_month
 from sbwork.read.workbooks import (
     NOTE,
     SHEET,
@@ -62,6 +63,8 @@ class Opened:
         How many rows lie above the header.
     sheets : tuple of (int, int, str)
         Of sheets read together: the first row of each in `path`, in the sheet, and its name.
+    first_day : date
+        The day that numbers of days are counted from.
     notes : list of Check
         What was done.
     """
@@ -72,6 +75,7 @@ class Opened:
     delimiter: str
     skip: int = 0
     sheets: tuple[tuple[int, int, str], ...] = ()
+    first_day: date = FIRST_DAY
     notes: list[Check] = field(default_factory=list)
 
     def read_rows(self, *, empty: bool = False) -> Iterator[list[str]]:
@@ -254,6 +258,7 @@ class _Sheet:
 def _open_sheets(part: Part, rank: _Rank, wanted: Sequence[str], folder: Path) -> Opened:
     with open_workbook(part.path, part.shown, _LARGEST_UNPACKED) as (visible, hidden):
         titles = [sheet.title for sheet in (*visible, *hidden)]
+        epoch = {sheet.parent.epoch.date() for sheet in (*visible, *hidden)}
         _check_wanted(wanted, titles, part.shown)
         chosen = [s for s in (*visible, *hidden) if s.title in wanted] if wanted else visible
         left = [sheet.title for sheet in (*visible, *hidden) if sheet not in chosen]
@@ -284,16 +289,18 @@ def _open_sheets(part: Part, rank: _Rank, wanted: Sequence[str], folder: Path) -
         if sheet.skip:
             notes.append(_describe_skip(shown, sheet.skip))
         notes += _cut_notes(sheet.path, ",", len(sheet.header), shown)
-    first = written[alike[0]]
+    first, first_day = written[alike[0]], epoch.pop()
     if len(alike) == 1 and not rank([SHEET]):
-        return Opened(first.path, part.shown, first.header, ",", first.skip, notes=notes)
+        return Opened(
+            first.path, part.shown, first.header, ",", first.skip, (), first_day, notes=notes
+        )
     path = folder / "table.csv"
     starts, copies = _stack_sheets({title: written[title] for title in alike}, path)
     if copies and not rank([SHEET]):
         found = f"all rows of the sheet '{quote(copies[0])}' are in the sheet '{quote(copies[1])}'"
         hint += f"; if their names say what differs, name '{SHEET}' under 'columns:'"
         raise InputError(Problem(part.shown, "", found, hint))
-    return Opened(path, part.shown, [*first.header, SHEET], ",", 0, starts, notes)
+    return Opened(path, part.shown, [*first.header, SHEET], ",", 0, starts, first_day, notes)
 
 
 def _check_wanted(wanted: Sequence[str], titles: Sequence[str], shown: str) -> None:

@@ -6,14 +6,13 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from sbwork.read.encodings import OLDER, find_encoding
 from sbwork.read.places.boundaries import Boundaries, read_boundaries
 from sbwork.read.places.shapes import refuse_overlaps
+from sbwork.read.tables import read_small_table
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 
@@ -64,7 +63,7 @@ def name_msoa(lsoa_name: str) -> str:
 
 
 def read_lookup(cohort: Cohort) -> pd.DataFrame:
-    """Read the cohort's lookup of LSOAs: a CSV file with one row an LSOA.
+    """Read the cohort's lookup of LSOAs: CSV or Excel, one row an LSOA.
 
     Returns
     -------
@@ -83,7 +82,7 @@ def read_lookup(cohort: Cohort) -> pd.DataFrame:
         empty = pd.DataFrame(columns=columns, index=pd.Index([], name="lsoa"), dtype="str")
         return empty.assign(population=pd.Series([], dtype="float64"))
     shown = cohort.geography.lookup
-    raw = _read_table(cohort.resolve_path(shown), shown)
+    raw = read_small_table(cohort.resolve_path(shown), shown)
     given = {str(key): column for key, column in cohort.geography.lookup_columns.items()}
     where = _match_columns(raw, given, shown)
     table = pd.DataFrame(
@@ -170,7 +169,7 @@ def read_change(cohort: Cohort) -> AreaChange | None:
     shown = cohort.geography.lsoa_change
     if not shown:
         return None
-    raw = _read_table(cohort.resolve_path(shown), shown)
+    raw = read_small_table(cohort.resolve_path(shown), shown)
     names = {re.sub(r"^f_", "", column.lower()): column for column in raw.columns}
     missing = [column for column in ("lsoa11cd", "lsoa21cd") if column not in names]
     if missing:
@@ -313,24 +312,12 @@ def _match_columns(raw: pd.DataFrame, given: dict[str, str], shown: str) -> dict
     return where
 
 
-def _read_table(path: Path, shown: str) -> pd.DataFrame:
-    with path.open("rb") as file:
-        encoding = find_encoding(file.read(4096))
-    try:
-        table = pd.read_csv(
-            path, dtype="str", encoding=encoding, encoding_errors=OLDER, keep_default_na=False
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(Problem(shown, "", f"this is not a CSV table ({error})")) from None
-    return table.rename(columns=lambda name: str(name).strip())
-
-
 def _read_numbers(values: pd.Series, column: str, shown: str) -> pd.Series:
     plain = values.str.replace(",", "").str.strip()
     numbers = pd.to_numeric(plain, errors="coerce")
     wrong = np.flatnonzero(numbers.isna() & ~plain.str.lower().isin(["", "nan"]))
     if wrong.size:
         found = f"'{quote(values.iloc[wrong[0]])}' is not a number"
-        place = f"row {wrong[0] + 2}, column '{column}'"
+        place = f"row {values.index[wrong[0]]}, column '{column}'"
         raise InputError(Problem(shown, place, found))
     return numbers

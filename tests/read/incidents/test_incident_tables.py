@@ -10,6 +10,7 @@ import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from sbwork.read.checks import find_losses
 from sbwork.read.incidents import Incidents, read_incidents
@@ -223,10 +224,50 @@ def write_serial(day: date) -> str:
 def test_dates_that_a_spreadsheet_program_changed(
     days: list[date], write: Callable[[date], str], check: str
 ) -> None:
-    months, notes, doubt = read_dates({write(day): 2 for day in days}, "a.csv")
+    months, notes, doubt = read_dates({write(day): 2.0 for day in days}, "a.csv")
     assert [months[write(day)] for day in days] == [day.strftime("%Y-%m") for day in days]
     assert not doubt
     assert [note.check for note in notes] == [check] * bool(check)
+
+
+@pytest.mark.parametrize(
+    ("first", "form", "certain"),
+    [
+        (2016, "{2}-{1:02d}-{0}", True),
+        (2016, "{0}/{1:02d}/{2}", True),
+        (2017, "{2}-{1:02d}-{0}", False),
+    ],
+)
+def test_days_that_excel_made_of_months_are_read_as_months_or_refused(
+    first: int, form: str, certain: bool
+) -> None:
+    true = {
+        form.format(year - 2000, month, 2026): f"{year}-{month:02d}"
+        for year in range(first, 2018)
+        for month in range(1, 13)
+    }
+    months, notes, doubt = read_dates(dict.fromkeys(true, 1.0), "a.csv")
+    assert months == true
+    assert bool(doubt) is not certain
+    assert notes[0].check == "days read as years of a month"
+
+
+@pytest.mark.parametrize("form", ["2025-{:02d}-01", "2025-{:02d}-28", "{:02d}-2025"])
+def test_days_that_every_month_has_are_no_years(form: str) -> None:
+    months, notes, doubt = read_dates({form.format(m): 1.0 for m in range(1, 13)}, "a.csv")
+    assert [*months.values()] == [f"2025-{m:02d}" for m in range(1, 13)]
+    assert not notes
+    assert not doubt
+
+
+def test_numbers_of_days_count_from_1904_where_the_workbook_says_so(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.epoch = CALENDAR_MAC_1904
+    book.worksheets[0].append(["Date", "Type", "Site"])
+    for day in DAYS[:40]:
+        book.worksheets[0].append([(day - date(1904, 1, 1)).days, "Robbery", "Area 1"])
+    book.save(tmp_path / "a.xlsx")
+    assert set(read(tmp_path / "a.xlsx").months) == {f"{day:%Y-%m}" for day in DAYS[:40]}
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -122,6 +124,32 @@ def test_harm_is_the_weighted_sum(tmp_path: Path) -> None:
     assert count(incidents, "two", "harm", "2017-01") == 0
     left_out = incidents.quality.query("check == 'incidents without a harm weight'")
     assert left_out["count"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "separator"),
+    [
+        ([["Crime type", "Weight"], ["Burglary", 10.5], ["Robbery", "1,365"]], ","),
+        ([["Crime type", "Weight"], ["Burglary", "10,5"], ["Robbery", "1365"]], ";"),
+        ([["A harm index, 2020"], [], ["crime_type", "weight"], ["Burglary", 10.5],
+          ["Robbery", 1365], ["Source: days of imprisonment"]], ""),
+    ],
+)  # fmt: skip
+def test_harm_weights_are_read_from_any_small_table(
+    tmp_path: Path, rows: list[list[object]], separator: str
+) -> None:
+    path = tmp_path / ("w.csv" if separator else "w.xlsx")
+    if separator:
+        with path.open("w", newline="") as file:
+            csv.writer(file, delimiter=separator).writerows(rows)
+    else:
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.worksheets[0].append(row)
+        book.save(path)
+    write_month(tmp_path / "f", "2017-01", [("E01000001", "Burglary"), ("E01000001", "Robbery")])
+    incidents = read_incidents(make_cohort(tmp_path / "f", harm_weights=str(path)))
+    assert count(incidents, "one", "harm", "2017-01") == 10.5 + 1365
 
 
 @pytest.mark.parametrize(

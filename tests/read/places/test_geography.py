@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from sbwork.read.places.geography import place_sites, read_change, read_lookup, site_populations
@@ -29,6 +31,22 @@ def test_wards_and_authorities_by_code_and_name(tmp_path: Path) -> None:
     sites = {"a": {"wards": ["E05000001"]}, "b": {"authorities": ["york"]}}
     placed = place_sites(make_cohort(tmp_path, sites))
     assert placed == {"a": {"E01000001", "E01000002"}, "b": {"E01000003", "E01000004"}}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx"])
+def test_titles_above_a_lookup_and_notes_below_it_are_passed_over(
+    tmp_path: Path, suffix: str
+) -> None:
+    cohort = make_cohort(tmp_path, {}, lookup=str(tmp_path / f"l.{suffix}"))
+    text = "LSOAs of two cities\n\n" + LOOKUP.lstrip("\ufeff") + "\nSource: Office of statistics\n"
+    rows = list(csv.reader(text.splitlines()))
+    (tmp_path / "l.csv").write_text(text, encoding="utf-8")
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.worksheets[0].append(row)
+    book.create_sheet("Notes", 0).append(["About these data"])
+    book.save(tmp_path / "l.xlsx")
+    assert read_lookup(cohort).index.tolist() == [f"E0100000{i}" for i in range(1, 5)]
 
 
 @pytest.mark.parametrize(
