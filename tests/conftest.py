@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -136,18 +137,38 @@ def unpack_incidents() -> Callable[[Path], Path]:
 
 
 @pytest.fixture(scope="session")
-def durham_1() -> Evaluation:
+def evaluate_example(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Evaluation]:
+    """Return a function that evaluates an example cohort, once for all processes of a test run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def evaluate(name: str) -> Evaluation:
+        kept = shared / f"{name}.pickle"
+        if kept.is_file():
+            found: Evaluation = pickle.loads(kept.read_bytes())  # noqa: S301
+            return found
+        found = sbwork.evaluate_cohort(name, DATA)
+        written = base / f"{name}.written"
+        written.write_bytes(pickle.dumps(found))
+        written.replace(kept)
+        return found
+
+    return evaluate
+
+
+@pytest.fixture(scope="session")
+def durham_1(evaluate_example: Callable[[str], Evaluation]) -> Evaluation:
     """Return the cohort whose rows are invented."""
-    return sbwork.evaluate_cohort("durham-1", DATA)
+    return evaluate_example("durham-1")
 
 
 @pytest.fixture(scope="session")
-def durham_2() -> Evaluation:
+def durham_2(evaluate_example: Callable[[str], Evaluation]) -> Evaluation:
     """Return the cohort that is known from staff alone."""
-    return sbwork.evaluate_cohort("durham-2", DATA)
+    return evaluate_example("durham-2")
 
 
 @pytest.fixture(scope="session")
-def west_yorkshire() -> Evaluation:
+def west_yorkshire(evaluate_example: Callable[[str], Evaluation]) -> Evaluation:
     """Return the rehearsal on real data."""
-    return sbwork.evaluate_cohort("west-yorkshire", DATA)
+    return evaluate_example("west-yorkshire")
