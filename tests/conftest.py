@@ -24,7 +24,7 @@ for variable in THREAD_VARIABLES:
     os.environ.setdefault(variable, "1")
 
 # A busy machine is slow now and then; what is too slow is a matter for the benchmarks.
-settings.register_profile("sbwork", deadline=None)
+settings.register_profile("sbwork", deadline=None, max_examples=40)
 settings.load_profile("sbwork")
 
 DATA = Path(__file__).parents[1] / "data"

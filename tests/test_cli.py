@@ -11,12 +11,33 @@ from pathlib import Path
 
 import pytest
 
+from sbwork.cli import main
+
 NotebookWriter = Callable[..., Path]
 
 
-def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs a command in this process, which spares it the imports."""
+
+    def run_here(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = ["sbwork", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", command)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return subprocess.CompletedProcess(
+            command, int(ended.value.code or 0), *capsys.readouterr()
+        )
+
+    return run_here
+
+
+def run_apart(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "sbwork.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 def list_tree(folder: Path) -> list[str]:
@@ -28,7 +49,7 @@ def test_report_makes_every_cohort_and_the_index_without_a_path_of_this_machine(
     toy_data: Path, toy_notebook: Path
 ) -> None:
     out = toy_data.parent / "reports"
-    done = run("report", "--data", toy_data, "--out", out, "--notebook", toy_notebook)
+    done = run_apart("report", "--data", toy_data, "--out", out, "--notebook", toy_notebook)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     for name in ("first", "second"):
@@ -55,7 +76,7 @@ def test_report_makes_every_cohort_and_the_index_without_a_path_of_this_machine(
 
 @pytest.mark.notebook
 def test_a_failed_cohort_is_named_and_the_others_are_finished(
-    toy_data: Path, write_notebook: NotebookWriter
+    run: Run, toy_data: Path, write_notebook: NotebookWriter
 ) -> None:
     broken = write_notebook("# Pilot\n\n## Counts", 'assert cohort_name != "first", "no luck"')
     out = toy_data.parent / "reports"
@@ -69,7 +90,7 @@ def test_a_failed_cohort_is_named_and_the_others_are_finished(
 
 @pytest.mark.notebook
 def test_bad_input_met_in_the_notebook_is_told_plainly(
-    toy_data: Path, write_notebook: NotebookWriter
+    run: Run, toy_data: Path, write_notebook: NotebookWriter
 ) -> None:
     strict = write_notebook(
         "from sbwork import InputError\n"
@@ -99,7 +120,7 @@ def test_bad_input_met_in_the_notebook_is_told_plainly(
     ],
 )
 def test_a_mistyped_command_runs_nothing(
-    toy_data: Path, toy_notebook: Path, arguments: list[str], told: str
+    run: Run, toy_data: Path, toy_notebook: Path, arguments: list[str], told: str
 ) -> None:
     out = toy_data.parent / "reports"
     done = run("report", "--data", toy_data, "--out", out, "--notebook", toy_notebook, *arguments)
@@ -110,7 +131,7 @@ def test_a_mistyped_command_runs_nothing(
 
 
 @pytest.mark.notebook
-def test_a_broken_cohort_file_stops_no_other(toy_data: Path, toy_notebook: Path) -> None:
+def test_a_broken_cohort_file_stops_no_other(run: Run, toy_data: Path, toy_notebook: Path) -> None:
     spec = toy_data / "cohorts" / "second" / "cohort.yml"
     spec.write_text("name: second\ntittle: Wrong\n", encoding="utf-8")
     out = toy_data.parent / "reports"
@@ -146,19 +167,17 @@ def test_a_reader_that_has_gone_stops_nothing(
 def test_the_version_is_shown() -> None:
     from sbwork import __version__
 
-    done = run("--version")
+    done = run_apart("--version")
     assert (done.returncode, done.stdout) == (0, f"sbwork {__version__}\n")
 
 
-def test_an_unknown_command_is_a_usage_error() -> None:
+def test_an_unknown_command_is_a_usage_error(run: Run) -> None:
     assert run("reprot").returncode == 2
 
 
-def test_lab_opens_the_notebooks_for_this_machine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from typer.testing import CliRunner
-
-    from sbwork.cli import app
-
+def test_lab_opens_the_notebooks_for_this_machine_alone(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls: list[tuple[list[str], Path]] = []
 
     def call(command: list[str], cwd: Path) -> int:
@@ -166,7 +185,7 @@ def test_lab_opens_the_notebooks_for_this_machine_alone(monkeypatch: pytest.Monk
         return 0
 
     monkeypatch.setattr(subprocess, "call", call)
-    assert CliRunner().invoke(app, ["lab", "--no-browser"]).exit_code == 0
+    assert run("lab", "--no-browser").returncode == 0
     ((command, folder),) = calls
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
     assert "--ip=127.0.0.1" in command
@@ -175,7 +194,7 @@ def test_lab_opens_the_notebooks_for_this_machine_alone(monkeypatch: pytest.Monk
 
 @pytest.mark.notebook
 def test_an_interrupted_run_goes_on_from_where_it_was(
-    toy_data: Path, write_notebook: NotebookWriter
+    run: Run, toy_data: Path, write_notebook: NotebookWriter
 ) -> None:
     out = toy_data.parent / "reports"
     given = ["--data", toy_data, "--out", out, "-p", "label=done"]

@@ -18,13 +18,12 @@ from sbwork.render.blocks import PLAIN_CLASS
 
 pytestmark = pytest.mark.notebook
 
-ODD = {
-    "marks": (
-        "_a_ *b* `c` ~d~ # e | f [g](http://h.i) \\j $5 or $10, $___ and x^2_k, 100% {} {l} {{m}} "
-        "<b>n</b> &amp; &lt; <script>alert(1)</script> 'o' \"p\" “q” – … é 漢字 שלום 😀"
-    ),
-    "a long word": "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamter" * 2,
-}
+MARKS = (
+    "_a_ *b* `c` ~d~ # e | f [g](http://h.i) \\j $5 or $10, $___ and x^2_k, 100% {} {l} {{m}} "
+    "<b>n</b> &amp; &lt; <script>alert(1)</script> 'o' \"p\" “q” – … é 漢字 שלום 😀"
+)
+LONG_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamter" * 2
+ODD = f"{MARKS} {LONG_WORD}"
 DRAWN = ("Label", "Item", "Scale", "Site", "Outcome", "Pair", "Figure")
 """What pictures show too; labels of answers are shown nowhere else."""
 MONTHS = [f"{year}-{month:02}" for year in (2016, 2017) for month in range(1, 13)]
@@ -98,10 +97,9 @@ def plant(folder: Path, odd: str) -> set[str]:
     return planted
 
 
-@pytest.mark.parametrize("kind", ODD)
-def test_every_text_is_shown_as_it_was_written(kind: str, tmp_path: Path) -> None:
+def test_every_text_is_shown_as_it_was_written(tmp_path: Path) -> None:
     data = tmp_path / "da{ta} {} $1 _x_ %s"
-    planted = plant(data, ODD[kind])
+    planted = plant(data, ODD)
     out = tmp_path / "ou{t} $2 &"
     command = [sys.executable, "-m", "sbwork", "report", "pilot", "--data", str(data)]
     done = subprocess.run(
@@ -110,7 +108,7 @@ def test_every_text_is_shown_as_it_was_written(kind: str, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
     page = BeautifulSoup((out / "pilot" / "report.html").read_text("utf-8"), "html.parser")
     shown = page.get_text(" ") + " ".join(image["alt"] for image in page.find_all("img"))
-    named = {text.removeprefix(ODD[kind]).strip(): text for text in planted}
+    named = {text.removeprefix(ODD).strip(): text for text in planted}
     unseen = {name for name, text in named.items() if fold(text) not in fold(shown)}
     assert unseen == {f"Label {code}" for code in range(1, 6)}
     heads = fold(" ".join(head.get_text() for head in page.select("thead th")))

@@ -22,7 +22,7 @@ DRIFT = (-math.log(0.9) / 12, math.log(1.1) / 12)
 """From no drift to a fall and to a rise of 10% a year, on the log scale a month."""
 
 LEVEL = math.log(1.5)
-REPEATS = 800
+REPEATS = 400
 SAMPLING = 3 * math.sqrt(POWER * (1 - POWER) / REPEATS)
 APPROXIMATION = 0.05
 """How far the normal approximation and the floor of the dispersion may take it above the plan."""

@@ -172,11 +172,11 @@ def test_several_gaps_are_found_together() -> None:
     assert find_silent_months(counts, known)[0].nonzero()[0].tolist() == [3, 9, 10, 20, 23]
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_files_of_other_years_change_no_count_of_a_window(tmp_path: Path, seed: int) -> None:
     """Feeds that come and go, months in part, types, LSOAs and outcomes that stop."""
     rng = np.random.default_rng(seed)
-    months, style = list_months("2012-01", "2021-12"), STYLES[seed % 4]
+    months, style = list_months("2013-01", "2019-12"), STYLES[seed]
     frames = []
     for feed in ("durham", "cleveland", "btp"):
         rows = draw(months, feed, seed)
