@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import re
@@ -13,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from sbwork.specs.cohort import Cohort, find_matches
+from sbwork.specs.files import hash_file, hash_package
 
 __all__ = [
     "describe_sources",
-    "hash_file",
-    "hash_package",
     "is_current",
     "list_inputs",
     "read_manifest",
@@ -28,24 +26,6 @@ __all__ = [
 MANIFEST = "manifest.json"
 _LARGEST_JSON = 50_000_000
 _SOURCES = ("inputs", "notebook", "code", "parameters", "seed", "python", "packages")
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-@cache
-def hash_package() -> str:
-    """Return one SHA-256 over every source file of sbwork and its name."""
-    root = Path(__file__).resolve().parents[1]
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            name = path.relative_to(root).as_posix()
-            digest.update(f"{name}\0{hash_file(path)}\n".encode())
-    return digest.hexdigest()
 
 
 def list_inputs(cohort: Cohort, data: Path) -> dict[str, Path]:

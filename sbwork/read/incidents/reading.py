@@ -141,10 +141,12 @@ def _read_sources(cohort: Cohort, places: Places, cache: Path | None) -> list[Re
     for group in [*groups, *([street] if street else [])]:
         style, source = styles[group[0]], sources[group[0]]
         entries: list[Path] = []
+        marks: list[str] = []
         if cache is not None:
             own = [(sorted(sources[n].columns.items()), sources[n].sheets) for n in group]
             called = [] if style == "police-uk" else names
-            settings = (style, points, called, own, [mark_parts(parts[n]) for n in group])
+            marks = [mark_parts(parts[n]) for n in group]
+            settings = (style, points, called, own, marks)
             entries = [find_entry(cache, sources[n].path, *settings, n) for n in group]
         kept = [load_entry(entry) for entry in entries]
         found = [reading for reading in kept if reading is not None]
@@ -153,8 +155,10 @@ def _read_sources(cohort: Cohort, places: Places, cache: Path | None) -> list[Re
                 found = read_saved_street_files([(sources[n], parts[n]) for n in group], points)
             else:
                 found = [read_tables(parts[group[0]], source, style, points, names)]
-            for entry, reading in zip(entries, found, strict=False):
-                save_entry(entry, reading)
+            # A file that was changed while it was read is not kept.
+            if entries and marks == [mark_parts(parts[n]) for n in group]:
+                for entry, reading in zip(entries, found, strict=True):
+                    save_entry(entry, reading)
         readings |= zip(group, found, strict=True)
     return [readings[number] for number in range(len(sources))]
 

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import duckdb
 import openpyxl
 import pandas as pd
 import pytest
@@ -276,14 +277,46 @@ def test_changed_file_is_read_again_and_the_old_tally_goes(archive: Path, tmp_pa
     assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
-@pytest.mark.parametrize("damage", ["cut", "noise", "empty"])
-def test_damaged_tally_is_made_anew(archive: Path, tmp_path: Path, damage: str) -> None:
+def test_a_tally_of_a_file_whose_middle_changed_is_not_used(tmp_path: Path) -> None:
+    rows = [("E01000001", "Burglary")] * 2000
+    changed = write_month(tmp_path / "f", "2017-01", rows)
+    assert total(read_kept(changed, tmp_path / "cache")) == 2000
+    stamp, text = changed.stat(), changed.read_text()
+    middle = text.index("Burglary", len(text) // 2)
+    changed.write_text(text[:middle] + "Burglarz" + text[middle + 8 :])
+    os.utime(changed, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert total(read_kept(changed, tmp_path / "cache")) == 1999
+
+
+@pytest.mark.parametrize("change", ["cut", "noise", "empty", "counts", "older"])
+def test_a_tally_that_somebody_changed_is_not_believed(
+    archive: Path, tmp_path: Path, change: str
+) -> None:
     read_kept(archive, tmp_path / "cache")
     kept = next((tmp_path / "cache").iterdir())
     whole = kept.read_bytes()
-    kept.write_bytes({"cut": whole[:-50], "noise": b"x" * 500, "empty": b""}[damage])
-    assert total(read_kept(archive, tmp_path / "cache")) == 3
-    assert kept.read_bytes()[:4] == b"PAR1"
+    if change == "counts":
+        meta = duckdb.execute(
+            "SELECT value FROM parquet_kv_metadata($1) WHERE key = 'sbwork'", [str(kept)]
+        ).fetchall()[0][0]
+        table = duckdb.execute("SELECT * REPLACE (9.0 AS n) FROM read_parquet($1)", [str(kept)])
+        frame, text = table.df(), meta.decode().replace("'", "''")
+        duckdb.register("changed", frame)
+        duckdb.execute(
+            f"COPY changed TO '{kept}' (FORMAT parquet, KV_METADATA {{sbwork: '{text}'}})"
+        )
+    elif change == "older":
+        # The tally of what the file held before, under the name that its content has now.
+        archive.write_text(archive.read_text().replace("Burglary", "Drugs", 1))
+        assert total(read_kept(archive, tmp_path / "cache")) == 2
+        now = next((tmp_path / "cache").iterdir())
+        now.unlink()
+        code = kept.name.rpartition("-")[2]
+        (tmp_path / "cache" / f"{now.name.rpartition('-')[0]}-{code}").write_bytes(whole)
+    else:
+        kept.write_bytes({"cut": whole[:-50], "noise": b"x" * 500, "empty": b""}[change])
+    assert total(read_kept(archive, tmp_path / "cache")) == (2 if change == "older" else 3)
+    assert [path.read_bytes()[:4] for path in (tmp_path / "cache").iterdir()] == [b"PAR1"]
 
 
 def test_folder_that_can_not_be_written_is_no_fault(archive: Path, tmp_path: Path) -> None:
