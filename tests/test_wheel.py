@@ -62,9 +62,10 @@ def test_examples_are_copied_and_reported_in_an_empty_folder(
     assert "nothing is overwritten" in again.stderr
 
 
-@pytest.mark.notebook
 def test_a_data_folder_of_ones_own_is_enough(installed: Path, tmp_path: Path) -> None:
+    """The notebook comes with the package: its parameters are read before anything runs."""
     assert run(installed, tmp_path, "new", "--example", "room").returncode == 0
     (tmp_path / "room" / "data").rename(tmp_path / "own")
-    done = run(installed, tmp_path, "report", "durham-2", "--data", "own")
-    assert done.returncode == 0, done.stderr
+    found = run(installed, tmp_path, "report", "durham-2", "--data", "own", "-p", "sede=3")
+    assert found.returncode == 2
+    assert "the notebook has no such parameter. Did you mean 'seed'?" in found.stderr

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from prose import Paragraph, split_sentences
 
@@ -51,7 +52,8 @@ class Reader:
         self.read: set[int] = set()
         self.report: list[str] = []
         self.quoted = set(_list_quoted(evaluation))
-        self._parts = dict(iter(self.findings.groupby(["section", "estimator"])))
+        self._places = self.findings.groupby(["section", "estimator"]).indices
+        self._found: dict[tuple[Any, ...], pd.DataFrame] = {}
 
     @property
     def instrument(self) -> Instrument:
@@ -71,9 +73,14 @@ class Reader:
 
     def rows(self, section: str, estimator: str, **where: Any) -> pd.DataFrame:
         """Find all rows of an estimator whose columns hold the given values."""
-        rows = self._parts.get((section, estimator), self.findings.iloc[:0])
-        for column, value in where.items():
-            rows = rows[rows[column] == value]
+        key = (section, estimator, *where.items())
+        if key not in self._found:
+            rows = self.findings.iloc[self._places.get((section, estimator), [])]
+            wanted = np.ones(len(rows), dtype=bool)
+            for column, value in where.items():
+                wanted &= (rows[column] == value).to_numpy()
+            self._found[key] = rows[wanted]
+        rows = self._found[key]
         self.read.update(rows.index)
         return rows
 
