@@ -127,7 +127,9 @@ def read_answers(table: RawTable, column: int) -> Answers | None:
     """Collect the distinct answers of a column; None where they are too many to be options."""
     labels = table.codes.get(column, {})
     cells = pd.unique(table.read_column(column)[table.kept])
+    declared = table.missing.get(column, frozenset())
     texts = list(dict.fromkeys(" ".join(str(cell).split()) for cell in cells))
+    texts = [text for text in texts if text not in declared or text in labels]
     if max(len(texts), len(labels)) > _MOST_ANSWERS + _FEWEST_OPTIONS:
         return None
     codes: dict[float, str] = {}
@@ -150,7 +152,7 @@ def read_answers(table: RawTable, column: int) -> Answers | None:
         words = {}
     if not (codes or words) or max(len(codes), len(words)) > _MOST_ANSWERS:
         return None
-    missing = frozenset(parse_number(code) for code in table.missing.get(column, ()))
+    missing = frozenset(map(parse_number, declared))
     rows = sum(bool(str(cell).strip()) for cell in table.read_column(column)[table.kept])
     return Answers(codes, words, missing, bool(labels), rows)
 

@@ -378,7 +378,7 @@ def _describe_joins(joins: pd.DataFrame, smallest: int) -> Iterator[tuple[str, .
         matched, lost = int(rows["count"].sum()), int(rows["lost"].sum())
         shares = (rows["lost"] / (rows["count"] + rows["lost"])).fillna(0.0).to_numpy()
         most = rows.iloc[int(shares.argmax())]
-        named = len(rows) > 1 and most["lost"] >= max(smallest, 1)
+        named = most["note"] and most["lost"] >= max(smallest, 1)
         hidden = 0 < lost < smallest or not matched + lost
         yield (
             source,

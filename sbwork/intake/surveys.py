@@ -424,7 +424,7 @@ def _drop_unmatched(
         del chosen[key]
     reasons = {
         "their answers are on no one scale": list(dropped),
-        "some files hold their codes and others their words": mixed,
+        "their answers are codes in part and words in part": mixed,
     }
     return [f"Left out, since {why}: {list_names(keys)}." for why, keys in reasons.items() if keys]
 

@@ -44,6 +44,7 @@ JOINS: Mapping[Join, tuple[str, str, float]] = {
     "survey_sites": ("answers to sites", "answers have no site", 0.2),
     "survey_waves": ("answers to waves", "answers have no wave", 0.2),
     "items": ("answers to options", "people gave no answer to the item {}", 0.95),
+    "answers": ("rows to answers used", "rows of the file are not used", 0.8),
     "weights": ("weights to answers", "answers have a weight of 0", 0.2),
     "people": (
         "people to waves",

@@ -53,7 +53,7 @@ SurveyFormat = Literal["auto", "qualtrics", "limesurvey", "spss", "stata", "form
 
 Join = Literal[
     "dates", "places", "places_change", "sites", "lookup", "crime_types", "periods", "months",
-    "survey_sites", "survey_waves", "items", "weights", "people",
+    "survey_sites", "survey_waves", "items", "answers", "weights", "people",
 ]  # fmt: skip
 """What is joined with what as files are read; see `sbwork.read.checks.JOINS`."""
 

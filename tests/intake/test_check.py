@@ -86,6 +86,7 @@ def test_every_join_is_shown_with_what_it_lost(durham):
     joins = {row[:2]: row[2:] for row in find_rows(durham, "What was joined")}
     assert joins["survey-before.csv", "answers to sites"] == ("600", "0", "0.0%", "")
     assert joins["survey-before.csv", "answers to options"][:3] == ("7,101", "99", "1.4%")
+    assert joins["survey-before.csv", "rows to answers used"][:2] == ("600", "fewer than 10")
     assert joins["incidents.zip", "area codes to lookup"] == ("240", "0", "0.0%", "")
     assert joins["all files", "months to files"] == ("24", "0", "0.0%", "")
 
@@ -103,6 +104,15 @@ def test_a_join_that_loses_much_stops_check_and_report_until_it_is_accepted(data
         evaluate_cohort("durham-1", data)
     edit("confirmatory:", "accepted_losses: {survey_sites: 0.25}\nconfirmatory:")
     assert inspect_cohort("durham-1", data).usable
+
+
+def test_rows_that_are_not_used_are_shown_with_the_reason_of_most(data):
+    path = data / "cohorts" / "durham-1" / "survey-before.csv"
+    head, *rows = path.read_text("utf-8").splitlines(keepends=True)
+    path.write_text("".join([head, *rows, *[head] * 12]), "utf-8")
+    joins = find_rows(inspect_cohort("durham-1", data), "What was joined")
+    row = next(row for row in joins if row[:2] == ("survey-before.csv", "rows to answers used"))
+    assert row[2:] == ("600", "14", "2.3%", "repeated header rows (2%)")
 
 
 def test_nothing_of_a_person_is_shown(durham):

@@ -216,6 +216,16 @@ def test_forms_are_read_by_their_questions(tmp_path):
     assert [o.label for o in proposal.options["agreement"].options] == list(AGREE)
 
 
+def test_extended_missing_values_of_stata_are_no_words(tmp_path):
+    columns = {f"trust{i}": pd.Series(draw_codes(i), dtype=object) for i in (1, 2)}
+    columns["trust1"][::10] = "a"
+    pyreadstat.write_dta(
+        pd.DataFrame(columns), str(tmp_path / "w.dta"), missing_user_values={"trust1": ["a"]}
+    )
+    proposal = propose_surveys([tmp_path / "w.dta"])
+    assert [item.key for item in proposal.items] == ["trust1", "trust2"]
+
+
 def test_labels_and_missing_codes_of_spss_survive(tmp_path):
     labels = dict(enumerate(AGREE, start=1)) | {8: "Don't know", 9: "Refused", -1: "Not reached"}
     codes = [*draw_codes(1)[:-3], 8, 9, -1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from sbwork.read.surveys.answers import fold_answer, parse_number
@@ -42,9 +43,15 @@ def refuse_aggregates(table: RawTable) -> None:
             numbers.append([parse_number(cell.replace(",", "")) for cell in cells])
     rows = list(zip(*keys, strict=True))
     sums = [sum(row) for row in zip(*numbers, strict=True)]
-    whole = len(numbers) > 1 and all(98 <= total <= 102 for total in sums)
+    whole = len(numbers) > 1 and (
+        all(98 <= total <= 102 for total in sums)
+        or (all(0.98 <= total <= 1.02 for total in sums) and any(v % 1 for v in numbers[0]))
+    )
     odd = numbers and all(any(v > _LARGEST_CODE or v % 1 > 0 for v in values) for values in numbers)
-    is_share = whole or bool(bases and odd) or bool(shares and not numbers)
+    # A count of each of nearly all combinations of the rest, such as area by answer.
+    crossed = math.prod(len(set(cells)) for cells in keys) <= 2 * len(rows) and len(rows) > 1
+    tallied = bool(bases and crossed) and not (numbers or shares)
+    is_share = tallied or whole or bool(bases and odd) or bool(shares and not numbers)
     if keys and is_share and len(set(rows)) == len(rows):
         found = "this looks like a table of shares, a row a place or an answer, not a row a person"
         allowed = "Individual answers are needed: ask for the file with one row a respondent"

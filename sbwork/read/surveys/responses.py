@@ -336,8 +336,11 @@ def _join(
 def _sum_up(source: SurveyFile) -> list[Check]:
     used, note = float(source.rows.sum()), "questionnaires that enter the evaluation"
     matched, absent = source.columns.items, source.spec.not_asked
+    lost = {line.check: line.count for line in source.quality if line.kind == CheckKind.LEFT_OUT}
+    most = max(lost, key=lambda check: lost[check], default="").removeprefix("left out: ")
     lines = [
         Check(CheckKind.USED, "answers used", used, note),
+        Check(CheckKind.JOIN, "answers", used, most, len(source.rows) - used),
         Check(CheckKind.READ, "items matched", float(len(matched))),
     ]
     if absent:

@@ -97,6 +97,9 @@ def test_rows_of_a_grid_of_google_forms_have_a_name_of_their_own(wave: Path) -> 
         ("Answer,Percentage\nStrongly agree,23\nAgree,45\nDisagree,32\n", True),
         ("Date,Borough,Measure,Proportion\n2023-03-01,Barnet,Trust,0.7\n"
          "2023-03-01,Barnet,Fair,0.6\n2023-06-01,Barnet,Trust,0.8\n", True),
+        ("Area,Answer,Count\nNorth,Yes,21\nNorth,No,9\nSouth,Yes,11\nSouth,No,14\n", True),
+        ("Ward,Agree,Disagree\nNorth,0.55,0.45\nSouth,0.4,0.6\n", True),
+        ("area,trust_1,age,n\nNorth,Yes,Old,3\nSouth,No,Young,2\nNorth,No,Old,1\n", False),
         ("area,trust_1,trust_2\nNorth,1,2\nSouth,2,1\n", False),
         ("n,area,trust_1\n1,North,1\n2,South,2\n", False),
         ("id,area,trust_1,weight\nP1,North,Agree,0.91\nP2,South,Agree,1.2\n", False),
