@@ -21,6 +21,7 @@ from sbwork.read.checks import Check, CheckKind
 from sbwork.read.encodings import OLDER
 from sbwork.read.incidents.archives import Part, read_ends, read_through, serve_members, unpack
 from sbwork.read.incidents.repeats import (
+    CELL,
     drop_copies,
     drop_repeats,
     find_repeats,
@@ -329,7 +330,7 @@ def _count_irregular(store: Any, part: Part, number: int, query: str) -> None:
 def _write_query(header: tuple[str, ...], points: PointNeed, table: str) -> str:
     """Write the query that counts files with these columns into the tally, or into ``rows``.
 
-    The latter holds the rows whose Crime ID is among the repeated ones, counted where they are
+    The latter counts the rows whose Crime ID is among the repeated ones, together where they are
     alike in every column. What is the same throughout a text is no id but stands for none. Columns
     are named by their positions, so that no text of a file gets into the query.
     """
@@ -339,37 +340,43 @@ def _write_query(header: tuple[str, ...], points: PointNeed, table: str) -> str:
     x = where.get("Longitude") or where.get("Easting") or "NULL"
     y = where.get("Latitude") or where.get("Northing") or "NULL"
     needed, x, y, located = read_point(x, y, lsoa, points)
-    keep = [f"{lsoa} IS NULL"] if points.unplaced or points.boxes else ["false"]
+    keep = [f"{lsoa} IS NULL"] if points.unplaced or points.boxes else []
     if points.boxes:
         # Beside what may lie in a site: what is no longitude and latitude, to be recognised.
         (west, east), (south, north) = SYSTEMS[DEGREES].x, SYSTEMS[DEGREES].y
         keep.append(f"NOT ({_lie_within(west, south, east, north)})")
         keep += [_lie_within(*box) for box in points.boxes]
-    kept = " OR ".join(keep)
+    px, py = (f"CASE WHEN located AND ({' OR '.join(keep)}) THEN {p} END" for p in ("px", "py"))
+    if not keep:
+        px = py = "NULL::DOUBLE"
     crime = where.get("Crime ID", "NULL::VARCHAR")
-    chosen, more = "", f"min({name}) AS name, list(hash({crime})) AS ids"
+    identity, content, chosen = f"hash({crime})", "NULL", ""
+    counted = "lsoa, kind, month, located, x, y, min(name) AS name, list(id) AS ids"
     if table == "rows":
-        whole = ", ".join(f"c{number}" for number in range(len(header)))
-        more = f"hash({crime}) AS id, hash({whole}) AS content"
-        chosen = f"WHERE hash({crime}) IN (FROM repeated) AND regexp_matches({crime}, '[1-9]')"
-        chosen += f" AND replace({crime}, {crime}[1], '') <> ''"
+        digits = "|".join(f"{digit}[^{digit}]|[^{digit}]{digit}" for digit in range(1, 10))
+        identity = f"CASE WHEN regexp_matches({crime}, '{digits}') THEN hash({crime}) END"
+        content = f"hash({', '.join(f'c{number}' for number in range(len(header)))})"
+        counted = f"any_value(id) AS id, any_value({CELL}) AS cell"
+        # Not before the rows are counted: their texts would be put into the table of the join.
+        chosen = "HAVING any_value(id) IN (FROM repeated)"
     return f"""
         INSERT INTO {table} BY NAME
-        SELECT $numbers[file_index::BIGINT + 1] AS batch, * EXCLUDE (file_index)
+        SELECT $numbers[file_index::BIGINT + 1] AS batch, * EXCLUDE (file_index, content)
         FROM (
-            SELECT file_index, {lsoa}::VARCHAR AS lsoa, {where["Crime type"]} AS kind,
-                   {where["Month"]} AS month, {more}, {located} AS located,
-                   CASE WHEN {located} AND ({kept}) THEN px END AS x,
-                   CASE WHEN {located} AND ({kept}) THEN py END AS y, count(*) AS n
+            SELECT file_index, content, {counted}, count(*) AS n
             FROM (
-                SELECT *, file_index,
-                       CASE WHEN {needed} THEN {x} END AS px, CASE WHEN {needed} THEN {y} END AS py
-                FROM read_csv($files, auto_detect = false, header = true, delim = ',', quote = '"',
-                              escape = '"', buffer_size = {_BUFFER},
-                              columns = {{{columns}}})
-                {chosen}
+                SELECT file_index, {lsoa}::VARCHAR AS lsoa, {where["Crime type"]} AS kind,
+                       {where["Month"]} AS month, {name} AS name, {located} AS located,
+                       {px} AS x, {py} AS y, {identity} AS id, {content} AS content
+                FROM (
+                    SELECT *, file_index, CASE WHEN {needed} THEN {x} END AS px,
+                           CASE WHEN {needed} THEN {y} END AS py
+                    FROM read_csv($files, auto_detect = false, header = true, delim = ',',
+                                  quote = '"', escape = '"', buffer_size = {_BUFFER},
+                                  columns = {{{columns}}})
+                )
             )
-            GROUP BY ALL
+            GROUP BY ALL {chosen}
         )
     """  # noqa: S608 - positions and numbers
 

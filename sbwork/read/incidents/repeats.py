@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +14,15 @@ import pandas as pd
 from sbwork.read.checks import Check, CheckKind
 from sbwork.specs.errors import InputError, Problem
 
-__all__ = ["Repeat", "drop_copies", "drop_repeats", "find_repeats", "gather_repeats"]
+__all__ = ["CELL", "Repeat", "drop_copies", "drop_repeats", "find_repeats", "gather_repeats"]
 
 _COPY = ("months in two files", "Counted once, as places, crime types and Crime IDs are the same")
 _ALIKE = ("rows that repeat a crime", "Alike in every column, Crime ID too, and counted once")
 _SHARED = ("crimes in files of two forces", "One Crime ID and crime type, and counted once")
 _MOST_FILES = 4
+_HALF = 1 << 63
 _BLANK = "hash(NULL::VARCHAR)"
+CELL = "hash(lsoa, kind, month, located, x, y)"
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,10 @@ def find_repeats(store: Any) -> list[int]:
     """Put the Crime IDs that several rows have into a table of hashes, and list their files."""
     ids = np.asarray(store.execute("SELECT unnest(ids) AS id FROM tally").fetchnumpy()["id"])
     ((blank,),) = store.execute(f"SELECT {_BLANK}").fetchall()
-    ids = ids[ids != blank]
-    ids.sort()
-    twice = ids[1:][ids[1:] == ids[:-1]]
+    high = ids > _HALF
+    with ThreadPoolExecutor() as pool:
+        twice = np.concatenate(list(pool.map(_list_twice, (ids[high], ids[~high]))))
+    twice = twice[twice != blank]
     if not twice.size:
         return []
     store.register("twice", pd.DataFrame({"id": twice}))
@@ -89,6 +93,11 @@ def find_repeats(store: Any) -> list[int]:
     return [batch for (batch,) in found]
 
 
+def _list_twice(ids: Any) -> Any:
+    ids.sort()
+    return ids[1:][ids[1:] == ids[:-1]]
+
+
 def drop_repeats(store: Any, feeds: Sequence[str], shown: Sequence[str]) -> Iterator[Repeat]:
     """Count a crime once: rows of a file alike in every column, a crime in files of two forces.
 
@@ -97,6 +106,8 @@ def drop_repeats(store: Any, feeds: Sequence[str], shown: Sequence[str]) -> Iter
     """
     numbers = {"batch": np.arange(len(feeds)), "feed": pd.factorize(np.array(feeds))[0]}
     store.register("feeds", pd.DataFrame(numbers))
+    store.execute("ALTER TABLE tally DROP COLUMN ids")
+    store.execute(_CELLS)
     store.execute(_JUDGE)
     store.execute(_MEND)
     store.execute("DELETE FROM tally WHERE n = 0")
@@ -152,35 +163,41 @@ _COMPARE = f"""
     FROM unlike GROUP BY ALL ORDER BY batch, month
 """  # noqa: S608 - an expression of this module
 
+_CELLS = f"""
+    CREATE TEMP TABLE cells AS
+    SELECT row, batch, cell, feed, hash(kind) AS kind,
+           row_number() OVER (ORDER BY month, batch, lsoa, kind, located, x, y) AS place,
+           row_number() OVER (ORDER BY size DESC, month, batch) AS rank
+    FROM (
+        SELECT *, rowid AS row, {CELL} AS cell,
+               CASE WHEN lsoa <> '' THEN sum(n) OVER (PARTITION BY lsoa, feed) END AS size
+        FROM tally JOIN feeds USING (batch)
+    )
+"""  # noqa: S608 - an expression of this module
+
 _JUDGE = """
     CREATE TEMP TABLE judged AS
-    WITH home AS (
-        SELECT lsoa, feed, sum(n) AS size FROM tally JOIN feeds USING (batch) GROUP BY ALL
-    ), placed AS (
-        SELECT rows.*, feeds.feed, first_value(feeds.feed) OVER (
-                   PARTITION BY id, kind ORDER BY rows.lsoa IS NULL, size DESC, month, rows.batch
-               ) AS keeper
-        FROM rows JOIN feeds USING (batch)
-        LEFT JOIN home ON home.lsoa = rows.lsoa AND home.feed = feeds.feed
+    WITH placed AS (
+        SELECT id, n, place, feed, kind, rank FROM rows JOIN cells USING (batch, cell)
+    ), keepers AS (
+        SELECT id, kind, arg_min(feed, rank) AS keeper
+        FROM placed GROUP BY ALL HAVING min(feed) <> max(feed)
+    ), kept AS (
+        SELECT id, n, place, feed = coalesce(keeper, feed) AS own
+        FROM placed LEFT JOIN keepers USING (id, kind)
+    ), firsts AS (
+        SELECT place, count(*) AS first
+        FROM (SELECT min(place) AS place FROM kept WHERE own GROUP BY id) GROUP BY place
+    ), summed AS (
+        SELECT place, coalesce(sum(n - 1) FILTER (own), 0) AS alike,
+               coalesce(sum(n) FILTER (NOT own), 0) AS shared, count_if(own) AS stay
+        FROM kept GROUP BY place
     )
-    SELECT batch, lsoa, kind, month, located, x, y,
-           CASE WHEN feed = keeper THEN n - 1 ELSE 0 END AS alike,
-           CASE WHEN feed = keeper THEN 0 ELSE n END AS shared,
-           feed = keeper AND row_number() OVER (
-               PARTITION BY id, feed = keeper ORDER BY month, batch, lsoa, kind, content
-           ) > 1 AS again
-    FROM placed
+    SELECT batch, row, alike, shared, stay - coalesce(first, 0) AS again
+    FROM summed LEFT JOIN firsts USING (place) JOIN cells USING (place)
 """
 
 _MEND = """
-    UPDATE tally SET n = tally.n - found.dropped, again = found.again
-    FROM (
-        SELECT batch, lsoa, kind, month, located, x, y, sum(alike + shared) AS dropped,
-               count_if(again) AS again
-        FROM judged GROUP BY ALL
-    ) AS found
-    WHERE tally.batch = found.batch AND tally.month IS NOT DISTINCT FROM found.month
-      AND tally.lsoa IS NOT DISTINCT FROM found.lsoa AND tally.kind IS NOT DISTINCT FROM found.kind
-      AND tally.located = found.located
-      AND tally.x IS NOT DISTINCT FROM found.x AND tally.y IS NOT DISTINCT FROM found.y
+    UPDATE tally SET n = n - alike - shared, again = judged.again
+    FROM judged WHERE tally.rowid = judged.row
 """

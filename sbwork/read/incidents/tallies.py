@@ -138,7 +138,7 @@ def open_store() -> Any:
     store.execute("SET enable_progress_bar = false")
     columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
     store.execute(f"CREATE TEMP TABLE tally ({columns}, name VARCHAR, ids UBIGINT[])")
-    store.execute(f"CREATE TEMP TABLE rows ({columns}, id UBIGINT, content UBIGINT)")
+    store.execute("CREATE TEMP TABLE rows (batch INTEGER, id UBIGINT, cell UBIGINT, n BIGINT)")
     return store
 
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sbwork.read.incidents import Incidents, read_incidents
+from sbwork.read.incidents.archives import find_parts
+from sbwork.read.incidents.police_uk import read_street_files
+from sbwork.read.incidents.tallies import PointNeed
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError
 
@@ -148,3 +155,44 @@ def test_a_month_in_two_files_is_read_once_where_they_agree(
     assert (total(incidents), total(incidents, "asb")) == (3, 2)
     assert incidents.months == ("2017-01", "2017-02")
     assert explain(incidents, "months in two files")[0] == 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["durham", "cleveland", "kent"]),
+            st.sampled_from(["2017-01", "2017-02"]),
+            st.sampled_from(["", "N/A", "000", "0001", "77", "a1", "a1", "b2"]),
+            st.sampled_from(["E01000001", "E01000002", ""]),
+            st.sampled_from(["Burglary", "Robbery"]),
+            st.sampled_from(["Charged", "Under investigation"]),
+        ),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_random_files_are_counted_as_row_by_row(drawn: list[tuple[str, ...]]) -> None:
+    names = ["force", "month", "id", "lsoa", "kind", "outcome"]
+    rows = pd.DataFrame(drawn, columns=names)
+    with TemporaryDirectory() as folder:
+        for (force, month), own in rows.groupby(["force", "month"]):
+            lines = [
+                line(row.id, month, lsoa=row.lsoa, kind=row.kind, outcome=row.outcome)
+                for row in own.itertuples()
+            ]
+            write(Path(folder), lines, f"{month}-{force}-street.csv")
+        (reading,) = read_street_files([("f", find_parts(Path(folder), "f"))], PointNeed())
+    size = rows.groupby(["force", "lsoa"]).size()
+    kept = {}
+    known = rows[rows["id"].isin(["0001", "a1", "b2"])]
+    for key, own in known.drop_duplicates().groupby(["id", "kind"]):
+        first = min(
+            own.itertuples(),
+            key=lambda r: (not r.lsoa, -size[r.force, r.lsoa] if r.lsoa else 0, r.month, r.force),
+        )
+        kept[key] = [row for row in own.itertuples() if row.force == first.force]
+    crimes = sum(map(len, kept.values()))
+    assert reading.tally["n"].sum() == len(rows) - len(known) + crimes
+    different = len({crime for crime, _ in kept})
+    assert reading.tally["again"].sum() == crimes - different
