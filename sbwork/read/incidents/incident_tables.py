@@ -250,13 +250,14 @@ def _check_values(store: Any, table: Table, style: str) -> list[Check]:
 
 
 def _tabulate(store: Any, table: Table, style: str, reading: Reading) -> None:
-    undated = store.execute("SELECT coalesce(sum(rows), 0) FROM raw WHERE written IS NULL")
-    lost = float(undated.fetchone()[0])
+    lost, dated = store.execute(
+        "SELECT coalesce(sum(rows) FILTER (written IS NULL), 0)::DOUBLE,"
+        " coalesce(sum(rows) FILTER (written IS NOT NULL), 0)::DOUBLE FROM raw"
+    ).fetchone()
     if lost:
         note = f"{table.shown}: left out"
         reading.quality.append(Check(CheckKind.LEFT_OUT, "rows without a date", lost, note))
-    dated = store.execute("SELECT coalesce(sum(rows), 0) FROM raw WHERE written IS NOT NULL")
-    dates = Check(CheckKind.JOIN, "dates", float(dated.fetchone()[0]), table.shown, lost)
+    dates = Check(CheckKind.JOIN, "dates", dated, table.shown, lost)
     reading.quality.append(dates)
     if style == "counts" and not table.unique:
         _refuse_repeated_counts(store, table)
@@ -272,10 +273,11 @@ def _tabulate(store: Any, table: Table, style: str, reading: Reading) -> None:
         called = place.strip("|")
         feed = f"{table.shown}, {called}" if called else table.shown
         reading.batches.append(Batch(table.shown, feed, months, counted=style == "counts"))
+    rank = f"dense_rank() OVER (ORDER BY {apart})" if len(places) > 1 else "1"
     store.execute(
         f"""
         INSERT INTO tally BY NAME
-        SELECT {first} - 1 + dense_rank() OVER (ORDER BY {apart}) AS batch,
+        SELECT {first} - 1 + {rank} AS batch,
                lsoa, called, kind, month, x, y, located, n
         FROM raw JOIN written_months USING (written)
         """  # noqa: S608 - a number, and one of two expressions of this module
