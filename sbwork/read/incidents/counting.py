@@ -600,7 +600,7 @@ def _read_weights(cohort: Cohort) -> dict[str, float] | None:
         found = "there are harm weights, and an outcome called 'harm' as well"
         raise InputError(Problem("cohort.yml", "key 'outcomes'", found, "Give it another name"))
     table = read_small_table(cohort.resolve_path(shown), shown)
-    columns = list(table)
+    columns = [str(name) for name in table]
     table.columns = pd.Index([re.sub(r"[ _-]+", "_", name.casefold()) for name in columns])
     missing = [name for name in ("crime_type", "weight") if name not in table]
     if missing:

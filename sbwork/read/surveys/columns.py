@@ -18,6 +18,8 @@ from sbwork.specs.instrument import Instrument
 
 _LAST_PART = re.compile(r"^.*(?: [-–—:] |\[)(.+?)\]?\s*$", re.DOTALL)
 
+_NUMBER = re.compile(r"^\s*(?:q(?:uestion)?\s*)?\d+(?:[._]\d+)*[a-z]?\s*[.):-]\s*", re.IGNORECASE)
+
 _Index = dict[str, list[int]]
 
 
@@ -89,6 +91,8 @@ class _Finder:
         )
         self.loose = _index((_loosen(name), i) for i, name in enumerate(table.names))
         labels = [(label, i) for i, label in enumerate(table.labels) if label]
+        asked = [*((name, i) for i, name in enumerate(table.names)), *labels]
+        self.unnumbered = _index((_fold_label(_NUMBER.sub("", text)), i) for text, i in asked)
         parts = [(_LAST_PART.match(label), i) for label, i in labels]
         self.labels = {
             **_index((_fold_label(part[1]), i) for part, i in parts if part),
@@ -124,6 +128,7 @@ class _Finder:
         if not columns and question:
             asked = _fold_label(question)
             columns = self.labels.get(asked) or self.headers.get(asked)
+            columns = columns or self.unnumbered.get(_fold_label(_NUMBER.sub("", question)))
         return columns or self.loose.get(_loosen(item), [])
 
     def settle(self, name: str, columns: Sequence[int]) -> int | None:

@@ -213,7 +213,7 @@ def _find_no_answers(cells: pd.DataFrame, names: Sequence[str]) -> dict[str, Mas
     """Find rows that hold nobody's answers: the header again, and notes below the table."""
     first = cells[0].to_numpy(dtype=object)
     masks = {reason: np.zeros(len(cells), dtype=bool) for reason in (_REPEATED, _NOTES)}
-    for row in np.flatnonzero(first == names[0]):
+    for row in map(int, np.flatnonzero(first == names[0])):
         here = [str(cell).strip() for cell in cells.iloc[row]]
         masks[_REPEATED][row] = all(a == b for a, b in zip(here, names, strict=True) if a)
     for row in reversed(range(len(cells) if len(names) > 1 else 0)):

@@ -128,7 +128,7 @@ def test_harm_is_the_weighted_sum(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "separator"),
+    ("table", "separator"),
     [
         ([["Crime type", "Weight"], ["Burglary", 10.5], ["Robbery", "1,365"]], ","),
         ([["Crime type", "Weight"], ["Burglary", "10,5"], ["Robbery", "1365"]], ";"),
@@ -137,18 +137,19 @@ def test_harm_is_the_weighted_sum(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_harm_weights_are_read_from_any_small_table(
-    tmp_path: Path, rows: list[list[object]], separator: str
+    tmp_path: Path, table: list[list[object]], separator: str
 ) -> None:
     path = tmp_path / ("w.csv" if separator else "w.xlsx")
     if separator:
         with path.open("w", newline="") as file:
-            csv.writer(file, delimiter=separator).writerows(rows)
+            csv.writer(file, delimiter=separator).writerows(table)
     else:
         book = openpyxl.Workbook()
-        for row in rows:
+        for row in table:
             book.worksheets[0].append(row)
         book.save(path)
-    write_month(tmp_path / "f", "2017-01", [("E01000001", "Burglary"), ("E01000001", "Robbery")])
+    rows = [("E01000001", "Burglary"), ("E01000001", "Robbery"), ("E01000002", "Drugs")]
+    write_month(tmp_path / "f", "2017-01", rows)
     incidents = read_incidents(make_cohort(tmp_path / "f", harm_weights=str(path)))
     assert count(incidents, "one", "harm", "2017-01") == 10.5 + 1365
 

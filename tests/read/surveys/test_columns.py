@@ -46,6 +46,8 @@ def assign(table: RawTable, **keys: object) -> Assignment:
                 "I trust them,They  care",
                 "How much? - I trust them,How much? - They care",
                 "How much? [I trust them],How much? [They care.]",
+                "2.1. I trust them,2.2. They care",
+                "Q5a) I trust them,Q5b) They care",
                 "<p>I <b>trust</b> them</p>,They&nbsp;care",
             )
         ),
