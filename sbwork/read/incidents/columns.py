@@ -15,7 +15,15 @@ from sbwork.specs.cohort import IncidentSource
 from sbwork.specs.documents import fold_name
 from sbwork.specs.errors import InputError, Problem, list_names, quote
 
-__all__ = ["STATE_ROWS", "Table", "find_columns", "find_count", "find_months", "rank_header"]
+__all__ = [
+    "STATE_ROWS",
+    "Table",
+    "find_columns",
+    "find_count",
+    "find_months",
+    "names_count",
+    "rank_header",
+]
 
 STATE_ROWS = "if a row is one incident, say 'format: rows' in cohort.yml"
 
@@ -227,6 +235,12 @@ def find_count(
         allowed += f"with 'columns: {{count: {quote(shown)}}}' if it says how many there were"
         raise InputError(Problem(table.shown, table.name_row(table.skip + 1), found, allowed))
     return {}
+
+
+def names_count(header: Sequence[str]) -> bool:
+    """Say whether one of these headings is certainly that of a count."""
+    free = set(header) - set(_guess_columns(header).values())
+    return any(_name_count(name) == "sure" for name in free)
 
 
 def _choose_place(table: Table, chosen: str, names: Collection[str]) -> str:

@@ -20,6 +20,7 @@ from sbwork.read.incidents.columns import (
     find_columns,
     find_count,
     find_months,
+    names_count,
     rank_header,
 )
 from sbwork.read.incidents.months import read_dates, read_month
@@ -42,9 +43,16 @@ from sbwork.specs.errors import InputError, Problem, quote
 __all__ = ["choose_format", "read_saved_street_files", "read_tables"]
 
 _AS_PUBLISHED = re.compile(r"\d{4}-\d{2}")
+_NO_PLACE = (
+    r"#?n/?a!?|#?null|none|nan|nil|unk(?:nown)?|not (?:known|recorded|stated|available|given)"
+    r"|not applicable|un(?:specified|allocated|defined)|missing|\(?blank\)?|tbc|0+|[-–—.?_*]+"
+    r"|[ewns]9{8}"
+)
+_ROUNDED = r"^-?\d(?:\.\d{0,4})?[eE]"
 _EDGE = 16_384
 _MOST_PLACES_APART = 200
 _MOST_EXAMPLES = 3
+_FEWEST_ALIKE = 20
 
 
 def choose_format(source: IncidentSource, parts: list[Part]) -> str:
@@ -54,9 +62,16 @@ def choose_format(source: IncidentSource, parts: list[Part]) -> str:
     if any(part.labels[2] for part in parts):
         return "police-uk"
     with unpack(parts[0]) as part, _describe_table(part, source) as table:
-        if "count" in source.columns or table.months or find_count(table):
-            return "counts"
-    return "police-uk" if is_street_header(table.header) and not source.columns else "rows"
+        style = _find_style(table, source)
+    street = style == "rows" and is_street_header(table.header) and not source.columns
+    if street and any(names_count(_read_head(part)[0]) for part in parts[1:]):
+        return style
+    return "police-uk" if street else style
+
+
+def _find_style(table: Table, source: IncidentSource) -> str:
+    """Find whether the rows of a table are incidents or counts: ``"rows"`` or ``"counts"``."""
+    return "counts" if "count" in source.columns or table.months or find_count(table) else "rows"
 
 
 def read_tables(
@@ -81,8 +96,60 @@ def read_tables(
         for part in parts:
             with unpack(part) as file:
                 _read_one(store, file, source, style, points, names, reading)
+        _refuse_copies(store, reading)
         reading.tally = fetch_tally(store)
+    reading.batches = _join_feeds(reading.batches, source.path)
     return reading
+
+
+def _join_feeds(batches: list[Batch], shown: str) -> list[Batch]:
+    """Take files of different months, such as one a month, for one series."""
+    files: dict[str, set[str]] = {}
+    for batch in batches:
+        files.setdefault(batch.shown, set()).update(batch.months)
+    if sum(map(len, files.values())) > len(set().union(*files.values())):
+        return batches
+    return [replace(batch, feed=batch.feed.replace(batch.shown, shown, 1)) for batch in batches]
+
+
+def _refuse_copies(store: Any, reading: Reading) -> None:
+    """Refuse two files that agree on every count of the months that both hold."""
+    shown = [batch.shown for batch in reading.batches]
+    if len(set(shown)) < 2:
+        return
+    store.execute("CREATE TEMP TABLE files (batch INTEGER, file INTEGER)")
+    files = list(dict.fromkeys(shown))
+    store.executemany(
+        "INSERT INTO files VALUES (?, ?)", [[n, files.index(name)] for n, name in enumerate(shown)]
+    )
+    copies = store.execute(
+        """
+        WITH months AS (
+            SELECT file, month, sum(n) AS n, bit_xor(hash(lsoa, called, kind, n)) AS content
+            FROM (
+                SELECT file, month, lsoa, called, kind, sum(n) AS n
+                FROM tally JOIN files USING (batch) WHERE n > 0 GROUP BY ALL
+            ) GROUP BY ALL
+        )
+        SELECT a.file, b.file, min(month), max(month) FROM months a JOIN months b USING (month)
+        WHERE a.file < b.file GROUP BY ALL
+        HAVING bool_and(a.n = b.n AND a.content = b.content) AND sum(a.n) >= $fewest
+        ORDER BY ALL
+        """,
+        {"fewest": _FEWEST_ALIKE},
+    ).fetchall()
+    problems = [
+        Problem(
+            files[copy],
+            "",
+            f"it holds the same counts as {files[first]} in {start} to {end}, and they would be "
+            "counted twice",
+            "Leave these months out of one of the two",
+        )
+        for first, copy, start, end in copies
+    ]
+    if problems:
+        raise InputError(problems)
 
 
 def read_saved_street_files(
@@ -100,7 +167,7 @@ def read_saved_street_files(
                 source.path,
                 [
                     part
-                    if part.labels[2]
+                    if part.labels[2] not in {"", "street"}
                     else _restore(part, source, Path(folder) / f"{n}-{m}.csv", own)
                     for m, part in enumerate(parts)
                 ],
@@ -113,10 +180,15 @@ def read_saved_street_files(
     return readings
 
 
+def _read_head(part: Part) -> list[list[str]]:
+    """Read the first two lines of a CSV file."""
+    head = read_ends(part, _EDGE)[0].decode("utf-8-sig", "replace").splitlines()[:2]
+    return list(csv.reader(head or [""])) or [[]]
+
+
 def _restore(part: Part, source: IncidentSource, target: Path, notes: list[Check]) -> Part:
     """Write a street file as data.police.uk does, unless it is so already, or none."""
-    head = read_ends(part, _EDGE)[0].decode("utf-8-sig", "replace").splitlines()[:2]
-    header, *first = csv.reader(head or [""])
+    header, *first = _read_head(part)
     at = header.index("Month") if "Month" in header else -1
     if at >= 0 and all(_AS_PUBLISHED.fullmatch("".join(row[at : at + 1])) for row in first):
         return part
@@ -151,6 +223,9 @@ def _read_one(
         _describe_table(part, source) as described,
         TemporaryDirectory(prefix="sbwork-") as folder,
     ):
+        if source.format == "auto":
+            # Files of one folder may differ.
+            style = _find_style(described, source)
         table = replace(described, months=described.months if style == "counts" else {})
         table = replace(table, where=find_columns(table, source, style, names))
         if style == "counts":
@@ -176,15 +251,23 @@ def _describe_table(part: Part, source: IncidentSource) -> Iterator[Table]:
 def _load_raw(store: Any, table: Table, style: str, points: PointNeed) -> None:
     place = {name: f"c{number}" for number, name in enumerate(table.header)}
     text = {key: f"nullif(trim({place[column]}), '')" for key, column in table.where.items()}
+    for key in {"lsoa", "site"} & set(text):
+        text[key] = f"nullif(regexp_replace({text[key]}, '^(?:{_NO_PLACE})$', '', 'i'), '')"
     columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(table.header)))
     lsoa = text.get("lsoa", "NULL::VARCHAR")
+    lsoa = (
+        f"CASE WHEN regexp_full_match({lsoa}, '[a-z]\\d{{8}}') THEN upper({lsoa}) ELSE {lsoa} END"
+    )
     across, up = text.get("longitude", "NULL"), text.get("latitude", "NULL")
-    needed, x, y, located = read_point(across, up, lsoa, points)
+    exact = [f"CASE WHEN NOT regexp_matches({t}, '{_ROUNDED}') THEN {t} END" for t in (across, up)]
+    needed, x, y, located = read_point(*exact, lsoa, points)
     kept = f"{located} AND {'true' if points.boxes or points.unplaced else 'false'}"
     strange = f"CASE WHEN {needed} AND px IS NULL AND {up} IS NOT NULL THEN {across} END"
     number, bad = "1", "NULL"
     if style == "counts":
-        number = f"TRY_CAST(replace({text['count']}, ',', '') AS DOUBLE)"
+        whole = rf"regexp_full_match({text['count']}, '[^,]*|\d{{1,3}}(,\d{{3}})+(\.\d*)?')"
+        plain = f"CASE WHEN {whole} THEN replace({text['count']}, ',', '') END"
+        number = f"TRY_CAST({plain} AS DOUBLE)"
         fault = f"coalesce({number}, -1) < 0 OR isinf({number})"
         bad = f"CASE WHEN {fault} THEN coalesce({text['count']}, '') END"
     when = f"regexp_replace({text['month']}, '[ T][0-9]{{1,2}}:[0-9]{{2}}.*$', '')"
@@ -288,7 +371,8 @@ def _refuse_repeated_counts(store: Any, table: Table) -> None:
     twice = store.execute(
         """
         SELECT kind, month, concat_ws(' ', nullif(called, ''), nullif(lsoa, '')) AS place
-        FROM raw JOIN written_months USING (written) WHERE x IS NULL
+        FROM raw JOIN written_months USING (written)
+        WHERE x IS NULL AND lsoa || called <> ''
         GROUP BY ALL HAVING sum(rows) > 1 ORDER BY ALL LIMIT 5
         """
     ).fetchall()

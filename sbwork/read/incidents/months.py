@@ -16,6 +16,8 @@ _BRITISH = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})")
 _MONTH_FIRST = re.compile(r"(\d{1,2})[-/.](\d{4})")
 _PLAIN = re.compile(r"(\d{4})(\d{2})(\d{2})?")
 _WORDS = re.compile(r"(?:(\d{1,2})(?:st|nd|rd|th)?[- /]*)?([a-z]{3,9})\.?,?[- /]*(\d{4}|\d{2})")
+_MONTH_IN_FRONT = re.compile(r"([a-z]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})")
+_WEEKDAY = re.compile(r"^(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? ")
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _SERIAL = re.compile(r"[2-6]\d{4}(?:\.\d+)?")
 _MANY_DATES, _MANY_DAYS = 24, 10
@@ -40,10 +42,11 @@ def read_month(text: str) -> str:
     """Return the month of a date, written YYYY-MM; empty where it is no date.
 
     ISO dates and months, day before month as in Britain (31/12/2017, 31.12.17), months with
-    their names (Jul 2017, 3 July 2017, Jul-17) and plain digits (201707, 20170703) are read, with
-    or without a time of day. Month before day is never guessed.
+    their names (Jul 2017, Mon 3 July 2017, July 3, 2017, Jul-17) and plain digits (201707,
+    20170703) are read, with or without a time of day. Month before day is never guessed.
     """
     plain = re.sub(r"[ t]\d{1,2}:\d{2}.*$", "", text.strip().lower())
+    plain = _MONTH_IN_FRONT.sub(r"\2 \1 \3", _WEEKDAY.sub("", plain))
     day = ""
     if found := _ISO.fullmatch(plain):
         year, month, day = found[1], found[2], found[3] or ""

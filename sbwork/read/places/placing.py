@@ -487,7 +487,7 @@ def _check_sites(
                     "cohort.yml",
                     f"key 'sites.{key}'",
                     f"none of its LSOAs is in the incident files: {list_names(unknown, 5)}",
-                    "",
+                    f"These hold such as {list_names(sorted(present)[:2])}",
                     near,
                 )
             )

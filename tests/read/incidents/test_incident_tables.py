@@ -285,7 +285,8 @@ def test_dates_that_may_be_exchanged_are_refused(tmp_path: Path, lines: list[str
         read(tmp_path / "a.csv", "Date,Type,Site\n" + rows)
 
 
-FORMS = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y%m%d", "%d %B %Y", "%d-%b-%Y")
+FORMS = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y%m%d", "%d %B %Y", "%d-%b-%Y",
+         "%a %d %b %Y", "%A, %d %B %Y", "%B %d, %Y")  # fmt: skip
 
 
 @given(
@@ -445,3 +446,79 @@ def test_street_file_that_a_spreadsheet_saved(tmp_path: Path, saved_as: str) -> 
     assert list_counts(incidents, "one", "victim_based_crime") == [3.0] * 12
     assert list_counts(incidents, "one", "asb") == [0.0] * 12
     assert "street files that a spreadsheet program had saved" in set(incidents.quality["check"])
+
+
+def test_street_files_saved_under_their_published_names(tmp_path: Path) -> None:
+    header = ["Month", "Reported by", "LSOA code", "Crime type"]
+    for month in MONTHS:
+        lines = [[month, "A Police", lsoa, "Burglary"] for lsoa in ("E01000001", "E01000002")]
+        folder = tmp_path / "d" / month
+        folder.mkdir(parents=True)
+        saved = save_in_excel(
+            folder, [header, *lines], "semicolons" if month > "2017-06" else "csv"
+        )
+        saved.rename(folder / f"{month}-a-street.csv")
+    incidents = read(tmp_path / "d", sites=LSOAS)
+    assert list_counts(incidents, "one", "victim_based_crime") == [1.0] * 12
+
+
+@pytest.mark.parametrize(
+    "called", ["", "Unknown", "n/a", "#N/A", "-", "0", "Not recorded", "(blank)"]
+)
+@pytest.mark.parametrize("place", ["LSOA code", "Beat"])
+def test_what_stands_for_no_place_is_none(tmp_path: Path, place: str, called: str) -> None:
+    rows = [f"{month},{name},Burglary" for month in MONTHS for name in ("e01000001", "E01000002")]
+    lost = [f"{month},{called},Burglary" for month in MONTHS]
+    sites = LSOAS
+    if place == "Beat":
+        sites = {
+            key: {"names": [site["lsoas"][0], site["lsoas"][0].lower()]}
+            for key, site in sites.items()
+        }
+    text = "\n".join([f"Month,{place},Type", *rows, *lost])
+    incidents = read(tmp_path / "a.csv", text, sites=sites)
+    assert list_counts(incidents, "one", "victim_based_crime") == [1.0] * 12
+    assert incidents.quality.query("check == 'rows without any place'")["count"].item() == 12
+    assert any("no area code" in str(problem) for problem in find_losses(incidents.quality, {}))
+
+
+@pytest.mark.parametrize("first", ["rows", "counts"])
+def test_files_of_rows_and_of_counts_in_one_folder(tmp_path: Path, first: str) -> None:
+    for number, month in enumerate(MONTHS):
+        names = ("E01000001", "E01000002")
+        lines = ["Month,LSOA code,Crime type,Count"]
+        lines += [f"{month},{name},Burglary,{5 + number + (name > names[0])}" for name in names]
+        if (number % 2 == 0) == (first == "rows"):
+            lines = ["Month,LSOA code,Crime type"]
+            lines += [
+                f"{month},{n},Burglary" for n in names for _ in range(5 + number + (n > names[0]))
+            ]
+        (tmp_path / f"{month}.csv").write_text("\n".join(lines) + "\n")
+    counts = list_counts(read(tmp_path, sites=LSOAS), "one", "victim_based_crime")
+    assert counts == [5.0 + number for number in range(12)]
+
+
+@pytest.mark.parametrize("months", [MONTHS, MONTHS[6:]])
+@pytest.mark.parametrize("as_counts", [False, True])
+def test_files_that_hold_the_same_months_alike_are_refused(
+    tmp_path: Path, months: list[str], as_counts: bool
+) -> None:
+    for name, held in (("a.csv", MONTHS), ("b.csv", months)):
+        lines = ["Month,LSOA code,Type,Number of crimes" if as_counts else "Month,LSOA code,Type"]
+        for number, month in enumerate(held):
+            for site in ("E01000001", "E01000002"):
+                lines += (
+                    [f"{month},{site},Burglary,{9 + number % 3}"]
+                    if as_counts
+                    else [f"{month},{site},Burglary"] * 3
+                )
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputError, match=r"b\.csv: it holds the same counts as .*a\.csv in 2017-"):
+        read(tmp_path, sites=LSOAS)
+
+
+def test_a_decimal_comma_is_no_count(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'12,0' is not a count"):
+        read(tmp_path / "a.csv", "Month;Area;Type;Count\n2017-01;Area 1;Burglary;12,0\n")
+    counts = read(tmp_path / "a.csv", "Month;Area;Type;Count\n2017-01;Area 1;Burglary;1,200\n")
+    assert list_counts(counts, "one", "victim_based_crime") == [1200.0]
