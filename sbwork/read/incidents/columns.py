@@ -16,6 +16,7 @@ from sbwork.specs.documents import fold_name
 from sbwork.specs.errors import InputError, Problem, list_names, quote
 
 __all__ = [
+    "REPEAT_LABELS",
     "STATE_ROWS",
     "Table",
     "find_columns",
@@ -25,6 +26,8 @@ __all__ = [
     "rank_header",
 ]
 
+REPEAT_LABELS = "Write the labels into every row; in Excel: PivotTable Design, Report Layout, "
+REPEAT_LABELS += "'Show in Tabular Form' and 'Repeat All Item Labels'"
 STATE_ROWS = "if a row is one incident, say 'format: rows' in cohort.yml"
 
 _GUESSES = {
@@ -134,6 +137,9 @@ def find_columns(
         A column that the cohort names is not there, or one that is needed can't be found.
     """
     header, shown = table.header, table.shown
+    if "row labels" in {fold_name(name) for name in header if name not in source.columns.values()}:
+        found = "a pivot table in compact form, with all its labels in the column 'Row Labels'"
+        raise InputError(Problem(shown, table.name_row(table.skip + 1), found, REPEAT_LABELS))
     given = {str(key): column for key, column in source.columns.items()}
     problems = find_missing_columns(given, header, shown)
     if problems:

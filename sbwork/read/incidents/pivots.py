@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sbwork.read.checks import Check, CheckKind
-from sbwork.read.incidents.columns import STATE_ROWS, Table
+from sbwork.read.incidents.columns import REPEAT_LABELS, STATE_ROWS, Table
 from sbwork.read.incidents.tallies import join_levels
 from sbwork.specs.errors import InputError, Problem, list_names, quote
 
@@ -25,8 +25,6 @@ _TOTAL_OF = re.compile(r"(?:total|all)\b.*", re.IGNORECASE)
 _NUMBER = re.compile(r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?")
 _MOST_EXAMPLES = 3
 _FEW_BLANKS = 0.5
-_REPEAT = "Write the labels into every row; in Excel: PivotTable Design, Report Layout, 'Show in "
-_REPEAT += "Tabular Form' and 'Repeat All Item Labels'"
 
 Text = npt.NDArray[np.object_]
 Values = npt.NDArray[np.float64]
@@ -166,7 +164,7 @@ def _fill_labels(
 def _refuse_blank(table: Table, labels: Text, number: int) -> InputError:
     shown = quote(", ".join(label or "(blank)" for label in labels))
     found = f"the labels are {shown}, and what the blank ones mean is not certain"
-    return InputError(Problem(table.shown, table.name_row(number), found, _REPEAT))
+    return InputError(Problem(table.shown, table.name_row(number), found, REPEAT_LABELS))
 
 
 def _check_cells(table: Table, text: Text, values: Values, number: Rows) -> list[Check]:

@@ -177,7 +177,7 @@ def set_cell(row: int, column: int, value: object) -> Change:
         (lambda rows: set_cell(1, 4, 7)(add_sums_above(rows)), "row 2: .*not certain"),
         (lambda rows: [["A", "B", "2009-10", "2010-11"], *(r[:4] for r in rows[1:])], "are years"),
         (lambda rows: [row[1:] for row in rows], "no column says where"),
-        (lambda rows: [["Row Labels", *row[2:]] for row in rows], "no column holds the crime type"),
+        (lambda rows: [["Row Labels", *row[2:]] for row in rows], "compact form"),
     ],
 )  # fmt: skip
 def test_what_is_not_certain_is_refused(tmp_path: Path, change: Change, message: str) -> None:
@@ -252,3 +252,15 @@ def test_type_with_and_without_a_second_level_is_refused(tmp_path: Path) -> None
         read(tmp_path / "a.csv", [*rows, ["BURGLARY", "", *rows[1][2:]]])
     rows += [["BURGLARY", "Total burglary", *rows[1][2:]]]
     assert sum_counts(read(tmp_path / "a.csv", rows)) == [36.0, 36.0]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+@pytest.mark.parametrize("above", [[], [["Count of Ref", "Column Labels", "", "", ""]]])
+def test_compact_pivot_tables_are_refused_with_what_to_do(
+    tmp_path: Path, suffix: str, above: Rows
+) -> None:
+    rows: Rows = [*above, ["Row Labels", "Jan-16", "Feb-16", "Mar-16", "Grand Total"]]
+    rows += [["Area 1", 5, 6, 7, 18], ["Burglary", 5, 6, 7, 18]]
+    with pytest.raises(InputError, match=r"compact form.*'Repeat All Item Labels'") as error:
+        read(tmp_path / f"a{suffix}", rows)
+    assert len(error.value.problems) == 1
