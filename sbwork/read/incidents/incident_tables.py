@@ -259,8 +259,10 @@ def _load_raw(store: Any, table: Table, style: str, points: PointNeed) -> None:
         f"CASE WHEN regexp_full_match({lsoa}, '[a-z]\\d{{8}}') THEN upper({lsoa}) ELSE {lsoa} END"
     )
     across, up = text.get("longitude", "NULL"), text.get("latitude", "NULL")
-    exact = [f"CASE WHEN NOT regexp_matches({t}, '{_ROUNDED}') THEN {t} END" for t in (across, up)]
-    needed, x, y, located = read_point(*exact, lsoa, points)
+    x_text, y_text = (
+        f"CASE WHEN NOT regexp_matches({t}, '{_ROUNDED}') THEN {t} END" for t in (across, up)
+    )
+    needed, x, y, located = read_point(x_text, y_text, lsoa, points)
     kept = f"{located} AND {'true' if points.boxes or points.unplaced else 'false'}"
     strange = f"CASE WHEN {needed} AND px IS NULL AND {up} IS NOT NULL THEN {across} END"
     number, bad = "1", "NULL"
