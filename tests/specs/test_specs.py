@@ -197,10 +197,10 @@ def test_a_bomb_of_aliases_is_refused_at_once(load: Load) -> None:
     bomb = "a0: &a0 [x, x]\n" + "".join(
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30)
     )
-    start = time.perf_counter()
+    start = time.process_time()
     (line,) = refuse(load, bomb)
     assert "aliases" in line
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(
@@ -215,10 +215,10 @@ def test_a_bomb_of_aliases_is_refused_at_once(load: Load) -> None:
     ids=["unknown keys", "a long list", "many words", "dashes", "colons"],
 )
 def test_a_long_file_takes_no_long_time(load: Load, content: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with contextlib.suppress(InputError):
         load(content)
-    assert time.perf_counter() - start < SLOWEST
+    assert time.process_time() - start < SLOWEST
 
 
 @pytest.mark.parametrize("name", ["missing/whole.yml", "a" * 5000, "a\0b", "wohle.yml", ""])
