@@ -12,7 +12,8 @@ from typing import Any
 
 from sbwork.read.surveys.answers import fold_answer, parse_number
 from sbwork.read.surveys.descriptions import ColumnDescription
-from sbwork.read.surveys.personal import FREE_TEXT, PERSON_ID
+from sbwork.read.surveys.personal import FREE_TEXT
+from sbwork.specs.masks import PERSON_ID
 
 __all__ = [
     "find_role",

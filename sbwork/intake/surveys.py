@@ -25,11 +25,11 @@ from sbwork.read.surveys.answers import ANSWERED, KINDS, Match, fold_answer, mat
 from sbwork.read.surveys.columns import assign_columns
 from sbwork.read.surveys.descriptions import ColumnDescription, describe_table
 from sbwork.read.surveys.detection import read_table
-from sbwork.read.surveys.personal import mask_text
 from sbwork.read.surveys.tables import RawTable, fold_name
 from sbwork.specs.cohort import SurveySource
 from sbwork.specs.errors import InputError, Problem, list_names
 from sbwork.specs.instrument import Instrument, Option, read_instrument
+from sbwork.specs.masks import mask_text
 
 __all__ = ["Proposal", "ProposedItem", "ProposedScale", "ProposedSurvey", "propose_surveys"]
 

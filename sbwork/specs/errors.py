@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from sbwork.specs.masks import mask_name
+
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 """What the system calls a full disk."""
 
 _LONGEST_QUOTE = 80
 _LONGEST_PLACE = 300
+_LONGEST_MASKED = 1000
 _MOST_PROBLEMS = 50
 
 
@@ -111,8 +114,11 @@ def list_names(names: Sequence[str], most: int = 12) -> str:
 
 
 def quote(value: object, longest: int = _LONGEST_QUOTE) -> str:
-    """Return `value` as text safe to print in a message: one line, no controls, not too long."""
-    text = str(value)[: longest + 1]
+    """Return `value` as text safe to print: one line, no controls, no personal data, not too long.
+
+    It is for names and for what stands in cohort.yml; cells are never quoted (see `describe_cell`).
+    """
+    text = mask_name(str(value)[:_LONGEST_MASKED])[: longest + 1]
     text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     return text if len(text) <= longest else text[: longest - 1] + "…"
 

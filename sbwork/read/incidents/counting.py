@@ -21,6 +21,7 @@ from sbwork.read.tables import read_small_table
 from sbwork.specs.cohort import HARM, Cohort, list_months
 from sbwork.specs.documents import fold_name
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.masks import describe_cell
 from sbwork.specs.periods import list_windows, name_month, name_months, number_month
 
 __all__ = [
@@ -618,7 +619,7 @@ def _read_weights(cohort: Cohort) -> dict[str, float] | None:
         except ValueError:
             weight = math.nan
         if not 0 <= weight < math.inf:
-            found = f"'{quote(value)}' is not a weight"
+            found = f"{describe_cell(value)} is not a weight"
             allowed = "A weight is a number of 0 or more, such as days of imprisonment"
             problems.append(Problem(shown, f"row {row}", found, allowed))
         elif fold_name(name) in weights:

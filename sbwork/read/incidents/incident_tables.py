@@ -39,6 +39,7 @@ from sbwork.read.incidents.tallies import (
 from sbwork.read.places.coordinates import ALLOWED
 from sbwork.specs.cohort import IncidentSource
 from sbwork.specs.errors import InputError, Problem, quote
+from sbwork.specs.masks import describe_cell
 
 __all__ = ["choose_format", "read_saved_street_files", "read_tables"]
 
@@ -306,7 +307,7 @@ def _check_values(store: Any, table: Table, style: str) -> list[Check]:
             hint += "; these look as if the month came before the day"
         problems += _name_rows(table, "month", wrong, "is not a date", hint)
         if not problems:
-            found = f"'{quote(min(wrong))}' is not a date"
+            found = f"{describe_cell(min(wrong))} is not a date"
             problems.append(Problem(table.shown, f"column '{table.where['month']}'", found, hint))
     elif doubt:
         place = f"column '{quote(table.where['month'])}'"
@@ -372,15 +373,14 @@ def _tabulate(store: Any, table: Table, style: str, reading: Reading) -> None:
 def _refuse_repeated_counts(store: Any, table: Table) -> None:
     twice = store.execute(
         """
-        SELECT kind, month, concat_ws(' ', nullif(called, ''), nullif(lsoa, '')) AS place
-        FROM raw JOIN written_months USING (written)
+        SELECT kind, month FROM raw JOIN written_months USING (written)
         WHERE x IS NULL AND lsoa || called <> ''
-        GROUP BY ALL HAVING sum(rows) > 1 ORDER BY ALL LIMIT 5
+        GROUP BY kind, month, called, lsoa HAVING sum(rows) > 1 ORDER BY ALL LIMIT 5
         """
     ).fetchall()
     if twice:
-        shown = ", ".join(f"{place}: {kind} in {month}" for kind, month, place in twice)
-        found = f"more than one count in '{table.where['count']}' for {quote(shown)}"
+        shown = ", ".join(dict.fromkeys(f"{quote(kind)} in {month}" for kind, month in twice))
+        found = f"more than one count in '{table.where['count']}' for one place: {shown}"
         allowed = f"Give one count a place, type and month; {STATE_ROWS}"
         raise InputError(Problem(table.shown, "", found, allowed))
 
@@ -412,13 +412,13 @@ def _list_places(store: Any, table: Table, style: str, reading: Reading) -> list
             SELECT * FROM (SELECT DISTINCT lsoa, called, month FROM held)
             CROSS JOIN (SELECT DISTINCT kind FROM held)
         )
-        SELECT concat_ws(' ', nullif(called, ''), nullif(lsoa, '')), kind, month
+        SELECT kind, month
         FROM full_grid ANTI JOIN held USING (lsoa, called, kind, month) ORDER BY ALL LIMIT 6
         """
     ).fetchall()
     if holes:
-        shown = "; ".join(f"{place}, {kind}, {month}" for place, kind, month in holes[:3])
-        found = f"the table states zeros, but has no row for {quote(shown)}"
+        shown = "; ".join(dict.fromkeys(f"{quote(kind)} in {month}" for kind, month in holes[:3]))
+        found = f"the table states zeros, but a place has no row for {shown}"
         allowed = "Add the rows, with 0 where there was none"
         raise InputError(Problem(table.shown, "", found, allowed))
     return places if len(places) <= _MOST_PLACES_APART else [""]
@@ -436,7 +436,7 @@ def _name_rows(table: Table, key: str, wrong: set[str], verdict: str, hint: str)
             plain = re.sub(r"[ T]\d{1,2}:\d{2}.*$", "", value) if key == "month" else value
             if plain in wrong:
                 place = f"{table.name_row(number)}, column '{column}'"
-                what = f"'{quote(value)}'" if value else "the cell is blank, which"
+                what = describe_cell(value) if value else "the cell is blank, which"
                 problems.append(Problem(table.shown, place, f"{what} {verdict}", hint))
             if len(problems) == _MOST_EXAMPLES:
                 break

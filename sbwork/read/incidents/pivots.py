@@ -17,6 +17,7 @@ from sbwork.read.checks import Check, CheckKind
 from sbwork.read.incidents.columns import REPEAT_LABELS, STATE_ROWS, Table
 from sbwork.read.incidents.tallies import join_levels
 from sbwork.specs.errors import InputError, Problem, list_names, quote
+from sbwork.specs.masks import describe_cell
 
 __all__ = ["lay_out_counts"]
 
@@ -149,7 +150,7 @@ def _fill_labels(
     if repeated and blank.any(axis=1).sum() < _FEW_BLANKS * keep.sum():
         return labels, np.ones(len(labels), np.bool_)
     if unclear >= 0:
-        raise _refuse_blank(table, labels[unclear], int(number[unclear]))
+        raise _refuse_blank(table, int(number[unclear]))
     sums: dict[tuple[str, ...], Any] = defaultdict(float)
     for row in np.flatnonzero(keep & leaf).tolist():
         for depth in range(1, size):
@@ -157,13 +158,12 @@ def _fill_labels(
     for row in np.flatnonzero(keep & ~leaf).tolist():
         below = sums[tuple(cell for cell in filled[row] if cell)]
         if values[row].any() and not np.array_equal(values[row], below):
-            raise _refuse_blank(table, labels[row], int(number[row]))
+            raise _refuse_blank(table, int(number[row]))
     return filled, leaf
 
 
-def _refuse_blank(table: Table, labels: Text, number: int) -> InputError:
-    shown = quote(", ".join(label or "(blank)" for label in labels))
-    found = f"the labels are {shown}, and what the blank ones mean is not certain"
+def _refuse_blank(table: Table, number: int) -> InputError:
+    found = "some of the labels are blank, and what they mean is not certain"
     return InputError(Problem(table.shown, table.name_row(number), found, REPEAT_LABELS))
 
 
@@ -177,7 +177,7 @@ def _check_cells(table: Table, text: Text, values: Values, number: Rows) -> list
     problems = []
     for row, column in np.argwhere(wrong)[:_MOST_EXAMPLES].tolist():
         place = f"{table.name_row(int(number[row]))}, column '{quote(headings[column])}'"
-        found = f"'{quote(text[row, column])}' is not a count"
+        found = f"{describe_cell(text[row, column])} is not a count"
         if not text[row, column]:
             found = "the cell is blank" + (", though the table writes zeros" if zeros else "")
         problems.append(Problem(table.shown, place, found, hint))
@@ -193,7 +193,7 @@ def _refuse_repeated(table: Table, labels: Text, number: Rows) -> None:
     seen: dict[tuple[str, ...], int] = {}
     for key, row in zip(map(tuple, labels.tolist()), number.tolist(), strict=True):
         if (first := seen.setdefault(key, row)) != row:
-            found = f"a second row for what {table.name_row(first)} counts: {quote(', '.join(key))}"
+            found = f"a second row for what {table.name_row(first)} counts"
             allowed = f"Give one count a place, type and month; {STATE_ROWS}"
             raise InputError(Problem(table.shown, table.name_row(row), found, allowed))
 

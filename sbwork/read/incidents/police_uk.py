@@ -404,7 +404,7 @@ def _check_months(store: Any, parts: Sequence[Part]) -> None:
         strange = [m for m in found if not re.fullmatch(r"(19|20)\d\d-(0[1-9]|1[0-2])", m)]
         named = part.labels[0]
         if strange:
-            what = f"months that are none: {list_names([m or '(blank)' for m in strange])}"
+            what = f"{sum(found[m] for m in strange):,} rows whose month is none"
             allowed = "Months are written YYYY-MM"
             problems.append(Problem(part.shown, "column 'Month'", what, allowed))
         elif named and set(found) - {named}:

@@ -22,7 +22,7 @@ from sbwork.read.places.coordinates import (
     recognise_systems,
 )
 from sbwork.read.places.shapes import Array, form_shape
-from sbwork.specs.errors import InputError, Problem, list_names, quote
+from sbwork.specs.errors import InputError, Problem, list_names
 
 __all__ = [
     "Boundaries",
@@ -33,6 +33,7 @@ __all__ = [
 
 _LARGEST_FILE = 1_000_000_000
 _TOUCHING = 1e-6
+_OTHER_KINDS = {"Point", "MultiPoint", "LineString", "MultiLineString", "Topology"}
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,8 @@ def _list_features(data: Any, shown: str) -> Iterator[tuple[dict[str, Any], Any]
     elif kind in {"Polygon", "MultiPolygon", "GeometryCollection"}:
         yield {}, data
     else:
-        found = f"this is not GeoJSON: its type is '{quote(kind)}'"
+        known = f"'{kind}'" if kind in _OTHER_KINDS else "none of GeoJSON's"
+        found = f"this is not GeoJSON: its type is {known}"
         raise InputError(Problem(shown, "", found, "A FeatureCollection of polygons is wanted"))
 
 

@@ -15,6 +15,7 @@ from sbwork.read.places.shapes import refuse_overlaps
 from sbwork.read.tables import read_small_table
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.masks import describe_cell
 
 __all__ = [
     "AreaChange",
@@ -317,7 +318,7 @@ def _read_numbers(values: pd.Series, column: str, shown: str) -> pd.Series:
     numbers = pd.to_numeric(plain, errors="coerce")
     wrong = np.flatnonzero(numbers.isna() & ~plain.str.lower().isin(["", "nan"]))
     if wrong.size:
-        found = f"'{quote(values.iloc[wrong[0]])}' is not a number"
+        found = f"{describe_cell(str(values.iloc[wrong[0]]))} is not a number"
         place = f"row {values.index[wrong[0]]}, column '{column}'"
         raise InputError(Problem(shown, place, found))
     return numbers

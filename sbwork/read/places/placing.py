@@ -36,7 +36,8 @@ from sbwork.read.places.geography import (
 )
 from sbwork.read.places.shapes import Array, form_shape
 from sbwork.specs.cohort import Cohort
-from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.errors import InputError, Problem, find_nearest, list_names
+from sbwork.specs.masks import mask_name
 from sbwork.specs.periods import number_month
 
 __all__ = ["NOTABLE_SHARE", "Places", "find_recorded", "place_rows", "read_places"]
@@ -596,13 +597,13 @@ def _name_called(
         other = (source, spoken.get(near, "")) in met and listed[source] > _MANY_NAMES
         if near and not other and re.sub(r"\D", "", near) == re.sub(r"\D", "", name):
             shown = cohort.incidents[source].path
-            found = f"'{quote(name)}' ({count:,.0f} incidents) is no site of this cohort"
+            found = f"a name much like a site's ({count:,.0f} incidents) is no site of this cohort"
             allowed = f"Add it to the names of the site if it is meant: {list_names(list(spoken))}"
             problems.append(Problem(shown, "column of sites", found, allowed, near))
         if alone and name not in position:
             position[name] = len(position)
             places.areas.append(name)
-            places.names.append(cohort.title_site(key) if key else name)
+            places.names.append(cohort.title_site(key) if key else mask_name(name))
         placed[source, name] = (keys.index(key) if key else -1, position[name] if alone else -1)
     if problems:
         raise InputError(problems)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from sbwork.read.surveys.answers import fold_answer, is_nonresponse, is_unfilled, parse_number
-from sbwork.read.surveys.personal import find_personal_content, mask_text
+from sbwork.read.surveys.personal import find_personal_content
 from sbwork.read.surveys.tables import Mask, RawTable, fold_name, list_texts
 from sbwork.specs.errors import InputError, Problem, list_names, quote
+from sbwork.specs.masks import mask_text
 
 OTHER = "Other (written in)"
 """What stands for every answer in people's own words."""
@@ -102,11 +103,12 @@ def _read_ticks(
             ticks[word] = False
         elif word == "none" or not is_nonresponse(word):
             unknown.append(word)
+    short = [word for word in unknown if re.fullmatch(r"-?\d{1,3}", word)]
     numbers = [word for word in unknown if parse_number(word) == parse_number(word)]
     known = any(tick is not None for tick in ticks.values())
     if unknown and (known or len(unknown) > 1 or (numbers and not any(map(is_unfilled, folded)))):
         found = "these values are" if len(unknown) > 1 else "a value is"
-        found = f"{found} neither a tick nor none" + f": {list_names(numbers)}" * bool(numbers)
+        found = f"{found} neither a tick nor none" + f": {list_names(short)}" * bool(short)
         place = f"column '{quote(table.names[column])}'"
         allowed = "Write Yes or No, 1 or 0, or the option itself; leave what was not answered blank"
         raise InputError(Problem(table.file, place, found, allowed))
@@ -136,7 +138,7 @@ def _read_separated(
     place = f"column '{quote(table.names[column])}'"
     unknown = [shown[key] for key in counts if key not in declared and counts[key] >= _FEWEST]
     if options and unknown:
-        message = f"'{quote(mask_text(unknown[0]))}' is no option of the questionnaire"
+        message = "an answer that several gave is no option of the questionnaire"
         allowed = f"Options: {list_names(options)}"
         raise InputError(Problem(table.file, place, message, allowed))
     if not options and "," in separator:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sbwork.read.surveys.answers import fold_answer, is_unasked
-from sbwork.read.surveys.personal import mask_text
 from sbwork.read.surveys.tables import Mask, RawTable, Texts, fold_name, map_texts
 from sbwork.specs.cohort import SurveySource
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
@@ -112,7 +111,7 @@ class _Finder:
         if columns:
             return self.settle(name, columns)
         near = find_nearest(name, self.table.names)
-        names = list_names([mask_text(name) for name in self.table.names])
+        names = list_names(self.table.names)
         message = f"there is no column '{quote(name)}', as key '{key}' has it"
         self.report("header", message, "" if near else f"Columns here: {names}", near)
         return None
@@ -147,13 +146,13 @@ class _Finder:
             if not alike or (~blank & ~none & (values != more)).any():
                 what = "answers" if alike else "value labels"
                 message = f"{len(columns)} columns are '{quote(name)}', and their {what} differ: "
-                message += list_names([mask_text(table.names[column]) for column in columns])
+                message += list_names([table.names[column] for column in columns])
                 self.report("header", message, "Keep one, or rename the others")
                 return None
             values = np.where(blank, more, values)
         if (values != table.read_column(first)).any():
             table.cells[first] = values
-            names = list_names([mask_text(table.names[column]) for column in columns])
+            names = list_names([table.names[column] for column in columns])
             self.notes.append(f"'{quote(name)}' combines columns that no row fills twice: {names}")
         return first
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from sbwork.read.surveys.answers import fold_answer, parse_number
-from sbwork.read.surveys.personal import find_personal_content, find_personal_name, mask_text
+from sbwork.read.surveys.personal import find_personal_content, find_personal_name
 from sbwork.read.surveys.tables import Mask, RawTable
+from sbwork.specs.masks import mask_name, mask_text
 
 _MOST_VALUES = 15
 _FEWEST_EACH = 3
@@ -71,7 +72,7 @@ def _describe_column(table: RawTable, column: int, rows: Mask) -> ColumnDescript
     name, question = table.names[column], table.labels[column]
     kind = find_personal_name(name, question) or find_personal_content(sample + texts[:_SAMPLE])
     return ColumnDescription(
-        name=mask_text(name[:_LONGEST_NAME]),
+        name=mask_name(name[:_LONGEST_NAME]),
         question=mask_text(question[:_LONGEST_NAME]),
         values=() if kind else _list_shown(filled),
         labels={code: label[:_LONGEST_NAME] for code, label in table.codes.get(column, {}).items()},

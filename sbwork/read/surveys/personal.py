@@ -1,48 +1,50 @@
-"""What is personal data in a survey export: found, masked, or replaced by a keyed hash."""
+"""What is personal data in a survey export: found, or replaced by a keyed hash."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sbwork.specs.errors import InputError, Problem
+from sbwork.specs.masks import (
+    BIRTH,
+    EMAIL,
+    IP,
+    LOCATION,
+    NAME,
+    PERSON_ID,
+    PHONE,
+    find_forms,
+    is_name,
+)
 
 KEY_FILE = ".sbwork-key"
 """The file beside cohort.yml that may hold the secret for hashes."""
 
-PERSON_ID = "id of a person or of a response"
-"""The kind of a column of ids."""
-
 FREE_TEXT = "free text"
 """The kind of a column in people's own words."""
 
-_BIRTH = "date of birth"
 _DEVICE = "device or browser"
-_EMAIL = "e-mail address"
-_IP = "IP address"
-_LOCATION = "exact location"
-_NAME = "name of a person"
-_PHONE = "phone number"
 
 _SHORT_NAMES = (
-    (_EMAIL, r"\be ?mails?\b|\bmail address\b|\bcorreo\b|\bcourriel\b"),
+    (EMAIL, r"\be ?mails?\b|\bmail address\b|\bcorreo\b|\bcourriel\b"),
     (
-        _PHONE,
+        PHONE,
         r"\b(?:tele)?phones?\b|\bmobile\b|\bcontact (?:no|number)\b|\bwhatsapp\b|\bfax\b"
         r"|\b(?:telefon|teléfono|téléphone|handy|telefoon|tel)\b",
     ),
-    (_IP, r"\bip\b|\bip ?addr(?:ess)?\b"),
+    (IP, r"\bip\b|\bip ?addr(?:ess)?\b"),
     (
-        _LOCATION,
+        LOCATION,
         r"\b(?:latitude|longitude|lat|lon|lng|long|geo ?(?:code|location)?|gps|easting|northing"
         r"|uprn|what ?3 ?words|coordinates?|\w*post ?codes?\d*|\w*zip(?: ?codes?)?\d*|postal code"
         r"|plz|p ?codes?|pcds?\d?|out(?:ward)? ?codes?"
         r"|street|road"
-        r"|address(?: line)?(?: \d)?|house number)\b|^(?:(?:home|your|my) )?pc ?\d?$",
+        r"|addr(?:ess)?(?: ?lines?)? ?\d*|(?:house|flat) (?:number|no))\b"
+        r"|^(?:(?:home|your|my) )?pc ?\d?$",
     ),
     (
         _DEVICE,
@@ -56,15 +58,21 @@ _SHORT_NAMES = (
         r"|external|client|contact|prolific|nhs|crime|case|household)"
         r" ?(?:ids?|pid|no|num|number|nr|ref(?:erence)?|data ?reference|key)\b"
         r"|(?<!\bparty )\b(?:id|pid|uuid|guid|token|refurl|referrer|rid|user ?name|login|nhs|nino"
-        r"|passport|national insurance|social security|ssn|seed)\b",
+        r"|passport|national insurance|social security|ssn|seed)\b"
+        r"|\b(?:vrm|(?:number|licen[cs]e) plates?|(?:vehicle|car) reg\w*|reg(?:istration)?"
+        r" (?:plate|mark|no|num|number))\b",
     ),
     (
-        _NAME,
+        NAME,
         r"^names?$|\b(?:first|last|fore|sur|family|full|given|maiden|middle|your|nick"
         r"|respondent|participant|contact|officer|recipient) ?name\b"
-        r"|\b(?:vorname|nachname|prénom|apellidos?|nombre|signature|initials)\b",
+        r"|\b(?:vorname|nachname|prénom|apellidos?|nombre|signature|initials)\b"
+        r"|^(?:name of )?(?:the |your )?(?:interviewer|enumerator|field ?worker|interviewed by"
+        r"|completed by|recorded by|case ?worker|social worker|line manager|next of kin|gp"
+        r"|doctor)s?(?: ?(?:code|name|no|number|id|\d+))?$|^surgery$"
+        r"|\b(?:gp|doctor'?s?) (?:practice|surgery)\b",
     ),
-    (_BIRTH, r"\b(?:date of birth|birth ?date|dob|birthday|geburtsdatum)\b"),
+    (BIRTH, r"\b(?:date of birth|birth ?date|dob|birthday|geburtsdatum)\b"),
     (
         FREE_TEXT,
         r"\b(?:comments?|feedback|remarks?|verbatim|(?:open|free|other) text|suggestions?)\b"
@@ -72,11 +80,11 @@ _SHORT_NAMES = (
     ),
 )
 _QUESTIONS = (
-    (_EMAIL, r"\be ?mail address\b|\byour e ?mail\b"),
-    (_PHONE, r"\b(?:phone|mobile|telephone|contact) number\b"),
-    (_LOCATION, r"\byour (?:full |home |street |postal )?(?:address|post ?code|zip)\b"),
-    (_NAME, r"\byour (?:full |first |last |own )?name\b|\bname of respondent\b"),
-    (_BIRTH, r"\bdate of birth\b"),
+    (EMAIL, r"\be ?mail address\b|\byour e ?mail\b"),
+    (PHONE, r"\b(?:phone|mobile|telephone|contact) number\b"),
+    (LOCATION, r"\byour (?:full |home |street |postal )?(?:address|post ?code|zip)\b"),
+    (NAME, r"\byour (?:full |first |last |own )?name\b|\bname of respondent\b"),
+    (BIRTH, r"\bdate of birth\b"),
     (
         FREE_TEXT,
         r"\banything else\b|\bplease (?:specify|describe|explain)\b|\btell us\b|\byour own words\b",
@@ -91,48 +99,23 @@ _MOST_WORDS = 4
 _SHORT_PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _SHORT_NAMES)
 _QUESTION_PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _QUESTIONS)
 
-_EMAIL_TEXT = re.compile(r"[\w.+%'-]{1,64} ?(?:@|\(at\)|\[at\]) ?[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
-_URL_TEXT = re.compile(r"(?:https?://|ftp://|www\.)\S{1,2000}", re.IGNORECASE)
-_BARE_URL_TEXT = re.compile(
-    r"\b[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.(?:com|org|net|co\.uk|gov\.uk|police\.uk|ac\.uk|uk|io|eu)"
-    r"\b(?:/\S{0,2000})?",
-    re.IGNORECASE,
+_AGENT = re.compile(r"Mozilla/\d|AppleWebKit|iPhone OS|Android \d|Windows NT")
+_DATE = re.compile(
+    r"(?:(\d{4})[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./ -]\w{1,9}[./ -](\d{4}|\d\d))(?![./-]).*"
 )
-_PHONE_TEXT = re.compile(r"(?<![\w.])(?:\+|\(?0)(?:[ ()-]{0,2}\d){8,14}(?![\w.])")
-_IP_TEXT = re.compile(
-    r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])|\b(?:[0-9a-f]{1,4}:){4,7}[0-9a-f]{1,4}\b",
-    re.IGNORECASE,
-)
-_POSTCODE_TEXT = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s{0,2}\d[ABD-HJLNP-UW-Z]{2}\b", re.IGNORECASE)
-_HANDLE_TEXT = re.compile(r"(?<![\w@.])@\w{2,50}")
-_AGENT_TEXT = re.compile(r"Mozilla/\d|AppleWebKit|iPhone OS|Android \d|Windows NT")
-_NINO_TEXT = re.compile(r"\b[A-Z]{2}\s?(?:\d{2}\s?){3}[A-D]\b", re.IGNORECASE)
-_COORDINATES_TEXT = re.compile(r"-?\d{1,3}\.\d{4,}\s?[,;]\s?-?\d{1,3}\.\d{4,}")
 _COORDINATE = re.compile(r"-?\d{1,3}[.,]\d{4,}")
 _LONG_ID = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[\w-]{8,80}|\d{9,30}")
 _PERSON_NAME = re.compile(r"[A-Z][a-zà-ÿ'-]{1,20}(?:\s[A-Z][A-Za-zà-ÿ'-]{0,20}){1,3}")
-
-_CONTENT = (
-    (_EMAIL, _EMAIL_TEXT),
-    (_DEVICE, _AGENT_TEXT),
-    (_IP, _IP_TEXT),
-    (_PHONE, _PHONE_TEXT),
-    (_LOCATION, _POSTCODE_TEXT),
-    (_LOCATION, _COORDINATES_TEXT),
-    (PERSON_ID, _NINO_TEXT),
-)
-_MASKS = (
-    ("[e-mail removed]", _EMAIL_TEXT),
-    ("[link removed]", _URL_TEXT),
-    ("[link removed]", _BARE_URL_TEXT),
-    ("[location removed]", _COORDINATES_TEXT),
-    ("[address removed]", _IP_TEXT),
-    ("[phone removed]", _PHONE_TEXT),
-    ("[postcode removed]", _POSTCODE_TEXT),
-    ("[number removed]", _NINO_TEXT),
-    ("[name removed]", _HANDLE_TEXT),
+_OUTWARD_CODE = re.compile(
+    r"(?:(?:A[BL]|B[ABDHLNRST]|C[ABFHMORTVW]|D[ADEGHLNTY]|E[CHNX]|F[KY]|G[LUY]|H[ADGPRSUX]|I[GMPV]"
+    r"|JE|K[ATWY]|L[ADELNSU]|M[EKL]|N[EGNPRW]|O[LX]|P[AEHLOR]|R[GHM]|S[AEGKLMNOPRSTWY]|T[ADFNQRSW]"
+    r"|UB|W[ACDFNRSV]|YO|ZE)\d{1,2}[A-Z]?(?: ?\d[A-Z]{0,2})?|[BEGLMNSW]\d{1,2}[A-Z]? \d[A-Z]{0,2})",
+    re.IGNORECASE,
 )
 _LONGEST_VALUE = 400
+_SAMPLE = 200
+_SHARE_OF_NAMES = 0.4
+_YOUNGEST, _YEARS_OF_A_SURVEY, _OLDEST_SURVEY = 40, 15, 2006
 
 
 def find_personal_name(*names: str) -> str:
@@ -149,37 +132,48 @@ def find_personal_name(*names: str) -> str:
 def find_personal_content(values: Sequence[str]) -> str:
     """Return the kind of personal data that a column's cells hold, or "".
 
-    A pattern that no answer has by chance (an e-mail address, an IP address, a phone number, a
-    postcode, a browser's name) decides by one cell; ids, coordinates, names and free text only
-    when most cells look like it.
+    A form that no answer has by chance (an e-mail address, a phone number, a postcode, a number
+    plate, a browser's name) decides by one cell; ids, coordinates, dates of birth, addresses,
+    parts of postcodes, names and free text only when many cells look like it.
     """
     texts = [value.strip()[:_LONGEST_VALUE] for value in values if value.strip()]
     if not texts:
         return ""
     distinct = list(dict.fromkeys(texts))
     joined = "\n".join(distinct)
-    for kind, pattern in _CONTENT:
-        if pattern.search(joined):
-            return kind
+    if _AGENT.search(joined):
+        return _DEVICE
+    kind = find_forms(joined, doubtful=False)
+    if kind:
+        return kind
+    many = 0.8 * len(distinct)
+    if _hold_births(distinct):
+        return BIRTH
+    if sum(bool(_OUTWARD_CODE.fullmatch(text)) for text in distinct) > many:
+        return LOCATION
+    if sum(map(is_name, distinct)) > _SHARE_OF_NAMES * len(distinct):
+        return NAME
+    doubtful = [find_forms(text, doubtful=True) for text in distinct[:_SAMPLE]]
+    kind = max(doubtful, key=doubtful.count)
+    if kind and doubtful.count(kind) > len(doubtful) / 2:
+        return kind
     if len(texts) < 5 or len(distinct) < 0.8 * len(texts):
         return ""
-    for kind, pattern in ((_LOCATION, _COORDINATE), (PERSON_ID, _LONG_ID), (_NAME, _PERSON_NAME)):
-        if sum(bool(pattern.fullmatch(text)) for text in distinct) > 0.8 * len(distinct):
+    for kind, pattern in ((LOCATION, _COORDINATE), (PERSON_ID, _LONG_ID), (NAME, _PERSON_NAME)):
+        if sum(bool(pattern.fullmatch(text)) for text in distinct) > many:
             return kind
     wordy = sum(len(text.split()) >= 4 for text in distinct)
     return FREE_TEXT if wordy > 0.4 * len(distinct) else ""
 
 
-def mask_text(text: str) -> str:
-    """Replace what points to a person: e-mails, links, phones, postcodes, @names, addresses.
-
-    Names of people in running text are not found: stories are read by a person before they are
-    published.
-    """
-    text = unicodedata.normalize("NFKC", text)
-    for mask, pattern in _MASKS:
-        text = pattern.sub(mask, text)
-    return text
+def _hold_births(texts: Sequence[str]) -> bool:
+    """Whether most texts are dates, and of more years than a survey takes, or long past."""
+    found = [match for text in texts if (match := _DATE.fullmatch(text))]
+    years = [int(match[1] or match[2]) for match in found]
+    years = [year if year > 99 else year + (1900 if year > _YOUNGEST else 2000) for year in years]
+    if len(years) <= 0.8 * len(texts):
+        return False
+    return max(years) - min(years) > _YEARS_OF_A_SURVEY or max(years) < _OLDEST_SURVEY
 
 
 def make_key(folder: Path, files: Iterable[Path]) -> bytes:

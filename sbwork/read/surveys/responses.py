@@ -17,7 +17,6 @@ from sbwork.read.surveys.personal import (
     find_personal_content,
     find_personal_name,
     make_key,
-    mask_text,
 )
 from sbwork.read.surveys.sources import (
     SurveyFile,
@@ -29,6 +28,7 @@ from sbwork.read.surveys.tables import Mask, RawTable, Texts, list_texts, map_te
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError, Problem, list_names, quote
 from sbwork.specs.instrument import Instrument
+from sbwork.specs.masks import describe_cell, mask_text
 
 _MOST_PROBLEMS = 40
 _MOST_UNKNOWN = 3
@@ -200,10 +200,10 @@ def _read_item(
         return np.full(len(codes), np.nan), np.zeros(len(codes), dtype=np.int8)
     for number, (text, match) in enumerate(zip(texts, matches, strict=True)):
         if match.kind not in _KIND_CODES:
-            label = f" (labelled '{quote(labels[text])}')" if labels.get(text) else ""
-            found = f"'{quote(mask_text(text))}'{label} is no answer to the item '{item}'"
+            label = ", by the file's label for it," if labels.get(text) else ""
+            found = f"{describe_cell(text)}{label} is no answer to the item '{item}'"
             if match.kind == "ambiguous":
-                found = f"'{quote(text)}' is the code of one option and the label of another"
+                found = f"{describe_cell(text)} is the code of one option and the label of another"
             row = int(np.flatnonzero(source.rows)[np.argmax(codes == number)])
             unknown.append((row, text, found))
     names = [option.label or f"{option.code:g}" for option in options]
@@ -216,7 +216,7 @@ def _read_item(
         source.quality.append(line)
     titles = {option.code: fold_answer(option.label) for option in options if option.label}
     differ = [
-        f"{text} = {labels[text]}"
+        f"{match.code:g} = {titles[match.code]}"
         for text, match in zip(texts, matches, strict=True)
         if match.kind == ANSWERED
         and not match.recoded
@@ -236,11 +236,11 @@ def _read_item(
 def _report_unlike(
     table: RawTable, column: int, item: str, instrument: Instrument, answered: Sequence[str]
 ) -> Problem:
-    codes = table.codes.get(column, {})
-    theirs = [f"{code} = {label}" for code, label in codes.items()] or sorted({*answered} - {""})
+    codes = [*table.codes.get(column, {})] or sorted({*answered} - {""})
+    codes = [code for code in codes if parse_number(code) == parse_number(code)]
     mine = [f"{o.code:g} = {o.label}" for o in instrument.list_options(item) if o.label]
-    found = f"the file labels its codes otherwise than the item '{item}': "
-    found += f"{list_names(theirs, most=12)} in the file, {list_names(mine, most=12)} in the item"
+    found = f"the file's labels for {list_names(codes)} are not those of the item '{item}', or may "
+    found += f"count from either end: {list_names(mine)} in the item"
     allowed = "Give the instrument's options the labels of the file, and no others"
     return Problem(table.file, f"column '{quote(table.names[column])}'", found, allowed)
 
@@ -257,8 +257,9 @@ def _read_weight(source: SurveyFile, problems: list[Problem]) -> Codes:
     bad = np.flatnonzero(~(weights >= 0))
     if len(bad):
         row, text = int(np.flatnonzero(source.rows)[bad[0]]), str(texts[bad[0]])
-        found = f"'{quote(mask_text(text))}'" if text.strip() else "a blank"
-        found += " is no weight" + (f", nor in {len(bad) - 1} other rows" if len(bad) > 1 else "")
+        found = f"{describe_cell(text)} is no weight" + (
+            f", nor in {len(bad) - 1} other rows" if len(bad) > 1 else ""
+        )
         place = source.table.name_cell(row, column)
         allowed = "A weight is 0 or more, with no comma between thousands"
         problems.append(Problem(source.table.file, place, found, allowed))

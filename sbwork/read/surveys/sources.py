@@ -17,17 +17,16 @@ from sbwork.read.surveys.columns import Assignment, assign_columns
 from sbwork.read.surveys.detection import read_table
 from sbwork.read.surveys.personal import (
     FREE_TEXT,
-    PERSON_ID,
     find_personal_content,
     find_personal_name,
     hash_ids,
-    mask_text,
 )
 from sbwork.read.surveys.tables import Mask, RawTable, Texts, list_texts
 from sbwork.read.workbooks import SHEET
 from sbwork.specs.cohort import Cohort, SurveySource
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.instrument import Instrument
+from sbwork.specs.masks import PERSON_ID, describe_cell
 
 _MOST_UNKNOWN = 5
 _LONG_ID = 10
@@ -137,7 +136,7 @@ def _translate(
         meant.append(next(filter(None, map(identify, (written, fold_answer(written), plain))), ""))
         if not meant[-1] and fold_answer(text):
             row = int(np.flatnonzero(rows)[np.argmax(codes == number)])
-            found = f"'{quote(mask_text(written))}' is no {kind} of this cohort"
+            found = f"{describe_cell(text)} is no {kind} of this cohort"
             unknown.append((row, written, found))
     known = f"Known: {list_names(names) or 'none is given'}"
     problems += report_unknown(table, column, unknown, names, known, _MOST_UNKNOWN)

@@ -130,7 +130,7 @@ def test_sheets_alike_are_read_together_and_others_are_named(
         (
             {"2016": DATA, "2017": [["Run"], [], HEAD, *SECOND, ["soon", "Burglary", "a"]]},
             {},
-            "sheet '2017', row 40, column 'Date': 'soon' is not a date",
+            "sheet '2017', row 40, column 'Date': this text is not a date",
         ),
     ],
 )
@@ -186,7 +186,7 @@ def test_titles_above_and_notes_below_are_passed_over(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("Run\n\n" + TEXT + "soon,Burglary,a\n", "row 16, column 'Date': 'soon'"),
+        ("Run\n\n" + TEXT + "soon,Burglary,a\n", "row 16, column 'Date': this text"),
         ("Run\n\n" + TEXT + "2016-12-06,Burg", "line 16: the row has 2 columns"),
         ("Run\n\nA,B,C\n" + TEXT.partition("\n")[2], "row 3: no column holds the month.*'A', 'B'"),
     ],

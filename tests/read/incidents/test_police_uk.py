@@ -72,7 +72,7 @@ def test_renamed_file_takes_its_force_from_the_rows(tmp_path: Path) -> None:
         (HEADER.replace("Crime type", "Crime tipe") + f"\n{LINE}\n", "Did you mean 'Crime tipe'"),
         (HEADER.replace("LSOA code", "LSOA cod") + f"\n{LINE}\n", "no column 'LSOA code', but one"),
         (f"{HEADER}\n{LINE.replace('2017-01', '2017-02')}\n", "the name says 2017-01, but"),
-        (f"{HEADER}\n{LINE.replace('2017-01', 'January')}\n", "months that are none: 'January'"),
+        (f"{HEADER}\n{LINE.replace('2017-01', 'January')}\n", "rows whose month is none"),
         ("Month,Crime type\n2017-01,Drugs\n", "no column says where"),
         (f'{HEADER}\n{LINE}"x\n{LINE}\n', "line 2: a quotation mark is opened and never closed"),
         (f"{HEADER},Month\n{LINE},x\n", "columns that stand twice: 'Month'"),

@@ -10,9 +10,9 @@ from sbwork.read.surveys.personal import (
     find_personal_name,
     hash_ids,
     make_key,
-    mask_text,
 )
 from sbwork.specs.errors import InputError
+from sbwork.specs.masks import mask_text
 
 
 @pytest.mark.parametrize(
