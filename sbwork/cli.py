@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -44,17 +45,19 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.stdout, sys.stderr = _Output(sys.stdout), _Output(sys.stderr)
-    try:
-        app()
-    except InputError as error:
-        print(f"sbwork: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-    except Exception as error:
-        print(f"sbwork: {explain_error(error)}", file=sys.stderr)
-        sys.exit(FAILED)
-    finally:
-        sys.stdout.flush()
+    out: Any = _Output(sys.stdout)
+    errors: Any = _Output(sys.stderr)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        try:
+            app()
+        except InputError as error:
+            print(f"sbwork: {error}", file=sys.stderr)
+            sys.exit(BAD_INPUT)
+        except Exception as error:
+            print(f"sbwork: {explain_error(error)}", file=sys.stderr)
+            sys.exit(FAILED)
+        finally:
+            out.flush()
 
 
 class _Output:
