@@ -17,7 +17,7 @@ from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.read.surveys import Responses, read_responses
 from sbwork.read.surveys.descriptions import describe_table
 from sbwork.read.surveys.detection import read_table
-from sbwork.specs.cohort import Cohort, SurveySource, find_cohorts, find_matches, read_cohort
+from sbwork.specs.cohort import Cohort, SurveySource, check_path, find_cohorts, read_cohort
 from sbwork.specs.documents import load_spec
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.instrument import Instrument, read_instrument
@@ -112,8 +112,8 @@ def _read_cohort(name: str, data: Path, inspection: Inspection) -> Cohort | None
     there = {
         key: tuple(
             source
-            for source in getattr(cohort, key)
-            if (full := cohort.resolve_path(source.path)).exists() or find_matches(full)
+            for number, source in enumerate(getattr(cohort, key))
+            if not any(check_path(cohort, data, (key, number, "path"), source.path))
         )
         for key in ("surveys", "incidents")
     }
@@ -128,7 +128,8 @@ def _read_instrument(
     """Read the questionnaire, even one of a cohort.yml that can't be read as a whole."""
     name = cohort.instrument if cohort else ""
     if cohort is None and file.is_file():
-        text = file.read_text("utf-8", errors="replace")
+        with file.open(encoding="utf-8", errors="replace") as stream:
+            text = stream.read(200_000)
         named = re.search(r"^instrument:[ \t]*[\"']?([\w-]+)", text, re.MULTILINE)
         name = named[1] if named else ""
     data = file.parents[2]
@@ -252,7 +253,7 @@ def _try_guesses(
     """Say what the columns that stand commented out in cohort.yml would leave out."""
     entries = re.split(r"(?m)^ *- path:", file.read_text("utf-8", errors="replace"))[1:]
     for source in cohort.surveys:
-        entry = next((text for text in entries if source.path in text.splitlines()[0]), "")
+        entry = next((text for text in entries if source.path in text.partition("\n")[0]), "")
         for key, written in re.findall(r"(?m)^ *# ?((?:person|site|wave)_column): (.+)$", entry):
             name = json.loads(written) if written[0] == '"' else written.partition(" #")[0].strip()
             try:

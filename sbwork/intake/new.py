@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import shutil
@@ -23,6 +24,7 @@ from sbwork.read.surveys.detection import read_table
 from sbwork.specs.cohort import Cohort, find_cohorts, find_matches, read_cohort
 from sbwork.specs.documents import load_spec
 from sbwork.specs.errors import InputError, Problem, find_nearest, quote
+from sbwork.specs.files import is_reserved, measure_file
 from sbwork.specs.instrument import Instrument
 
 __all__ = ["Intake", "check_name", "clean_path", "copy_examples", "sort_files", "take_in"]
@@ -73,7 +75,8 @@ def sort_files(folder: Path) -> dict[str, list[Path]]:
     """
     found: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if not path.name.startswith((".", "~$")) and path.name != "cohort.yml":
+        plain = path.is_file() or path.is_dir()
+        if plain and not path.name.startswith((".", "~$")) and path.name != "cohort.yml":
             found[_find_kind(path)].append(path)
     return found
 
@@ -178,7 +181,7 @@ def copy_examples(folder: Path, source: Path) -> list[str]:
         cohort = read_cohort(name, folder / "data")
         status = "rehearsal on real data" if cohort.rehearsal else f"{cohort.data_status} data"
         lines.append(f"  {name}: {cohort.display_title} ({status})")
-    return [*lines, f"Next: {'' if folder == Path() else f'cd {folder} && '}sbwork report"]
+    return [*lines, f"Next: {'' if folder == Path() else f'cd {folder}, then '}sbwork report"]
 
 
 def _find_kind(path: Path) -> str:
@@ -251,6 +254,8 @@ def check_name(name: str) -> None:
         found = f"'{quote(name)}' can't be the name of a cohort"
         allowed = "Use small letters, digits, hyphens and underscores"
         slug = re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")
+        if is_reserved(slug):
+            allowed, slug = "Windows keeps this name for a device", f"{slug}-area"
         raise InputError(Problem("NAME", "", found, allowed, slug)) from None
 
 
@@ -261,6 +266,16 @@ def _find_given(text: str, problems: list[Problem]) -> Path | None:
         nearby = [p.name for p in parent.iterdir()] if not there and parent.is_dir() else []
     except OSError:
         there, nearby = False, []
+    if there and not path.is_dir():
+        try:
+            measure_file(path, str(path), math.inf)
+        except InputError as error:
+            problems.extend(error.problems)
+            return None
+    if there and is_reserved(path.name):
+        found = "this is a name that Windows keeps for devices"
+        problems.append(Problem(str(path), "", found, "Rename the file"))
+        return None
     if there:
         return path
     problems.append(

@@ -12,11 +12,13 @@ import pandas as pd
 from sbwork.read.encodings import OLDER, find_encoding
 from sbwork.read.workbooks import NOTE, find_header, iterate_rows, open_workbook
 from sbwork.specs.errors import InputError, Problem
+from sbwork.specs.files import measure_file
 
 __all__ = ["read_small_table"]
 
 _HEAD = 12
-_LARGEST_UNPACKED = 1e9
+_LARGEST_FILE = 100_000_000
+_LARGEST_UNPACKED = 100_000_000
 
 
 def read_small_table(path: Path, shown: str) -> pd.DataFrame:
@@ -25,6 +27,7 @@ def read_small_table(path: Path, shown: str) -> pd.DataFrame:
     Titles above the header and notes below the table are passed over. The index holds the number
     that each row has in the file. An InputError says that the file is no such table.
     """
+    measure_file(path, shown, _LARGEST_FILE, "leave out rows and columns that are not needed")
     with path.open("rb") as file:
         start = file.read(4096)
     if start.startswith(b"\xd0\xcf\x11\xe0"):

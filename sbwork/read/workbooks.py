@@ -10,7 +10,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sbwork.specs.errors import InputError, Problem, list_names
+from sbwork.specs.errors import InputError, Problem, list_names, quote
+from sbwork.specs.files import measure_file
 
 __all__ = [
     "NOTE",
@@ -35,6 +36,9 @@ NOTE = re.compile(
 
 _EXPORT_AGAIN = "Open it in Excel and save it again, as .xlsx or as CSV UTF-8"
 _FEW_ROWS = 5
+_LAST_ROW = 1_048_576
+_MOST_CELLS = 2_000_000
+_SMALL, _HIGHEST_RATIO = 20_000_000, 60
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]+\d+:[A-Z]+\d+)"')
 
 
@@ -49,7 +53,7 @@ def open_workbook(path: Path, shown: str, largest: float) -> Iterator[tuple[list
 
     with _explain_damage(shown, "opened"):
         _refuse_bomb(path, shown, largest)
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
     with closing(book):
         visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
         yield visible, [sheet for sheet in book.worksheets if sheet not in visible]
@@ -68,9 +72,10 @@ def _explain_damage(shown: str, step: str) -> Iterator[None]:
 
 def _refuse_bomb(path: Path, shown: str, largest: float) -> None:
     """Refuse what would fill the memory, or is no spreadsheet, before any of it is interpreted."""
+    packed = measure_file(path, shown, largest)
     with zipfile.ZipFile(path) as archive:
         unpacked = sum(member.file_size for member in archive.infolist())
-        if unpacked > largest:
+        if unpacked > min(largest, max(_SMALL, packed * _HIGHEST_RATIO)):
             found = f"the workbook unpacks to {unpacked / 1e6:,.0f} MB"
             raise InputError(Problem(shown, "", found, "Save the sheet of data as CSV UTF-8"))
         for member in archive.infolist():
@@ -80,8 +85,12 @@ def _refuse_bomb(path: Path, shown: str, largest: float) -> None:
                     raise InputError(Problem(shown, "", found, _EXPORT_AGAIN))
 
 
-def iterate_rows(path: Path, sheet: Any, shown: str) -> Iterator[list[str]]:
+def iterate_rows(
+    path: Path, sheet: Any, shown: str, most: int = _MOST_CELLS
+) -> Iterator[list[str]]:
     """Read the rows of a sheet as text, without the empty cells at their ends.
+
+    An InputError says that there are more than `most` cells, empty ones and all.
 
     Whole numbers have no decimals, dates are in ISO form, and a cell merged over several rows
     gives its value to each that holds another. Formulas give the value that Excel last worked out.
@@ -91,11 +100,17 @@ def iterate_rows(path: Path, sheet: Any, shown: str) -> Iterator[list[str]]:
         sheet.reset_dimensions()
         rows = enumerate(sheet.iter_rows(values_only=True), start=1)
     merged: list[tuple[int, int, str]] = []
+    cells = 0
     while True:
         with _explain_damage(shown, "read"):
             number, values = next(rows, (0, ()))
         if not number:
             return
+        cells += 1 + len(values) + len(merged)
+        if cells > most or number > _LAST_ROW:
+            found = f"the sheet '{quote(sheet.title)}' holds more than {most:,} cells"
+            hint = "Delete what is empty beside and below the table, or save it as CSV UTF-8"
+            raise InputError(Problem(shown, "", found, hint))
         row = [_write_cell(value) for value in values]
         while row and not row[-1]:
             row.pop()

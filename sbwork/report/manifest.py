@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 from collections.abc import Mapping
@@ -33,20 +34,15 @@ def list_inputs(cohort: Cohort, data: Path) -> dict[str, Path]:
 
     Names are relative to `data`; of a file that lies elsewhere, its folder and name.
     """
-    named = [source.path for source in cohort.incidents]
-    named += [source.path for source in cohort.surveys]
-    named += [site.polygon for site in cohort.sites.values()]
-    named += [cohort.geography.lookup, *cohort.geography.boundaries]
-    named += [cohort.geography.lsoa_change, cohort.harm_weights]
     paths = [cohort.folder / "cohort.yml"]
     if cohort.instrument:
         paths.append(data / "instruments" / f"{cohort.instrument}.yml")
-    paths += [cohort.resolve_path(name) for name in named if name]
+    paths += [cohort.resolve_path(name) for _, name in cohort.list_paths()]
     base = data.resolve()
     files: dict[str, Path] = {}
     for path in [match for named in paths for match in find_matches(named) or [named]]:
         for file in path.rglob("*") if path.is_dir() else [path]:
-            full = file.resolve()
+            full = Path(os.path.realpath(file))
             if full.is_relative_to(base):
                 files[full.relative_to(base).as_posix()] = full
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
@@ -21,6 +21,7 @@ from sbwork.specs.documents import (
     refuse_name,
 )
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.files import is_reserved, lies_within
 from sbwork.specs.periods import Day
 from sbwork.specs.periods import Period as Period
 from sbwork.specs.periods import Periods as Periods
@@ -312,6 +313,7 @@ class Cohort(Spec):
     placebo: PlaceboDesign = Field(default_factory=PlaceboDesign)
     surveys: tuple[SurveySource, ...] = ()
     weighting: Weighting = Field(default_factory=Weighting)
+    outside_paths: tuple[str, ...] = ()
     accepted_losses: dict[Join, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
     confirmatory: tuple[str, ...] = ()
     confirmatory_counts: tuple[str, ...] = ()
@@ -348,6 +350,23 @@ class Cohort(Spec):
     def resolve_path(self, path: str) -> Path:
         """Return a path named in cohort.yml as a full path, whichever slash it is written with."""
         return self._folder / path.replace("\\", "/")
+
+    def list_paths(self) -> list[tuple[KeyPath, str]]:
+        """List every path that cohort.yml names, with the keys under which it is."""
+        geography = self.geography
+        named: list[tuple[KeyPath, str]] = [
+            *((("incidents", i, "path"), source.path) for i, source in enumerate(self.incidents)),
+            *((("surveys", i, "path"), source.path) for i, source in enumerate(self.surveys)),
+            (("geography", "lookup"), geography.lookup),
+            *(
+                (("geography", "boundaries", i), path)
+                for i, path in enumerate(geography.boundaries)
+            ),
+            (("geography", "lsoa_change"), geography.lsoa_change),
+            (("harm_weights",), self.harm_weights),
+            *((("sites", key, "polygon"), site.polygon) for key, site in self.sites.items()),
+        ]
+        return [(at, path) for at, path in named if path]
 
     @property
     def compared_sites(self) -> tuple[str, ...]:
@@ -632,19 +651,8 @@ def find_matches(path: Path) -> list[Path]:
 
 
 def _find_missing_files(cohort: Cohort, data: Path) -> Iterator[Mistake]:
-    geography = cohort.geography
-    named: list[tuple[KeyPath, str]] = [
-        *((("incidents", i, "path"), source.path) for i, source in enumerate(cohort.incidents)),
-        *((("surveys", i, "path"), source.path) for i, source in enumerate(cohort.surveys)),
-        (("geography", "lookup"), geography.lookup),
-        *((("geography", "boundaries", i), path) for i, path in enumerate(geography.boundaries)),
-        (("geography", "lsoa_change"), geography.lsoa_change),
-        (("harm_weights",), cohort.harm_weights),
-        *((("sites", key, "polygon"), site.polygon) for key, site in cohort.sites.items()),
-    ]
-    for at, path in named:
-        if path:
-            yield from _report_missing(cohort, at, path, folders=at[0] == "incidents")
+    for at, path in cohort.list_paths():
+        yield from check_path(cohort, data, at, path)
     instruments = sorted(path.stem for path in data.glob("instruments/*.yml"))
     name = cohort.instrument
     if name and name not in instruments:
@@ -652,15 +660,31 @@ def _find_missing_files(cohort: Cohort, data: Path) -> Iterator[Mistake]:
         yield refuse_name(("instrument",), found, name, "Instruments here", instruments)
 
 
-def _report_missing(cohort: Cohort, at: KeyPath, path: str, folders: bool) -> Iterator[Mistake]:
-    full = cohort.resolve_path(path)
+def check_path(cohort: Cohort, data: Path, at: KeyPath, path: str) -> Iterator[Mistake]:
+    """Find why a path that cohort.yml names can't be read: missing, no file, or outside `data`."""
+    full, folders = cohort.resolve_path(path), at[0] == "incidents"
+    name = f"the file '{quote(path)}'"
+    if any(map(is_reserved, PureWindowsPath(path).parts)):
+        yield Mistake(at, f"{name} has a name that Windows keeps for devices", "Rename it")
+        return
     try:
-        if full.is_file() or (folders and (full.is_dir() or find_matches(full))):
+        is_folder, there = full.is_dir(), full.exists()
+        if not full.is_file() and not (folders and (is_folder or find_matches(full))):
+            nearby = [p.name for p in full.parent.iterdir()] if full.parent.is_dir() else []
+            found = "is no ordinary file" if there else "is not there"
+            found = "is a folder, not a file" if is_folder else found
+            allowed, near = (
+                "Paths start from the cohort's own folder",
+                find_nearest(full.name, nearby),
+            )
+            yield Mistake(at, f"{name} {found}", allowed, "" if there else near)
             return
-        nearby = [p.name for p in full.parent.iterdir()] if full.parent.is_dir() else []
-        folder = full.is_dir()
-    except OSError:
-        nearby, folder = [], False
-    found = "is a folder, not a file" if folder else "is not there"
-    allowed, near = "Paths start from the cohort's own folder", find_nearest(full.name, nearby)
-    yield Mistake(at, f"the file '{quote(path)}' {found}", allowed, near)
+        files = find_matches(full) or [full]
+        inner = [path for file in files if file.is_dir() for path in file.rglob("*")]
+    except (OSError, RuntimeError):
+        yield Mistake(at, f"{name} is not there, or can't be opened")
+        return
+    own = [data, cohort.folder, *map(cohort.resolve_path, cohort.outside_paths)]
+    if not all(lies_within(path, own) for path in (*files, *filter(Path.is_symlink, inner))):
+        found = f"{name}, or a link in it, lies outside the data folder"
+        yield Mistake(at, found, "Copy it there, or list it under 'outside_paths'")

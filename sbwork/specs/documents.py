@@ -21,6 +21,7 @@ from ruamel.yaml.resolver import VersionedResolver
 from ruamel.yaml.tag import Tag
 
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.files import is_reserved
 
 _LARGEST_FILE = 200_000
 _DEEPEST = 20
@@ -84,6 +85,8 @@ def _check_name(value: str) -> str:
         raise ValueError(
             f"'{quote(value)}' is not a name made of small letters, digits, hyphens and underscores"
         )
+    if is_reserved(value):
+        raise ValueError(f"'{value}' is a name that Windows keeps for devices: take another")
     return value
 
 

@@ -35,7 +35,8 @@ def test_every_file_that_counts_is_an_input(toy_data: Path) -> None:
     (cohort / "notes.txt").touch()
     (cohort / "cohort.yml").write_text(
         "name: first\nincidents: [{path: archive}]\n"
-        "geography: {lookup: ../../../elsewhere/lookup.csv}\n",
+        "geography: {lookup: ../../../elsewhere/lookup.csv}\n"
+        "outside_paths: [../../../elsewhere]\n",
         encoding="utf-8",
     )
     assert list(list_inputs(read_cohort("first", toy_data), toy_data)) == [

@@ -22,6 +22,7 @@ from isal import isal_zlib
 
 from sbwork.specs.cohort import find_matches
 from sbwork.specs.errors import InputError, Problem, list_names
+from sbwork.specs.files import measure_file
 
 __all__ = ["Part", "find_parts", "read_ends", "read_through", "serve_members", "unpack"]
 
@@ -100,7 +101,7 @@ def find_parts(path: Path, shown: str) -> list[Part]:
             for part in find_parts(file, f"{shown}/{file.relative_to(path).as_posix()}")
         ]
         _refuse_twins(parts)
-    elif path.suffix.lower() == ".zip":
+    elif measure_file(path, shown, _LARGEST_MEMBER) >= 0 and path.suffix.lower() == ".zip":
         parts = _list_members(path, shown)
     else:
         parts = [Part(shown, path)]
@@ -342,8 +343,10 @@ def _list_members(path: Path, shown: str) -> list[Part]:
     if inner:
         found = f"it holds other zips: {list_names(inner, 3)}"
         problems.append(Problem(shown, "", found, "Unpack it once, and name the folder"))
-    if sum(part.size for part in parts) > _LARGEST_TOTAL:
-        problems.append(Problem(shown, "", "the zip would unpack to more than 100 GB"))
+    total, packed = sum(part.size for part in parts), path.stat().st_size
+    if total > min(_LARGEST_TOTAL, max(_SMALL_MEMBER, packed * _HIGHEST_RATIO)):
+        found = f"the zip would unpack to {total:,} bytes, far more than incident files do"
+        problems.append(Problem(shown, "", found, "Download it again, or unpack it yourself"))
     if problems:
         raise InputError(problems)
     return sorted(parts, key=lambda part: part.shown)

@@ -39,6 +39,7 @@ __all__ = ["Opened", "open_table"]
 
 _EXCEL = {".xlsx", ".xlsm"}
 _LARGEST_UNPACKED = 5e9
+_MOST_CELLS = 60_000_000
 _EDGE = 65_536
 _ROWS_LOOKED_AT = 40
 
@@ -321,7 +322,7 @@ def _check_wanted(wanted: Sequence[str], titles: Sequence[str], shown: str) -> N
 
 def _write_sheet(part: Part, sheet: Any, rank: _Rank, path: Path) -> _Sheet | None:
     """Write a sheet as CSV; None where it is empty."""
-    rows = iterate_rows(part.path, sheet, part.shown)
+    rows = iterate_rows(part.path, sheet, part.shown, _MOST_CELLS)
     head = list(islice(rows, _ROWS_LOOKED_AT))
     skip = _choose_header(head, rank)
     header = [cell.strip() for cell in head[skip]] if head else []

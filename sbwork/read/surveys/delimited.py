@@ -16,8 +16,9 @@ from sbwork.read.encodings import OLDER, find_encoding
 from sbwork.read.surveys.tables import MOST_CELLS, Grid, refuse_size
 from sbwork.read.workbooks import NOTE
 from sbwork.specs.errors import InputError, Problem
+from sbwork.specs.files import measure_file
 
-_LARGEST_FILE = 200_000_000
+_LARGEST_FILE = 50_000_000
 _SAMPLE_BYTES = 2_000_000
 _SAMPLE_RECORDS = 60
 _SEPARATORS = ",;\t|"
@@ -31,11 +32,7 @@ def read_delimited(path: Path) -> Grid:
     Comma, semicolon, tab or vertical bar between values; UTF-8, UTF-16 or Windows-1252, with or
     without a byte-order mark. Rows of different lengths are refused.
     """
-    size = path.stat().st_size
-    if size > _LARGEST_FILE:
-        found = f"the file holds {size / 1e6:,.0f} MB"
-        allowed = f"At most {_LARGEST_FILE / 1e6:.0f} MB are read; split it, or save it as .sav"
-        raise InputError(Problem(path.name, "", found, allowed))
+    measure_file(path, path.name, _LARGEST_FILE, "split it, or leave columns out")
     data, note = decode_text(path.read_bytes(), path.name)
     separator, data = find_separator(data)
     width = _find_width(data, separator, path.name)

@@ -16,9 +16,11 @@ from sbwork.read.surveys.tables import RawTable, build_table, join_headers
 from sbwork.read.workbooks import find_header
 from sbwork.specs.cohort import SurveyFormat
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.files import measure_file
 
 FORMATS: tuple[str, ...] = get_args(SurveyFormat)
 
+LARGEST_FILE = 200_000_000
 _EXPORT = "Export the survey as CSV, .xlsx, .sav or .dta"
 _UNREADABLE = (
     (rb"\xd0\xcf\x11\xe0", "an old Excel file (.xls)", "Save it as .xlsx or as CSV UTF-8"),
@@ -47,6 +49,7 @@ def read_table(path: Path, format: str = "auto") -> RawTable:
     if format not in FORMATS:
         found, formats = f"'{quote(format)}' is not a format", f"Formats: {list_names(FORMATS)}"
         raise InputError(Problem(path.name, "", found, formats, find_nearest(format, FORMATS)))
+    measure_file(path, path.name, LARGEST_FILE, "export fewer columns")
     try:
         with path.open("rb") as file:
             start = file.read(512)

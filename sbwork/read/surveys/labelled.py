@@ -16,7 +16,7 @@ from sbwork.read.surveys.qualtrics import is_qualtrics, mark_responses
 from sbwork.read.surveys.tables import MOST_COLUMNS, Grid, RawTable, build_table, refuse_size
 from sbwork.specs.errors import InputError, Problem
 
-_MOST_CELLS = 20_000_000
+_MOST_CELLS = 10_000_000
 _LEAST_SECONDS = 9.0
 _SECONDS_PER_MEGABYTE = 0.5
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sbwork.specs.errors import InputError, Problem
+from sbwork.specs.files import measure_file
 from sbwork.specs.masks import (
     BIRTH,
     EMAIL,
@@ -21,6 +22,7 @@ from sbwork.specs.masks import (
     is_name,
 )
 
+_LONGEST_KEY = 1e6
 KEY_FILE = ".sbwork-key"
 """The file beside cohort.yml that may hold the secret for hashes."""
 
@@ -187,6 +189,7 @@ def make_key(folder: Path, files: Iterable[Path]) -> bytes:
     digest = hashlib.blake2b(digest_size=32, person=b"sbwork-person")
     stored = folder / KEY_FILE
     if stored.is_file():
+        measure_file(stored, KEY_FILE, _LONGEST_KEY)
         secret = stored.read_bytes().strip()
         if len(secret) < 16:
             found = f"the key holds {len(secret)} bytes, too few to keep a secret"
@@ -194,7 +197,9 @@ def make_key(folder: Path, files: Iterable[Path]) -> bytes:
         digest.update(secret)
         return digest.digest()
     for file in files:
-        digest.update(file.read_bytes())
+        with file.open("rb") as stream:
+            while piece := stream.read(1 << 20):
+                digest.update(piece)
     return digest.digest()
 
 

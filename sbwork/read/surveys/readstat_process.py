@@ -12,7 +12,10 @@ import json
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+_MOST_BYTES = 700_000_000
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -23,6 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     import pyreadstat
 
+    _bound_memory()
     path, platform, most_columns, most_cells = arguments
     read = pyreadstat.read_sav if platform == "spss" else pyreadstat.read_dta
     _, outline = read(path, metadataonly=True, output_format="dict")
@@ -56,6 +60,16 @@ def main(arguments: Sequence[str]) -> int:
         numbers,
     )
     return 0
+
+
+def _bound_memory() -> None:
+    """Let the memory grow no further than a sound file needs, where the system can see to it."""
+    statm = Path("/proc/self/statm")
+    if statm.is_file():
+        import resource
+
+        used = int(statm.read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + _MOST_BYTES, used + _MOST_BYTES))
 
 
 def _write(description: Mapping[str, Any], numbers: Sequence[array[int]]) -> None:

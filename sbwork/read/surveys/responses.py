@@ -13,6 +13,7 @@ import pandas as pd
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
 from sbwork.read.surveys.answers import ANSWERED, KINDS, fold_answer, match_answers, parse_number
 from sbwork.read.surveys.choices import read_choices
+from sbwork.read.surveys.detection import LARGEST_FILE
 from sbwork.read.surveys.personal import (
     find_personal_content,
     find_personal_name,
@@ -27,6 +28,7 @@ from sbwork.read.surveys.sources import (
 from sbwork.read.surveys.tables import Mask, RawTable, Texts, list_texts, map_texts
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError, Problem, list_names, quote
+from sbwork.specs.files import measure_file
 from sbwork.specs.instrument import Instrument
 from sbwork.specs.masks import describe_cell, mask_text
 
@@ -126,7 +128,10 @@ def read_responses(cohort: Cohort, instrument: Instrument) -> Responses:
     for spec, path in zip(cohort.surveys, paths, strict=True):
         try:
             if spec.person_column and key is None:
-                key = make_key(cohort.folder, [path for path in paths if path.is_file()])
+                files = [path for path in paths if path.is_file()]
+                for file in files:
+                    measure_file(file, file.name, LARGEST_FILE)
+                key = make_key(cohort.folder, files)
             sources.append(open_survey(cohort, instrument, spec, path, key or b""))
         except InputError as error:
             problems.extend(error.problems)

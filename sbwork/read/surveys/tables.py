@@ -15,7 +15,7 @@ from sbwork.read.workbooks import NOTE
 from sbwork.specs.errors import InputError, Problem, quote
 
 MOST_COLUMNS = 10_000
-MOST_CELLS = 50_000_000
+MOST_CELLS = 20_000_000
 
 _HEAD = 12
 _REPEATED, _NOTES = "repeated header rows", "notes below the table"

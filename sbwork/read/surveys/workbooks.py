@@ -19,7 +19,7 @@ from sbwork.read.workbooks import (
 )
 from sbwork.specs.errors import InputError, Problem
 
-_LARGEST_UNPACKED = 300_000_000
+_LARGEST_UNPACKED = 60_000_000
 _MOST_CELLS = 600_000
 _HEAD = 12
 
