@@ -56,6 +56,9 @@ _NAMES_A_COUNT = re.compile(
 )
 _IS_SURE = re.compile(rf"{_COUNTING}|(?:number|num|nr|no)s?of|^n$|^(?!.*id$).*(?:{_THINGS})s")
 _MAY_BE = re.compile(r"(?:number|num|nr|no|value)s?$")
+_REFERENCE = re.compile(
+    rf"(?:niche|storm|police|unique|(?:{_THINGS})s?)*(?:urn|id|ref|reference|number|num|nr|no)+"
+)
 _NUMBER = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?")
 
 _AGGREGATE = re.compile(r"^(?:(?:sum|count|total) of |X(?=\d))", re.IGNORECASE)
@@ -180,6 +183,11 @@ def find_columns(
     if problems:
         raise InputError(problems)
     return where
+
+
+def find_references(table: Table) -> list[str]:
+    """Find the columns whose names say that they hold the number of a crime or an incident."""
+    return [name for name in table.header if _REFERENCE.fullmatch(_fold(name))]
 
 
 def find_count(

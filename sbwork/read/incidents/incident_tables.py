@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+import numpy as np
 
 from sbwork.read.checks import Check, CheckKind
 from sbwork.read.incidents.archives import Part, read_ends, unpack
@@ -20,6 +22,7 @@ from sbwork.read.incidents.columns import (
     find_columns,
     find_count,
     find_months,
+    find_references,
     names_count,
     rank_header,
 )
@@ -255,6 +258,11 @@ def _load_raw(store: Any, table: Table, style: str, points: PointNeed) -> None:
     for key in {"lsoa", "site"} & set(text):
         text[key] = f"nullif(regexp_replace({text[key]}, '^(?:{_NO_PLACE})$', '', 'i'), '')"
     columns = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(table.header)))
+    rows = f"""
+        read_csv($path, auto_detect = false, header = true, skip = $skip, delim = $delimiter,
+                 quote = '"', escape = '"', columns = {{{columns}}})
+    """
+    given = {"path": str(table.path), "delimiter": table.delimiter, "skip": table.skip}
     lsoa = text.get("lsoa", "NULL::VARCHAR")
     lsoa = (
         f"CASE WHEN regexp_full_match({lsoa}, '[a-z]\\d{{8}}') THEN upper({lsoa}) ELSE {lsoa} END"
@@ -266,13 +274,17 @@ def _load_raw(store: Any, table: Table, style: str, points: PointNeed) -> None:
     needed, x, y, located = read_point(x_text, y_text, lsoa, points)
     kept = f"{located} AND {'true' if points.boxes or points.unplaced else 'false'}"
     strange = f"CASE WHEN {needed} AND px IS NULL AND {up} IS NOT NULL THEN {across} END"
-    number, bad = "1", "NULL"
+    bad, summed = "NULL", "count(*)"
+    references = [place[name] for name in find_references(table)] if style == "rows" else []
+    filled = " AND ".join(f"nullif(trim({name}), '') IS NOT NULL" for name in references)
+    ids = f"list(hash({', '.join(place.values())})) FILTER ({filled})" if references else "NULL"
     if style == "counts":
         whole = rf"regexp_full_match({text['count']}, '[^,]*|\d{{1,3}}(,\d{{3}})+(\.\d*)?')"
         plain = f"CASE WHEN {whole} THEN replace({text['count']}, ',', '') END"
         number = f"TRY_CAST({plain} AS DOUBLE)"
         fault = f"coalesce({number}, -1) < 0 OR isinf({number})"
         bad = f"CASE WHEN {fault} THEN coalesce({text['count']}, '') END"
+        summed = f"sum({number})"
     when = f"regexp_replace({text['month']}, '[ T][0-9]{{1,2}}:[0-9]{{2}}.*$', '')"
     store.execute(
         f"""
@@ -281,16 +293,28 @@ def _load_raw(store: Any, table: Table, style: str, points: PointNeed) -> None:
                coalesce({lsoa}, '') AS lsoa, coalesce({text.get("site", "NULL")}, '') AS called,
                CASE WHEN {kept} THEN px END AS x, CASE WHEN {kept} THEN py END AS y,
                {located} AS located, {strange} AS strange, {bad} AS bad,
-               sum({number})::DOUBLE AS n, count(*) AS rows
+               {summed}::DOUBLE AS n, count(*) AS rows, {ids} AS ids
         FROM (
             SELECT *, CASE WHEN {needed} THEN {x} END AS px, CASE WHEN {needed} THEN {y} END AS py
-            FROM read_csv($path, auto_detect = false, header = true, skip = $skip,
-                          delim = $delimiter, quote = '"', escape = '"', columns = {{{columns}}})
+            FROM {rows}
         )
         GROUP BY ALL
         """,  # noqa: S608 - built from positions, never from text of the file
-        {"path": str(table.path), "delimiter": table.delimiter, "skip": table.skip},
+        given,
     )
+    if references:
+        names = ", ".join(references)
+        query = f"SELECT count(DISTINCT ({names})) FROM {rows} WHERE {filled}"  # noqa: S608
+        _count_once(store, lambda: store.execute(query, given).fetchone()[0])
+    store.execute("ALTER TABLE raw DROP COLUMN ids")
+
+
+def _count_once(store: Any, count_references: Callable[[], int]) -> None:
+    """Count rows alike in every column once, unless most share what is taken for a reference."""
+    ids = np.sort(np.asarray(store.execute("SELECT unnest(ids) AS id FROM raw").fetchnumpy()["id"]))
+    distinct = 1 + np.count_nonzero(ids[1:] != ids[:-1])
+    if distinct < len(ids) and 2 * count_references() > distinct:
+        store.execute("UPDATE raw SET n = rows - len(ids) + len(list_distinct(ids)) WHERE len(ids)")
 
 
 def _check_values(store: Any, table: Table, style: str) -> list[Check]:
@@ -345,6 +369,12 @@ def _tabulate(store: Any, table: Table, style: str, reading: Reading) -> None:
         reading.quality.append(Check(CheckKind.LEFT_OUT, "rows without a date", lost, note))
     dates = Check(CheckKind.JOIN, "dates", dated, table.shown, lost)
     reading.quality.append(dates)
+    if style == "rows":
+        ((again,),) = store.execute("SELECT sum(rows - n) FROM raw").fetchall()
+        if again:
+            note = f"{table.shown}: alike in every column, reference too, and counted once"
+            check = Check(CheckKind.LEFT_OUT, "rows that repeat an incident", again, note)
+            reading.quality.append(check)
     if style == "counts" and not table.unique:
         _refuse_repeated_counts(store, table)
     places = _list_places(store, table, style, reading)

@@ -522,3 +522,27 @@ def test_a_decimal_comma_is_no_count(tmp_path: Path) -> None:
         read(tmp_path / "a.csv", "Month;Area;Type;Count\n2017-01;Area 1;Burglary;12,0\n")
     counts = read(tmp_path / "a.csv", "Month;Area;Type;Count\n2017-01;Area 1;Burglary;1,200\n")
     assert list_counts(counts, "one", "victim_based_crime") == [1200.0]
+
+
+@pytest.mark.parametrize(
+    ("reference", "numbers", "count"),
+    [
+        ("Crime Number", ["a1", "a1", "a1", "a2", "a3"], 3),
+        ("IncidentRef", ["1", "2", "3", "4", "5"], 5),
+        ("URN", ["7", "7", "", "", ""], 4),
+        ("Offence No", ["28E"] * 5, 5),
+        ("Officer", ["PC"] * 5, 5),
+    ],
+)
+def test_rows_alike_with_one_reference_are_one_incident(
+    tmp_path: Path, reference: str, numbers: list[str], count: int
+) -> None:
+    lines = [f"{number},03/07/2017,Robbery,Area 1" for number in numbers]
+    lines += [f"{reference[:1]}{n},04/07/2017,Robbery,Area 2" for n in range(20)]
+    if "28E" in numbers:
+        lines = [f"28E,{line.split(',', 1)[1]}" for line in lines]
+    text = "\n".join([f"{reference},Date,Type,Area", *lines])
+    incidents = read(tmp_path / "a.csv", text, format="rows")
+    assert list_counts(incidents, "one", "victim_based_crime") == [count]
+    quality = incidents.quality.set_index("check")["count"]
+    assert quality.get("rows that repeat an incident", 0) == len(numbers) - count
