@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import secrets
 import signal
 import sys
 from collections.abc import Callable
@@ -260,15 +261,47 @@ def lab(
         bool, typer.Option("--browser/--no-browser", help="Open a browser window.")
     ] = True,
 ) -> None:
-    """Open JupyterLab in the folder of notebooks, for this machine alone."""
+    """Open JupyterLab in the folder of notebooks, for this machine alone.
+
+    Whatever Jupyter is configured to do otherwise, it answers this machine only, and nobody without
+    the token in the address that it opens. Your settings of JupyterLab itself are kept.
+    """
     import subprocess
 
     folder = _find_folder(Path("notebooks"), "notebooks")
-    command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--port={port}"]
-    command += ["--LabApp.news_url=None"]
-    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    command = [sys.executable, "-m", "jupyterlab", f"--port={port}"]
+    command += [f"--{name}={value}" for name, value in _LAB.items()]
     command += [] if browser else ["--no-browser"]
-    raise typer.Exit(subprocess.call(command, cwd=folder))  # noqa: S603
+    raise typer.Exit(subprocess.call(command, cwd=folder, env=_close_jupyter()))  # noqa: S603
+
+
+_LAB = {
+    "ip": "127.0.0.1",
+    "ServerApp.allow_remote_access": False,
+    "ServerApp.allow_origin": "",
+    "ServerApp.allow_origin_pat": "",
+    "ServerApp.disable_check_xsrf": False,
+    "ServerApp.allow_unauthenticated_access": False,
+    "PasswordIdentityProvider.hashed_password": "",
+    "KernelManager.ip": "127.0.0.1",
+    "LabApp.news_url": None,
+    "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+}
+_KEPT = {f"JUPYTER_{name}" for name in ("PATH", "DATA_DIR", "RUNTIME_DIR", "PLATFORM_DIRS")}
+
+
+def _close_jupyter() -> dict[str, str]:
+    """Return an environment in which Jupyter reads no configuration and asks for a new token.
+
+    Other users of the machine can read a command's options, but not its environment.
+    """
+    from jupyter_core.paths import jupyter_config_dir
+
+    own = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER_") or k in _KEPT}
+    lab = Path(jupyter_config_dir(), "lab")
+    settings = {"SETTINGS": lab / "user-settings", "WORKSPACES": lab / "workspaces"}
+    kept = {f"JUPYTERLAB_{name}_DIR": str(path) for name, path in settings.items()}
+    return {**kept, **own, "JUPYTER_NO_CONFIG": "1", "JUPYTER_TOKEN": secrets.token_hex(24)}
 
 
 def _is_terminal() -> bool:

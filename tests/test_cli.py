@@ -175,21 +175,62 @@ def test_an_unknown_command_is_a_usage_error(run: Run) -> None:
     assert run("reprot").returncode == 2
 
 
-def test_lab_opens_the_notebooks_for_this_machine_alone(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[tuple[list[str], Path]] = []
+OPEN = """\
+c = get_config()
+c.ServerApp.ip = c.KernelManager.ip = "0.0.0.0"
+c.ServerApp.allow_remote_access = c.ServerApp.disable_check_xsrf = True
+c.ServerApp.allow_unauthenticated_access = True
+c.ServerApp.allow_origin = "*"
+c.ServerApp.local_hostnames = ["example.org"]
+c.ServerApp.tornado_settings = {"headers": {"Access-Control-Allow-Origin": "*"}}
+c.IdentityProvider.token = c.PasswordIdentityProvider.token = c.ServerApp.token = ""
+c.PasswordIdentityProvider.hashed_password = "argon2:planted"
+c.GatewayClient.url = "http://example.org"
+c.Session.key = b""
+"""
+LOOK = """\
+import json, os, sys
+from jupyterlab.labapp import LabApp
+app = LabApp.initialize_server(argv=[*sys.argv[1:], "--no-browser"])
+provider = app.identity_provider
+print(json.dumps([app.ip, app.allow_remote_access, app.allow_origin, app.disable_check_xsrf,
+    app.allow_unauthenticated_access, app.local_hostnames, app.tornado_settings.get("headers"),
+    app.gateway_config.gateway_enabled, provider.hashed_password,
+    provider.token == os.environ["JUPYTER_TOKEN"], len(provider.token), provider.auth_enabled]))
+"""
 
-    def call(command: list[str], cwd: Path) -> int:
-        calls.append((command, cwd))
+
+def test_lab_opens_the_notebooks_for_this_machine_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from typer.testing import CliRunner
+
+    from sbwork.cli import app
+
+    calls: list[tuple[list[str], Path, dict[str, str]]] = []
+
+    def call(command: list[str], cwd: Path, env: dict[str, str]) -> int:
+        calls.append((command, cwd, env))
         return 0
 
+    for name in ("jupyter_config.py", "jupyter_server_config.py", "jupyter_lab_config.py"):
+        (tmp_path / name).write_text(OPEN, encoding="utf-8")
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_CONFIG_PATH"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("JUPYTER_TOKEN", "")
+    monkeypatch.setenv("JUPYTER_GATEWAY_URL", "http://example.org")
     monkeypatch.setattr(subprocess, "call", call)
-    assert run("lab", "--no-browser").returncode == 0
-    ((command, folder),) = calls
+    assert CliRunner().invoke(app, ["lab", "--no-browser"]).exit_code == 0
+    ((command, folder, environment),) = calls
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
-    assert "--ip=127.0.0.1" in command
     assert folder.name == "notebooks"
+    token = environment["JUPYTER_TOKEN"]
+    assert not any(token in option for option in command)
+    assert environment["JUPYTERLAB_SETTINGS_DIR"] == str(tmp_path / "lab" / "user-settings")
+    look = [sys.executable, "-c", LOOK, *command[3:]]
+    done = subprocess.run(look, env=environment, cwd=tmp_path, capture_output=True, check=True)
+    closed = ["127.0.0.1", False, "", False, False, ["localhost"], None, False, "", True, 48, True]
+    assert json.loads(done.stdout) == closed
 
 
 @pytest.mark.notebook
