@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,6 +41,11 @@ _FILES = (
     ("manifest.json", "manifest"),
 )
 
+_FOLDERS = re.compile(
+    r"(?<![\w.~])(?:(?:[A-Za-z]:)?[\\/](?=\S)|(?:\.\.[\\/])+|~[\\/])(?:[^\\/\n'\":]+[\\/])*"
+)
+"""The way to a file from this machine's root or home, or from outside the project."""
+
 
 @dataclass(frozen=True, slots=True)
 class CohortEntry:
@@ -70,7 +76,9 @@ def list_entries(out: Path, data: Path, outcomes: Iterable[Outcome]) -> list[Coh
         for name, last in read_mapping(out / "index.json").items()
         if isinstance(last, dict)
     }
-    states |= {o.cohort: {"state": o.state, "reason": o.reason} for o in outcomes}
+    states |= {
+        o.cohort: {"state": o.state, "reason": _FOLDERS.sub("…/", o.reason)} for o in outcomes
+    }
     reported = [path.parent.name for path in out.glob("[!._]*/manifest.json")]
     names = sorted({*find_cohorts(data), *reported})
     return [_make_entry(name, out, data, states.get(name, {})) for name in names]

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
@@ -14,6 +15,7 @@ from typing import Any
 
 from sbwork.specs.cohort import Cohort, find_matches
 from sbwork.specs.files import hash_file, hash_package
+from sbwork.specs.masks import mask_name
 
 __all__ = [
     "describe_sources",
@@ -32,22 +34,25 @@ _SOURCES = ("inputs", "notebook", "code", "parameters", "seed", "python", "packa
 def list_inputs(cohort: Cohort, data: Path) -> dict[str, Path]:
     """List every file that a cohort's report is computed from, by the name shown in the manifest.
 
-    Names are relative to `data`; of a file that lies elsewhere, its folder and name.
+    Names are relative to `data`, without personal data; of a file elsewhere, its own.
     """
     paths = [cohort.folder / "cohort.yml"]
     if cohort.instrument:
         paths.append(data / "instruments" / f"{cohort.instrument}.yml")
     paths += [cohort.resolve_path(name) for _, name in cohort.list_paths()]
     base = data.resolve()
+    found = [match for named in paths for match in find_matches(named) or [named]]
+    found = [file for path in found for file in (path.rglob("*") if path.is_dir() else [path])]
     files: dict[str, Path] = {}
-    for path in [match for named in paths for match in find_matches(named) or [named]]:
-        for file in path.rglob("*") if path.is_dir() else [path]:
-            full = Path(os.path.realpath(file))
-            if full.is_relative_to(base):
-                files[full.relative_to(base).as_posix()] = full
-            else:
-                files[f"(elsewhere)/{full.parent.name}/{full.name}"] = full
-    return {name: full for name, full in sorted(files.items()) if full.is_file()}
+    times: Counter[str] = Counter()
+    for full in sorted({Path(os.path.realpath(file)) for file in found}):
+        if not full.is_file():
+            continue
+        parts = full.relative_to(base).parts if full.is_relative_to(base) else None
+        name = "/".join(map(mask_name, parts or ("(elsewhere)", full.name)))
+        times[name] += 1
+        files[f"{name} ({times[name]})" if times[name] > 1 else name] = full
+    return dict(sorted(files.items()))
 
 
 def describe_sources(
@@ -57,7 +62,7 @@ def describe_sources(
     seed = parameters.get("seed")
     return {
         "inputs": {name: hash_file(path) for name, path in list_inputs(cohort, data).items()},
-        "notebook": {"name": notebook.name, "sha256": hash_file(notebook)},
+        "notebook": {"name": mask_name(notebook.name), "sha256": hash_file(notebook)},
         "code": {"version": metadata.version("sbwork"), "sha256": hash_package()},
         "parameters": dict(parameters),
         "seed": cohort.seed if seed is None else seed,

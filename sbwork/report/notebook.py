@@ -199,8 +199,8 @@ class _Account:
         name, value = self.error or (name, value)
         if name == "InputError":
             return NotebookError(value, bad_input=True)
-        last = value.strip().splitlines()[-1:]
-        return self.fail(": ".join([name, *last]))
+        # The error's own words may hold what a cell of a file says.
+        return self.fail(name)
 
     def check(self, executed: Any) -> None:
         for index, cell in enumerate(executed.cells):
@@ -254,7 +254,7 @@ def _run_once(
             raise
         if account.at < 0:
             raise _NotStartedError from None
-        raise account.fail(f"{type(error).__name__}: {error}") from None
+        raise account.fail(type(error).__name__) from None
     finally:
         for started in manager.started:
             _kill(started)

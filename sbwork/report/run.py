@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +27,9 @@ __all__ = ["FAILED_FOLDER", "Outcome", "ReportJob", "produce_report"]
 
 FAILED_FOLDER = "_failed"
 """Where the notebook of a failed run is kept; no cohort can have this name."""
+
+_MESSAGE = re.compile(r"(?s)\A((?:\x1b\[[\d;]*m|[\w.])+):.*")
+"""What an error says, in a traceback of a notebook."""
 
 State = Literal["ok", "unchanged", "failed", "bad input"]
 
@@ -173,7 +176,16 @@ def _tidy_notebook(path: Path, relative: str) -> NotebookNode:
 
 
 def _keep_failed_notebook(staged: Path, job: ReportJob) -> None:
-    if (staged / "report.ipynb").is_file():
-        kept = job.out / FAILED_FOLDER / f"{job.cohort}.ipynb"
-        kept.parent.mkdir(exist_ok=True)
-        shutil.copyfile(staged / "report.ipynb", kept)
+    """Keep it with the place of the error, without its words, which may be a respondent's."""
+    if not (staged / "report.ipynb").is_file():
+        return
+    import nbformat
+
+    notebook = nbformat.read(staged / "report.ipynb", as_version=4)
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        if output.output_type == "error":
+            output.evalue = ""
+            output.traceback = [_MESSAGE.sub(r"\1", part) for part in output.traceback]
+    kept = job.out / FAILED_FOLDER / f"{job.cohort}.ipynb"
+    kept.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, kept)

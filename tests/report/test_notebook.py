@@ -54,7 +54,7 @@ def test_a_run_to_the_end_reports_each_cell(
         ),
         ("import time\ntime.sleep(60)", "cell 4 of 5, under 'Counts': it took longer than 2 sec"),
         ("import sys\nsys.exit(0)", "the notebook stopped before its end"),
-        ('raise KeyError("x\\ny")', "cell 4 of 5, under 'Counts': KeyError: "),
+        ('raise KeyError("x\\ny")', "cell 4 of 5, under 'Counts': KeyError"),
     ],
     ids=["killed", "timeout", "exit", "error"],
 )
@@ -101,6 +101,6 @@ def test_a_failure_after_a_cell_has_run_is_not_tried_again(
         raise RuntimeError("lost")
 
     monkeypatch.setattr(papermill, "execute_notebook", fail)
-    with pytest.raises(NotebookError, match=r"^cell 1 of 3: RuntimeError: lost$"):
+    with pytest.raises(NotebookError, match=r"^cell 1 of 3: RuntimeError$"):
         run_notebook(write_notebook(), folder, OWN, Kernels())
     assert len(tries) == 1

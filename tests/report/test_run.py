@@ -40,7 +40,7 @@ def test_every_file_that_counts_is_an_input(toy_data: Path) -> None:
         encoding="utf-8",
     )
     assert list(list_inputs(read_cohort("first", toy_data), toy_data)) == [
-        "(elsewhere)/elsewhere/lookup.csv",
+        "(elsewhere)/lookup.csv",
         "cohorts/first/archive/2017-07/street.csv",
         "cohorts/first/cohort.yml",
     ]
