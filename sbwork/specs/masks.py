@@ -31,8 +31,8 @@ class _Form:
     """One way that personal data are written.
 
     It is looked for in a text that has one of each of its `signs`, which are words, characters or
-    the marks that `_find_marks` gives; `check` decides on a match, and what the group ``keep``
-    matched stays. A `doubtful` form may also be something else in one cell.
+    the marks that `_find_marks` gives; `check` decides on a match, or `cut` masks parts of it, and
+    what the group ``keep`` matched stays. A `doubtful` form may also be something else in one cell.
     """
 
     kind: str
@@ -40,6 +40,7 @@ class _Form:
     pattern: re.Pattern[str]
     signs: tuple[frozenset[str], ...]
     check: Callable[[re.Match[str]], bool] | None = None
+    cut: Callable[[re.Match[str]], str] | None = None
     doubtful: bool = False
 
     def is_possible(self, marks: set[str]) -> bool:
@@ -48,10 +49,12 @@ class _Form:
 
     def find(self, text: str) -> bool:
         """Whether a text holds it."""
-        return any(self.check is None or self.check(m) for m in self.pattern.finditer(text))
+        return any(self.put_mask(match) != match[0] for match in self.pattern.finditer(text))
 
     def put_mask(self, match: re.Match[str]) -> str:
         """Return what a match is replaced by."""
+        if self.cut is not None:
+            return self.cut(match)
         if self.check is not None and not self.check(match):
             return match[0]
         return (match.groupdict().get("keep") or "") + f"[{self.mask} removed]"
@@ -200,7 +203,7 @@ _MAILERS = (
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 _DAY = (
     r"\d{1,4}[./ -]{1,2}\d{1,2}[./ -]{1,2}\d{2,4}"
-    rf"|\d{{1,2}}(?:st|nd|rd|th)?(?: of)?[ ./-]?(?:{_MONTHS})[a-z]*(?:[ ,./-]{{1,2}}\d{{2,4}})?"
+    rf"|\d{{1,2}}(?:st|nd|rd|th)?(?: of)?[ ./-]?(?:{_MONTHS})[a-z]*(?:[ ,./'-]{{1,2}}\d{{2,4}})?"
     rf"|(?:{_MONTHS})[a-z]* \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{2,4}})?"
 )
 _ROADS = (
@@ -214,22 +217,35 @@ _UNDOTTED = (
     "|ps|aps|ds|ads|tds|di|adi|tdi|ci|dci|dcs|detective|sergeant|inspector|superintendent|chief"
     "|constable|officer|warden|judge|mayor|father|sister|nurse|imam|rabbi|pastor|canon|vicar"
 )
-_LOWER_TITLES = "mr|mrs|cllr|sgt|insp|dr|pc|pcso|ms"
+_LOWER_TITLES = "mr|mrs|cllr|sgt|insp|dr|pc|pcso|ms|sergeant|inspector|councillor"
+_PLURALS = "pcs|drs|cllrs|messrs|officers|constables|sergeants|councillors"
+_KIN = (
+    "son|daughter|wife|husband|partner|brother|sister|mum|mother|dad|father|nan|grandson|neighbour"
+    "|friend|boyfriend|girlfriend|mate|uncle|aunt|cousin|landlord"
+)
+_NO_RANK = {"lady", "lord", "father", "sister", "judge", "canon", "mayor", "chief", "sir", "dame"}
 _CAPITAL = r"[^\W\d_a-zß-ÿ]"
 _FULL_NAME = (
     rf"(?:{_CAPITAL}\.? ?){{0,3}}{_CAPITAL}[\w'-]+(?: (?:de |van |von |der |al |bin )?"
     rf"{_CAPITAL}[\w'-]+){{0,2}}"
 )
-_COMMON = frozenset(
+_PLACES = frozenset(
     f"""{_ROADS.replace("|", " ")} avenues roads ward wards estate estates town village city county
     north south east west northern southern eastern western upper lower central centre council
     school college university hall church chapel house hotel inn arms pub club station office team
-    teams unit police force crime asb community neighbourhood partnership trust society association
-    group survey surveys response responses wave before after baseline data export results final
-    answers residents staff public area areas site sites cross bridge field fields moor wood
-    woods lea gate end side farm common beach bay world word excel windows games shop repairs
-    screen screens surgery appointment appointments practice training general grade level rank major
-    union fund awards award day week month year time cup league united rovers rangers albion
+    teams unit police force community neighbourhood partnership trust society association group
+    public area areas site sites cross bridge field fields moor wood woods lea gate end side farm
+    common beach bay world word games shop practice training cup league united rovers rangers
+    albion award awards day fund union survey responses hospital foundation centre library museum
+    """.split()
+)
+_COMMON = frozenset(
+    f"""{_UNDOTTED.replace("|", " ")} {_DOTTED.replace("|", " ")} crime asb survey surveys response
+    responses wave before after baseline data export results final answers residents staff world
+    word excel windows games repairs screen screens surgery appointment appointments practice
+    training general grade level rank major award
+    awards day week month year time team teams unit police
+    force community neighbourhood station office council association federation ward area areas
     monday tuesday wednesday thursday friday saturday sunday january february march april june july
     august september october november december christmas easter
     i im the a an and or but nor he she it they we you his her its their our my your me us him them
@@ -258,6 +274,7 @@ _NHS_CUE = re.compile(r"\bNHS\b(?:\W{0,3}\w{2,8}){0,3}\W{0,3}$", re.IGNORECASE)
 _PLATE_CUE = re.compile(
     r"\b(?:reg|plate|registration)s?\b(?:\W{1,3}\w{1,8}){0,3}\W{1,3}$", re.IGNORECASE
 )
+_MOST_GROUPS = 15
 _DATE_START = re.compile(r"(?:\d{1,2}([./-])\d{1,2}\1\d{2,4}|\d{4}([./-])\d{1,2}\2\d{1,2})(?!\d)")
 
 
@@ -272,7 +289,7 @@ def _list_forms() -> tuple[_Form, ...]:
     """Return the forms in the order in which they are masked."""
     i = re.IGNORECASE
     digit, six, mixed = (frozenset({mark}) for mark in (_DIGITS, _SIX, _MIXED))
-    at, titles_ = frozenset("@"), frozenset(re.findall("[a-z]+", f"{_DOTTED}|{_UNDOTTED}"))
+    at, titles_ = frozenset("@"), frozenset(f"{_DOTTED}|{_UNDOTTED}|p|d".split("|"))
     web = frozenset(_WEB.split("|"))
     births = frozenset(["born", "birth", "birthday", "birthdate", "dob", "d"])
     written_dot = r"(?: ?[(\[{] ?(?:dot|\.) ?[)\]}] ?| dot )"
@@ -280,7 +297,7 @@ def _list_forms() -> tuple[_Form, ...]:
     part = r"[\w+%'-]{1,64}"
     road = rf"(?:[A-Z][\w'.-]+ ){{1,3}}(?i:{_ROADS})"
     road = rf"(?:{road}|[a-z'-]+ (?:street|road|avenue|close|crescent))"
-    titles = rf"(?:(?:{_DOTTED})(?:\. ?| )|(?:{_UNDOTTED}) )"
+    titles = rf"(?:(?:{_DOTTED})(?:\. ?| )|(?:p\. ?c\.|d\. ?[cis]\.|{_UNDOTTED}) )"
     forms = [
         _Form(EMAIL, "e-mail", re.compile(
             r"(?<![\w.+%'-])[\w.+%'-]+@[\w-]+(?:[.,][\w-]+)*"), (at,)),
@@ -294,14 +311,18 @@ def _list_forms() -> tuple[_Form, ...]:
         _Form(_LINK, "link", re.compile(
             r"(?<![\w.@-])[\w-]+(?:\.[\w-]+)+(?:/\S*)?"), (web | {"/"},), _is_link),
         _Form(LOCATION, "location", re.compile(
-            r"-?\d{1,3}\.\d{3,}°?(?: ?[NSEW]\b)?(?: ?[,;/] ?| )-?\d{1,3}\.\d{3,}°?(?: ?[NSEW]\b)?"),
-            (six, frozenset({_DECIMAL})), _is_place),
+            r"-?\d{1,3}(?:\.\d{3,}|,\d{4,})°?(?: ?[NSEW]\b)?(?: ?[,;/] ?| )"
+            r"-?\d{1,3}(?:\.\d{3,}|,\d{4,})°?(?: ?[NSEW]\b)?"),
+            (six,), _is_place),
         _Form(LOCATION, "location", re.compile(
             r"\b(?:lat|lon|long|lng)(?:itude)?\b\W{0,3}-?\d{1,3}[.,]\d{2,}"
             r"|\d{1,3} ?[°º] ?(?:\d{1,2}(?:\.\d+)? ?['′´]? ?)?"
             r"(?:\d{1,2}(?:\.\d+)? ?[\"″]? ?)?[NSEW]\b"
-            r"|\d{1,2}\.\d{2,} ?[NSEW]\b|///\w+\.\w+\.\w+", i),
-            (frozenset("nsew°º/") | {"lat", "latitude", "lon", "long", "lng", "longitude"},)),
+            r"|\d{1,2}\.\d{2,} ?[NSEW]\b"
+            r"|\b[NS] ?\d{1,2}\.\d{2,}\W{1,2}[EW] ?\d{1,2}\.\d{2,}"
+            r"|(?:///|what ?3 ?words\W{1,2})\w+\.\w+\.\w+", i),
+            (frozenset("nsew°º/") | {"words", "lat", "latitude", "lon", "long", "lng"}
+             | {"longitude"},)),
         _Form(LOCATION, "location", re.compile(
             r"\b[HNOST][A-HJ-Z] ?(?:\d{3} ?\d{3}|\d{4} ?\d{4}|\d{5} ?\d{5})(?!\d)"), (six,)),
         _Form(IP, "address", re.compile(
@@ -330,8 +351,9 @@ def _list_forms() -> tuple[_Form, ...]:
         _Form(PERSON_ID, "number", re.compile(
             r"(?<!\d)(?<!\d[.,])\d(?:[ -]{0,2}\d){9,18}(?![.,]?\d)"), (six,), _is_number),
         _Form(PHONE, "phone", re.compile(
-            r"(?<!\d)(?<!\d[.,:])(?:\+ ?)?\(?\d(?:[ ().\-/]{0,3}\d){5,17}(?![.,:]?\d)"), (six,),
-            _is_phone),
+            r"(?<!\d)(?:(?<!\d[.,:])|(?<=\d,)(?=\d{4}))(?:\+ ?)?\(?\d"
+            r"(?:[ ().\-/]{0,3}\d){5,}"), (six,),
+            cut=_mask_phones),
         _Form(PHONE, "phone", re.compile(
             r"\b(?:(?:zero|oh?|one|two|three|four|five|six|seven|eight|nine|double|treble|triple"
             r"|hundred)\b[ ,-]{0,3}){8,}", i),
@@ -350,10 +372,19 @@ def _list_forms() -> tuple[_Form, ...]:
             rf"|(?i:\bname(?:'s| is| was) ))(?P<name>{_FULL_NAME})"), (titles_ | {"name"},),
             _is_titled, doubtful=True),
         _Form(NAME, "name", re.compile(
-            rf"(?P<keep>\b(?P<title>{_LOWER_TITLES}|my name is)\.? )(?P<name>[a-z][a-z'-]{{2,}})"),
+            rf"(?P<keep>\b(?:[Mm]rs?|[Cc]llr|{_LOWER_TITLES}|my name is)\.? )"
+            r"(?P<name>[a-z][a-z'-]{2,})"),
             (frozenset({*_LOWER_TITLES.split("|"), "name"}),), _is_titled, doubtful=True),
+        _Form(NAME, "names", re.compile(
+            rf"(?P<keep>\b(?i:{_PLURALS}) )(?P<name>{_FULL_NAME}(?: (?:and|&) {_FULL_NAME})+)"),
+            (frozenset(_PLURALS.split("|")),), _is_titled, doubtful=True),
         _Form(NAME, "name", re.compile(
-            rf"\b(?P<first>{_CAPITAL}[a-zß-ÿ]+) (?:{_CAPITAL}\.? )?(?P<last>{_CAPITAL}[\w'-]+)"),
+            rf"(?P<keep>\b(?i:my|our|his|her|their) (?:{_KIN}),? )(?P<name>{_CAPITAL}[\w-]+)"),
+            (frozenset(_KIN.split("|")),), lambda m: m["name"].casefold() in _list_first_names(),
+            doubtful=True),
+        _Form(NAME, "name", re.compile(
+            rf"\b(?P<first>{_CAPITAL}(?:[a-zß-ÿ]+|{_CAPITAL}+)) (?:{_CAPITAL}\.? )?"
+            rf"(?P<last>{_CAPITAL}[\w'-]+)"),
             (_list_first_names(),), lambda m: m["first"].casefold() in _list_first_names()
             and not _is_common(m["last"]), doubtful=True),
     ]  # fmt: skip
@@ -361,7 +392,7 @@ def _list_forms() -> tuple[_Form, ...]:
 
 
 def _is_common(word: str) -> bool:
-    return word.casefold().removesuffix("'s") in _COMMON
+    return word.casefold().removesuffix("'s") in _COMMON | _PLACES
 
 
 def _is_email(match: re.Match[str]) -> bool:
@@ -382,8 +413,9 @@ def _is_link(match: re.Match[str]) -> bool:
 
 
 def _is_place(match: re.Match[str]) -> bool:
-    latitude, longitude = map(float, re.findall(r"-?\d+\.\d+", match[0]))
-    exact = len(re.findall(r"\.\d{4,}", match[0])) == 2 and max(abs(latitude), abs(longitude)) > 1
+    found = re.findall(r"-?\d+[.,]\d+", match[0])
+    latitude, longitude = (float(number.replace(",", ".")) for number in found[:2])
+    exact = len(re.findall(r"[.,]\d{4,}", match[0])) == 2 and max(abs(latitude), abs(longitude)) > 1
     british = 49 <= latitude <= 61 and -9 <= longitude <= 3
     return british or (exact and not re.fullmatch(r"[\d.]+ [\d.]+", match[0]))
 
@@ -405,21 +437,16 @@ def _is_plate(match: re.Match[str]) -> bool:
     letters = re.findall(r"[A-Za-z]+", text)
     word = max(letters, key=len)
     acronyms = {"RTC", "HGV", "ASB", "BBC", "NHS", "VAT", "CCTV", "PCS", "RTA", "MPS", "ITV", "MPH"}
-    if (
-        len({part.isupper() for part in letters}) > 1
-        or word.upper() in acronyms
-        or _is_common(word)
-    ):
+    spaced = bool(re.search("[ -]", text))
+    mixed = len({part.isupper() for part in letters}) > 1
+    if word.upper() in acronyms | {"BUS"} or _is_common(word) or (mixed and spaced):
         return False
     if re.match(r"[A-Za-z]{2}\d", text):
-        return text.isupper() or not re.search(r"[ -]", text) or not _is_word(word)
+        return text.isupper() or not spaced or not re.search("[aeiou]", word)
     # Older plates look like a road or a flat with a word behind it.
     cued = _PLATE_CUE.search(match.string, max(0, match.start() - 40), match.start())
-    return text.isupper() and bool(cued or text[0] not in "ABM" or not re.search("[ -]", text))
-
-
-def _is_word(word: str) -> bool:
-    return bool(re.search(r"[aeiouy]", word.casefold()))
+    is_road = re.match(r"[ABM]\d{1,3}[ -]", text)
+    return text.isupper() and bool(cued or not is_road)
 
 
 def _is_number(match: re.Match[str]) -> bool:
@@ -429,25 +456,45 @@ def _is_number(match: re.Match[str]) -> bool:
     if len(digits) == 10:
         total = sum(weight * d for weight, d in zip(range(10, 1, -1), digits, strict=False))
         checked = groups in ([10], [3, 3, 4]) and digits[-1] == -total % 11
-        return checked or bool(
-            _NHS_CUE.search(match.string, max(0, match.start() - 40), match.start())
-        )
+        before = match.string[max(0, match.start() - 40) : match.start()]
+        return checked or bool(_NHS_CUE.search(before))
     doubled = [d if i % 2 == 0 else sum(divmod(2 * d, 10)) for i, d in enumerate(digits[::-1])]
     return len(digits) >= 15 and max(groups) >= 4 and sum(doubled) % 10 == 0
 
 
-def _is_phone(match: re.Match[str]) -> bool:
-    text = match[0]
+def _mask_phones(match: re.Match[str]) -> str:
+    """Mask the phone numbers in a run of digits, which may hold several and other figures."""
+    text, parts, at, first = match[0], [], 0, 0
+    groups = [found.span() for found in re.finditer(r"\d+", text)]
+    goes_on = re.match(r"[.:]\d|,\d{3}(?!\d)", match.string[match.end() : match.end() + 5])
+    while first < len(groups):
+        start = groups[first][0]
+        before = match.string[max(0, match.start() + start - 40) : match.start() + start]
+        lead = re.search(r"[+( ]*$", text[max(at, start - 3) : start])
+        start -= len(lead[0].lstrip()) if lead else 0
+        most = _MOST_GROUPS if first == 0 or text[start] in "+(0" else 3
+        for last in range(min(first + most, len(groups)), first, -1):
+            end = groups[last - 1][1]
+            if not (goes_on and last == len(groups)) and _is_phone(text[start:end], before):
+                parts += [text[at:start], "[phone removed]"]
+                at, first = end, last - 1
+                break
+        first += 1
+    return "".join([*parts, text[at:]])
+
+
+def _is_phone(text: str, before: str) -> bool:
     digits = re.sub(r"\D", "", text)
     groups = [len(group) for group in re.findall(r"\d+", text)]
-    if _DATE_START.match(text) or re.match(r"0[.]\d", text):
+    if not 6 <= len(digits) <= 17 or _DATE_START.match(text) or re.match(r"0[.]\d", text):
         return False
     if text[0] == "+" or digits.startswith("00"):
-        return 8 <= len(digits) <= 17 and max(groups) >= 3
-    if _CUE.search(match.string, max(0, match.start() - 40), match.start()):
+        return len(digits) >= 8 and (max(groups) >= 3 or _is_valid(f"+{digits.lstrip('0')}"))
+    if _CUE.search(before.rstrip("( ")):
         return len(digits) <= 15
     if digits[0] == "0":
-        return (10 <= len(digits) <= 11 and max(groups) >= 3) or _is_valid(digits)
+        is_usual = max(groups) >= 3 or digits[1] == "7"
+        return (10 <= len(digits) <= 11 and is_usual) or _is_valid(digits)
     if len(digits) == 10 and digits[0] == "7":
         return groups in ([10], [4, 6], [4, 3, 3], [5, 5], [3, 3, 4], [5, 3, 2])
     if len(digits) == 12 and digits.startswith("44"):
@@ -457,6 +504,7 @@ def _is_phone(match: re.Match[str]) -> bool:
     return (groups in shapes or london) and _is_valid(digits)
 
 
+@lru_cache(4096)
 def _is_valid(digits: str) -> bool:
     """Whether a number is in use, in Britain if it names no country."""
     import phonenumbers
@@ -473,12 +521,12 @@ def _is_address(match: re.Match[str]) -> bool:
 
 
 def _is_titled(match: re.Match[str]) -> bool:
-    words = match["name"].split()
-    if any(map(_is_common, words[:1])) or any(
-        word.casefold() in _ROADS.split("|") for word in words
-    ):
+    words = [word.casefold().removesuffix("'s") for word in match["name"].split()]
+    titles = re.findall(r"[a-z]+", match["keep"].casefold())
+    if words[0] in _COMMON or (words[0] in _PLACES and titles[-1] in _NO_RANK | {"is", "s"}):
         return False
-    if any(_is_common(word) and word[0].isupper() for word in words[1:] if not word.isupper()):
+    if any(word in _PLACES for word in words[1:]) and not match["name"].isupper():
         return False
-    title = match.groupdict().get("title")
-    return title in {None, "mr", "mrs", "cllr"} or not re.search(r"(?:ed|ing|ly)$", words[0])
+    if not match["name"][0].islower() or titles[-1] in {"mr", "mrs", "cllr"}:
+        return True
+    return words[0] not in _PLACES and not re.search(r"(?:ed|ing|ly)$", words[0])
