@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import kill_runs
 import psutil
 import pytest
 
@@ -78,3 +79,9 @@ def test_no_kernel_outlives_the_run(
         assert "stopped" in errors
         assert "Traceback" not in errors
         assert [path.name for path in out.iterdir()] == ["first"]
+
+
+@pytest.mark.parametrize("way", ["worker", "group"])
+def test_what_a_kill_leaves_is_mended_by_the_next_run(tmp_path: Path, way: str) -> None:
+    environment = kill_runs.prepare(tmp_path)
+    assert kill_runs.kill_run(tmp_path, environment, way, delay=2.5) == []

@@ -232,7 +232,7 @@ def describe_incidents(path: Path, called: str = "") -> IncidentDescription:
         return IncidentDescription(problems=tuple(problems))
     sums = incidents.areas.groupby(["area", "name", "comparable"])["count"].sum()
     areas = sums.sort_values(ascending=False, kind="stable").reset_index()
-    codes = areas[[_is_lsoa(str(code)) for code in areas["area"]]]
+    codes = areas.loc[[_is_lsoa(str(code)) for code in areas["area"]]]
     names: Counter[str] = Counter()
     for name, count in zip(areas["name"].astype("str"), areas["count"], strict=True):
         # Counts of known crime types only, so that an area without any is not left out.

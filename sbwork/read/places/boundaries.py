@@ -35,6 +35,7 @@ __all__ = [
 
 _LARGEST_FILE = 200_000_000
 _TOUCHING = 1e-6
+_PACKED = ("Polygon", "MultiPolygon")
 _OTHER_KINDS = {"Point", "MultiPoint", "LineString", "MultiLineString", "Topology"}
 
 
@@ -153,14 +154,14 @@ def _load(path: Path, shown: str) -> Any:
 
 
 def _list_features(data: Any, shown: str) -> Iterator[tuple[dict[str, Any], Any]]:
-    kind = data.get("type") if isinstance(data, dict) else None
+    kind = str(data.get("type")) if isinstance(data, dict) else ""
     if kind == "FeatureCollection" and isinstance(data.get("features"), list):
         for feature in data["features"]:
             yield from _list_features(feature, shown)
     elif kind == "Feature":
         properties = data.get("properties")
         yield properties if isinstance(properties, dict) else {}, data.get("geometry")
-    elif kind in {"Polygon", "MultiPolygon", "GeometryCollection"}:
+    elif kind in {*_PACKED, "GeometryCollection"}:
         yield {}, data
     else:
         known = f"'{kind}'" if kind in _OTHER_KINDS else "none of GeoJSON's"
@@ -171,7 +172,7 @@ def _list_features(data: Any, shown: str) -> Iterator[tuple[dict[str, Any], Any]
 def _list_rings(geometry: Any) -> Iterator[Array]:
     """List the rings of a geometry, and of those in it."""
     if isinstance(geometry, dict):
-        yield from geometry.get("rings", ())
+        yield from geometry.get("rings", ()) if geometry.get("type") in _PACKED else ()
         parts = geometry.get("geometries")
         for part in parts if isinstance(parts, list) else ():
             yield from _list_rings(part)
@@ -184,7 +185,7 @@ def _pack_rings(found: dict[str, Any], shown: str) -> dict[str, Any]:
     """
     kind = found.get("type")
     coordinates: Any = found.get("coordinates")
-    if kind == "Polygon" or kind == "MultiPolygon":
+    if kind in _PACKED:
         try:
             polygons = [coordinates] if kind == "Polygon" else coordinates
             rings = [_check_ring(ring, shown) for polygon in polygons for ring in polygon]
