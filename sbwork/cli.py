@@ -6,7 +6,6 @@ import contextlib
 import io
 import os
 import secrets
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from sbwork.specs.errors import InputError, Problem, explain_error, find_nearest
 
 __all__ = ["app", "main"]
 
-FAILED, BAD_INPUT = 1, 2
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     name="sbwork",
@@ -41,8 +40,6 @@ DataOption = Annotated[
 
 def main() -> None:
     """Run the command line; bad input is explained in plain words and ends with exit code 2."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -57,6 +54,8 @@ def main() -> None:
         except Exception as error:
             print(f"sbwork: {explain_error(error)}", file=sys.stderr)
             sys.exit(FAILED)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
         finally:
             out.flush()
 
