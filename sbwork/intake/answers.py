@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-
-import pandas as pd
 
 from sbwork.intake.columns import read_words
 from sbwork.read.surveys.answers import fold_answer, match_answers, parse_number
@@ -28,6 +27,7 @@ __all__ = [
 _MOST_ANSWERS = 15
 _MOST_OPTIONS = 11
 _FEWEST_OPTIONS = 3
+_FEWEST_SHARING = 3
 _LONGEST_LABEL = 120
 _MANY_ROWS, _MANY_CODED, _LONG_SCALE = 20, 50, 7
 _WITH_CODE = re.compile(r"^(-?\d{1,3})\s*(?:[-:=.)]\s*|\s|(?=\())(\D.*)$", re.DOTALL)
@@ -126,10 +126,9 @@ class OptionSet:
 def read_answers(table: RawTable, column: int) -> Answers | None:
     """Collect the distinct answers of a column; None where they are too many to be options."""
     labels = table.codes.get(column, {})
-    cells = pd.unique(table.read_column(column)[table.kept])
+    times = Counter(" ".join(str(cell).split()) for cell in table.read_column(column)[table.kept])
     declared = table.missing.get(column, frozenset())
-    texts = list(dict.fromkeys(" ".join(str(cell).split()) for cell in cells))
-    texts = [text for text in texts if text not in declared or text in labels]
+    texts = [text for text in times if text not in declared or text in labels]
     if max(len(texts), len(labels)) > _MOST_ANSWERS + _FEWEST_OPTIONS:
         return None
     codes: dict[float, str] = {}
@@ -141,7 +140,9 @@ def read_answers(table: RawTable, column: int) -> Answers | None:
         if number == number:
             codes.setdefault(number, "")
         elif with_code:
-            codes[float(with_code[1])] = with_code[2].strip("() ")[:_LONGEST_LABEL]
+            # Words that few gave may be their own, and are no label.
+            label = with_code[2].strip("() ")[:_LONGEST_LABEL]
+            codes[float(with_code[1])] = label if times[text] >= _FEWEST_SHARING else ""
         else:
             words.setdefault(fold_answer(text), text[:_LONGEST_LABEL])
     codes |= {parse_number(code): label[:_LONGEST_LABEL] for code, label in labels.items()}

@@ -21,6 +21,7 @@ from sbwork.specs.cohort import Cohort, SurveySource, check_path, find_cohorts, 
 from sbwork.specs.documents import load_spec
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.instrument import Instrument, read_instrument
+from sbwork.specs.masks import mask_name
 
 __all__ = ["Inspection", "inspect_cohort"]
 
@@ -268,7 +269,7 @@ def _try_guesses(
                 lost = _hide_few(left_out, cohort.smallest_group)
             except (InputError, StopIteration) as error:
                 lost = " ".join(p.found for p in getattr(error, "problems", ())) or "no such column"
-            yield source.path, key, name, lost
+            yield mask_name(source.path), key, mask_name(name), lost
 
 
 def _count_used(cohort: Cohort, source: SurveySource, instrument: Instrument) -> int:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from sbwork.intake.check import Inspection
 from sbwork.intake.new import Intake
+from sbwork.specs.masks import mask_name
 
 __all__ = ["print_inspection", "print_intake"]
 
@@ -47,11 +48,13 @@ def print_inspection(inspection: Inspection) -> None:
 def _describe_intake(intake: Intake, name: str, data: Path) -> Iterator[str]:
     proposal = intake.proposal
     if intake.copied:
-        yield f"Copied into {intake.cohort.parent}: {', '.join(intake.copied)}."
+        yield f"Copied into {intake.cohort.parent}: {', '.join(map(mask_name, intake.copied))}."
     for survey in proposal.surveys:
         wave = survey.wave or f"the column '{survey.wave_column}' gives the wave"
-        yield f"Survey {survey.path.name}: {survey.platform}, {survey.rows:,} rows, {wave}."
-    for path, found in intake.incidents.items():
+        file = mask_name(survey.path.name)
+        yield f"Survey {file}: {survey.platform}, {survey.rows:,} rows, {wave}."
+    for file, found in intake.incidents.items():
+        path = mask_name(file)
         if found.problems:
             yield f"Incidents {path}: not used yet."
             yield from (f"  {problem}" for problem in found.problems)
@@ -70,7 +73,7 @@ def _describe_intake(intake: Intake, name: str, data: Path) -> Iterator[str]:
         )
     yield from proposal.notes
     if intake.others:
-        yield f"Left alone: {', '.join(intake.others)}."
+        yield f"Left alone: {', '.join(map(mask_name, intake.others))}."
     yield f"Written: {' and '.join(str(p) for p in (intake.cohort, intake.instrument) if p)}."
     option = "" if data == Path("data") or not data.name else f" --data {data}"
     yield "Next: look through what is marked 'guessed: check', and fill in what no file can give:"

@@ -29,7 +29,7 @@ from sbwork.read.surveys.tables import RawTable, fold_name
 from sbwork.specs.cohort import SurveySource
 from sbwork.specs.errors import InputError, Problem, list_names
 from sbwork.specs.instrument import Instrument, Option, read_instrument
-from sbwork.specs.masks import mask_text
+from sbwork.specs.masks import mask_name, mask_text
 
 __all__ = ["Proposal", "ProposedItem", "ProposedScale", "ProposedSurvey", "propose_surveys"]
 
@@ -226,7 +226,7 @@ def propose_surveys(paths: Sequence[Path], data: Path | None = None) -> Proposal
     files.sort(key=lambda file: waves[file.path]["wave"] == "after")
     sites = _list_sites(files)
     notes = [
-        f"{file.path.name} has several columns of the same name, which are left out: "
+        f"{mask_name(file.path.name)} has several columns of the same name, which are left out: "
         f"{list_names(list(dict.fromkeys(repeated)))}. Rename them to have them read."
         for file in files
         if (repeated := [file.columns[n].name for n, r in file.roles.items() if r == "repeated"])

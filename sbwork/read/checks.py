@@ -11,6 +11,7 @@ import pandas as pd
 
 from sbwork.specs.cohort import Join
 from sbwork.specs.errors import Problem
+from sbwork.specs.masks import mask_name, mask_text
 
 __all__ = [
     "CHECK_COLUMNS",
@@ -106,7 +107,7 @@ class Check:
 
 
 def tabulate_lines(lines: Iterable[tuple[str, Check]]) -> pd.DataFrame:
-    """Lay out the lines of a data-quality table.
+    """Lay out the lines of a data-quality table, with files' names masked that look personal.
 
     Parameters
     ----------
@@ -125,7 +126,7 @@ def tabulate_lines(lines: Iterable[tuple[str, Check]]) -> pd.DataFrame:
     ['a.csv', 'rows_read', 'rows read']
     """
     rows = [
-        (source, str(line.kind), line.check, line.count, line.note, line.lost)
+        (mask_name(source), str(line.kind), line.check, line.count, mask_text(line.note), line.lost)
         for source, line in lines
     ]
     return pd.DataFrame(rows, columns=list(CHECK_COLUMNS)).astype(

@@ -16,6 +16,7 @@ from sbwork.specs.masks import mask_name, mask_text
 _MOST_VALUES = 15
 _FEWEST_EACH = 3
 _SAMPLE = 500
+_SHARE_LISTED = 0.8
 _LONGEST_NAME = 300
 
 
@@ -70,12 +71,14 @@ def _describe_column(table: RawTable, column: int, rows: Mask) -> ColumnDescript
     filled = {text: int(count) for text, count in zip(texts, counts, strict=True) if text}
     sample = [texts[code] for code in codes[:_SAMPLE]]
     name, question = table.names[column], table.labels[column]
+    labels = table.codes.get(column, {})
     kind = find_personal_name(name, question) or find_personal_content(sample + texts[:_SAMPLE])
+    kind = kind or find_personal_content([*labels.values()])
     return ColumnDescription(
         name=mask_name(name[:_LONGEST_NAME]),
         question=mask_text(question[:_LONGEST_NAME]),
         values=() if kind else _list_shown(filled),
-        labels={code: label[:_LONGEST_NAME] for code, label in table.codes.get(column, {}).items()},
+        labels={code: mask_text(label[:_LONGEST_NAME]) for code, label in labels.items()},
         distinct=len(filled),
         blank=int(rows.sum()) - sum(filled.values()),
         personal=kind,
@@ -83,12 +86,16 @@ def _describe_column(table: RawTable, column: int, rows: Mask) -> ColumnDescript
 
 
 def _list_shown(filled: Mapping[str, int]) -> tuple[str, ...]:
-    """List answers that are few, and are short codes or shared by several people each."""
+    """List answers that are few: short codes, or those that several people share.
+
+    What fewer gave may be their own words.
+    """
     if not filled or len(filled) > _MOST_VALUES:
         return ()
-    short = all(len(text) <= 4 and parse_number(text) == parse_number(text) for text in filled)
-    shared = sum(filled.values()) >= _FEWEST_EACH * len(filled)
-    if not short and not shared:
-        return ()
+    if not all(len(text) <= 4 and parse_number(text) == parse_number(text) for text in filled):
+        total = sum(filled.values())
+        filled = {text: count for text, count in filled.items() if count >= _FEWEST_EACH}
+        if sum(filled.values()) < _SHARE_LISTED * total:
+            return ()
     ordered = sorted(filled, key=lambda text: (-filled[text], fold_answer(text)))
     return tuple(mask_text(text[:_LONGEST_NAME]) for text in ordered)

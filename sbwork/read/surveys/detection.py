@@ -17,6 +17,7 @@ from sbwork.read.workbooks import find_header
 from sbwork.specs.cohort import SurveyFormat
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.files import measure_file
+from sbwork.specs.masks import mask_text
 
 FORMATS: tuple[str, ...] = get_args(SurveyFormat)
 
@@ -80,8 +81,28 @@ def read_table(path: Path, format: str = "auto") -> RawTable:
             return read(grid)
     header = find_header(head)
     table = build_table(grid, container, header + 1, head[header])
+    _refuse_headless(table)
     refuse_aggregates(table)
     return table
+
+
+def _refuse_headless(table: RawTable) -> None:
+    """Refuse a table whose first row holds answers, which would pass for the columns' names.
+
+    They are answers if half of them are given again in their own column, beside others, or if
+    one is nothing but an e-mail address or the like.
+    """
+    varied = again = 0
+    for column, name in enumerate(table.names):
+        values = set(table.read_column(column)) - {""}
+        varied += len(values) > 1
+        again += len(values) > 1 and name in values
+        if re.fullmatch(r"\[[^\]]+ removed\]", mask_text(name)):
+            again = max(varied, 2)
+            break
+    if again > 1 and again >= varied / 2:
+        found = "the first row holds answers, not the names of the columns"
+        raise InputError(Problem(table.file, "header", found, "Put a row with names above it"))
 
 
 def _find_container(path: Path, start: bytes) -> str:

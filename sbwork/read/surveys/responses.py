@@ -30,7 +30,7 @@ from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError, Problem, list_names, quote
 from sbwork.specs.files import measure_file
 from sbwork.specs.instrument import Instrument
-from sbwork.specs.masks import describe_cell, mask_text
+from sbwork.specs.masks import describe_cell, mask_name, mask_text
 
 _MOST_PROBLEMS = 40
 _MOST_UNKNOWN = 3
@@ -386,15 +386,16 @@ def _count_nonresponse(answers: pd.DataFrame, kinds: Kinds, items: Sequence[str]
 
 def _list_dropped(source: SurveyFile) -> pd.DataFrame:
     table, used = source.table, source.columns.list_used()
+    file = mask_name(table.file)
     sample = np.flatnonzero(source.rows)[:_SAMPLE]
     lines = []
     for column, name in enumerate(table.names):
         if column == source.columns.person:
-            lines.append((table.file, name, "id, replaced by a keyed hash"))
+            lines.append((file, mask_name(name), "id, replaced by a keyed hash"))
         elif column not in used:
             values = [str(value) for value in table.read_column(column)[sample]]
             reason = find_personal_name(name, table.labels[column]) or find_personal_content(values)
-            lines.append((table.file, mask_text(name), reason or "not asked for"))
+            lines.append((file, mask_name(name), reason or "not asked for"))
     return pd.DataFrame(lines, columns=_DROPPED_COLUMNS)
 
 

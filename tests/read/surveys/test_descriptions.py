@@ -1,7 +1,10 @@
 from pathlib import Path
 
+import pytest
+
 from sbwork.read.surveys.descriptions import SourceDescription, describe_table
 from sbwork.read.surveys.detection import read_table
+from sbwork.specs.errors import InputError
 
 SENTINELS = ["zz-name", "zz@example.org", "0191 498 0123", "192.0.2.7", "DH1 5UZ"]
 
@@ -29,8 +32,16 @@ def test_personal_content_is_never_shown(tmp_path: Path) -> None:
     assert not any(sentinel in repr(found) for sentinel in SENTINELS)
     kinds = ["name of a person", "e-mail address", "phone number", "IP address", "exact location"]
     assert [column.personal for column in found.columns[:5]] == kinds
-    headless = describe(tmp_path, "zz@example.org,3\nann@example.org,4\n")
-    assert "zz@" not in repr(headless), "a file without a header gives away its first row"
+    with pytest.raises(InputError, match="first row holds answers") as caught:
+        describe(tmp_path, "zz@example.org,3\nann@example.org,4\n")
+    assert "zz@" not in str(caught.value)
+
+
+def test_options_named_like_their_answers_are_no_first_row(tmp_path: Path) -> None:
+    rows = ["Area,trust_1,trust_2,picked", "N,1,2,", "S,2,1,picked"]
+    assert len(describe(tmp_path, "\n".join(rows) + "\n").columns) == 4
+    with pytest.raises(InputError, match="first row holds answers"):
+        describe(tmp_path, "\n".join([rows[2], *rows[1:], *rows[1:]]) + "\n")
 
 
 def test_rows_left_out_are_counted(tmp_path: Path) -> None:
