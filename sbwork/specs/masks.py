@@ -274,7 +274,7 @@ _NHS_CUE = re.compile(r"\bNHS\b(?:\W{0,3}\w{2,8}){0,3}\W{0,3}$", re.IGNORECASE)
 _PLATE_CUE = re.compile(
     r"\b(?:reg|plate|registration)s?\b(?:\W{1,3}\w{1,8}){0,3}\W{1,3}$", re.IGNORECASE
 )
-_MOST_GROUPS = 15
+_MOST_GROUPS, _MOST_DIGITS = 15, 17
 _DATE_START = re.compile(r"(?:\d{1,2}([./-])\d{1,2}\1\d{2,4}|\d{4}([./-])\d{1,2}\2\d{1,2})(?!\d)")
 
 
@@ -475,6 +475,8 @@ def _mask_phones(match: re.Match[str]) -> str:
         most = _MOST_GROUPS if first == 0 or text[start] in "+(0" else 3
         for last in range(min(first + most, len(groups)), first, -1):
             end = groups[last - 1][1]
+            if sum(b - a for a, b in groups[first:last]) > _MOST_DIGITS:
+                continue
             if not (goes_on and last == len(groups)) and _is_phone(text[start:end], before):
                 parts += [text[at:start], "[phone removed]"]
                 at, first = end, last - 1
