@@ -15,11 +15,18 @@ from sbwork.compare.placebo import Placebo, compare_placebos
 from sbwork.compare.robustness import analyse_panel, assess_comparability, vary_specifications
 from sbwork.compare.surveys import compare_scales
 from sbwork.grade.comparability import compute_requirements
-from sbwork.grade.disclosure import suppress_findings, suppress_responses
+from sbwork.grade.disclosure import Ledger, suppress_findings
 from sbwork.grade.evidence import Evidence, grade_evidence, set_levels
-from sbwork.read.checks import CheckKind, find_losses
+from sbwork.grade.publishable import (
+    Publishable,
+    enter_incidents,
+    enter_responses,
+    publish_incidents,
+    publish_responses,
+)
+from sbwork.read.checks import find_losses
 from sbwork.read.incidents import Incidents, read_incidents
-from sbwork.read.places.outlines import SiteOutlines, outline_sites
+from sbwork.read.places.outlines import outline_sites
 from sbwork.read.surveys import Responses, read_responses
 from sbwork.score import scale_reliability, score_coverage, score_scales
 from sbwork.score.weights.targets import weigh_responses
@@ -33,55 +40,48 @@ __all__ = ["Evaluation", "evaluate_cohort"]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that is known of one cohort; what it has no files for is None.
+    """All that is known of one cohort: what was read, and what may be shown of it.
 
     Attributes
     ----------
-    cohort : Cohort
-        What was evaluated.
-    instrument : Instrument or None
-        The questionnaire.
+    publishable : Publishable
+        All that pictures, tables and sentences are made from, small groups already hidden; its
+        ``cohort``, ``instrument``, ``findings`` and ``evidence`` are attributes here as well.
     incidents : Incidents or None
-        Counts by site and month.
+        Counts by site and month, as read.
     responses : Responses or None
-        Answers, with no personal data and no small group, weighted as cohort.yml has it.
+        Answers, with no personal data, weighted as cohort.yml has it.
     scores : pandas.DataFrame or None
         Scale scores, one row a questionnaire.
     placebo : Placebo or None
         The same comparison where nothing was done.
-    findings : pandas.DataFrame
-        Every number, small groups already hidden, with its level of evidence.
-    evidence : Evidence
-        The level, and why.
-    outlines : SiteOutlines or None
-        Where the sites lie, where boundaries are given.
     """
 
-    cohort: Cohort
-    instrument: Instrument | None
+    publishable: Publishable
     incidents: Incidents | None
     responses: Responses | None
     scores: pd.DataFrame | None
     placebo: Placebo | None
-    findings: pd.DataFrame
-    evidence: Evidence
-    outlines: SiteOutlines | None = None
 
     @property
-    def incomparable(self) -> tuple[str, ...]:
-        """What the incident files hold of the compared months and can't be compared, and why."""
-        return self._list_notes(CheckKind.NOT_COMPARABLE)
+    def cohort(self) -> Cohort:
+        """What was evaluated."""
+        return self.publishable.cohort
 
     @property
-    def uneven(self) -> tuple[str, ...]:
-        """What the incident files lack in one period more than in the other."""
-        return self._list_notes(CheckKind.UNEVEN)
+    def instrument(self) -> Instrument | None:
+        """The questionnaire."""
+        return self.publishable.instrument
 
-    def _list_notes(self, kind: CheckKind) -> tuple[str, ...]:
-        if self.incidents is None:
-            return ()
-        quality = self.incidents.quality
-        return tuple(quality.loc[quality["kind"] == kind, "note"])
+    @property
+    def findings(self) -> pd.DataFrame:
+        """Every number, small groups already hidden, with its level of evidence."""
+        return self.publishable.findings
+
+    @property
+    def evidence(self) -> Evidence:
+        """The level, and why."""
+        return self.publishable.evidence
 
 
 def evaluate_cohort(
@@ -131,25 +131,33 @@ def evaluate_cohort(
     if responses and instrument and weights is not None and scores is not None:
         compared += [weights, *_compare_answers(responses, scores, cohort, instrument)]
 
-    findings = suppress_findings(adjust_counts(combine_findings(compared), cohort), cohort)
+    book, months = Ledger(), Ledger()
+    if responses and instrument and scores is not None:
+        enter_responses(book, responses, scores, instrument, cohort)
+    if incidents and cohort.smallest_count > 1:
+        enter_incidents(months, incidents, cohort)
+    compared_rows = adjust_counts(combine_findings(compared), cohort)
+    findings = suppress_findings(compared_rows, cohort, book, months)
     findings = combine_findings(
         [findings, compare_accuracy(findings, cohort), compute_requirements(cohort, findings)]
     )
-    if responses and scores is not None:
-        responses, scores = suppress_responses(responses, scores, findings, cohort)
     evidence = grade_evidence(cohort, findings)
-    findings = _set_status(set_levels(findings, evidence), cohort)
-    return Evaluation(
+    publishable = Publishable(
         cohort=cohort,
         instrument=instrument,
-        incidents=incidents,
-        responses=responses,
-        scores=scores,
-        placebo=placebo,
-        findings=findings,
+        findings=_set_status(set_levels(findings, evidence), cohort),
         evidence=evidence,
+        incidents=(
+            publish_incidents(months, incidents, placebo, cohort) if incidents and placebo else None
+        ),
+        answers=(
+            publish_responses(book, responses, scores, instrument, cohort)
+            if responses and instrument and scores is not None
+            else None
+        ),
         outlines=outline_sites(cohort),
     )
+    return Evaluation(publishable, incidents, responses, scores, placebo)
 
 
 def _compare_incidents(

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import PurePath
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sbwork.grade.cross_tables import find_determined
-from sbwork.read.checks import CheckKind
-from sbwork.read.surveys import Responses
+from sbwork.grade.suppression import Moments, hide_cells
 from sbwork.specs.cohort import Cohort, Pair
 from sbwork.stats import Flag, Reason
-from sbwork.stats.findings import has_flag
 
-__all__ = ["suppress_findings", "suppress_responses"]
+__all__ = ["Ledger", "suppress_findings"]
 
-_PEOPLE = ("scales", "scores", "reliability")
+_PEOPLE = ("scales", "scores", "reliability", "weights")
 _INCIDENTS = ("choice", "counts", "panel", "placebo", "specification")
 _WAVES = ("before", "after")
 _GROUPS = ("intervention", "control")
@@ -43,18 +39,94 @@ _COMPLETE = (
     "item_rest_correlation",
     "alpha_if_dropped",
 )
-_SCORED = ("n", "mean", "sd", "n_scored", "share_prorated", "floor_share", "ceiling_share")
-_ATTRITION = ("attrition_share", "attrition_difference")
+_LOST = "attrition_share"
+_LINKED = ("ancova", "attrition_difference")
 _ENOUGH_TO_SHOW_WIDTH = 100
 _ROUNDED_NOTE = "Rounded, and without the number of people, which would give back a hidden one."
-_COUNT_NOTE = "Hidden: it would give back a number of people that is hidden."
-_COUNTS = tuple(CheckKind(kind) for kind in ("rows_read", "used", "doubt", "linked", "join"))
 
-Place = tuple[str, str]
-"""A site and a period."""
+Cell = tuple[str, ...]
+"""What is counted, of which scale or category, at which site, in which wave."""
 
 
-def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
+@dataclass
+class Ledger:
+    """Numbers of people that are shown or could be worked out, and the sums that tie them.
+
+    counts: How many people each cell holds.
+    links: Cells with their factors, whose sum is 0.
+    cost: What hiding a cell costs; cells without a cost are never shown.
+    sums: The sum and the sum of squares of the scores in a cell.
+    measures: Cells that are sums of scores, not of people.
+    """
+
+    counts: dict[Cell, float] = field(default_factory=dict)
+    links: list[dict[Cell, float]] = field(default_factory=list)
+    cost: dict[Cell, float] = field(default_factory=dict)
+    sums: dict[Cell, tuple[float, float, float, float]] = field(default_factory=dict)
+    measures: set[Cell] = field(default_factory=set)
+    _hidden: dict[int, frozenset[Cell]] = field(default_factory=dict)
+
+    def count(self, cell: Cell, number: float, cost: float = 0.0) -> None:
+        """Enter how many people a cell holds; a cost says that it would be shown."""
+        self.counts.setdefault(cell, number)
+        if cost:
+            self.cost[cell] = self.cost.get(cell, 0.0) + cost
+
+    def link(self, total: Cell, parts: Iterable[Cell]) -> None:
+        """Enter that parts add up to a total, where all are known and do."""
+        line: dict[Cell, float] = {total: -1.0}
+        for part in parts:
+            line[part] = line.get(part, 0.0) + 1.0
+        self.link_exactly(line)
+
+    def link_exactly(self, line: dict[Cell, float]) -> None:
+        """Enter factors whose sum over the cells is 0; nothing where a cell is not known."""
+        if len(line) < 2 or not line.keys() <= self.counts.keys():
+            return
+        if abs(sum(factor * self.counts[cell] for cell, factor in line.items())) < 1e-6:
+            self.links.append(line)
+
+    def hide(self, smallest: int) -> frozenset[Cell]:
+        """Choose the cells to hide; the choice stays, whatever is entered later."""
+        if smallest in self._hidden:
+            return self._hidden[smallest]
+        cells = list(self.counts)
+        at = {cell: number for number, cell in enumerate(cells)}
+        relations = np.zeros((len(self.links), len(cells)))
+        for row, line in enumerate(self.links):
+            for cell, factor in line.items():
+                relations[row, at[cell]] = factor
+        known = [self.sums.get(cell, (math.nan,) * 4) for cell in cells]
+        moments = Moments(*np.array(known, dtype=np.float64).reshape(-1, 4).T)
+        counts = np.array(list(self.counts.values()))
+        hidden = hide_cells(
+            counts,
+            relations,
+            smallest,
+            people=[cell not in self.measures for cell in cells],
+            unpublished=[cell not in self.cost for cell in cells],
+            cost=[self.cost.get(cell, 0.0) + math.log2(abs(n) + 2) for cell, n in
+                  zip(cells, counts, strict=True)],
+            moments=moments,
+        )  # fmt: skip
+        chosen = frozenset(cell for cell, away in zip(cells, hidden, strict=True) if away)
+        return self._hidden.setdefault(smallest, chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What a figure rests on: it goes with any of `rests`, its numbers of people with `tells`."""
+
+    rests: tuple[Cell, ...] = ()
+    tells: tuple[Cell, ...] = ()
+
+
+def suppress_findings(
+    findings: pd.DataFrame,
+    cohort: Cohort,
+    ledger: Ledger | None = None,
+    months: Ledger | None = None,
+) -> pd.DataFrame:
     """Hide every figure that rests on a small group, or that would give one back.
 
     Parameters
@@ -64,6 +136,11 @@ def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
     cohort : Cohort
         ``smallest_group`` (people, 10 by default) and ``smallest_count`` (incidents; 1 by
         default, which hides none), and who is paired with whom.
+    ledger : Ledger, optional
+        Whatever else is shown of the same people: sums of scores, numbers of a file, answers to
+        single questions. What has to be hidden of it is not returned; ask `Ledger.hide`.
+    months : Ledger, optional
+        The same for incidents: counts of months and of the periods that they add up to.
 
     Returns
     -------
@@ -72,21 +149,12 @@ def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
 
     Notes
     -----
-    Of people (sections scales, scores, reliability) a figure is hidden
-
-    1. where it rests on 1 to ``smallest_group`` - 1 people, or is a share or count of as many, or
-       of all but as many;
-    2. where it is a total whose shown parts leave 1 to ``smallest_group`` - 1 people, or let a
-       hidden part be worked out;
-    3. where it compares waves or sites and one of the groups compared is hidden;
-    4. where it rests on all people with a score but 1 to ``smallest_group`` - 1 of them.
-
-    Where the number of people without a score is hidden, so is how many were asked, of every scale
-    and wherever else it stands, since the number with a score is shown.
-
-    Of the weights, a category with few people loses its number and its shares, so does the next
-    smallest of the same column, until the people hidden together are as many, since shares add up
-    to 1, and so does the largest weight: it is often such a category's target over its share.
+    Every number of people in the sections scales, scores, reliability and weights is a cell, and so
+    are those that follow from them: who was asked and has no score, who left an item out, who was
+    lost between the waves. Sites add up to groups, waves to all. Cells of 1 to ``smallest_group`` -
+    1 people are hidden, and others, until what is shown leaves each of them open (`hide_cells`). A
+    figure is hidden with any group it rests on; where only a number of people beside it has to go,
+    it is rounded and stays.
 
     Of incidents, a count from 1 to ``smallest_count`` - 1 is hidden with every figure built on it,
     pooled ones included. Outcomes that are sums of other outcomes are not looked for: with a
@@ -105,274 +173,228 @@ def suppress_findings(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
     >>> suppress_findings(rows, Cohort(name="pilot"))["note"].tolist()
     ['Hidden: fewer than 10 people.']
     """
-    people = findings["section"].isin(_PEOPLE)
-    hidden = pd.Series(False, index=findings.index)
-    for numbers in _list_families(findings[people]):
-        answered = _list_answered(findings, numbers)
-        places = _find_unsafe_places(_take_largest(findings, numbers), cohort, answered)
-        hidden.loc[numbers.index] |= _mark_places(findings.loc[numbers.index], places)
-    hidden |= _hide_comparisons(findings, hidden & people, cohort)
-    hidden |= _hide_left_out(findings, hidden)
-    bases = _find_secret_bases(findings, hidden, cohort)
-    hidden |= _mark_unscored(findings, bases)
-    hidden |= _find_small_samples(findings, cohort)
-    few = hidden.copy()
-    hidden |= _hide_incidents(findings, cohort)
-    shown = _blank(findings, few, hidden, cohort)
-    shown = _coarsen_rows(shown, _find_nearly_all(findings, cohort) & ~hidden)
-    shown = _coarsen_rows(shown, _find_linked(findings, hidden, cohort) & ~hidden)
-    return _suppress_weights(_hide_bases(shown, bases), cohort.smallest_group)
+    book = Ledger() if ledger is None else ledger
+    bases = _enter_findings(book, findings, cohort)
+    return _hide_findings(findings, cohort, bases, book.hide(cohort.smallest_group), book, months)
 
 
-def suppress_responses(
-    responses: Responses, scores: pd.DataFrame, findings: pd.DataFrame, cohort: Cohort
-) -> tuple[Responses, pd.DataFrame]:
-    """Leave small groups out of the answers and scores, and hide counts that would tell of them.
-
-    A site and wave with fewer people than ``smallest_group`` is in none of the frames returned but
-    that of stories. `findings` are those that `suppress_findings` returns. Counts of
-    ``Responses.quality`` are missing, with the reason in the note, where they are of people, and
-    the file may hold such a site and wave, or one whose number of people asked is hidden; of people
-    linked across waves, also where the number of those who were lost is.
-    """
-    answers = responses.answers
-    sizes = Counter(zip(answers["site"], answers["wave"], strict=True))
-    small = {place for place, size in sizes.items() if size < cohort.smallest_group}
-    rows = findings[findings["estimator"] == "n_scored"]
-    secret = small | {
-        (str(row["site"]), str(row["period"]))
-        for _, row in rows.iterrows()
-        if has_flag(row, Flag.N_HIDDEN) and row["site"] in cohort.sites and row["period"] != "all"
+def _enter_findings(book: Ledger, findings: pd.DataFrame, cohort: Cohort) -> dict[int, _Basis]:
+    """Enter every number of people that findings give; return what each row rests on."""
+    people = findings[findings["section"].isin(_PEOPLE)]
+    compared = people["section"].eq("scales") & people["period"].eq("change")
+    single = people[people["comparison"].eq("") & (~compared | people["estimator"].eq(_LOST))]
+    bases = {row.Index: _enter_row(book, row) for row in single.itertuples()}
+    answered = {
+        scale: _list_answered(people, scale) for scale in people["outcome"].unique().tolist()
     }
-    quality = _suppress_counts(responses.quality, secret, findings, cohort)
-    kept = {
-        name: _leave_out(getattr(responses, name), small)
-        for name in ("answers", "nonresponse", "multiple")
-    }
-    return replace(responses, quality=quality, **kept), _leave_out(scores, small)
+    _link_totals(book, cohort, answered)
+    _link_categories(book)
+    for row in people.itertuples():
+        change = row.section == "scales" and (row.comparison or row.period == "change")
+        if change and row.estimator != _LOST:
+            bases[row.Index] = _find_compared(book, row, cohort, answered[row.outcome])
+        if row.section == "scales" and row.site in (*_GROUPS, "all"):
+            # A pair left out of a group because one person answered tells of that one.
+            alone = [
+                cell
+                for cell, n in book.counts.items()
+                if n == 1 and cell[:2] == ("scored", row.outcome)
+            ]
+            bases[row.Index] = _Basis((*bases[row.Index].rests, *alone), bases[row.Index].tells)
+    return bases
 
 
-def _leave_out(rows: pd.DataFrame, places: Collection[Place]) -> pd.DataFrame:
-    inside = [place in places for place in zip(rows["site"], rows["wave"], strict=True)]
-    return rows[~np.array(inside, dtype=bool)].reset_index(drop=True) if any(inside) else rows
+def _enter_row(book: Ledger, row: Any) -> _Basis:
+    """Enter what one row tells of one group of people."""
+    place = (row.site, row.period)
+    scale = row.outcome.partition("/")[0]
+    scored, asked = ("scored", scale, *place), ("asked", "", *place)
+    n = 0.0 if math.isnan(row.n) else row.n
+    if row.section == "weights":
+        return _enter_weight(book, row, asked, n)
+    if row.estimator == _LOST:
+        known, lost, stayed = ((kind, "", *place) for kind in ("known", "lost", "stayed"))
+        book.count(known, n, 1)
+        _split(book, known, lost, stayed, _count_part(row), 1)
+        return _Basis((lost,), (known,))
+    if row.estimator in ("n_scored", "n_unscored"):
+        with_score, unscored = ("scored", scale, *place), ("unscored", scale, *place)
+        number = row.estimate if row.estimator == "n_scored" else n - row.estimate
+        book.count(asked, n, 0.1)
+        book.count(with_score, number, _worth(row.site) * (row.estimator == "n_scored"))
+        _split(book, asked, unscored, with_score, n - number, row.estimator == "n_unscored")
+        return _Basis((with_score if row.estimator == "n_scored" else unscored,), (asked,))
+    if row.estimator in _COMPLETE:
+        complete = ("complete", scale, *place)
+        if book.counts.get(complete, n) != n:
+            complete = (f"complete for {row.estimator}", row.outcome, *place)
+        book.count(complete, n, 1)
+        if scored in book.counts:
+            _split(book, scored, ("incomplete", *complete[1:]), complete,
+                   book.counts[scored] - n, 0)  # fmt: skip
+        whole = row.estimator == "mean_complete_cases"
+        return _Basis((scored, complete), ()) if whole else _Basis((scored,), (complete,))
+    if row.unit == "share":
+        part, rest = (row.estimator, row.outcome, *place), ("rest", row.estimator, scale, *place)
+        book.count(scored, n, 1)
+        _split(book, scored, part, rest, _count_part(row), 1)
+        return _Basis((scored, part))
+    book.count(scored, row.estimate if row.estimator == "n" else n, _worth(row.site))
+    sums, squares = (_keep_known(book, [(kind, *scored[1:])]) for kind in ("sum", "squares"))
+    if row.estimator == "sd":
+        return _Basis((scored, *sums, *squares))
+    return _Basis((scored,)) if row.estimator == "n" else _Basis((scored, *sums), squares)
 
 
-def _suppress_counts(
-    quality: pd.DataFrame, places: Collection[Place], findings: pd.DataFrame, cohort: Cohort
-) -> pd.DataFrame:
-    lost = findings[findings["estimator"] == "attrition_share"]["estimate"].isna().any()
-    telling = [
-        (kind in _COUNTS and count > 0 and _holds_any(source, places, cohort))
-        or (kind == CheckKind.LINKED and lost)
-        for source, kind, count in zip(
-            quality["source"], quality["kind"], quality["count"], strict=True
-        )
-    ]
-    hidden = pd.Series(telling, index=quality.index, dtype=bool)
-    return quality.assign(
-        count=quality["count"].mask(hidden),
-        lost=quality["lost"].mask(hidden),
-        note=quality["note"].mask(hidden, _COUNT_NOTE),
-    )
+def _worth(site: str) -> float:
+    """Return what hiding a score costs: a group of sites is lost with any of them anyway."""
+    return 2.0 if site in (*_GROUPS, "all") else 5.0
 
 
-def _find_small_samples(findings: pd.DataFrame, cohort: Cohort) -> pd.Series:
-    """Find what weights tell of a site and wave with few people; their targets stay."""
-    weights = findings[findings["section"] == "weights"]
-    people = weights.groupby(["site", "period"])["n"].transform("max")
-    few = (people < cohort.smallest_group) & (weights["estimator"] != "target_share")
-    return few.reindex(findings.index, fill_value=False)
+def _enter_weight(book: Ledger, row: Any, asked: Cell, n: float) -> _Basis:
+    if "/" not in row.outcome:
+        book.count(asked, n, 0.1)
+        return _Basis((), (asked,))
+    category = ("category", row.outcome, row.site, row.period)
+    book.count(category, n, 1)
+    told = (category,) if row.estimator == "target_share" else ()
+    return _Basis(() if told else (category,), (*told, asked))
 
 
-def _list_families(rows: pd.DataFrame) -> Iterator[pd.Series]:
-    """Yield numbers of people, by row, that may be set against one another.
-
-    All that is said of the same people is one family, whichever section says it: how many have a
-    score on a scale. Every other estimator is a family by itself, and so is the part of the people
-    that a share or a count takes in, and the part that it leaves out.
-    """
-    part = rows["estimate"].where(rows["unit"] == "count")
-    part = part.where(rows["unit"] != "share", (rows["estimate"] * rows["n"]).round())
-    base = rows["n"].where(rows["estimator"] != "n_scored", rows["estimate"])
-    scored = rows["estimator"].isin(_SCORED)
-    incomplete = _count_left_out(rows)
-    for _, family in rows[scored].groupby("outcome", sort=False):
-        yield base[family.index].fillna(0)
-    for _, family in rows.groupby(["section", "outcome", "estimator"], sort=False):
-        left_out = (rows["n"] - part).where(rows["unit"] == "share")
-        yield rows.loc[family.index, "n"].fillna(0)
-        yield part[family.index].fillna(0)
-        yield left_out[family.index].fillna(0)
-        if family["estimator"].iloc[0] == "mean_complete_cases":
-            yield incomplete[family.index]
+def _split(book: Ledger, total: Cell, part: Cell, rest: Cell, number: float, cost: float) -> None:
+    """Enter a part of a group, and the rest that follows from it."""
+    book.count(part, number, cost)
+    book.count(rest, book.counts[total] - number)
+    book.link(total, (part, rest))
 
 
-def _take_largest(findings: pd.DataFrame, numbers: pd.Series) -> dict[Place, float]:
-    """Return the number of people of each site and period that a family tells of."""
-    rows = findings.loc[numbers.index]
-    counts: dict[Place, float] = {}
-    for site, period, comparison, number in zip(
-        rows["site"], rows["period"], rows["comparison"], numbers, strict=True
-    ):
-        if not comparison:
-            counts[site, period] = max(number, counts.get((site, period), 0.0))
-    return counts
+def _count_part(row: Any) -> float:
+    return 0.0 if math.isnan(row.estimate) or math.isnan(row.n) else round(row.estimate * row.n)
 
 
-def _list_answered(findings: pd.DataFrame, numbers: pd.Series) -> set[Place] | None:
+def _link_totals(
+    book: Ledger, cohort: Cohort, answered: Mapping[str, Collection[tuple[str, str]] | None]
+) -> None:
+    """Tie every group of sites or waves to the sites and waves that it takes in."""
+    for cell in list(book.counts):
+        if len(cell) != 4:
+            continue
+        kind, name, site, period = cell
+        sites = _list_members(site, cohort, answered.get(name), period)
+        waves = _WAVES if period in ("", "all") else (period,)
+        parts = [(kind, name, each, wave) for each, wave in product(sites, waves)]
+        if parts == [cell]:
+            continue
+        known = [part for part in parts if part in book.counts]
+        book.link(cell, known)
+        if all(part in book.sums for part in known) and known:
+            sums = np.array([book.sums[part] for part in known])
+            book.sums[cell] = (*sums[:, :2].sum(axis=0), *sums[0, 2:])
+
+
+def _link_categories(book: Ledger) -> None:
+    """Tie the categories of a column to those who were asked; who left it blank is the rest."""
+    columns: dict[Cell, list[Cell]] = {}
+    for cell in book.counts:
+        if cell[0] == "category":
+            columns.setdefault((cell[1].partition("/")[0], *cell[2:]), []).append(cell)
+    for (column, *place), cells in columns.items():
+        asked, blank = ("asked", "", *place), ("blank", column, *place)
+        if asked in book.counts:
+            book.count(blank, book.counts[asked] - sum(book.counts[cell] for cell in cells))
+            book.link(asked, (*cells, blank))
+
+
+def _list_answered(people: pd.DataFrame, scale: str) -> set[tuple[str, str]] | None:
     """List the sites and waves with two scores or more; None where scales have nothing to do."""
-    outcome = findings.loc[numbers.index[0], "outcome"]
-    rows = findings[(findings["section"] == "scales") & (findings["outcome"] == outcome)]
-    rows = rows[rows["estimator"] == "n"]
+    rows = people[
+        (people["section"] == "scales")
+        & (people["outcome"] == scale)
+        & (people["estimator"] == "n")
+    ]
     if rows.empty:
         return None
     enough = rows[rows["estimate"] > 1]
     return set(zip(enough["site"], enough["period"], strict=True))
 
 
-def _find_unsafe_places(
-    counts: Mapping[Place, float], cohort: Cohort, answered: Collection[Place] | None = None
-) -> set[Place]:
-    """Find the sites and periods whose numbers are small, or would give a small one back."""
-    small = cohort.smallest_group
-    unsafe = {place for place, count in counts.items() if 1 <= count < small}
-    bases = {
-        place: count
-        for place, count in counts.items()
-        if place[0] in cohort.sites and place[1] not in ("", "all") and count > 0
-    }
-    secret = {place: count for place, count in bases.items() if place in unsafe}
-    totals = {
-        place: _Total(count, frozenset(_list_cells(place, bases, cohort, answered)))
-        for place, count in counts.items()
-        if place not in bases and place not in unsafe
-    }
-    return unsafe | _find_telling_totals(totals, secret, small)
-
-
-def _mark_places(rows: pd.DataFrame, places: Collection[Place]) -> pd.Series:
-    marked = [
-        (site, period) in places for site, period in zip(rows["site"], rows["period"], strict=True)
-    ]
-    return pd.Series(marked, index=rows.index, dtype=bool) & (rows["comparison"] == "")
-
-
-def _list_cells(
-    place: Place,
-    bases: Mapping[Place, float],
-    cohort: Cohort,
-    answered: Collection[Place] | None,
-) -> Iterator[Place]:
-    """List the sites and waves that a figure over several of them takes in."""
-    sites = _list_members(place[0], cohort, answered, place[1])
-    for site, period in bases:
-        if site in sites and place[1] in ("", "all", period):
-            yield site, period
-
-
-def _find_nearly_all(findings: pd.DataFrame, cohort: Cohort) -> pd.Series:
-    """Find how reliable answers are that leave out few of the people with a score.
-
-    The figures say nothing of those few; how many they rest on would.
-    """
-    nearly = pd.Series(False, index=findings.index)
-    left = _count_left_out(findings)
-    for _, rows in findings[findings["section"] == "reliability"].groupby(["outcome", "estimator"]):
-        numbers = left[rows.index]
-        places = _find_unsafe_places(_take_largest(findings, numbers), cohort)
-        nearly.loc[rows.index] = _mark_places(rows, places)
-    return nearly
-
-
-def _count_left_out(findings: pd.DataFrame) -> pd.Series:
-    """Count the people with a score on whom a figure of complete answers does not rest."""
-    counted = findings[findings["estimator"] == "n_scored"]
-    keys = zip(counted["outcome"], counted["site"], counted["period"], strict=True)
-    scored = dict(zip(keys, counted["estimate"], strict=True))
-    places = zip(
-        findings["outcome"].str.split("/").str[0], findings["site"], findings["period"], strict=True
-    )
-    people = pd.Series([scored.get(place, math.nan) for place in places], index=findings.index)
-    complete = findings["estimator"].isin(_COMPLETE)
-    return (people - findings["n"]).where(complete).clip(lower=0).fillna(0)
-
-
-def _find_linked(findings: pd.DataFrame, hidden: pd.Series, cohort: Cohort) -> pd.Series:
-    """Find comparisons of linked people from whose number few lost ones would follow."""
-    lost = findings[hidden & (findings["estimator"] == "attrition_share")]
-    sites = {member for site in lost["site"] for member in _list_members(site, cohort)}
-    touches = findings["site"].isin(sites) | findings["comparison"].isin(sites)
-    touches |= (findings["site"] == "all") & bool(sites)
-    return (findings["estimator"] == "ancova") & touches
-
-
 def _list_members(
     site: str,
     cohort: Cohort,
-    answered: Collection[Place] | None = None,
+    answered: Collection[tuple[str, str]] | None = None,
     period: str = "",
 ) -> Collection[str]:
     """List the sites of a group; of scales, only those of the pairs that are compared."""
     if site in ("", "all"):
-        return cohort.sites
+        return tuple(cohort.sites)
     if site not in _GROUPS:
-        return {site}
+        return (site,)
     pairs: Collection[Pair] = cohort.pairs
     if answered is not None:
         pairs = cohort.list_surveyed_pairs(answered, period if period in _WAVES else "")
-    return {name for pair in pairs if (name := getattr(pair, site))}
+    return dict.fromkeys(name for pair in pairs if (name := getattr(pair, site)))
 
 
-def _hide_comparisons(findings: pd.DataFrame, hidden: pd.Series, cohort: Cohort) -> pd.Series:
-    """Find the comparisons of scales that rest on a hidden group."""
-    scales = findings["section"] == "scales"
-    compares = (findings["comparison"] != "") | (findings["site"] == "all")
-    change = scales & (compares | (findings["period"] == "change"))
-    rests = pd.Series(False, index=findings.index)
-    for outcome, rows in findings[change].groupby("outcome"):
-        periods = ("change",) if outcome == "questionnaire" else _WAVES
-        gone = findings[scales & hidden & (findings["outcome"] == outcome)]
-        secret = set(gone.loc[gone["period"].isin(periods), "site"])
-        if secret:
-            answered = _list_answered(findings, rows["n"])
-            found = [
-                bool(secret & _list_compared(row, cohort, answered)) for _, row in rows.iterrows()
-            ]
-            rests.loc[rows.index] = np.array(found)
-    return change & rests
-
-
-def _hide_left_out(findings: pd.DataFrame, hidden: pd.Series) -> pd.Series:
-    """Find groups of sites that leave out a pair because one person answered: that tells of one."""
-    alone = findings[
-        hidden
-        & (findings["section"] == "scales")
-        & (findings["estimator"] == "n")
-        & (findings["estimate"] == 1)
-        & ~findings["site"].isin(_GROUPS)
-    ]
-    together = findings["site"].isin([*_GROUPS, "all"]) & (findings["section"] == "scales")
-    return together & findings["outcome"].isin(alone["outcome"])
-
-
-def _list_compared(
-    row: pd.Series[Any], cohort: Cohort, answered: Collection[Place] | None
-) -> set[str]:
-    """List the sites and groups of sites that a comparison rests on."""
-    site, groups = str(row["site"]), {str(row["site"]), str(row["comparison"])}
-    sides = _GROUPS if site == "all" else (site,)
+def _find_compared(
+    book: Ledger, row: Any, cohort: Cohort, answered: Collection[tuple[str, str]] | None
+) -> _Basis:
+    """Find the groups that a change or a difference between sites rests on."""
+    sites = {row.site, row.comparison} - {""}
+    sides = _GROUPS if row.site == "all" else (row.site,)
     # The mean over people and the mean of the sites together would give back two hidden sites.
-    if site == "all" or row["estimator"] == "mean_difference_people":
-        groups |= {member for side in sides for member in _list_members(side, cohort, answered)}
-    return groups
+    if row.site == "all" or row.estimator == "mean_difference_people":
+        sites |= {name for side in sides for name in _list_members(side, cohort, answered)}
+    if row.estimator in _LINKED:
+        members = {name for site in sites for name in _list_members(site, cohort, answered)}
+        lost = [("lost", "", site, "change") for site in members]
+        if row.estimator == "attrition_difference":
+            return _Basis(tuple(cell for cell in lost if cell in book.counts))
+        rests = [("scored", row.outcome, site, wave) for site in members for wave in _WAVES]
+        return _Basis(_keep_known(book, rests), _keep_known(book, lost))
+    places = list(product(sites, _WAVES))
+    rests = [(kind, row.outcome, *place) for kind in ("scored", "sum") for place in places]
+    tells = [("squares", row.outcome, *place) for place in places]
+    return _Basis(_keep_known(book, rests), _keep_known(book, tells))
 
 
-def _hide_incidents(findings: pd.DataFrame, cohort: Cohort) -> pd.Series:
+def _keep_known(book: Ledger, cells: Iterable[Cell]) -> tuple[Cell, ...]:
+    return tuple(cell for cell in cells if cell in book.counts)
+
+
+def _hide_findings(
+    findings: pd.DataFrame,
+    cohort: Cohort,
+    bases: Mapping[int, _Basis],
+    hidden: Collection[Cell],
+    book: Ledger,
+    months: Ledger | None,
+) -> pd.DataFrame:
+    """Blank the rows that rest on hidden cells, and round those that only tell of them."""
+    smallest = cohort.smallest_group
+    few = pd.Series(False, index=findings.index)
+    told = pd.Series(False, index=findings.index)
+    for at, basis in bases.items():
+        few[at] = any(cell in hidden for cell in basis.rests) or any(
+            cell in hidden and 1 <= book.counts[cell] < smallest for cell in basis.tells
+        )
+        told[at] = any(cell in hidden for cell in basis.tells)
+    gone = few | _hide_incidents(findings, cohort, months)
+    shown = _blank(findings, few, gone, cohort)
+    told &= ~gone
+    counted = told & findings["unit"].eq("count")
+    return _coarsen_rows(_drop_numbers(shown, counted, ["n"]), told & ~counted)
+
+
+def _hide_incidents(findings: pd.DataFrame, cohort: Cohort, months: Ledger | None) -> pd.Series:
     """Find small counts of incidents, and every figure of the same outcome built on them."""
     incidents = findings["section"].isin(_INCIDENTS)
     counted = incidents & (findings["estimator"] == "count")
     value = findings["estimate"]
     few = counted & (value >= 1) & (value < cohort.smallest_count)
+    if months is not None:
+        gone = months.hide(cohort.smallest_count)
+        keys = zip(findings["outcome"], findings["site"], findings["period"], strict=True)
+        few |= counted & np.array([("count", *key) in gone for key in keys], np.bool_)
     found = few.copy()
     for outcome, rows in findings[few].groupby("outcome"):
         touched = set(rows["site"])
@@ -382,10 +404,6 @@ def _hide_incidents(findings: pd.DataFrame, cohort: Cohort) -> pd.Series:
         same_cell = counted & ~few & ~pooled
         found |= incidents & (findings["outcome"] == outcome) & built & ~same_cell
     return found
-
-
-def _mark_unscored(findings: pd.DataFrame, bases: Collection[Place]) -> pd.Series:
-    return (findings["estimator"] == "n_unscored") & _mark_places(findings, bases)
 
 
 def _blank(
@@ -401,54 +419,6 @@ def _blank(
     blank.loc[hidden, "reason"] = Reason.SMALL_COUNT.value
     blank.loc[few, "reason"] = Reason.SMALL_GROUP.value
     return blank
-
-
-def _find_secret_bases(
-    findings: pd.DataFrame, hidden: pd.Series[bool], cohort: Cohort
-) -> set[Place]:
-    """Find the sites and periods of which the number of people asked must not be known.
-
-    Those where a scale's ``n_unscored`` is hidden, and the totals from which theirs would follow.
-    What is asked is asked for every scale, so one hidden number hides all of a place.
-    """
-    rows = findings[(findings["section"] == "scores") & (findings["estimator"] == "n_unscored")]
-    places = list(zip(rows["site"], rows["period"], strict=True))
-    secret = {place for place, gone in zip(places, hidden[rows.index], strict=True) if gone}
-    cells = {place for place in places if place[0] in cohort.sites and place[1] != "all"}
-    parts = {
-        (site, period): frozenset(
-            cell for cell in cells if site in ("all", cell[0]) and period in ("all", cell[1])
-        )
-        for site, period in set(places) - cells
-    }
-    for _, family in rows.groupby("outcome", sort=False):
-        counts = dict(
-            zip(zip(family["site"], family["period"], strict=True), family["estimate"], strict=True)
-        )
-        totals = {
-            place: _Total(counts[place], inside)
-            for place, inside in parts.items()
-            if place in counts and place not in secret
-        }
-        within = {place: counts[place] for place in cells & secret if place in counts}
-        secret |= _find_telling_totals(totals, within, cohort.smallest_group)
-    return secret
-
-
-def _hide_bases(findings: pd.DataFrame, places: Collection[Place]) -> pd.DataFrame:
-    """Hide how many people were asked at some places, and shares exact enough to tell."""
-    if not places:
-        return findings
-    here = pd.Series(
-        [place in places for place in zip(findings["site"], findings["period"], strict=True)],
-        index=findings.index,
-    )
-    counted = here & ((findings["section"] == "weights") | (findings["estimator"] == "n_scored"))
-    exact = here & (findings["estimator"] == "share_before")
-    if any(period == "before" for _, period in places):
-        exact |= findings["estimator"].isin(_ATTRITION)
-    shown = _drop_numbers(findings, counted & ~exact, ["n"])
-    return _coarsen_rows(shown, exact & findings["estimate"].notna())
 
 
 def _coarsen_rows(findings: pd.DataFrame, rows: pd.Series[bool]) -> pd.DataFrame:
@@ -470,17 +440,6 @@ def _coarsen_rows(findings: pd.DataFrame, rows: pd.Series[bool]) -> pd.DataFrame
     return shown
 
 
-def _holds_any(source: str, places: Collection[Place], cohort: Cohort) -> bool:
-    """Say whether a file may hold answers of one of these sites and waves."""
-    name = PurePath(source.replace("\\", "/")).name
-    named = [spec for spec in cohort.surveys if spec.path.replace("\\", "/").endswith(name)]
-    return any(
-        spec.wave in (None, wave) and (not spec.site or cohort.identify_site(spec.site) == site)
-        for spec in named or cohort.surveys
-        for site, wave in places
-    )
-
-
 def _drop_numbers(
     findings: pd.DataFrame, rows: pd.Series[bool], columns: list[str]
 ) -> pd.DataFrame:
@@ -490,98 +449,3 @@ def _drop_numbers(
         f"{flags} {Flag.N_HIDDEN}".strip() for flags in shown.loc[rows, "flags"]
     ]
     return shown
-
-
-@dataclass(frozen=True, slots=True)
-class _Total:
-    """A figure over several cells: how many people, and which cells."""
-
-    count: float
-    cells: frozenset[Place]
-
-
-def _find_telling_totals(
-    totals: Mapping[Place, _Total], secret: Mapping[Place, float], small: int
-) -> set[Place]:
-    """Find totals from which hidden cells follow, alone or set against one another.
-
-    `totals` are those that would be shown, `secret` the hidden cells and how many people each
-    holds. Returned are those to hide as well, so that the rest lets no hidden cell be worked out
-    and leaves no hidden cells together with 1 to `small` - 1 people.
-    """
-    shown = {key: total for key, total in totals.items() if total.cells & set(secret)}
-    telling: set[Place] = set()
-    while shown:
-        exposed = _find_small_remainders(shown, secret, small) or _find_solved(shown, secret)
-        if not exposed:
-            break
-        worst = min(exposed, key=lambda key: (shown[key].count, key))
-        telling.add(worst)
-        del shown[worst]
-    return telling
-
-
-def _find_small_remainders(
-    shown: Mapping[Place, _Total], secret: Mapping[Place, float], small: int
-) -> set[Place]:
-    left = {key: total.cells & set(secret) for key, total in shown.items()}
-    exposed = set()
-    for key, cells in left.items():
-        others = [frozenset[Place](), *(c for k, c in left.items() if k != key and c < cells)]
-        for inner in others:
-            remainder = sum(secret[cell] for cell in cells - inner)
-            if 1 <= remainder < small:
-                exposed.add(key)
-    return exposed
-
-
-def _find_solved(shown: Mapping[Place, _Total], secret: Mapping[Place, float]) -> set[Place]:
-    cells = list(secret)
-    system = np.array([[float(cell in total.cells) for cell in cells] for total in shown.values()])
-    solved = {cells[i] for i in np.flatnonzero(find_determined(system))}
-    return {key for key, total in shown.items() if total.cells & solved}
-
-
-def _suppress_weights(findings: pd.DataFrame, smallest_group: int) -> pd.DataFrame:
-    """Hide the shares of categories that few people of a site and wave are in; targets stay."""
-    rows = findings[findings["section"] == "weights"]
-    if rows.empty:
-        return findings
-    shown = findings.copy()
-    note = f"Hidden: fewer than {smallest_group} people."
-    for _, sample in rows.groupby(["site", "period"], sort=False):
-        hidden = set(_find_hidden_categories(sample, smallest_group))
-        if not hidden:
-            continue
-        inside = sample["outcome"].isin(hidden)
-        shares = sample.index[inside & sample["estimator"].isin(["share_before", "share_after"])]
-        largest = sample.index[sample["estimator"] == "largest_weight"]
-        for index in (shares, largest):
-            shown.loc[index, ["estimate", "n"]] = math.nan
-            shown.loc[index, "note"] = note
-        shown.loc[sample.index[inside], "n"] = math.nan
-    return shown
-
-
-def _find_hidden_categories(sample: pd.DataFrame, smallest_group: int) -> Iterator[str]:
-    """Yield the outcomes of one site and wave that are to be hidden."""
-    categories = sample[sample["outcome"].str.contains("/", regex=False)]
-    counts = categories.groupby("outcome", sort=False)["n"].max()
-    variables: dict[str, dict[str, float]] = {}
-    for outcome, n in counts.items():
-        variables.setdefault(str(outcome).partition("/")[0], {})[str(outcome)] = float(n)
-    for categories_of_one in variables.values():
-        yield from _choose_categories(categories_of_one, smallest_group)
-
-
-def _choose_categories(counts: Mapping[str, float], smallest_group: int) -> list[str]:
-    order = sorted(counts, key=lambda name: counts[name])
-    chosen = [name for name in order if 1 <= counts[name] < smallest_group]
-    if not chosen:
-        return []
-    for name in order:
-        if len(chosen) > 1 and sum(counts[each] for each in chosen) >= smallest_group:
-            break
-        if name not in chosen:
-            chosen.append(name)
-    return chosen

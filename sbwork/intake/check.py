@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 import pandas as pd
 
-from sbwork.grade.cross_tables import suppress_table
+from sbwork.grade.suppression import suppress_table
 from sbwork.read.checks import JOINS, CheckKind, find_losses
 from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.read.surveys import Responses, read_responses

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sbwork.evaluation import Evaluation
 from sbwork.grade.headlines import find_headline
+from sbwork.grade.publishable import Publishable
 from sbwork.render.accuracy import tabulate_error_rates
 from sbwork.render.blocks import Picture, Section, Table, compose_picture
 from sbwork.render.intervals import WAVES, describe_interval, describe_value, find_known
@@ -61,7 +61,7 @@ _ERRORS = (
 )
 
 
-def present_changes(evaluation: Evaluation) -> Section:
+def present_changes(evaluation: Publishable) -> Section:
     """Show the Durham table and its picture, or the figures as reported."""
     cohort, findings = evaluation.cohort, evaluation.findings
     why = explain_uncompared(cohort, findings)
@@ -73,17 +73,17 @@ def present_changes(evaluation: Evaluation) -> Section:
     return Section(blocks or ["No counts and no reported figures were given."])
 
 
-def present_counts(evaluation: Evaluation) -> Section:
+def present_counts(evaluation: Publishable) -> Section:
     """Show each pair's comparison of counts, and where it stands among comparable places."""
     cohort, findings = evaluation.cohort, evaluation.findings
-    if evaluation.incidents is None or evaluation.placebo is None:
+    if evaluation.incidents is None:
         return Section([_NO_INCIDENTS])
-    counts = evaluation.incidents.sites
+    counts = evaluation.incidents.months
     shown = counts[counts["site"].isin(cohort.shown_sites) & counts["count"].notna()]
     months = [
         _picture_months(cohort, counts, each)
         for each in cohort.list_outcomes()
-        if len(evaluation.incidents.months) > 4 and (shown["outcome"] == each).any()
+        if len(evaluation.incidents.covered) > 4 and (shown["outcome"] == each).any()
     ]
     why = explain_uncompared(cohort, findings)
     if why:
@@ -163,7 +163,7 @@ def _picture_changes(cohort: Cohort, findings: pd.DataFrame) -> Picture:
     )
 
 
-def picture_reported(evaluation: Evaluation) -> Picture:
+def picture_reported(evaluation: Publishable) -> Picture:
     """Draw the figures as reported."""
     figures = evaluation.cohort.reported_figures
     words = "; ".join(f"{f.title} {format_change(f.change_percent)}" for f in figures)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.evaluation import Evaluation
 from sbwork.grade.checklists import list_emmie
 from sbwork.grade.evidence import LARGEST_DRIFT, Evidence
+from sbwork.grade.publishable import Publishable
 from sbwork.read.places.outlines import Contact, find_contacts
 from sbwork.render.blocks import Bullets, Section, Table
 from sbwork.render.maps import picture_map
@@ -49,7 +49,7 @@ _KINDS = {
 }
 
 
-def present_evidence(evaluation: Evaluation) -> Section:
+def present_evidence(evaluation: Publishable) -> Section:
     """Show the level of evidence and why, and what would be needed for the next."""
     evidence, cohort = evaluation.evidence, evaluation.cohort
     blocks: list[Any] = [
@@ -95,7 +95,7 @@ def _describe_design(cohort: Cohort, instrument: Instrument | None) -> Iterator[
         )
 
 
-def present_kinds(evaluation: Evaluation) -> Section:
+def present_kinds(evaluation: Publishable) -> Section:
     """Show what there is of each of the three kinds of evidence."""
     blocks: list[Any] = [
         tabulate_kinds(evaluation.findings, evaluation.cohort, evaluation.instrument)
@@ -105,7 +105,7 @@ def present_kinds(evaluation: Evaluation) -> Section:
     return Section(blocks)
 
 
-def present_limits(evaluation: Evaluation) -> Section:
+def present_limits(evaluation: Publishable) -> Section:
     """List what these results can't show."""
     cohort, outlines = evaluation.cohort, evaluation.outlines
     contacts = find_contacts(outlines, cohort) if outlines is not None else ()

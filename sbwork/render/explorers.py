@@ -80,7 +80,7 @@ class CohortExplorer:
         sites = evaluation.cohort.compared_sites
         self._filling = True
         try:
-            outcomes = list_outcomes(evaluation)
+            outcomes = list_outcomes(evaluation.publishable)
             self.outcome.options = list(outcomes.items())
             self.outcome.value = next(iter(outcomes.values()), None)
             self.sites.options = [(evaluation.cohort.title_site(site), site) for site in sites]

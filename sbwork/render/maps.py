@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sbwork.evaluation import Evaluation
+from sbwork.grade.publishable import Publishable
 from sbwork.read.places.outlines import Contact, SiteOutlines, find_contacts
 from sbwork.render.blocks import Picture, compose_picture
 from sbwork.render.style import CONTROL, INK, INTERVENTION
@@ -73,7 +73,7 @@ def _list_sites(cohort: Cohort) -> dict[str, None]:
     return {site: None for pair in cohort.pairs for site in pair.sites}
 
 
-def explain_borders(evaluation: Evaluation) -> list[str]:
+def explain_borders(evaluation: Publishable) -> list[str]:
     """Say which control sites touch an area that they should lie apart from."""
     outlines, cohort = evaluation.outlines, evaluation.cohort
     contacts = find_contacts(outlines, cohort) if outlines is not None else ()

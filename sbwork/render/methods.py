@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sbwork.evaluation import Evaluation
 from sbwork.grade.checklists import trend_checklist
+from sbwork.grade.publishable import Publishable
 from sbwork.render.blocks import Bullets, Section, Table
 from sbwork.specs.instrument import Instrument
 from sbwork.stats.findings import select_findings
@@ -24,7 +24,7 @@ _RAKING = (
 )
 
 
-def present_methods(evaluation: Evaluation) -> Section:
+def present_methods(evaluation: Publishable) -> Section:
     """Say how each number was made, and attach the TREND checklist."""
     cohort = evaluation.cohort
     blocks: list[Any] = [Bullets(tuple(_list_methods(evaluation)))]
@@ -44,7 +44,7 @@ def present_methods(evaluation: Evaluation) -> Section:
     return Section(blocks)
 
 
-def _cite_instrument(evaluation: Evaluation) -> Iterator[str]:
+def _cite_instrument(evaluation: Publishable) -> Iterator[str]:
     """Say where the questionnaire comes from, and under which licence it may be used."""
     instrument = evaluation.instrument
     if instrument is not None:
@@ -66,7 +66,7 @@ def _except_scales(instrument: Instrument | None) -> str:
     return f" ({format_list(own)})" if own else ""
 
 
-def _list_methods(evaluation: Evaluation) -> Iterator[str]:
+def _list_methods(evaluation: Publishable) -> Iterator[str]:
     if evaluation.incidents is not None:
         yield (
             "Percentage change: 100 (after / before − 1). Relative incidence rate ratio: the "
@@ -88,7 +88,7 @@ def _list_methods(evaluation: Evaluation) -> Iterator[str]:
             "(2023: relative magnitudes by quarter, conditional least-favourable hybrid), the "
             "specification curve Simonsohn, Simmons and Nelson (2020)."
         )
-    if evaluation.responses is not None:
+    if evaluation.answers is not None:
         yield (
             "Scale scores: the mean of the answered items, reversed where the key says so, when at "
             f"least half are answered{_except_scales(evaluation.instrument)}; 'don't know' counts "

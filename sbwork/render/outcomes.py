@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sbwork.evaluation import Evaluation
+from sbwork.grade.publishable import Publishable
 from sbwork.render.blocks import Section, compose_picture, describe_status
 from sbwork.render.counts import (
     describe_counts,
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def list_outcomes(evaluation: Evaluation) -> dict[str, str]:
+def list_outcomes(evaluation: Publishable) -> dict[str, str]:
     """List what can be looked at in a cohort: titles, and the keys they stand for."""
     found: dict[str, str] = {}
     if evaluation.incidents is not None:
         found |= {outcome.title: key for key, outcome in evaluation.cohort.outcomes.items()}
-    if evaluation.instrument is not None and evaluation.scores is not None:
+    if evaluation.instrument is not None and evaluation.answers is not None:
         instrument = evaluation.instrument
         found |= {instrument.title_scale(key): key for key in instrument.scales}
     if len(select_findings(evaluation.findings, section="reported")):
@@ -37,7 +37,7 @@ def list_outcomes(evaluation: Evaluation) -> dict[str, str]:
 
 
 def present_outcome(
-    evaluation: Evaluation,
+    evaluation: Publishable,
     *,
     outcome: str = "",
     sites: Sequence[str] | None = None,
@@ -75,13 +75,13 @@ def _check(choice: str, chosen: Sequence[str], allowed: Sequence[str]) -> None:
 
 
 def _present_counts(
-    evaluation: Evaluation, outcome: str, sites: Sequence[str], waves: Sequence[str]
+    evaluation: Publishable, outcome: str, sites: Sequence[str], waves: Sequence[str]
 ) -> Section:
     cohort, incidents = evaluation.cohort, evaluation.incidents
     assert incidents is not None  # noqa: S101
 
     def draw(ax: Axes) -> None:
-        draw_monthly_counts(ax, incidents.sites, cohort, sites, outcome, waves)
+        draw_monthly_counts(ax, incidents.months, cohort, sites, outcome, waves)
 
     return Section(
         [
@@ -91,7 +91,7 @@ def _present_counts(
                 f"explore-{outcome}",
                 [(cohort.title_outcome(outcome), draw)],
                 size=(8.2, 3.6),
-                alt=describe_monthly_counts(cohort, incidents.sites, sites, outcome),
+                alt=describe_monthly_counts(cohort, incidents.months, sites, outcome),
                 caption="Incidents a month.",
             ),
         ]
@@ -99,7 +99,7 @@ def _present_counts(
 
 
 def _present_scale(
-    evaluation: Evaluation, scale: str, sites: Sequence[str], waves: Sequence[str]
+    evaluation: Publishable, scale: str, sites: Sequence[str], waves: Sequence[str]
 ) -> Section:
     cohort, instrument, findings = evaluation.cohort, evaluation.instrument, evaluation.findings
     assert instrument is not None  # noqa: S101

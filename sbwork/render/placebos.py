@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sbwork.evaluation import Evaluation
+from sbwork.grade.publishable import Publishable
 from sbwork.render.blocks import Picture, Table, compose_picture
 from sbwork.render.intervals import describe_interval, describe_value, find_known
 from sbwork.render.style import INK, INTERVENTION, WHITE_BOX
@@ -65,15 +65,15 @@ def introduce_ranks(findings: pd.DataFrame, controls: bool) -> str:
     return "So the area is ranked among places where nothing was done."
 
 
-def picture_placebos(evaluation: Evaluation) -> Iterator[Picture]:
+def picture_placebos(evaluation: Publishable) -> Iterator[Picture]:
     """Draw how comparable places changed, a picture an outcome."""
-    cohort, findings, placebo = evaluation.cohort, evaluation.findings, evaluation.placebo
-    if placebo is None:
+    cohort, findings, incidents = evaluation.cohort, evaluation.findings, evaluation.incidents
+    if incidents is None:
         return
     rows = select_findings(findings, section="placebo", estimator="placebo_p")
     rows = rows[rows["estimate"].notna() & (rows["site"] != "all")]
     to_each = " relative to each other" if any(pair.control for pair in cohort.pairs) else ""
-    areas = placebo.distribution[placebo.distribution["kind"] == "space"]
+    areas = incidents.placebos[incidents.placebos["kind"] == "space"]
     for outcome in cohort.list_outcomes():
         sites = rows.loc[rows["outcome"] == outcome, "site"].tolist()
         if not sites:

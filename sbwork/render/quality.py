@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
-from sbwork.evaluation import Evaluation
-from sbwork.grade.cross_tables import suppress_table
+from sbwork.grade.publishable import Publishable
 from sbwork.read.checks import CheckKind
 from sbwork.render.blocks import Section, Table
 from sbwork.render.intervals import HIDDEN
@@ -26,7 +24,7 @@ _KINDS = {
 }
 
 
-def present_quality(evaluation: Evaluation) -> Section:
+def present_quality(evaluation: Publishable) -> Section:
     """Show what was read, what was left out, and why."""
     blocks: list[Any] = []
     if evaluation.incidents is not None:
@@ -36,22 +34,18 @@ def present_quality(evaluation: Evaluation) -> Section:
         quality = _drop_idle_checks(evaluation.incidents.quality)
         blocks.append(tabulate_checks(quality, "incident-quality", "Incident files"))
         blocks += explain_borders(evaluation)
-    if evaluation.responses is not None:
-        quality = _drop_idle_checks(evaluation.responses.quality)
+    if evaluation.answers is not None:
+        quality = _drop_idle_checks(evaluation.answers.quality)
         blocks.append(tabulate_checks(quality, "survey-quality", "Survey files"))
-        blocks += list(_present_nonresponse(evaluation))
+        left_out = evaluation.answers.nonresponse
+        if len(left_out) and evaluation.instrument is not None:
+            blocks.append(tabulate_nonresponse(left_out, evaluation.instrument, evaluation.cohort))
         blocks += list(show_weights(evaluation))
-        blocks.append(tabulate_dropped(evaluation.responses.dropped))
+        blocks.append(tabulate_dropped(evaluation.answers.dropped))
     figures = " Every figure in this report is one that people reported."
     return Section(
         blocks or ["No file was read." + figures * bool(evaluation.cohort.reported_figures)]
     )
-
-
-def _present_nonresponse(evaluation: Evaluation) -> Iterator[Any]:
-    responses, instrument = evaluation.responses, evaluation.instrument
-    if responses is not None and instrument is not None and len(responses.nonresponse):
-        yield tabulate_nonresponse(responses.nonresponse, instrument, evaluation.cohort)
 
 
 def _drop_idle_checks(quality: pd.DataFrame) -> pd.DataFrame:
@@ -95,10 +89,6 @@ def tabulate_nonresponse(
     nonresponse: pd.DataFrame, instrument: Instrument, cohort: Cohort
 ) -> Table:
     """Lay out how often each item has no answer, and why; small counts stay hidden."""
-    counts = nonresponse.pivot_table(
-        index="item", columns="kind", values="count", aggfunc="sum", sort=False, fill_value=0
-    )
-    shown = suppress_table(counts, cohort.smallest_group)
     rows = [
         {
             "Item": instrument.items[item].text or item if item in instrument.items else "Total",
@@ -109,7 +99,7 @@ def tabulate_nonresponse(
                 for kind, count in row.items()
             },
         }
-        for item, row in ((str(index), held) for index, held in shown.iterrows())
+        for item, row in ((str(index), held) for index, held in nonresponse.iterrows())
     ]
     return Table(
         rows,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from sbwork.evaluation import Evaluation
+from sbwork.grade.publishable import Publishable
 from sbwork.render.blocks import Section, Table
 from sbwork.render.intervals import describe_value
 from sbwork.render.scales import NO_SCALES
@@ -19,9 +19,9 @@ from sbwork.stats.formats import (
 )
 
 
-def present_reliability(evaluation: Evaluation) -> Section:
+def present_reliability(evaluation: Publishable) -> Section:
     """Show how reliably the scales measure."""
-    if evaluation.instrument is None or evaluation.responses is None:
+    if evaluation.instrument is None or evaluation.answers is None:
         return Section(["No survey was given, so there is no scale whose reliability to report."])
     if not evaluation.instrument.scales:
         return Section([NO_SCALES])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from sbwork.compare.accuracy import read_study
-from sbwork.evaluation import Evaluation
+from sbwork.grade.publishable import Publishable
 from sbwork.render.blocks import Bullets, Picture, Section, Table, compose_picture
 from sbwork.render.counts import explain_uncompared
 from sbwork.render.reasons import describe_missing, explain_missing
@@ -76,7 +76,7 @@ _LEGEND = (
 )
 
 
-def present_robustness(evaluation: Evaluation) -> Section:
+def present_robustness(evaluation: Publishable) -> Section:
     """Show whether the comparison of counts holds up: before the start, other models, drift."""
     cohort, findings = evaluation.cohort, evaluation.findings
     if evaluation.incidents is None:
@@ -100,7 +100,7 @@ def present_robustness(evaluation: Evaluation) -> Section:
     )
 
 
-def _show_event_studies(evaluation: Evaluation) -> Iterator[Picture | str]:
+def _show_event_studies(evaluation: Publishable) -> Iterator[Picture | str]:
     cohort = evaluation.cohort
     rows = select_findings(evaluation.findings, section="panel", estimator="event_study")
     rows = rows[~rows["period"].isin(["", "change"])]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sbwork.evaluation import Evaluation
+from sbwork.grade.publishable import Publishable
 from sbwork.render.answers import picture_answers, tabulate_multiple
 from sbwork.render.blocks import Picture, Section, Table, compose_picture
 from sbwork.render.intervals import WAVES, describe_interval, describe_value
@@ -77,11 +77,11 @@ _VERDICTS = {
 }
 
 
-def present_scales(evaluation: Evaluation) -> Section:
+def present_scales(evaluation: Publishable) -> Section:
     """Show residents' scales by site and wave, and the difference in differences."""
     cohort, findings, instrument = evaluation.cohort, evaluation.findings, evaluation.instrument
-    responses, scores = evaluation.responses, evaluation.scores
-    if instrument is None or scores is None or responses is None:
+    answers = evaluation.answers
+    if instrument is None or answers is None:
         return Section(["No survey was given, so nothing can be said of what residents think."])
     blocks: list[Any] = [_ILLUSTRATIVE] if instrument.illustrative else []
     if not instrument.scales:
@@ -102,10 +102,10 @@ def present_scales(evaluation: Evaluation) -> Section:
     blocks.append(tabulate_scales(findings, cohort, instrument))
     if rows.loc[rows["estimator"] == "mean", "estimate"].notna().any():
         blocks.append(_picture_means(cohort, findings, instrument))
-        blocks.append(_picture_distributions(cohort, scores, instrument))
-    if len(responses.multiple):
-        blocks.append(tabulate_multiple(responses.multiple, cohort, findings))
-    blocks += picture_answers(evaluation)
+        blocks.append(_picture_distributions(cohort, answers.spread, instrument))
+    if len(answers.multiple):
+        blocks.append(tabulate_multiple(answers.multiple, cohort))
+    blocks += picture_answers(answers, instrument, cohort)
     return Section([block for block in blocks if block != ""])
 
 
@@ -158,14 +158,14 @@ def _picture_means(cohort: Cohort, findings: pd.DataFrame, instrument: Instrumen
     )
 
 
-def _picture_distributions(cohort: Cohort, scores: pd.DataFrame, instrument: Instrument) -> Picture:
+def _picture_distributions(cohort: Cohort, spread: pd.DataFrame, instrument: Instrument) -> Picture:
     fewest = cohort.smallest_group
     return _picture_scales(
         cohort,
         instrument,
         "distributions",
-        lambda ax, scale: draw_score_distributions(ax, scores, cohort, scale, fewest),
-        alt=describe_spread(scores, cohort, instrument),
+        lambda ax, scale: draw_score_distributions(ax, spread, cohort, scale),
+        alt=describe_spread(spread, cohort, instrument),
         caption="How people's scores spread, before (grey) and after (blue): the box holds the "
         "middle half of them, the whiskers the middle 80%, the white line is the median. Groups of "
         f"fewer than {fewest} people are left out.",
@@ -287,14 +287,14 @@ def describe_lead(findings: pd.DataFrame) -> str:
     )
 
 
-def describe_spread(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument) -> str:
+def describe_spread(spread: pd.DataFrame, cohort: Cohort, instrument: Instrument) -> str:
     """Say the median score of each scale by site and wave; small groups are left out."""
     parts = []
     for scale in instrument.scales:
+        rows = spread[spread["scale"] == scale].sort_values(["site", "wave"])
         medians = [
-            f"{cohort.title_site(str(site))} {wave} {format_number(group.median())}"
-            for (site, wave), group in scores.groupby(["site", "wave"], sort=True)[scale]
-            if group.count() >= cohort.smallest_group
+            f"{cohort.title_site(row.site)} {row.wave} {format_number(row.median)}"
+            for row in rows.itertuples()
         ]
         parts.append(f"{instrument.title_scale(scale)}: {', '.join(medians) or 'too few to show'}")
     return f"Median scores. {'; '.join(parts)}."
@@ -513,24 +513,21 @@ def draw_differences(ax: Axes, rows: pd.DataFrame, labels: Sequence[str], band: 
     ax.set_xlabel("Difference in differences, in standard deviations")
 
 
-def draw_score_distributions(
-    ax: Axes, scores: pd.DataFrame, cohort: Cohort, scale: str, fewest: int
-) -> None:
-    """Draw how a scale's scores spread, by site and wave: half in the box, 80% in the whiskers.
-
-    A group with fewer than `fewest` scores is left out.
-    """
-    import seaborn as sns
-
+def draw_score_distributions(ax: Axes, spread: pd.DataFrame, cohort: Cohort, scale: str) -> None:
+    """Draw how a scale's scores spread, by site and wave: half in the box, 80% in the whiskers."""
     sites = list(cohort.shown_sites)
-    known = scores.dropna(subset=scale).assign(wave=lambda rows: rows["wave"].str.capitalize())
-    people = known.groupby(["site", "wave"])[scale].transform("size")
-    sns.boxplot(
-        known[people >= fewest], x=scale, y="site", hue="wave", order=sites,
-        hue_order=["Before", "After"],
-        orient="h", palette={"Before": BEFORE, "After": AFTER}, saturation=1, width=0.7, gap=0.12,
-        whis=(10, 90), showfliers=False, medianprops={"color": "white", "lw": 2},
-        linecolor=GREY, ax=ax,
-    )  # fmt: skip
-    ax.set(xlabel="", ylabel="")
+    for wave, colour, shift in (("before", BEFORE, -0.19), ("after", AFTER, 0.19)):
+        chosen = spread[(spread["scale"] == scale) & (spread["wave"] == wave)].set_index("site")
+        chosen = chosen.loc[[site for site in sites if site in chosen.index]]
+        boxes = [
+            {"whislo": row.low, "q1": row.q1, "med": row.median, "q3": row.q3, "whishi": row.high}
+            for row in chosen.itertuples()
+        ]
+        ax.bxp(
+            boxes, positions=[sites.index(site) + shift for site in chosen.index],
+            orientation="horizontal", widths=0.3, showfliers=False, patch_artist=True,
+            label=wave.capitalize(), boxprops={"facecolor": colour, "edgecolor": GREY},
+            medianprops={"color": "white", "lw": 2}, whiskerprops={"color": GREY},
+            capprops={"color": GREY}, manage_ticks=False,
+        )  # fmt: skip
     name_lines(ax, [cohort.title_site(site) for site in sites])

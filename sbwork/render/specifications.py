@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sbwork.evaluation import Evaluation
+from sbwork.grade.publishable import Publishable
 from sbwork.render.blocks import Picture, compose_picture
 from sbwork.render.intervals import find_known
 from sbwork.render.reasons import explain_missing
@@ -50,7 +50,7 @@ _CAPTION = (
 )
 
 
-def show_curves(evaluation: Evaluation) -> Iterator[Picture | str]:
+def show_curves(evaluation: Publishable) -> Iterator[Picture | str]:
     """Draw the curves of specifications, or say why none is drawn."""
     cohort = evaluation.cohort
     rows = select_findings(evaluation.findings, section="specification")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
 
-from sbwork.evaluation import Evaluation
+from sbwork.grade.publishable import Publishable
 from sbwork.render.blocks import Section, Table
 from sbwork.specs.cohort import Cohort
 from sbwork.stats.formats import format_count
 
 
-def present_stories(evaluation: Evaluation) -> Section:
+def present_stories(evaluation: Publishable) -> Section:
     """Show what residents and staff said."""
     cohort = evaluation.cohort
     rows = [
@@ -26,15 +27,17 @@ def present_stories(evaluation: Evaluation) -> Section:
     blocks: list[Any] = []
     if rows:
         blocks.append(tabulate_stories(pd.DataFrame(rows)))
-    if evaluation.responses is not None and len(evaluation.responses.stories):
-        told = evaluation.responses.stories
-        counted = told.groupby(["question", "text"], sort=False).size().reset_index(name="times")
-        counted = counted.sort_values("times", ascending=False, kind="stable")
+    answers = evaluation.answers
+    if answers is not None and answers.n_stories != 0:
+        number = "Few" if math.isnan(answers.n_stories) else format_count(answers.n_stories)
         blocks.append(
-            f"Residents gave {len(told)} answers in their own words. E-mail addresses, phone "
+            f"{number} answers were given in residents' own words. E-mail addresses, phone "
             "numbers, postcodes and links are masked as the file is read."
+            + f" Where fewer than {cohort.smallest_group} residents answered a question, "
+            "their words are not shown." * answers.few_stories
         )
-        blocks.append(tabulate_answers(counted.head(20), cohort))
+        if len(answers.stories):
+            blocks.append(tabulate_answers(answers.stories.head(20), cohort))
     return Section(blocks or ["No stories were given."])
 
 
@@ -54,12 +57,11 @@ def tabulate_stories(stories: pd.DataFrame) -> Table:
 
 
 def tabulate_answers(counted: pd.DataFrame, cohort: Cohort) -> Table:
-    """Lay out what residents wrote, the commonest first: columns question, text and times."""
+    """Lay out what residents wrote, the commonest first: columns question and text."""
     rows = [
         {
             "What residents wrote": row["text"],
             "Question": row["question"],
-            "Times": str(row["times"]),
         }
         for _, row in counted.iterrows()
     ]

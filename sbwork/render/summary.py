@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.evaluation import Evaluation
 from sbwork.grade.evidence import Evidence
 from sbwork.grade.headlines import Headline, find_headline
+from sbwork.grade.publishable import Publishable
 from sbwork.render.blocks import Bullets, Section
 from sbwork.render.choice import describe_choice
 from sbwork.render.counts import describe_changes, describe_reported, explain_uncompared
@@ -49,7 +49,7 @@ _ONE_WAVE = {
 }
 
 
-def present_summary(evaluation: Evaluation) -> Section:
+def present_summary(evaluation: Publishable) -> Section:
     """Open the report: a few points in plain English, what kind of data this is first."""
     first, *points = summarise_cohort(
         evaluation.cohort,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from inspect import Parameter, signature
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
-from sbwork.evaluation import Evaluation
 from sbwork.grade.checklists import Heading
+from sbwork.grade.publishable import Publishable
 from sbwork.render.accuracy import present_accuracy
 from sbwork.render.blocks import Section
 from sbwork.render.counts import present_changes, present_counts
@@ -28,6 +28,14 @@ from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names
 
 
+class HasPublishable(Protocol):
+    """An evaluation: of all that it holds, only what may be published is shown."""
+
+    @property
+    def publishable(self) -> Publishable:
+        """All that a reader may see."""
+
+
 @dataclass(frozen=True)
 class Topic:
     """What can be shown: its key, its heading, the function that shows it, and what that needs."""
@@ -35,7 +43,7 @@ class Topic:
     key: str
     title: str
     present: Callable[..., Section]
-    needs: type = Evaluation
+    needs: type = Publishable
 
 
 TOPICS = {
@@ -67,14 +75,16 @@ REPORT = tuple(key for key, topic in TOPICS.items() if isinstance(topic.title, H
 
 
 def view(
-    evaluation: Evaluation | Cohort | pd.DataFrame | None, topic: str, **choices: Any
+    evaluation: HasPublishable | Publishable | Cohort | pd.DataFrame | None,
+    topic: str,
+    **choices: Any,
 ) -> Section:
     """Show one topic of an evaluation, of a plan or of the methods.
 
     Parameters
     ----------
-    evaluation : Evaluation or Cohort or pandas.DataFrame or None
-        As `evaluate_cohort` returns it. A plan needs no more than the cohort; ``"accuracy"`` takes
+    evaluation : Evaluation or Publishable or Cohort or pandas.DataFrame or None
+        As `evaluate_cohort` returns it; only its ``publishable`` is looked at. A plan needs no more than the cohort; ``"accuracy"`` takes
         the table that `simulate_counts` returns, or None for the table that comes with the package.
     topic : str
         ``"summary"``, ``"changes"``, ``"counts"``, ``"robustness"``, ``"scales"``,
@@ -110,20 +120,20 @@ def view(
         allowed = f"Topics: {list_names(names, len(names))}"
         raise InputError(Problem("view", "", found, allowed, find_nearest(topic, names)))
     chosen = TOPICS[topic]
-    if chosen.needs is Cohort and isinstance(evaluation, Evaluation):
-        evaluation = evaluation.cohort
-    if not isinstance(evaluation, chosen.needs) and not (
-        topic == "accuracy" and evaluation is None
-    ):
-        found = f"the topic '{topic}' needs {_name(chosen.needs)}, not {_name(type(evaluation))}"
+    given: Any = getattr(evaluation, "publishable", evaluation)
+    if chosen.needs is Cohort and isinstance(given, Publishable):
+        given = given.cohort
+    if not isinstance(given, chosen.needs) and not (topic == "accuracy" and given is None):
+        found = f"the topic '{topic}' needs {_name(chosen.needs)}, not {_name(type(given))}"
         raise InputError(Problem("view", "", found))
     _check_choices(chosen, choices)
-    section = chosen.present(evaluation, **choices)
+    section = chosen.present(given, **choices)
     return replace(section, topic=chosen.key, title=str(chosen.title))
 
 
 def _name(kind: type) -> str:
-    return "nothing" if kind is type(None) else f"a {kind.__name__}".replace("a E", "an E")
+    names = {type(None): "nothing", Publishable: "an Evaluation"}
+    return names.get(kind, f"a {kind.__name__}")
 
 
 def _check_choices(topic: Topic, choices: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.evaluation import Evaluation
+from sbwork.grade.publishable import Publishable
 from sbwork.render.blocks import Table
 from sbwork.render.intervals import HIDDEN, describe_value
 from sbwork.specs.cohort import Cohort
@@ -20,7 +20,7 @@ _WAVES = {"before": "Before", "after": "After"}
 _COLUMNS = ("n", "Unweighted", "Weighted")
 
 
-def show_weights(evaluation: Evaluation) -> Iterator[Any]:
+def show_weights(evaluation: Publishable) -> Iterator[Any]:
     """Say what the answers are weighted to, with its tables."""
     cohort, findings = evaluation.cohort, evaluation.findings
     told = describe_weights(findings, cohort)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from sbwork.evaluation import Evaluation
+from sbwork.grade.publishable import Publishable
 from sbwork.render.blocks import Section
 
 __all__ = ["escape_cell", "escape_formulas", "write_results"]
@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"^[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?%?$")
 
 
 def write_results(
-    out: str | Path, evaluation: Evaluation, sections: Iterable[Section] = ()
+    out: str | Path, evaluation: Publishable, sections: Iterable[Section] = ()
 ) -> None:
     """Write every estimate shown, unrounded, and every picture.
 

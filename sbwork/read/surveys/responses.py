@@ -71,6 +71,9 @@ class Responses:
         (how many answered the set at all).
     dropped : pandas.DataFrame
         Columns dropped as the file was read: ``source``, ``column``, ``reason``.
+    files : pandas.DataFrame
+        How many questionnaires each file has of each site and wave: ``source``, ``site``, ``wave``,
+        ``count``.
     quality : pandas.DataFrame
         What was read and what was left out, in the columns `sbwork.read.checks.CHECK_COLUMNS`.
     """
@@ -80,6 +83,7 @@ class Responses:
     stories: pd.DataFrame
     multiple: pd.DataFrame
     dropped: pd.DataFrame
+    files: pd.DataFrame
     quality: pd.DataFrame
 
 
@@ -335,8 +339,18 @@ def _join(
         stories=_stack([piece.stories for piece in pieces], _STORY_COLUMNS),
         multiple=_add_up([piece.multiple for piece in pieces]),
         dropped=_stack([_list_dropped(source) for source in sources], _DROPPED_COLUMNS),
+        files=_count_files(sources, pieces),
         quality=tabulate_lines(quality),
     )
+
+
+def _count_files(sources: Sequence[SurveyFile], pieces: Sequence[_Piece]) -> pd.DataFrame:
+    rows = [
+        (source.table.file, str(site), str(wave), float(count))
+        for source, piece in zip(sources, pieces, strict=True)
+        for (site, wave), count in piece.answers.groupby(["site", "wave"]).size().items()
+    ]
+    return pd.DataFrame(rows, columns=["source", "site", "wave", "count"])
 
 
 def _sum_up(source: SurveyFile) -> list[Check]:

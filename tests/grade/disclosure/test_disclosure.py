@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from made_by_hand import make_instrument
 
 from sbwork.compare.surveys import compare_scales
-from sbwork.grade.cross_tables import merge_small_cells, suppress_table
+from sbwork.grade.suppression import merge_small_cells, suppress_table
 from sbwork.grade.disclosure import suppress_findings
 from sbwork.score import scale_reliability, score_coverage, score_scales
 from sbwork.stats import Estimate

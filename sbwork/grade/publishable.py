@@ -1,0 +1,418 @@
+"""Everything that a reader may see of an evaluation, small groups hidden together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sbwork.compare.placebo import Placebo
+from sbwork.grade.disclosure import Cell, Ledger
+from sbwork.grade.evidence import Evidence
+from sbwork.grade.suppression import merge_small_cells
+from sbwork.read.checks import CheckKind
+from sbwork.read.incidents import Incidents
+from sbwork.read.places.outlines import SiteOutlines
+from sbwork.read.surveys import Responses
+from sbwork.specs.cohort import Cohort
+from sbwork.specs.instrument import Instrument
+
+__all__ = [
+    "Publishable",
+    "PublishedAnswers",
+    "PublishedIncidents",
+    "enter_incidents",
+    "enter_responses",
+    "publish_incidents",
+    "publish_responses",
+]
+
+_HIDDEN = "Hidden: it would give back the number of a small group."
+_QUANTILES = {"low": 0.1, "q1": 0.25, "median": 0.5, "q3": 0.75, "high": 0.9}
+_FEW_SCORES = 7
+"""Up to so many different scores, mean and standard deviation give back how many have each."""
+_EVERYBODY = ("asked", "", "all files", "")
+
+
+@dataclass(frozen=True)
+class PublishedIncidents:
+    """What may be shown of incident files.
+
+    months: Columns ``site``, ``outcome``, ``month`` and ``count``; NaN where a month is missing or
+        its count is hidden.
+    covered: The months that the files cover.
+    missing_months: Months that no file covers.
+    quality: What was read and left out.
+    placebos: How comparable places changed: columns ``kind``, ``outcome``, ``pair`` and
+        ``percent_change``.
+    """
+
+    months: pd.DataFrame
+    covered: tuple[str, ...]
+    missing_months: tuple[str, ...]
+    quality: pd.DataFrame
+    placebos: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class PublishedAnswers:
+    """What may be shown of answers.
+
+    spread: How scores spread: columns ``scale``, ``site``, ``wave``, ``low`` and ``high`` (the ends
+        of the middle 80%), ``q1``, ``median`` and ``q3``.
+    items: Answers to single items: columns ``scale``, ``item``, ``code``, ``share``, ``n`` and
+        ``above`` (the share above the middle); a share of few people stands with the next.
+    place, wave: Whose answers to single items these are.
+    weighted: Whether their shares are weighted.
+    multiple: Questions with several answers: columns ``wave``, ``set``, ``option``, ``share``,
+        ``n``.
+    nonresponse: How many left each item out, and why: an item a row, a reason a column, with
+        totals; NaN where hidden.
+    stories: What people wrote: columns ``question`` and ``text``, the commonest first.
+    n_stories: How many wrote something; NaN where that is hidden.
+    few_stories: Whether some question has so few answers that their words are hidden.
+    dropped: Columns dropped as the files were read.
+    quality: What was read and left out.
+    """
+
+    spread: pd.DataFrame
+    items: pd.DataFrame
+    place: str
+    wave: str
+    weighted: bool
+    multiple: pd.DataFrame
+    nonresponse: pd.DataFrame
+    stories: pd.DataFrame
+    n_stories: float
+    few_stories: bool
+    dropped: pd.DataFrame
+    quality: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Publishable:
+    """All that pictures, tables and sentences are made from.
+
+    Attributes
+    ----------
+    cohort : Cohort
+        What was evaluated.
+    instrument : Instrument or None
+        The questionnaire.
+    findings : pandas.DataFrame
+        Every number, with its level of evidence.
+    evidence : Evidence
+        The level, and why.
+    incidents : PublishedIncidents or None
+        Counts by month, and the quality of the files.
+    answers : PublishedAnswers or None
+        What residents answered, in sums.
+    outlines : SiteOutlines or None
+        Where the sites lie, where boundaries are given.
+    """
+
+    cohort: Cohort
+    instrument: Instrument | None
+    findings: pd.DataFrame
+    evidence: Evidence
+    incidents: PublishedIncidents | None
+    answers: PublishedAnswers | None
+    outlines: SiteOutlines | None = None
+
+    @property
+    def incomparable(self) -> tuple[str, ...]:
+        """What the incident files hold of the compared months and can't be compared, and why."""
+        return self._list_notes(CheckKind.NOT_COMPARABLE)
+
+    @property
+    def uneven(self) -> tuple[str, ...]:
+        """What the incident files lack in one period more than in the other."""
+        return self._list_notes(CheckKind.UNEVEN)
+
+    def _list_notes(self, kind: CheckKind) -> tuple[str, ...]:
+        if self.incidents is None:
+            return ()
+        quality = self.incidents.quality
+        return tuple(quality.loc[quality["kind"] == kind, "note"])
+
+
+def enter_responses(
+    book: Ledger, responses: Responses, scores: pd.DataFrame, instrument: Instrument, cohort: Cohort
+) -> None:
+    """Enter what is shown of answers beside the findings."""
+    asked = responses.answers.groupby(["site", "wave"]).size()
+    cells = {place: ("asked", "", *map(str, place)) for place in asked.index}
+    for place, number in asked.items():
+        book.count(cells[place], float(number))
+    book.count(_EVERYBODY, float(len(responses.answers)))
+    book.link(_EVERYBODY, cells.values())
+    _enter_scores(book, scores, instrument)
+    _enter_files(book, responses)
+    _enter_multiple(book, responses.multiple)
+    _enter_items(book, responses, instrument, cohort)
+    told = responses.stories
+    book.count(("told",), float(len(told)), 0.1)
+    for question, number in told["question"].value_counts().items():
+        book.count(("told", str(question)), float(number))
+    book.link(("told",), [cell for cell in book.counts if cell[0] == "told" and len(cell) > 1])
+
+
+def _enter_scores(book: Ledger, scores: pd.DataFrame, instrument: Instrument) -> None:
+    """Enter sums of scores, and of few different scores how many people have each."""
+    usable = scores[scores["weight"] > 0]
+    for scale in instrument.scales:
+        low, high = instrument.find_range(instrument.list_scale_items(scale)[0])
+        known = usable.dropna(subset=[scale])
+        few = known[scale].nunique() <= _FEW_SCORES
+        for (site, wave), group in known.groupby(["site", "wave"])[scale]:
+            scored = ("scored", scale, str(site), str(wave))
+            sums = (float(group.sum()), float((group**2).sum()))
+            book.count(scored, float(len(group)))
+            book.sums[scored] = (*sums, low, high)
+            if few:
+                _enter_codes(book, scored, group.value_counts(), sums, (low, high))
+
+
+def _enter_codes(
+    book: Ledger,
+    scored: Cell,
+    counts: pd.Series,
+    sums: tuple[float, float],
+    ends: tuple[float, float],
+) -> None:
+    """Tie the mean and the standard deviation of a group to how many have each score."""
+    cells: dict[float, Cell] = {}
+    for code, number in counts.items():
+        cells[float(code)] = ("code", *scored[1:], f"{code:g}")
+        book.count(cells[float(code)], float(number))
+    book.link(scored, cells.values())
+    for kind, power, total, cost in (("sum", 1, sums[0], 5.0), ("squares", 2, sums[1], 1.0)):
+        measure = (kind, *scored[1:])
+        book.measures.add(measure)
+        book.count(measure, total, cost)
+        book.link_exactly({measure: -1.0} | {cell: code**power for code, cell in cells.items()})
+    for end, estimator in zip(ends, ("floor_share", "ceiling_share"), strict=True):
+        if end in cells:
+            same = (estimator, *scored[1:])
+            book.count(same, book.counts[cells[end]])
+            book.link(same, [cells[end]])
+
+
+def _enter_files(book: Ledger, responses: Responses) -> None:
+    """Enter how many rows each file holds, how many were left out, and how many were used."""
+    quality = responses.quality
+    parts = {
+        (str(row.source), str(row.site), str(row.wave)): row.count
+        for row in responses.files.itertuples(name="File")
+    }
+    for place, number in parts.items():
+        book.count(("file", *place), float(number))
+    for source, rows in quality[quality["count"].notna()].groupby("source"):
+        cells: dict[str, list[Cell]] = {}
+        for at, row in rows.iterrows():
+            if str(row["kind"]) not in (CheckKind.READ, CheckKind.JOIN):
+                cell = ("line", str(at))
+                book.count(cell, float(row["count"]), 0.05)
+                cells.setdefault(str(row["kind"]), []).append(cell)
+        used = cells.get(CheckKind.USED, [])
+        for read in cells.get(CheckKind.ROWS_READ, []):
+            book.link(read, [*cells.get(CheckKind.LEFT_OUT, []), *used])
+        for cell in used:
+            book.link(cell, [("file", *place) for place in parts if place[0] == source])
+    for site, wave in dict.fromkeys(place[1:] for place in parts):
+        inside = [("file", *place) for place in parts if place[1:] == (site, wave)]
+        book.link(("asked", "", site, wave), inside)
+
+
+def _enter_multiple(book: Ledger, multiple: pd.DataFrame) -> None:
+    """Enter how many ticked each option, in a wave at all sites, and how many did not."""
+    sums = multiple.groupby(["wave", "set", "option"], sort=False)[["count", "base"]].sum()
+    for (wave, name, option), row in sums.iterrows():
+        base, ticked = _name_option(wave, name, option)
+        left = ("left", *ticked[1:])
+        book.count(base, float(row["base"]), 0.5)
+        book.count(ticked, float(row["count"]), 1.0)
+        book.count(left, float(row["base"] - row["count"]))
+        book.link(base, (ticked, left))
+
+
+def _name_option(wave: object, name: object, option: object) -> tuple[Cell, Cell]:
+    return ("set", str(name), str(wave)), ("ticked", str(name), str(option), str(wave), "")
+
+
+def _enter_items(
+    book: Ledger, responses: Responses, instrument: Instrument, cohort: Cohort
+) -> None:
+    """Enter how many left each item out, and why, and how many answered it."""
+    counts = _count_nonresponse(responses)
+    for item, row in counts.iterrows():
+        for kind, number in row.items():
+            book.count(("out", str(item), str(kind)), float(number), 0.2)
+    items, kinds = ([str(name) for name in axis] for axis in (counts.index, counts.columns))
+    for item in [name for name in items if name != "Total"]:
+        book.link(("out", item, "Total"), [("out", item, kind) for kind in kinds[:-1]])
+    for kind in kinds:
+        book.link(("out", "Total", kind), [("out", item, kind) for item in items[:-1]])
+    chosen, _, _ = _choose_answers(responses.answers, cohort)
+    for item in instrument.items:
+        given = float(responses.answers[item].notna().sum())
+        shown = float((chosen[item].notna() & (chosen["weight"] > 0)).sum())
+        whole, bars, others = (("answered", item, part) for part in ("all", "bars", "others"))
+        book.count(whole, given)
+        book.count(bars, shown, 0.2)
+        book.count(others, given - shown)
+        book.link(whole, (bars, others))
+        book.link(_EVERYBODY, (whole, ("out", item, "Total")))
+
+
+def _count_nonresponse(responses: Responses) -> pd.DataFrame:
+    """Count by item and reason, with totals; nothing where nobody was asked."""
+    if responses.nonresponse.empty:
+        return pd.DataFrame()
+    counts = responses.nonresponse.pivot_table(
+        index="item", columns="kind", values="count", aggfunc="sum", sort=False, fill_value=0
+    ).astype("float64")
+    counts["Total"] = counts.sum(axis=1)
+    counts.loc["Total"] = counts.sum()
+    return counts
+
+
+def _choose_answers(answers: pd.DataFrame, cohort: Cohort) -> tuple[pd.DataFrame, str, str]:
+    """Choose whose answers to single items are shown: the last wave's, where work was done."""
+    sites = {pair.intervention for pair in cohort.pairs} or set(cohort.sites)
+    wave = "after" if (answers["wave"] == "after").any() else "before"
+    chosen = answers[(answers["wave"] == wave) & answers["site"].isin(sites)]
+    return chosen, "intervention areas" if cohort.pairs else "all sites", wave
+
+
+def publish_responses(
+    book: Ledger, responses: Responses, scores: pd.DataFrame, instrument: Instrument, cohort: Cohort
+) -> PublishedAnswers:
+    """Make what may be shown of answers from the cells that are not hidden."""
+    hidden, fewest = book.hide(cohort.smallest_group), cohort.smallest_group
+    chosen, place, wave = _choose_answers(responses.answers, cohort)
+    told = responses.stories
+    many = told.groupby("question")["text"].transform("size") >= fewest
+    counted = told[many].groupby(["question", "text"], sort=False).size()
+    counted = counted.sort_values(ascending=False, kind="stable").reset_index()
+    nonresponse = _count_nonresponse(responses)
+    for item, kind in [name[1:] for name in hidden if name[0] == "out"]:
+        nonresponse.loc[item, kind] = math.nan
+    quality = responses.quality[responses.quality["kind"] != CheckKind.JOIN]
+    gone = pd.Series([("line", str(at)) in hidden for at in quality.index], quality.index, "bool")
+    return PublishedAnswers(
+        spread=_spread_scores(scores, instrument, hidden),
+        items=pd.DataFrame(
+            _share_answers(chosen, instrument, fewest, hidden),
+            columns=["scale", "item", "code", "share", "n", "above"],
+        ),
+        place=place,
+        wave=wave,
+        weighted=bool((chosen["weight"] != 1).any()),
+        multiple=pd.DataFrame(
+            _share_multiple(responses.multiple, book, hidden),
+            columns=["wave", "set", "option", "share", "n"],
+        ),
+        nonresponse=nonresponse,
+        stories=counted[["question", "text"]],
+        n_stories=math.nan if ("told",) in hidden else float(len(told)),
+        few_stories=not many.all(),
+        dropped=responses.dropped,
+        quality=quality.assign(
+            count=quality["count"].mask(gone),
+            lost=quality["lost"].mask(gone),
+            note=quality["note"].mask(gone, _HIDDEN),
+        ),
+    )
+
+
+def _spread_scores(
+    scores: pd.DataFrame, instrument: Instrument, hidden: Collection[Cell]
+) -> pd.DataFrame:
+    rows = []
+    for scale in instrument.scales:
+        known = scores.dropna(subset=[scale])
+        for (site, wave), group in known.groupby(["site", "wave"])[scale]:
+            place = (scale, str(site), str(wave))
+            if not any((kind, *place) in hidden for kind in ("scored", "sum", "squares")):
+                rows.append((*place, *group.quantile(list(_QUANTILES.values())).tolist()))
+    return pd.DataFrame(rows, columns=["scale", "site", "wave", *_QUANTILES])
+
+
+def _share_answers(
+    chosen: pd.DataFrame, instrument: Instrument, fewest: int, hidden: Collection[Cell]
+) -> Iterator[dict[str, Any]]:
+    if len(chosen) < fewest:
+        return
+    weights = chosen["weight"].to_numpy(dtype=np.float64)
+    for scale, item in ((name, item) for name, s in instrument.scales.items() for item in s.items):
+        codes = np.array([option.code for option in instrument.list_answers(item)])
+        given = (chosen[item].to_numpy()[:, None] == codes[None, :]) & (weights[:, None] > 0)
+        counts = given.sum(axis=0)
+        merged = merge_small_cells(counts, fewest)
+        if not merged.any():
+            continue
+        # Codes are merged in runs, so the totals up to each code show where it went.
+        into = np.searchsorted(np.cumsum(merged), np.cumsum(counts))
+        masses = np.bincount(into, weights=weights @ given, minlength=len(codes))
+        above = codes > (codes.min() + codes.max()) / 2
+        few = any(1 <= part < fewest for part in (counts[above].sum(), counts[~above].sum()))
+        share = math.nan if few else float((weights @ given)[above].sum() / masses.sum())
+        n = math.nan if ("answered", item, "bars") in hidden else float(counts.sum())
+        for code, mass in zip(codes.tolist(), masses / masses.sum(), strict=True):
+            yield {"scale": scale, "item": item, "code": code, "share": float(mass), "n": n,
+                   "above": share}  # fmt: skip
+
+
+def _share_multiple(
+    multiple: pd.DataFrame, book: Ledger, hidden: Collection[Cell]
+) -> Iterator[dict[str, Any]]:
+    names = multiple[["wave", "set", "option"]].drop_duplicates()
+    for wave, name, option in names.itertuples(index=False, name=None):
+        base, ticked = _name_option(wave, name, option)
+        gone = base in hidden or ticked in hidden or not book.counts[base]
+        yield {
+            "wave": wave,
+            "set": name,
+            "option": option,
+            "share": math.nan if gone else book.counts[ticked] / book.counts[base],
+            "n": math.nan if base in hidden else book.counts[base],
+        }
+
+
+def enter_incidents(book: Ledger, incidents: Incidents, cohort: Cohort) -> None:
+    """Enter the counts of every month, and of the periods that they add up to."""
+    for (site, outcome), rows in incidents.sites.groupby(["site", "outcome"]):
+        place = (str(outcome), str(site))
+        known = rows.dropna(subset=["count"])
+        for month, count in zip(known["month"], known["count"], strict=True):
+            book.count(("month", *place, month), float(count), 1.0)
+        for name in ("before", "after") if cohort.periods else ():
+            months = getattr(cohort.periods, name).months
+            inside = [("month", *place, month) for month in months]
+            inside = [cell for cell in inside if cell in book.counts]
+            total = ("count", *place, name)
+            book.count(total, sum(book.counts[cell] for cell in inside), 5.0)
+            book.link(total, inside)
+
+
+def publish_incidents(
+    book: Ledger, incidents: Incidents, placebo: Placebo, cohort: Cohort
+) -> PublishedIncidents:
+    """Make what may be shown of incidents from the months that are not hidden."""
+    months = incidents.sites
+    if hidden := book.hide(cohort.smallest_count):
+        keys = zip(months["outcome"], months["site"], months["month"], strict=True)
+        gone = np.array([("month", *key) in hidden for key in keys], np.bool_)
+        months = months.assign(count=months["count"].mask(gone))
+    return PublishedIncidents(
+        months=months,
+        covered=incidents.months,
+        missing_months=incidents.missing_months,
+        quality=incidents.quality[incidents.quality["kind"] != CheckKind.JOIN],
+        placebos=placebo.distribution,
+    )

@@ -1,0 +1,467 @@
+"""Cells of people that are linked by sums: which to hide so that no small one can be worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "Moments",
+    "bound_cells",
+    "bound_means",
+    "hide_cells",
+    "merge_small_cells",
+    "suppress_table",
+]
+
+_NEAR = 1e-6
+_TANGENTS = 17
+_SHARE_OF_SCALE = 0.25
+"""How wide the bounds of a hidden mean must stay, as a share of the scale."""
+_ROUNDS = 500
+
+Vector = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What is known of the scores in each cell: sums of a scale that runs from `low` to `high`.
+
+    `sums` and `squares` have a value a cell, NaN where a cell has no scores of its own; cells of
+    other kinds stand in the same sums of `relations` only with cells of their kind.
+    """
+
+    sums: Vector
+    squares: Vector
+    low: Vector
+    high: Vector
+
+
+def hide_cells(
+    counts: ArrayLike,
+    relations: ArrayLike,
+    smallest: int = 10,
+    *,
+    people: ArrayLike | None = None,
+    unpublished: ArrayLike | None = None,
+    cost: ArrayLike | None = None,
+    moments: Moments | None = None,
+) -> Flags:
+    """Choose the cells to hide, so that every number of people below `smallest` stays open.
+
+    Hidden are the cells with 1 to `smallest` - 1 people, and the least costly others, until what is
+    shown, with the sums that tie the cells, leaves every such cell free to hold any number from 1
+    to `smallest` - 1, and its mean free within a quarter of the scale.
+
+    Parameters
+    ----------
+    counts : array_like of float, shape (n_cells,)
+        People, or incidents, in each cell and each total.
+    relations : array_like of float, shape (n_relations, n_cells)
+        Sums known to be zero: 1 for the parts, -1 for their total.
+    smallest : int, default 10
+        The smallest number that may be shown; 0 is always shown.
+    people : array_like of bool, shape (n_cells,), optional
+        Cells that count people, all by default; others, such as a sum of scores, may be hidden to
+        protect them and need no protection.
+    unpublished : array_like of bool, shape (n_cells,), optional
+        Cells that are never shown, whatever they hold.
+    cost : array_like of float, shape (n_cells,), optional
+        What hiding a cell costs; by default the logarithm of its number.
+    moments : Moments, optional
+        Sums of scores; without them only numbers are protected.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_cells,)
+        The cells to hide.
+
+    Raises
+    ------
+    ValueError
+        The counts don't obey the relations.
+
+    Notes
+    -----
+    An integer programme proposes the cheapest pattern; a linear programme a hidden cell finds the
+    bounds that a reader could work out; where they are too narrow, the duals give a cut that every
+    safe pattern obeys, and the programme is solved again.
+
+    References
+    ----------
+    Fischetti, M., & Salazar, J. J. (2001). Solving the cell suppression problem on tabular data
+    with linear constraints. Management Science, 47(7), 1008-1027.
+
+    Examples
+    --------
+    >>> hide_cells([6, 30, 34, 70], [[1, 1, 1, -1]]).tolist()
+    [True, True, False, False]
+    """
+    values = np.asarray(counts, dtype=np.float64)
+    if not values.size:
+        return np.zeros(0, np.bool_)
+    links = np.asarray(relations, dtype=np.float64).reshape(-1, len(values))
+    if np.abs(links @ values).max(initial=0.0) > _NEAR:
+        raise ValueError("the counts don't add up as the relations say")
+    small = (values >= 1) & (values < smallest)
+    counted = np.ones(len(values), np.bool_)
+    if people is not None:
+        counted &= np.asarray(people, dtype=np.bool_)
+    small &= counted
+    secret = np.zeros(len(values), np.bool_)
+    if unpublished is not None:
+        secret |= np.asarray(unpublished, dtype=np.bool_)
+    weight = np.log2(values + 2) if cost is None else np.asarray(cost, dtype=np.float64)
+    hidden = secret | small
+    for part in _split(links, small):
+        inside = np.flatnonzero(part)
+        rows = np.any(links[:, inside] != 0, axis=1)
+        hidden[inside] = _hide_linked(
+            values[inside],
+            links[np.ix_(rows, inside)],
+            small[inside],
+            counted[inside],
+            secret[inside],
+            weight[inside],
+            smallest,
+            _choose_moments(moments, inside),
+        )
+    return hidden
+
+
+def _split(links: Vector, small: Flags) -> list[Flags]:
+    """Return the sets of cells that relations tie together and that hold a small one."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    touched = csr_array((links != 0).astype(np.int8))
+    count, label = connected_components(touched.T @ touched, directed=False)
+    parts = [label == number for number in range(count)]
+    return [part for part in parts if (part & small).any()]
+
+
+def _choose_moments(moments: Moments | None, inside: NDArray[np.intp]) -> Moments | None:
+    if moments is None:
+        return None
+    return Moments(
+        moments.sums[inside], moments.squares[inside], moments.low[inside], moments.high[inside]
+    )
+
+
+def _hide_linked(
+    values: Vector,
+    links: Vector,
+    small: Flags,
+    people: Flags,
+    secret: Flags,
+    cost: Vector,
+    smallest: int,
+    moments: Moments | None,
+) -> Flags:
+    cuts: list[tuple[Vector, float]] = []
+    forced = small | secret
+    for _ in range(_ROUNDS):
+        hidden = _propose(forced, cost, cuts)
+        fresh = _find_faults(values, links, small, people, hidden, smallest)
+        if not fresh:
+            break
+        cuts += fresh
+    else:
+        hidden = np.ones_like(small)
+    for cell in sorted(np.flatnonzero(hidden & ~forced), key=lambda at: -cost[at]):
+        hidden[cell] = False
+        hidden[cell] = bool(_find_faults(values, links, small, people, hidden, smallest))
+    if moments is not None:
+        for cell in np.flatnonzero(small & ~np.isnan(moments.sums)):
+            _open_mean(values, links, hidden, cost, moments, int(cell))
+    return hidden
+
+
+def _open_mean(
+    values: Vector, links: Vector, hidden: Flags, cost: Vector, moments: Moments, cell: int
+) -> None:
+    """Hide more cells, in place, until the mean of one hidden cell is open.
+
+    Hiding more never narrows another bound, so the first cell that is enough is taken, the
+    cheapest where none is.
+    """
+    need = _SHARE_OF_SCALE * (moments.high[cell] - moments.low[cell]) - _NEAR
+
+    def _width(away: Flags) -> float:
+        low, high = bound_means(values, links, away, moments, cell)
+        return high - low
+
+    while not hidden.all() and _width(hidden) < need:
+        beside = np.abs(links[np.any(links[:, hidden] != 0, axis=1)]).sum(axis=0) > 0
+        choice = [int(at) for at in np.argsort(cost, kind="stable") if beside[at] & ~hidden[at]]
+        if not choice:
+            return
+        for at in choice:
+            trial = hidden.copy()
+            trial[at] = True
+            if _width(trial) >= need:
+                break
+        else:
+            at = choice[0]
+        hidden[at] = True
+
+
+def _find_faults(
+    values: Vector, links: Vector, small: Flags, people: Flags, hidden: Flags, smallest: int
+) -> list[tuple[Vector, float]]:
+    return [
+        *_audit(values, links, small, hidden, smallest),
+        *_find_remainders(values, links, people, hidden, smallest),
+    ]
+
+
+def _propose(forced: Flags, cost: Vector, cuts: Sequence[tuple[Vector, float]]) -> Flags:
+    """Return the cheapest pattern that obeys every cut; everything where none does."""
+    if not cuts:
+        return forced.copy()
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
+    price = np.where(forced, 0.0, cost)
+    found = milp(
+        price,
+        constraints=LinearConstraint(
+            np.array([cut for cut, _ in cuts]), lb=np.array([need for _, need in cuts])
+        ),
+        integrality=np.ones(len(cost)),
+        bounds=Bounds(forced.astype(np.float64), np.ones(len(cost))),
+        options={"mip_rel_gap": 0.01, "time_limit": 5.0, "presolve": False},
+    )
+    if found.x is None:
+        return np.ones_like(forced)
+    return np.asarray(found.x > 0.5)
+
+
+def _audit(
+    values: Vector, links: Vector, small: Flags, hidden: Flags, smallest: int
+) -> list[tuple[Vector, float]]:
+    """Return a cut for each bound of a small cell that a reader could narrow too far."""
+    roof = _roof(values, smallest)
+    low, high = np.where(hidden, 0.0, values), np.where(hidden, roof, values)
+    cuts = []
+    for cell in np.flatnonzero(small):
+        for sign, need in ((1.0, smallest - 1 - values[cell]), (-1.0, values[cell] - 1)):
+            if need <= 0:
+                continue
+            aim = np.zeros(len(values))
+            aim[cell] = -sign
+            found = _solve(aim, links, low, high)
+            if sign * (found.x[cell] - values[cell]) >= need - _NEAR:
+                continue
+            up = np.maximum(-found.upper.marginals, 0) * (roof - values)
+            down = np.maximum(found.lower.marginals, 0) * values
+            cut = np.minimum(up + down, need)
+            cut[hidden] = np.where(cut[hidden] < _NEAR, 0.0, cut[hidden])
+            cuts.append((cut, need - _NEAR))
+    return cuts
+
+
+def _find_remainders(
+    values: Vector, links: Vector, people: Flags, hidden: Flags, smallest: int
+) -> list[tuple[Vector, float]]:
+    """Return a cut for each sum, or difference of two, that leaves a few hidden people together."""
+    left = {}
+    for number, link in enumerate(links):
+        total = link < 0
+        if (
+            people[link != 0].all()
+            and not hidden[total].any()
+            and hidden[~total & (link != 0)].any()
+        ):
+            left[number] = frozenset(np.flatnonzero((link > 0) & hidden).tolist())
+    cuts = []
+    for number, cells in left.items():
+        inner = {frozenset[int](), *(other for other in left.values() if other < cells)}
+        if any(1 <= values[list(cells - part)].sum() < smallest for part in inner):
+            cut = (links[number] != 0) & ~hidden
+            cuts.append((cut.astype(np.float64), 1.0))
+    return cuts
+
+
+def _roof(values: Vector, smallest: int) -> Vector:
+    """Return more people than a reader would believe any hidden cell to hold."""
+    return np.full(len(values), 2 * np.abs(values).max(initial=0.0) + 10.0 * smallest)
+
+
+def _solve(aim: Vector, links: Vector, low: Vector, high: Vector) -> Any:
+    from scipy.optimize import linprog
+
+    return linprog(
+        aim,
+        A_eq=links,
+        b_eq=np.zeros(len(links)),
+        bounds=np.column_stack([low, high]),
+        method="highs",
+    )
+
+
+def bound_cells(
+    counts: ArrayLike, relations: ArrayLike, hidden: ArrayLike, smallest: int = 10
+) -> Vector:
+    """Return the least and the greatest number that each cell can hold, as a reader sees it.
+
+    Shape (n_cells, 2). Known are the cells not `hidden`, the sums of `relations`, and that nobody
+    is counted less than zero times.
+    """
+    values = np.asarray(counts, dtype=np.float64)
+    links = np.asarray(relations, dtype=np.float64).reshape(-1, len(values))
+    away = np.asarray(hidden, dtype=np.bool_)
+    low = np.where(away, 0.0, values)
+    high = np.where(away, _roof(values, smallest), values)
+    bounds = np.column_stack([values, values])
+    for cell in np.flatnonzero(away):
+        aim = np.zeros(len(values))
+        aim[cell] = 1.0
+        bounds[cell] = [_solve(sign * aim, links, low, high).x[cell] for sign in (1, -1)]
+    return bounds
+
+
+def bound_means(
+    counts: ArrayLike, relations: ArrayLike, hidden: ArrayLike, moments: Moments, cell: int
+) -> tuple[float, float]:
+    """Return the least and the greatest mean of one hidden cell, as a reader could work it out.
+
+    Of a shown cell a reader knows the number, the mean and the standard deviation; of a hidden one
+    only the ends of the scale. The number being open, the bounds come from a linear-fractional
+    programme (Charnes and Cooper 1962); squares enter by tangents, so that the bounds are never
+    narrower than the true ones.
+    """
+    from scipy.optimize import linprog
+
+    values = np.asarray(counts, dtype=np.float64)
+    kind = ~np.isnan(moments.sums)
+    links = np.asarray(relations, dtype=np.float64).reshape(-1, len(values))
+    away = np.asarray(hidden, dtype=np.bool_)
+    size = len(values)
+    scored = np.flatnonzero(kind)
+    place = {int(number): index for index, number in enumerate(scored)}
+    width = size + 2 * len(scored) + 1
+    scale = width - 1
+    first, second = size, size + len(scored)
+    same: list[Vector] = []
+    below: list[Vector] = []
+
+    def _row(*terms: tuple[int, float]) -> Vector:
+        row = np.zeros(width)
+        for at, value in terms:
+            row[at] += value
+        return row
+
+    for link in links:
+        parts = np.flatnonzero(link)
+        same.append(_row(*((int(at), link[at]) for at in parts)))
+        if kind[parts].all():
+            same += [
+                _row(*((start + place[int(at)], link[at]) for at in parts))
+                for start in (first, second)
+            ]
+    for at in np.flatnonzero(~away):
+        same.append(_row((int(at), 1.0), (scale, -values[at])))
+    for at in np.flatnonzero(away):
+        below.append(_row((int(at), 1.0), (scale, -_roof(values, 10)[at])))
+    for number in scored:
+        one, two = first + place[int(number)], second + place[int(number)]
+        low, high = moments.low[number], moments.high[number]
+        if not away[number]:
+            same.append(_row((one, 1.0), (scale, -moments.sums[number])))
+            same.append(_row((two, 1.0), (scale, -moments.squares[number])))
+            continue
+        below.append(_row((int(number), low), (one, -1.0)))
+        below.append(_row((one, 1.0), (int(number), -high)))
+        below.append(_row((two, 1.0), (one, -(low + high)), (int(number), low * high)))
+        for point in np.linspace(low, high, _TANGENTS):
+            below.append(_row((two, -1.0), (one, 2 * point), (int(number), -(point**2))))
+    same.append(_row((cell, 1.0)))
+    ends = []
+    aim = _row((first + place[cell], 1.0))
+    # Measured from the lower end, every sum and square is at least 0, as linprog's bounds want.
+    free = [(0, None)] * size + [(None, None)] * (2 * len(scored)) + [(0, None)]
+    for sign in (1.0, -1.0):
+        found = linprog(
+            sign * aim,
+            A_ub=np.array(below) if below else None,
+            b_ub=np.zeros(len(below)) if below else None,
+            A_eq=np.array(same),
+            b_eq=np.array([0.0] * (len(same) - 1) + [1.0]),
+            bounds=free,
+            method="highs",
+        )
+        end = moments.low[cell] if sign > 0 else moments.high[cell]
+        ends.append(sign * found.fun if found.success else end)
+    return float(ends[0]), float(ends[1])
+
+
+def suppress_table(
+    counts: pd.DataFrame, smallest_group: int = 10, total: str = "Total"
+) -> pd.DataFrame:
+    """Add totals to a cross-table of people, and hide its small cells so that they stay hidden.
+
+    A cell of 0 is shown. ValueError where a count is negative, missing or not whole, or `total` is
+    a name already.
+
+    Source: Hundepool, A., et al. (2012). Statistical Disclosure Control. Wiley, chapter 4.
+    """
+    plain = counts.to_numpy(dtype=np.float64)
+    if not (np.isfinite(plain).all() and (plain >= 0).all() and (plain == np.floor(plain)).all()):
+        raise ValueError("counts must be whole numbers, none missing and none below 0")
+    if total in counts.index or total in counts.columns:
+        raise ValueError(f"'{total}' is already a name in the table")
+    full = np.zeros((plain.shape[0] + 1, plain.shape[1] + 1))
+    full[:-1, :-1] = plain
+    full[-1] = full.sum(axis=0)
+    full[:, -1] = full[:, :-1].sum(axis=1)
+    values = full.ravel()
+    hidden = hide_cells(values, _list_lines(full.shape), smallest_group)
+    shown = np.where(hidden, np.nan, values).reshape(full.shape)
+    return pd.DataFrame(
+        shown, index=[*counts.index, total], columns=[*counts.columns, total], dtype="float64"
+    )
+
+
+def _list_lines(shape: tuple[int, int]) -> Vector:
+    """List the sums that a reader knows to be zero: the cells of a line minus its total."""
+    rows, columns = shape
+    lines = []
+    for row in range(rows):
+        line = np.zeros(shape)
+        line[row, :-1], line[row, -1] = 1.0, -1.0
+        lines.append(line.ravel())
+    for column in range(columns):
+        line = np.zeros(shape)
+        line[:-1, column], line[-1, column] = 1.0, -1.0
+        lines.append(line.ravel())
+    return np.array(lines)
+
+
+def merge_small_cells(counts: ArrayLike, fewest: int) -> Vector:
+    """Merge ordered counts of people until none lies between 1 and `fewest` - 1.
+
+    A small count is added to the next answer towards the middle, a small middle to its larger
+    neighbour; all are zero where the total itself is small.
+    """
+    merged = np.array(counts, dtype=float)
+    if merged.sum() < fewest:
+        return np.zeros_like(merged)
+    middle = (len(merged) - 1) / 2
+    while True:
+        filled = [at for at, count in enumerate(merged) if count > 0]
+        small = [at for at in filled if merged[at] < fewest]
+        if not small:
+            return merged
+        at = max(small, key=lambda index: abs(index - middle))
+        place = filled.index(at)
+        beside = [filled[i] for i in (place - 1, place + 1) if 0 <= i < len(filled)]
+        inward = [other for other in beside if abs(other - middle) < abs(at - middle)]
+        into = max(inward or beside, key=lambda index: merged[index])
+        merged[into] += merged[at]
+        merged[at] = 0.0
