@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,8 @@ _ROUNDS = 500
 
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Cut = tuple[Vector, float]
+"""What hiding each cell adds, and how much is needed."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def hide_cells(
     values = np.asarray(counts, dtype=np.float64)
     if not values.size:
         return np.zeros(0, np.bool_)
-    links = np.asarray(relations, dtype=np.float64).reshape(-1, len(values))
+    links = np.unique(np.asarray(relations, np.float64).reshape(-1, len(values)), axis=0)
     if np.abs(links @ values).max(initial=0.0) > _NEAR:
         raise ValueError("the counts don't add up as the relations say")
     small = (values >= 1) & (values < smallest)
@@ -119,31 +121,19 @@ def hide_cells(
         secret |= np.asarray(unpublished, dtype=np.bool_)
     weight = np.log2(values + 2) if cost is None else np.asarray(cost, dtype=np.float64)
     hidden = secret | small
-    for part in _split(links, small):
-        inside = np.flatnonzero(part)
-        rows = np.any(links[:, inside] != 0, axis=1)
-        hidden[inside] = _hide_linked(
-            values[inside],
-            links[np.ix_(rows, inside)],
-            small[inside],
-            counted[inside],
-            secret[inside],
-            weight[inside],
-            smallest,
-            _choose_moments(moments, inside),
-        )
+    for inside, rows in _list_linked(links, np.ones_like(small)):
+        if small[inside].any():
+            hidden[inside] = _hide_linked(
+                values[inside],
+                links[np.ix_(rows, inside)],
+                small[inside],
+                counted[inside],
+                secret[inside],
+                weight[inside],
+                smallest,
+                _choose_moments(moments, inside),
+            )
     return hidden
-
-
-def _split(links: Vector, small: Flags) -> list[Flags]:
-    """Return the sets of cells that relations tie together and that hold a small one."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import connected_components
-
-    touched = csr_array((links != 0).astype(np.int8))
-    count, label = connected_components(touched.T @ touched, directed=False)
-    parts = [label == number for number in range(count)]
-    return [part for part in parts if (part & small).any()]
 
 
 def _choose_moments(moments: Moments | None, inside: NDArray[np.intp]) -> Moments | None:
@@ -164,11 +154,13 @@ def _hide_linked(
     smallest: int,
     moments: Moments | None,
 ) -> Flags:
-    cuts: list[tuple[Vector, float]] = []
+    cuts: list[Cut] = []
     forced = small | secret
+    tables: list[Vector] = []
     for _ in range(_ROUNDS):
         hidden = _propose(forced, cost, cuts)
-        fresh = _find_faults(values, links, small, people, hidden, smallest)
+        fresh = _audit(values, links, small, hidden, smallest, tables)
+        fresh += _find_remainders(values, links, people, hidden, smallest)
         if not fresh:
             break
         cuts += fresh
@@ -176,7 +168,11 @@ def _hide_linked(
         hidden = np.ones_like(small)
     for cell in sorted(np.flatnonzero(hidden & ~forced), key=lambda at: -cost[at]):
         hidden[cell] = False
-        hidden[cell] = bool(_find_faults(values, links, small, people, hidden, smallest))
+        same = [table for table in tables if table[cell] == values[cell]]
+        hidden[cell] = bool(
+            _find_remainders(values, links, people, hidden, smallest)
+            or _audit(values, links, small, hidden, smallest, same)
+        )
     if moments is not None:
         for cell in np.flatnonzero(small & ~np.isnan(moments.sums)):
             _open_mean(values, links, hidden, cost, moments, int(cell))
@@ -212,16 +208,7 @@ def _open_mean(
         hidden[at] = True
 
 
-def _find_faults(
-    values: Vector, links: Vector, small: Flags, people: Flags, hidden: Flags, smallest: int
-) -> list[tuple[Vector, float]]:
-    return [
-        *_audit(values, links, small, hidden, smallest),
-        *_find_remainders(values, links, people, hidden, smallest),
-    ]
-
-
-def _propose(forced: Flags, cost: Vector, cuts: Sequence[tuple[Vector, float]]) -> Flags:
+def _propose(forced: Flags, cost: Vector, cuts: Sequence[Cut]) -> Flags:
     """Return the cheapest pattern that obeys every cut; everything where none does."""
     if not cuts:
         return forced.copy()
@@ -243,32 +230,57 @@ def _propose(forced: Flags, cost: Vector, cuts: Sequence[tuple[Vector, float]]) 
 
 
 def _audit(
-    values: Vector, links: Vector, small: Flags, hidden: Flags, smallest: int
-) -> list[tuple[Vector, float]]:
-    """Return a cut for each bound of a small cell that a reader could narrow too far."""
+    values: Vector, links: Vector, small: Flags, hidden: Flags, smallest: int, tables: list[Vector]
+) -> list[Cut]:
+    """Return a cut for each bound of a small cell that a reader could narrow too far.
+
+    `tables` are other tables of which the reader would see the same; those found are added.
+    """
     roof = _roof(values, smallest)
-    low, high = np.where(hidden, 0.0, values), np.where(hidden, roof, values)
     cuts = []
-    for cell in np.flatnonzero(small):
-        for sign, need in ((1.0, smallest - 1 - values[cell]), (-1.0, values[cell] - 1)):
-            if need <= 0:
-                continue
-            aim = np.zeros(len(values))
-            aim[cell] = -sign
-            found = _solve(aim, links, low, high)
-            if sign * (found.x[cell] - values[cell]) >= need - _NEAR:
-                continue
-            up = np.maximum(-found.upper.marginals, 0) * (roof - values)
-            down = np.maximum(found.lower.marginals, 0) * values
-            cut = np.minimum(up + down, need)
-            cut[hidden] = np.where(cut[hidden] < _NEAR, 0.0, cut[hidden])
-            cuts.append((cut, need - _NEAR))
+    for cells, rows in _list_linked(links, hidden):
+        lines = links[rows]
+        for cell in cells[small[cells]]:
+            for sign, need in ((1.0, smallest - 1 - values[cell]), (-1.0, values[cell] - 1)):
+                enough = need - _NEAR
+                if need <= 0 or any(
+                    sign * (table[cell] - values[cell]) >= enough for table in tables
+                ):
+                    continue
+                aim = np.zeros(len(values))
+                aim[cell] = -sign
+                found = _solve(aim[cells], lines[:, cells], values[cells], roof)
+                if sign * found.x[cells == cell][0] >= enough + sign * values[cell]:
+                    table = values.copy()
+                    table[cells] = found.x
+                    tables.append(table)
+                    continue
+                reduced = aim - lines.T @ found.eqlin.marginals
+                up, down = np.maximum(-reduced, 0), np.maximum(reduced, 0)
+                cut = np.minimum(up * (roof - values) + down * values, need)
+                cut[hidden & (cut < _NEAR)] = 0.0
+                cuts.append((cut, enough))
     return cuts
+
+
+def _list_linked(
+    links: Vector, marked: Flags
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield the marked cells that sums tie to one another, and those sums."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    cells = np.flatnonzero(marked)
+    touched = csr_array((links[:, cells] != 0).astype(np.int8))
+    count, label = connected_components(touched.T @ touched, directed=False)
+    for number in range(count):
+        inside = cells[label == number]
+        yield inside, np.flatnonzero(np.any(links[:, inside] != 0, axis=1))
 
 
 def _find_remainders(
     values: Vector, links: Vector, people: Flags, hidden: Flags, smallest: int
-) -> list[tuple[Vector, float]]:
+) -> list[Cut]:
     """Return a cut for each sum, or difference of two, that leaves a few hidden people together."""
     left = {}
     for number, link in enumerate(links):
@@ -288,21 +300,16 @@ def _find_remainders(
     return cuts
 
 
-def _roof(values: Vector, smallest: int) -> Vector:
+def _roof(values: Vector, smallest: int) -> float:
     """Return more people than a reader would believe any hidden cell to hold."""
-    return np.full(len(values), 2 * np.abs(values).max(initial=0.0) + 10.0 * smallest)
+    return float(2 * np.abs(values).max(initial=0.0) + 10.0 * smallest)
 
 
-def _solve(aim: Vector, links: Vector, low: Vector, high: Vector) -> Any:
+def _solve(aim: Vector, links: Vector, values: Vector, roof: float) -> Any:
+    """Find the table with the least sum of `aim` whose sums are those of `values`."""
     from scipy.optimize import linprog
 
-    return linprog(
-        aim,
-        A_eq=links,
-        b_eq=np.zeros(len(links)),
-        bounds=np.column_stack([low, high]),
-        method="highs",
-    )
+    return linprog(aim, A_eq=links, b_eq=links @ values, bounds=(0.0, roof), method="highs")
 
 
 def bound_cells(
@@ -315,14 +322,14 @@ def bound_cells(
     """
     values = np.asarray(counts, dtype=np.float64)
     links = np.asarray(relations, dtype=np.float64).reshape(-1, len(values))
-    away = np.asarray(hidden, dtype=np.bool_)
-    low = np.where(away, 0.0, values)
-    high = np.where(away, _roof(values, smallest), values)
     bounds = np.column_stack([values, values])
-    for cell in np.flatnonzero(away):
-        aim = np.zeros(len(values))
-        aim[cell] = 1.0
-        bounds[cell] = [_solve(sign * aim, links, low, high).x[cell] for sign in (1, -1)]
+    roof = _roof(values, smallest)
+    for cells, rows in _list_linked(links, np.asarray(hidden, dtype=np.bool_)):
+        lines = links[np.ix_(rows, cells)]
+        for at, aim in zip(cells, np.eye(len(cells)), strict=True):
+            bounds[at] = [
+                sign * _solve(sign * aim, lines, values[cells], roof).fun for sign in (1, -1)
+            ]
     return bounds
 
 
@@ -368,7 +375,7 @@ def bound_means(
     for at in np.flatnonzero(~away):
         same.append(_row((int(at), 1.0), (scale, -values[at])))
     for at in np.flatnonzero(away):
-        below.append(_row((int(at), 1.0), (scale, -_roof(values, 10)[at])))
+        below.append(_row((int(at), 1.0), (scale, -_roof(values, 10))))
     for number in scored:
         one, two = first + place[int(number)], second + place[int(number)]
         low, high = moments.low[number], moments.high[number]
