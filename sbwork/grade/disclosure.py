@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sbwork.grade.suppression import Moments, hide_cells
 from sbwork.specs.cohort import Cohort, Pair
@@ -81,27 +82,40 @@ class Ledger:
 
     def link_exactly(self, line: dict[Cell, float]) -> None:
         """Enter factors whose sum over the cells is 0; nothing where a cell is not known."""
-        if len(line) < 2 or not line.keys() <= self.counts.keys():
-            return
-        if abs(sum(factor * self.counts[cell] for cell, factor in line.items())) < 1e-6:
-            self.links.append(line)
+        self.links.append(line)
+
+    def split(self, total: Cell, part: Cell, rest: Cell) -> None:
+        """Enter that whoever of a group is not in one part is in the rest."""
+        self.count(rest, self.counts[total] - self.counts[part])
+        self.link(total, (part, rest))
+
+    def _list_relations(self, at: Mapping[Cell, int]) -> NDArray[np.float64]:
+        """Lay out the sums that hold, a row each, a column a cell."""
+        rows = []
+        for line in self.links:
+            known = line.keys() <= self.counts.keys()
+            if known and abs(sum(f * self.counts[cell] for cell, f in line.items())) < 1e-6:
+                row = np.zeros(len(at))
+                for cell in line.keys() & at.keys():
+                    row[at[cell]] = line[cell]
+                rows.append(row)
+        return np.array(rows).reshape(len(rows), len(at))
 
     def hide(self, smallest: int) -> frozenset[Cell]:
-        """Choose the cells to hide; the choice stays, whatever is entered later."""
+        """Choose the cells to hide; the choice stays, whatever is entered later.
+
+        Of a rest that is not shown and holds nobody, a reader guesses that it holds nobody.
+        """
         if smallest in self._hidden:
             return self._hidden[smallest]
-        cells = list(self.counts)
+        cells = [cell for cell, number in self.counts.items() if number or cell in self.cost]
         at = {cell: number for number, cell in enumerate(cells)}
-        relations = np.zeros((len(self.links), len(cells)))
-        for row, line in enumerate(self.links):
-            for cell, factor in line.items():
-                relations[row, at[cell]] = factor
         known = [self.sums.get(cell, (math.nan,) * 4) for cell in cells]
         moments = Moments(*np.array(known, dtype=np.float64).reshape(-1, 4).T)
-        counts = np.array(list(self.counts.values()))
+        counts = np.array([self.counts[cell] for cell in cells])
         hidden = hide_cells(
             counts,
-            relations,
+            self._list_relations(at),
             smallest,
             people=[cell not in self.measures for cell in cells],
             unpublished=[cell not in self.cost for cell in cells],
@@ -190,6 +204,11 @@ def _enter_findings(book: Ledger, findings: pd.DataFrame, cohort: Cohort) -> dic
     _link_totals(book, cohort, answered)
     _link_categories(book)
     for row in people.itertuples():
+        if row.section == "weights" and "/" not in row.outcome:
+            # The share of each category follows from the size of the weights and the targets.
+            place = (row.site, row.period)
+            shares = [c for c in book.counts if c[0] == "category" and c[2:] == place]
+            bases[row.Index] = _Basis(tuple(shares), bases[row.Index].tells)
         change = row.section == "scales" and (row.comparison or row.period == "change")
         if change and row.estimator != _LOST:
             bases[row.Index] = _find_compared(book, row, cohort, answered[row.outcome])
@@ -216,6 +235,9 @@ def _enter_row(book: Ledger, row: Any) -> _Basis:
         known, lost, stayed = ((kind, "", *place) for kind in ("known", "lost", "stayed"))
         book.count(known, n, 1)
         _split(book, known, lost, stayed, _count_part(row), 1)
+        before = ("asked", "", row.site, "before")
+        if before in book.counts:
+            book.split(before, known, ("nameless", *before[1:]))
         return _Basis((lost,), (known,))
     if row.estimator in ("n_scored", "n_unscored"):
         with_score, unscored = ("scored", scale, *place), ("unscored", scale, *place)
@@ -264,8 +286,7 @@ def _enter_weight(book: Ledger, row: Any, asked: Cell, n: float) -> _Basis:
 def _split(book: Ledger, total: Cell, part: Cell, rest: Cell, number: float, cost: float) -> None:
     """Enter a part of a group, and the rest that follows from it."""
     book.count(part, number, cost)
-    book.count(rest, book.counts[total] - number)
-    book.link(total, (part, rest))
+    book.split(total, part, rest)
 
 
 def _count_part(row: Any) -> float:
@@ -346,9 +367,9 @@ def _find_compared(
         sites |= {name for side in sides for name in _list_members(side, cohort, answered)}
     if row.estimator in _LINKED:
         members = {name for site in sites for name in _list_members(site, cohort, answered)}
-        lost = [("lost", "", site, "change") for site in members]
+        lost, known = ([(k, "", site, "change") for site in members] for k in ("lost", "known"))
         if row.estimator == "attrition_difference":
-            return _Basis(tuple(cell for cell in lost if cell in book.counts))
+            return _Basis(_keep_known(book, lost), _keep_known(book, known))
         rests = [("scored", row.outcome, site, wave) for site in members for wave in _WAVES]
         return _Basis(_keep_known(book, rests), _keep_known(book, lost))
     places = list(product(sites, _WAVES))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -140,6 +140,25 @@ class Publishable:
         return tuple(quality.loc[quality["kind"] == kind, "note"])
 
 
+def _leave_out_small(responses: Responses, smallest: int) -> Responses:
+    """Leave sites and waves of fewer people out of what sums over sites are made from."""
+    sizes = responses.answers.groupby(["site", "wave"]).size()
+    few = set(sizes[sizes < smallest].index)
+
+    def _keep(rows: pd.DataFrame) -> pd.DataFrame:
+        inside = [place in few for place in zip(rows["site"], rows["wave"], strict=True)]
+        return rows[~np.array(inside, dtype=np.bool_)]
+
+    if not few:
+        return responses
+    return replace(
+        responses,
+        answers=_keep(responses.answers),
+        nonresponse=_keep(responses.nonresponse),
+        multiple=_keep(responses.multiple),
+    )
+
+
 def enter_responses(
     book: Ledger, responses: Responses, scores: pd.DataFrame, instrument: Instrument, cohort: Cohort
 ) -> None:
@@ -151,9 +170,10 @@ def enter_responses(
     book.count(_EVERYBODY, float(len(responses.answers)))
     book.link(_EVERYBODY, cells.values())
     _enter_scores(book, scores, instrument)
-    _enter_files(book, responses)
-    _enter_multiple(book, responses.multiple)
-    _enter_items(book, responses, instrument, cohort)
+    _enter_files(book, responses, cohort)
+    large = _leave_out_small(responses, cohort.smallest_group)
+    _enter_multiple(book, large.multiple)
+    _enter_items(book, large, instrument, cohort)
     told = responses.stories
     book.count(("told",), float(len(told)), 0.1)
     for question, number in told["question"].value_counts().items():
@@ -202,7 +222,7 @@ def _enter_codes(
             book.link(same, [cells[end]])
 
 
-def _enter_files(book: Ledger, responses: Responses) -> None:
+def _enter_files(book: Ledger, responses: Responses, cohort: Cohort) -> None:
     """Enter how many rows each file holds, how many were left out, and how many were used."""
     quality = responses.quality
     parts = {
@@ -213,16 +233,23 @@ def _enter_files(book: Ledger, responses: Responses) -> None:
         book.count(("file", *place), float(number))
     for source, rows in quality[quality["count"].notna()].groupby("source"):
         cells: dict[str, list[Cell]] = {}
+        held = [("file", *place) for place in parts if place[0] == source]
+        whole = ("file", str(source))
+        book.count(whole, sum(book.counts[cell] for cell in held))
+        book.link(whole, held)
+        whole = whole if held else _EVERYBODY
         for at, row in rows.iterrows():
             if str(row["kind"]) not in (CheckKind.READ, CheckKind.JOIN):
                 cell = ("line", str(at))
                 book.count(cell, float(row["count"]), 0.05)
                 cells.setdefault(str(row["kind"]), []).append(cell)
-        used = cells.get(CheckKind.USED, [])
+                if row["count"] <= book.counts[whole]:
+                    book.split(whole, cell, ("not", *cell))
         for read in cells.get(CheckKind.ROWS_READ, []):
+            used = cells.get(CheckKind.USED, [])
             book.link(read, [*cells.get(CheckKind.LEFT_OUT, []), *used])
-        for cell in used:
-            book.link(cell, [("file", *place) for place in parts if place[0] == source])
+        for cell in cells.get(CheckKind.LINKED, []):
+            book.link(cell, [("stayed", "", site, "change") for site in cohort.sites])
     for site, wave in dict.fromkeys(place[1:] for place in parts):
         inside = [("file", *place) for place in parts if place[1:] == (site, wave)]
         book.link(("asked", "", site, wave), inside)
@@ -236,8 +263,7 @@ def _enter_multiple(book: Ledger, multiple: pd.DataFrame) -> None:
         left = ("left", *ticked[1:])
         book.count(base, float(row["base"]), 0.5)
         book.count(ticked, float(row["count"]), 1.0)
-        book.count(left, float(row["base"] - row["count"]))
-        book.link(base, (ticked, left))
+        book.split(base, ticked, left)
 
 
 def _name_option(wave: object, name: object, option: object) -> tuple[Cell, Cell]:
@@ -248,6 +274,10 @@ def _enter_items(
     book: Ledger, responses: Responses, instrument: Instrument, cohort: Cohort
 ) -> None:
     """Enter how many left each item out, and why, and how many answered it."""
+    everybody = ("asked", "", "large groups", "")
+    sizes = responses.answers.groupby(["site", "wave"]).size()
+    book.count(everybody, float(sizes.sum()))
+    book.link(everybody, [("asked", "", *map(str, place)) for place in sizes.index])
     counts = _count_nonresponse(responses)
     for item, row in counts.iterrows():
         for kind, number in row.items():
@@ -258,6 +288,9 @@ def _enter_items(
     for kind in kinds:
         book.link(("out", "Total", kind), [("out", item, kind) for item in items[:-1]])
     chosen, _, _ = _choose_answers(responses.answers, cohort)
+    book.count(("bars",), float(len(chosen)))
+    places = chosen[["site", "wave"]].drop_duplicates().itertuples(index=False, name=None)
+    book.link(("bars",), [("asked", "", *place) for place in places])
     for item in instrument.items:
         given = float(responses.answers[item].notna().sum())
         shown = float((chosen[item].notna() & (chosen["weight"] > 0)).sum())
@@ -266,7 +299,8 @@ def _enter_items(
         book.count(bars, shown, 0.2)
         book.count(others, given - shown)
         book.link(whole, (bars, others))
-        book.link(_EVERYBODY, (whole, ("out", item, "Total")))
+        book.split(("bars",), bars, ("no bar", item))
+        book.link(everybody, (whole, ("out", item, "Total")))
 
 
 def _count_nonresponse(responses: Responses) -> pd.DataFrame:
@@ -294,12 +328,13 @@ def publish_responses(
 ) -> PublishedAnswers:
     """Make what may be shown of answers from the cells that are not hidden."""
     hidden, fewest = book.hide(cohort.smallest_group), cohort.smallest_group
-    chosen, place, wave = _choose_answers(responses.answers, cohort)
+    large = _leave_out_small(responses, fewest)
+    chosen, place, wave = _choose_answers(large.answers, cohort)
     told = responses.stories
     many = told.groupby("question")["text"].transform("size") >= fewest
     counted = told[many].groupby(["question", "text"], sort=False).size()
     counted = counted.sort_values(ascending=False, kind="stable").reset_index()
-    nonresponse = _count_nonresponse(responses)
+    nonresponse = _count_nonresponse(large)
     for item, kind in [name[1:] for name in hidden if name[0] == "out"]:
         nonresponse.loc[item, kind] = math.nan
     quality = responses.quality[responses.quality["kind"] != CheckKind.JOIN]
@@ -314,7 +349,7 @@ def publish_responses(
         wave=wave,
         weighted=bool((chosen["weight"] != 1).any()),
         multiple=pd.DataFrame(
-            _share_multiple(responses.multiple, book, hidden),
+            _share_multiple(large.multiple, book, hidden),
             columns=["wave", "set", "option", "share", "n"],
         ),
         nonresponse=nonresponse,

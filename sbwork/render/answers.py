@@ -56,10 +56,10 @@ def describe_answers(shares: pd.DataFrame, instrument: Instrument) -> str:
     `shares` has the columns of ``PublishedAnswers.items``.
     """
     parts = []
-    for row in shares.drop_duplicates("item").itertuples():
-        share = "too few to tell" if math.isnan(row.above) else format_share(row.above)
-        text = instrument.items[row.item].text or row.item
-        n = "" if math.isnan(row.n) else f" (n = {format_count(row.n)})"
+    for row in shares.drop_duplicates("item").to_dict("records"):
+        share = "too few to tell" if math.isnan(row["above"]) else format_share(row["above"])
+        text = instrument.items[row["item"]].text or row["item"]
+        n = "" if math.isnan(row["n"]) else f" (n = {format_count(row['n'])})"
         parts.append(f"'{text}' {share} above the middle{n}")
     return "; ".join(parts) + "."
 
@@ -68,12 +68,12 @@ def tabulate_multiple(multiple: pd.DataFrame, cohort: Cohort) -> Table:
     """Lay out the multiple-response sets: columns wave, set, option, share and n."""
     rows = [
         {
-            "Set": f"{row.set}, {row.wave}",
-            "Option": str(row.option),
-            "Ticked": HIDDEN if math.isnan(row.share) else format_share(row.share),
-            "Asked (n)": HIDDEN if math.isnan(row.n) else format_count(row.n),
+            "Set": f"{row['set']}, {row['wave']}",
+            "Option": str(row["option"]),
+            "Ticked": HIDDEN if math.isnan(row["share"]) else format_share(row["share"]),
+            "Asked (n)": HIDDEN if math.isnan(row["n"]) else format_count(row["n"]),
         }
-        for row in multiple.itertuples()
+        for row in multiple.to_dict("records")
     ]
     return Table(
         rows,
@@ -117,13 +117,12 @@ def draw_likert(ax: Axes, shares: pd.DataFrame, instrument: Instrument) -> None:
         )
     ax.axvline(0, color=INK, lw=0.9, zorder=0)
     labels = []
-    for row in shares.drop_duplicates("item").itertuples():
-        spec = instrument.items[row.item]
+    for row in shares.drop_duplicates("item").to_dict("records"):
+        spec = instrument.items[row["item"]]
         beside = ["reversed in the score"] * spec.reverse
-        beside += [] if math.isnan(row.n) else [f"n = {format_count(row.n)}"]
-        labels.append(
-            f"{fit_text(spec.text or row.item, 46)}\n({', '.join(beside)})".removesuffix("\n()")
-        )
+        beside += [] if math.isnan(row["n"]) else [f"n = {format_count(row['n'])}"]
+        text = fit_text(spec.text or row["item"], 46)
+        labels.append(f"{text}\n({', '.join(beside)})".removesuffix("\n()"))
     name_lines(ax, labels, fontsize=9)
     ax.grid(visible=False)
     ax.xaxis.set_major_formatter(lambda value, _: f"{format_count(abs(value))}%")

@@ -30,7 +30,7 @@ class CohortExplorer:
     def __init__(
         self, data: str | Path = "data", cohort: str | None = None, *, static: bool = False
     ) -> None:
-        self._evaluate = lru_cache(maxsize=8)(lambda name: evaluate_cohort(name, data))
+        self._publish = lru_cache(maxsize=8)(lambda name: evaluate_cohort(name, data).publishable)
         self._filling = False
         names = find_cohorts(data)
         self.start = cohort or names[0]
@@ -46,9 +46,9 @@ class CohortExplorer:
     def view(self) -> Section:
         """What is shown now."""
         if self.widget is None:
-            return view(self._evaluate(self.start), "outcome")
+            return view(self._publish(self.start), "outcome")
         return view(
-            self._evaluate(self.cohort.value),
+            self._publish(self.cohort.value),
             "outcome",
             outcome=self.outcome.value or "",
             sites=self.sites.value,
@@ -76,14 +76,14 @@ class CohortExplorer:
         self._fill_choices()
 
     def _fill_choices(self, _: object = None) -> None:
-        evaluation = self._evaluate(self.cohort.value)
-        sites = evaluation.cohort.compared_sites
+        shown = self._publish(self.cohort.value)
+        sites = shown.cohort.compared_sites
         self._filling = True
         try:
-            outcomes = list_outcomes(evaluation.publishable)
+            outcomes = list_outcomes(shown)
             self.outcome.options = list(outcomes.items())
             self.outcome.value = next(iter(outcomes.values()), None)
-            self.sites.options = [(evaluation.cohort.title_site(site), site) for site in sites]
+            self.sites.options = [(shown.cohort.title_site(site), site) for site in sites]
             self.sites.value = tuple(sites)
         finally:
             self._filling = False

@@ -292,10 +292,8 @@ def describe_spread(spread: pd.DataFrame, cohort: Cohort, instrument: Instrument
     parts = []
     for scale in instrument.scales:
         rows = spread[spread["scale"] == scale].sort_values(["site", "wave"])
-        medians = [
-            f"{cohort.title_site(row.site)} {row.wave} {format_number(row.median)}"
-            for row in rows.itertuples()
-        ]
+        columns = zip(rows["site"], rows["wave"], rows["median"], strict=True)
+        medians = [f"{cohort.title_site(s)} {w} {format_number(m)}" for s, w, m in columns]
         parts.append(f"{instrument.title_scale(scale)}: {', '.join(medians) or 'too few to show'}")
     return f"Median scores. {'; '.join(parts)}."
 
@@ -517,17 +515,13 @@ def draw_score_distributions(ax: Axes, spread: pd.DataFrame, cohort: Cohort, sca
     """Draw how a scale's scores spread, by site and wave: half in the box, 80% in the whiskers."""
     sites = list(cohort.shown_sites)
     for wave, colour, shift in (("before", BEFORE, -0.19), ("after", AFTER, 0.19)):
-        chosen = spread[(spread["scale"] == scale) & (spread["wave"] == wave)].set_index("site")
-        chosen = chosen.loc[[site for site in sites if site in chosen.index]]
-        boxes = [
-            {"whislo": row.low, "q1": row.q1, "med": row.median, "q3": row.q3, "whishi": row.high}
-            for row in chosen.itertuples()
-        ]
-        ax.bxp(
-            boxes, positions=[sites.index(site) + shift for site in chosen.index],
-            orientation="horizontal", widths=0.3, showfliers=False, patch_artist=True,
-            label=wave.capitalize(), boxprops={"facecolor": colour, "edgecolor": GREY},
-            medianprops={"color": "white", "lw": 2}, whiskerprops={"color": GREY},
-            capprops={"color": GREY}, manage_ticks=False,
-        )  # fmt: skip
+        rows = spread[(spread["scale"] == scale) & (spread["wave"] == wave)]
+        rows = rows[rows["site"].isin(sites)]
+        if rows.empty:
+            continue
+        at = rows["site"].map(sites.index).to_numpy() + shift
+        look = {"height": 0.3, "color": colour, "edgecolor": GREY, "label": wave.capitalize()}
+        ax.hlines(at, rows["low"], rows["high"], color=GREY, zorder=0)
+        ax.barh(at, rows["q3"] - rows["q1"], left=rows["q1"], **look)
+        ax.vlines(rows["median"], at - 0.15, at + 0.15, color="white", lw=2)
     name_lines(ax, [cohort.title_site(site) for site in sites])

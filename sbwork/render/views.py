@@ -84,8 +84,9 @@ def view(
     Parameters
     ----------
     evaluation : Evaluation or Publishable or Cohort or pandas.DataFrame or None
-        As `evaluate_cohort` returns it; only its ``publishable`` is looked at. A plan needs no more than the cohort; ``"accuracy"`` takes
-        the table that `simulate_counts` returns, or None for the table that comes with the package.
+        As `evaluate_cohort` returns it; only its ``publishable`` is looked at. A plan needs no more
+        than the cohort; ``"accuracy"`` takes the table that `simulate_counts` returns, or None for
+        the table that comes with the package.
     topic : str
         ``"summary"``, ``"changes"``, ``"counts"``, ``"robustness"``, ``"scales"``,
         ``"reliability"``, ``"kinds"``, ``"stories"``, ``"evidence"``, ``"limits"``, ``"quality"``

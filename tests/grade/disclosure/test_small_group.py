@@ -137,8 +137,8 @@ def test_six_people_do_not_follow_from_any_number(kind: str, tmp_path: Path) -> 
     evaluation = evaluate(tmp_path, answers, **KINDS[kind])
     numbers = list_numbers(evaluation)
     assert find_telling(numbers, SIZES, ("a", "before")) == []
-    assert evaluation.responses is not None
-    quality = evaluation.responses.quality
+    assert evaluation.publishable.answers is not None
+    quality = evaluation.publishable.answers.quality
     counted = quality[~quality["check"].isin(["items matched"])]
     assert SMALL not in set(counted["count"])
     where = "section in ('scales', 'scores', 'reliability', 'weights') and site == 'a'"
