@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sbwork.evaluation import Evaluation
 from sbwork.read.incidents import Incidents
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
@@ -93,6 +95,11 @@ def join_incidents(*several: Incidents) -> Incidents:
         pd.concat([getattr(one, part) for one in several]) for part in ("sites", "areas")
     )
     return Incidents(sites, areas, several[0].months, (), pd.DataFrame())
+
+
+def publish(evaluation: Evaluation, **parts: Any) -> Evaluation:
+    """Return an evaluation of which readers see other parts, `findings` or `outlines` say."""
+    return replace(evaluation, publishable=replace(evaluation.publishable, **parts))
 
 
 def pick(

@@ -168,10 +168,9 @@ def _hide_linked(
         hidden = np.ones_like(small)
     for cell in sorted(np.flatnonzero(hidden & ~forced), key=lambda at: -cost[at]):
         hidden[cell] = False
-        same = [table for table in tables if table[cell] == values[cell]]
         hidden[cell] = bool(
             _find_remainders(values, links, people, hidden, smallest)
-            or _audit(values, links, small, hidden, smallest, same)
+            or _audit(values, links, small, hidden, smallest, tables)
         )
     if moments is not None:
         for cell in np.flatnonzero(small & ~np.isnan(moments.sums)):
@@ -234,17 +233,18 @@ def _audit(
 ) -> list[Cut]:
     """Return a cut for each bound of a small cell that a reader could narrow too far.
 
-    `tables` are other tables of which the reader would see the same; those found are added.
+    `tables` are others that obey the sums, found before; those found now are added.
     """
     roof = _roof(values, smallest)
     cuts = []
+    alike = [table for table in tables if not np.any((table != values) & ~hidden)]
     for cells, rows in _list_linked(links, hidden):
         lines = links[rows]
         for cell in cells[small[cells]]:
             for sign, need in ((1.0, smallest - 1 - values[cell]), (-1.0, values[cell] - 1)):
                 enough = need - _NEAR
                 if need <= 0 or any(
-                    sign * (table[cell] - values[cell]) >= enough for table in tables
+                    sign * (table[cell] - values[cell]) >= enough for table in alike
                 ):
                     continue
                 aim = np.zeros(len(values))
@@ -254,6 +254,7 @@ def _audit(
                     table = values.copy()
                     table[cells] = found.x
                     tables.append(table)
+                    alike.append(table)
                     continue
                 reduced = aim - lines.T @ found.eqlin.marginals
                 up, down = np.maximum(-reduced, 0), np.maximum(reduced, 0)

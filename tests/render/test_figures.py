@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 
 from sbwork.read.places.outlines import SiteOutlines
-from sbwork.render.answers import count_shares, draw_likert
+from sbwork.render.answers import draw_likert
 from sbwork.render.counts import draw_changes, draw_monthly_counts, draw_reported
 from sbwork.render.maps import KILOMETRES, ROLES, describe_map, draw_map
 from sbwork.render.robustness import draw_event_study
@@ -58,14 +58,15 @@ INSTRUMENT = Instrument.model_validate(
         "scales": {"s": {"items": ["q1", "q2"]}},
     }
 )
-ANSWERS = pd.DataFrame(
-    {
-        "q1": [1, 2, 3, 3, 4, 5, 5, 5, 4, 3, np.nan],
-        "q2": [1, 1, 1, 1, 1, 5, 5, 5, 5, 5, np.nan],
-        "q3": [1, 2, 3, 4, 1, 2, 3, 4, 1, 2, np.nan],
-    },
-    dtype=float,
-)
+
+
+def share(**items: list[int]) -> pd.DataFrame:
+    """Lay out the shares of each item's answers, given in per cent and from the lowest code up."""
+    return pd.DataFrame(
+        {"item": item, "code": code, "share": part / 100, "n": 10.0, "above": NAN}
+        for item, parts in items.items()
+        for code, part in enumerate(parts, 1)
+    )
 
 
 @pytest.fixture
@@ -158,12 +159,6 @@ def test_reported_figures_are_hatched_bars_without_intervals(ax):
     assert [text.get_text() for text in ax.texts] == ["−40%"]
 
 
-def test_shares_leave_missing_answers_out_of_the_base():
-    shares, bases = count_shares(ANSWERS, ["q1", "q2"], [1, 2, 3, 4, 5])
-    assert list(bases) == [10, 10]
-    np.testing.assert_allclose(shares, [[10, 10, 30, 20, 30], [50, 0, 0, 0, 50]])
-
-
 def list_bars(ax, item: int) -> list[tuple[float, float]]:
     """Return (left, right) of each bar of one item, in the order of the options."""
     found = [container.patches[item] for container in ax.containers]
@@ -171,31 +166,32 @@ def list_bars(ax, item: int) -> list[tuple[float, float]]:
 
 
 def test_half_of_the_middle_answer_lies_on_each_side(ax):
-    answers = ANSWERS.copy()
-    draw_likert(ax, answers, INSTRUMENT, ["q2", "q1"])
+    draw_likert(ax, share(q2=[50, 0, 0, 0, 50], q1=[10, 10, 30, 20, 30]), INSTRUMENT)
     placed = list_bars(ax, 1)
     assert placed[2] == pytest.approx((-15, 15))
     assert (placed[0][0], placed[4][1]) == pytest.approx((-35, 65))
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert labels == ["Two\n(n = 10)", "One\n(n = 10)"]
-    pd.testing.assert_frame_equal(answers, ANSWERS)
 
 
 def test_an_even_number_of_options_has_no_middle(ax):
-    draw_likert(ax, ANSWERS, INSTRUMENT, ["q3"])
+    draw_likert(ax, share(q3=[30, 30, 20, 20]), INSTRUMENT)
     placed = list_bars(ax, 0)
     assert (placed[1][1], placed[2][0]) == pytest.approx((0, 0))
 
 
-def test_score_distributions_leave_small_groups_out(ax):
-    scores = pd.DataFrame(
-        {"site": ["a"] * 12 + ["c"] * 3, "wave": ["before"] * 15, "s": np.linspace(1, 5, 15)}
-    )
-    draw_score_distributions(ax, scores, COHORT, "s", fewest=10)
-    (box,) = [patch for patch in ax.patches if isinstance(patch, PathPatch)]
-    values = scores["s"][:12]
-    ends = box.get_path().get_extents().intervalx
-    assert tuple(ends) == pytest.approx(tuple(values.quantile([0.25, 0.75])))
+@pytest.mark.parametrize("shown", [1, 0])
+def test_score_distributions_have_a_box_for_each_group_that_is_shown(ax, shown):
+    columns = ["scale", "site", "wave", "low", "q1", "median", "q3", "high"]
+    rows = [("s", "c", "before", 1.5, 2.0, 3.0, 3.5, 4.5), ("t", "a", "after", 1, 2, 3, 4, 5)]
+    draw_score_distributions(ax, pd.DataFrame(rows[1 - shown :], columns=columns), COHORT, "s")
+    boxes = [patch.get_path().get_extents() for patch in ax.patches]
+    assert [tuple(box.intervalx) for box in boxes] == [(2.0, 3.5)] * shown
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["Area A", "Control C"]
+    for box in boxes:
+        assert abs(np.mean(box.intervaly) - 1) < 0.5, "the box lies on another site's line"
+    drawn = {tuple(line.get_xdata()) for line in ax.lines}
+    assert drawn == {(1.5, 2.0), (3.5, 4.5), (1.5, 1.5), (4.5, 4.5), (3.0, 3.0)} * shown
 
 
 def test_months_before_and_after_differ_in_marker_and_gaps_stay_open(ax):

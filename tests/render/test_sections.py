@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import replace
 from html import unescape
 
 import numpy as np
 import pandas as pd
 import pytest
 from causal_words import find_forbidden_words
+from made_by_hand import publish
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from sbwork.evaluation import Evaluation
 from sbwork.grade.evidence import Evidence
+from sbwork.grade.publishable import Publishable, PublishedIncidents
 from sbwork.read.checks import CheckKind
-from sbwork.read.incidents import Incidents
 from sbwork.read.places.outlines import SiteOutlines
 from sbwork.render.blocks import Picture, Section
 from sbwork.render.views import view
@@ -52,7 +51,7 @@ PAGE = (176 / 25.4, 200 / 25.4)
 """Inches across the page of a printed report, and the tallest picture that it prints."""
 
 
-def make_curves(pairs: int) -> Evaluation:
+def make_curves(pairs: int) -> Publishable:
     """Make pairs with all specifications there can be: 5 windows, 3 controls, 5 models."""
     names = [f"p{k}" for k in range(pairs)]
     cohort = Cohort.model_validate(
@@ -77,9 +76,10 @@ def make_curves(pairs: int) -> Evaluation:
             ends = np.exp([log, log - wide, log + wide])
             estimate = Estimate(model, *map(float, ends), unit="ratio")
             found.append(Finding("specification", "asb", name, estimate, control, window))
-    incidents = Incidents(pd.DataFrame(), pd.DataFrame(), (), (), pd.DataFrame())
+    nothing = pd.DataFrame()
+    incidents = PublishedIncidents(nothing, (), (), nothing, nothing)
     findings = tabulate_findings(found)
-    return Evaluation(cohort, None, incidents, None, None, None, findings, Evidence(1, (), ()))
+    return Publishable(cohort, None, findings, Evidence(1, (), ()), incidents, None)
 
 
 def test_curves_of_many_pairs_go_on_on_further_pages_and_stay_readable_in_print():
@@ -157,7 +157,7 @@ def test_the_map_stands_beside_the_sites_where_boundaries_are_given(durham_1):
     assert view(durham_1, "evidence").pictures == []
     ring = np.array([[-1.6, 54.9], [-1.59, 54.9], [-1.59, 54.91], [-1.6, 54.9]])
     outlines = SiteOutlines(((ring,), (ring + 0.02,)), ("area-1", "area-1-control"))
-    section = view(replace(durham_1, outlines=outlines), "evidence")
+    section = view(publish(durham_1, outlines=outlines), "evidence")
     (picture,) = section.pictures
     assert isinstance(picture, Picture)
     assert picture.name == "map"
@@ -168,7 +168,7 @@ def test_a_control_that_touches_is_told_on_the_map_in_the_quality_and_in_the_lim
     assert "it can't be said whether a control site touches" in read(view(durham_1, "quality"))
     ring = np.array([[-1.6, 54.9], [-1.59, 54.9], [-1.59, 54.91], [-1.6, 54.91], [-1.6, 54.9]])
     outlines = SiteOutlines(((ring,), (ring + np.array([0.01, 0]),)), ("area-1", "area-1-control"))
-    touching = replace(durham_1, outlines=outlines)
+    touching = publish(durham_1, outlines=outlines)
     (picture,) = view(touching, "evidence").pictures
     border = "Area 1 control site shares about 1.1 km of border with Area 1, where the work is."
     assert border in picture.alt
@@ -182,7 +182,7 @@ def test_an_invented_story_is_labelled(durham_2):
     story = durham_2.cohort.stories[0].model_copy(update={"invented": True})
     others = durham_2.cohort.stories[1:]
     cohort = durham_2.cohort.model_copy(update={"stories": (story, *others)})
-    told = read(view(replace(durham_2, cohort=cohort), "stories"))
+    told = read(view(publish(durham_2, cohort=cohort), "stories"))
     assert told.count("staff (invented)") == 1
     assert "(invented)" not in read(view(durham_2, "stories"))
 

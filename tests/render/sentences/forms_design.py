@@ -441,7 +441,7 @@ def check_missing_months(reader: Reader, match: re.Match[str]) -> None:
     r"area it is compared with\."
 )
 def check_no_boundaries(reader: Reader, match: re.Match[str]) -> None:
-    outlines = reader.evaluation.outlines
+    outlines = reader.evaluation.publishable.outlines
     require(outlines is None or not set(outlines.sites) & set(reader.cohort.sites))
 
 

@@ -470,7 +470,7 @@ def check_factor(reader: Reader, match: re.Match[str]) -> None:
     require(len(missing) > 0 and all(counts[scale] < 3 for scale in missing))
 
 
-@form(r"Residents gave (?P<n>\d+) answers in their own words\.")
+@form(r"(?P<n>\d+|Few) answers were given in residents' own words\.")
 def check_stories(reader: Reader, match: re.Match[str]) -> None:
     assert reader.evaluation.responses is not None
     require(int(match["n"]) == len(reader.evaluation.responses.stories))

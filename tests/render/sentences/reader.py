@@ -6,11 +6,11 @@ import calendar
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from made_by_hand import publish
 from prose import Paragraph, split_sentences
 
 from sbwork.evaluation import Evaluation
@@ -67,7 +67,7 @@ class Reader:
 
     def change(self, findings: pd.DataFrame) -> Reader:
         """Return a reader of the same report and of other findings."""
-        other = Reader(replace(self.evaluation, findings=findings))
+        other = Reader(publish(self.evaluation, findings=findings))
         other.report = self.report
         return other
 
