@@ -13,7 +13,12 @@ import numpy as np
 import pandas as pd
 
 from sbwork.evaluation import Evaluation
+from sbwork.grade.disclosure import Ledger
+from sbwork.grade.publishable import PublishedAnswers, enter_responses, publish_responses
+from sbwork.read.checks import tabulate_lines
 from sbwork.read.incidents import Incidents
+from sbwork.read.surveys import Responses
+from sbwork.score import score_scales
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
 
@@ -100,6 +105,30 @@ def join_incidents(*several: Incidents) -> Incidents:
 def publish(evaluation: Evaluation, **parts: Any) -> Evaluation:
     """Return an evaluation of which readers see other parts, `findings` or `outlines` say."""
     return replace(evaluation, publishable=replace(evaluation.publishable, **parts))
+
+
+def publish_answers(
+    answers: pd.DataFrame, instrument: Instrument, cohort: Cohort, multiple: Sequence[Any] = ()
+) -> PublishedAnswers:
+    """Publish answers; people are of `north`, after the work, and count once unless they say so.
+
+    `multiple` are rows of (wave, site, set, option, count, base).
+    """
+    made = pd.DataFrame({"wave": "after", "site": "north", "person": "", "weight": 1.0},
+                        index=answers.index)  # fmt: skip
+    made = made.drop(columns=list(answers), errors="ignore").join(answers)
+    responses = Responses(
+        answers=made,
+        nonresponse=pd.DataFrame(columns=["wave", "site", "item", "kind", "count"]),
+        stories=pd.DataFrame({"question": [], "text": []}),
+        multiple=pd.DataFrame(multiple, columns=["wave", "site", "set", "option", "count", "base"]),
+        dropped=pd.DataFrame(),
+        files=pd.DataFrame(columns=["source", "site", "wave", "count"]),
+        quality=tabulate_lines([]),
+    )
+    book, scores = Ledger(), score_scales(made, instrument)
+    enter_responses(book, responses, scores, instrument, cohort)
+    return publish_responses(book, responses, scores, instrument, cohort)
 
 
 def pick(

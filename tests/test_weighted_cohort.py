@@ -10,9 +10,10 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from made_by_hand import make_cohort, make_instrument, publish_answers
 
 from sbwork.evaluation import Evaluation, evaluate_cohort
-from sbwork.render.answers import count_shares, describe_answers, draw_likert
+from sbwork.render.answers import describe_answers, draw_likert
 from sbwork.render.scales import draw_means
 from sbwork.render.views import view
 from sbwork.render.weights import describe_weights, tabulate_shares, tabulate_weights
@@ -53,6 +54,7 @@ weighting:
     age_group: {young: 0.30, middle: 0.45, old: 0.25}
     sex: {f: 0.51, m: 0.49}
 """
+SINGLE = make_instrument({"single": ["q"]})
 Write = Callable[..., Path]
 
 
@@ -204,41 +206,42 @@ def test_sections_speak_of_the_weights(raked: Evaluation, plain: Evaluation) -> 
 def test_weighted_percentages_have_the_number_of_people_beside_them(raked: Evaluation) -> None:
     assert raked.responses is not None
     assert raked.instrument is not None
-    answers = raked.responses.answers
-    codes = [1.0, 2, 3, 4, 5]
-    weights = answers["weight"].to_numpy()
-    shares, bases = count_shares(answers, ["t1"], codes, weights=weights)
-    for share, code in zip(shares[0], codes, strict=True):
-        assert share == pytest.approx(100 * np.average(answers["t1"] == code, weights=weights))
-    assert bases.tolist() == [len(answers)]
+    assert raked.publishable.answers is not None
+    answers = raked.responses.answers.query("site == 'north' and wave == 'after'")
+    items = raked.publishable.answers.items
+    shares = items[items["item"] == "t1"]
+    assert (answers["t1"].value_counts() >= 10).all()
+    for share, code in zip(shares["share"], shares["code"], strict=True):
+        assert share == pytest.approx(np.average(answers["t1"] == code, weights=answers["weight"]))
+    assert set(shares["n"]) == {len(answers)}
     from matplotlib.figure import Figure
 
     ax = Figure().subplots()
-    draw_likert(ax, answers, raked.instrument, ["t1"], weights=weights)
-    assert "n = 400" in ax.get_yticklabels()[0].get_text()
-    assert ax.patches[2].get_width() == pytest.approx(shares[0, 2])  # type: ignore[attr-defined]
-    told = describe_answers(answers, raked.instrument, ["t1"])
-    above = 100 * np.average(answers["t1"] > 3, weights=weights)
-    assert f"{above:.0f}% above the middle (n = 400)" in told
+    draw_likert(ax, shares, raked.instrument)
+    assert "n = 90" in ax.get_yticklabels()[0].get_text()
+    width = ax.patches[2].get_width()  # type: ignore[attr-defined]
+    assert width == pytest.approx(100 * shares["share"].iloc[2])
+    above = 100 * np.average(answers["t1"] > 3, weights=answers["weight"])
+    told = describe_answers(shares, raked.instrument)
+    assert f"{above:.0f}% above the middle (n = 90)" in told
 
 
 def test_small_groups_are_merged_by_people_not_by_weight() -> None:
     answers = pd.DataFrame({"q": [1.0] * 3 + [2.0] * 40 + [3.0] * 30 + [4.0] * 20 + [5.0] * 9})
-    weights = np.where(answers["q"] == 1, 50.0, 1.0)
-    codes = [1.0, 2, 3, 4, 5]
-    shares, bases = count_shares(answers, ["q"], codes, fewest=10, weights=weights)
-    total = weights.sum()
-    assert shares[0] == pytest.approx(np.array([0, 190, 30, 29, 0]) * 100 / total)
-    assert bases.tolist() == [102]
-    weights[-1] = 0
-    assert count_shares(answers, ["q"], codes, weights=weights)[1].tolist() == [101]
+    weights = answers["weight"] = np.where(answers["q"] == 1, 50.0, 1.0)
+    items = publish_answers(answers, SINGLE, make_cohort()).items
+    assert items["share"].tolist() == pytest.approx(np.array([0, 190, 30, 29, 0]) / weights.sum())
+    assert set(items["n"]) == {102}
 
 
-def test_a_share_of_few_people_is_not_told(raked: Evaluation) -> None:
-    assert raked.instrument is not None
-    answers = pd.DataFrame({"t1": [1.0] * 40 + [5.0] * 3})
-    assert "too few to tell" in describe_answers(answers, raked.instrument, ["t1"], 10)
-    assert "7% above" in describe_answers(answers, raked.instrument, ["t1"])
+def test_a_share_of_few_people_is_not_told() -> None:
+    answers = pd.DataFrame({"q": [1.0] * 40 + [5.0] * 3})
+    told = [
+        describe_answers(publish_answers(answers, SINGLE, cohort).items, SINGLE)
+        for cohort in (make_cohort(), make_cohort(smallest_group=3))
+    ]
+    assert "too few to tell" in told[0]
+    assert "7% above" in told[1]
 
 
 def test_a_category_of_three_people_shows_no_share(write: Write) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,9 @@ _NEAR = 1e-6
 _TANGENTS = 17
 _SHARE_OF_SCALE = 0.25
 """How wide the bounds of a hidden mean must stay, as a share of the scale."""
-_ROUNDS = 500
+_ROUNDS = 12
+"""How often the cheapest pattern is looked for before any that is safe is taken."""
+_NODES = 100
 
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -155,17 +158,15 @@ def _hide_linked(
     moments: Moments | None,
 ) -> Flags:
     cuts: list[Cut] = []
-    forced = small | secret
     tables: list[Vector] = []
-    for _ in range(_ROUNDS):
-        hidden = _propose(forced, cost, cuts)
+    forced = hidden = small | secret
+    for turn in itertools.count():
         fresh = _audit(values, links, small, hidden, smallest, tables)
         fresh += _find_remainders(values, links, people, hidden, smallest)
         if not fresh:
             break
         cuts += fresh
-    else:
-        hidden = np.ones_like(small)
+        hidden = _propose(forced, cost, cuts) if turn < _ROUNDS else _cover(hidden, cost, fresh)
     for cell in sorted(np.flatnonzero(hidden & ~forced), key=lambda at: -cost[at]):
         hidden[cell] = False
         hidden[cell] = bool(
@@ -208,24 +209,29 @@ def _open_mean(
 
 
 def _propose(forced: Flags, cost: Vector, cuts: Sequence[Cut]) -> Flags:
-    """Return the cheapest pattern that obeys every cut; everything where none does."""
-    if not cuts:
-        return forced.copy()
+    """Return the cheapest pattern that obeys every cut; a cheap one where that takes long."""
     from scipy.optimize import Bounds, LinearConstraint, milp
 
-    price = np.where(forced, 0.0, cost)
     found = milp(
-        price,
+        np.where(forced, 0.0, cost),
         constraints=LinearConstraint(
             np.array([cut for cut, _ in cuts]), lb=np.array([need for _, need in cuts])
         ),
-        integrality=np.ones(len(cost)),
+        integrality=np.ones(len(cost), dtype=np.int64),
         bounds=Bounds(forced.astype(np.float64), np.ones(len(cost))),
-        options={"mip_rel_gap": 0.01, "time_limit": 5.0, "presolve": False},
+        options={"mip_rel_gap": 0.05, "node_limit": _NODES, "presolve": False},
     )
-    if found.x is None:
-        return np.ones_like(forced)
-    return np.asarray(found.x > 0.5)
+    return _cover(forced, cost, cuts) if found.x is None else np.asarray(found.x > 0.5)
+
+
+def _cover(hidden: Flags, cost: Vector, cuts: Sequence[Cut]) -> Flags:
+    """Hide more cells, the cheapest for what they add first, until every cut is obeyed."""
+    chosen = hidden.copy()
+    for cut, need in cuts:
+        while (lack := need - cut[chosen].sum()) > 0 and (cut[~chosen] > 0).any():
+            gain = np.where(chosen, 0.0, np.minimum(cut, lack) / cost)
+            chosen[np.argmax(gain)] = True
+    return chosen
 
 
 def _audit(

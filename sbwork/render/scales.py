@@ -520,8 +520,10 @@ def draw_score_distributions(ax: Axes, spread: pd.DataFrame, cohort: Cohort, sca
         if rows.empty:
             continue
         at = rows["site"].map(sites.index).to_numpy() + shift
-        look = {"height": 0.3, "color": colour, "edgecolor": GREY, "label": wave.capitalize()}
         ax.hlines(at, rows["low"], rows["high"], color=GREY, zorder=0)
-        ax.barh(at, rows["q3"] - rows["q1"], left=rows["q1"], **look)
+        ax.barh(
+            at, rows["q3"] - rows["q1"], 0.3, rows["q1"],
+            label=wave.capitalize(), color=colour, edgecolor=GREY,
+        )  # fmt: skip
         ax.vlines(rows["median"], at - 0.15, at + 0.15, color="white", lw=2)
     name_lines(ax, [cohort.title_site(site) for site in sites])

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from made_by_hand import make_cohort, make_instrument, publish_answers
 
 from sbwork.compare.accuracy import read_study
 from sbwork.render.answers import tabulate_multiple
@@ -16,7 +17,7 @@ from sbwork.render.robustness import tabulate_models
 from sbwork.render.scales import tabulate_differences
 from sbwork.specs.cohort import Cohort
 from sbwork.stats import Estimate, Flag, Reason
-from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
+from sbwork.stats.findings import Finding, tabulate_findings
 from sbwork.stats.formats import format_share
 
 COHORT = Cohort.model_validate(
@@ -119,7 +120,7 @@ def test_dropped_columns_are_listed_by_reason():
 
 def test_nonresponse_is_counted_by_kind_with_small_counts_hidden(durham_1):
     html = tabulate_nonresponse(
-        durham_1.responses.nonresponse, durham_1.instrument, durham_1.cohort
+        durham_1.publishable.answers.nonresponse, durham_1.instrument, durham_1.cohort
     )._repr_html_()
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", html)
     counts = durham_1.responses.nonresponse.groupby(["item", "kind"])["count"].sum()
@@ -129,11 +130,15 @@ def test_nonresponse_is_counted_by_kind_with_small_counts_hidden(durham_1):
 
 
 def test_multiple_response_shares_hide_few_people():
-    multiple = pd.DataFrame(
-        [("after", "a", "Used", option, count, 40) for option, count in (("Bus", 20), ("Tram", 3))],
-        columns=["wave", "site", "set", "option", "count", "base"],
+    multiple = [
+        ("after", "north", "Used", option, count, 40)
+        for option, count in (("Bus", 20), ("Tram", 3))
+    ]
+    answers = pd.DataFrame({"t1": [1.0] * 20 + [5.0] * 20})
+    published = publish_answers(
+        answers, make_instrument({"trust": ["t1"]}), make_cohort(), multiple
     )
-    shown = text_of(tabulate_multiple(multiple, COHORT, combine_findings([])))
+    shown = text_of(tabulate_multiple(published.multiple, COHORT))
     assert "Bus 50% 40" in shown
     assert "Tram hidden 40" in shown
 

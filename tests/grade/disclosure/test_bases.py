@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from made_by_hand import make_instrument
 
 from sbwork.compare.surveys import compare_scales
-from sbwork.grade.disclosure import suppress_findings, suppress_responses
+from sbwork.grade.disclosure import Ledger, suppress_findings
+from sbwork.grade.publishable import enter_responses, publish_responses
 from sbwork.read.checks import Check, CheckKind, tabulate_lines
 from sbwork.read.surveys import Responses
 from sbwork.score import scale_reliability, score_coverage, score_scales
@@ -41,11 +42,30 @@ def make_cohort(**others: Any) -> Cohort:
     return made_by_hand.make_cohort([("a1", "c1"), ("a2", "c2")], surveys=surveys, **others)
 
 
-def hide_counts(quality: pd.DataFrame, shown: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
-    """Return what is left of a quality table; no group of its answers is small."""
-    empty = pd.DataFrame({name: [] for name in ("site", "wave")})
-    responses = Responses(empty, empty, empty, empty, empty, quality)
-    return suppress_responses(responses, empty, shown, cohort)[0].quality
+def publish(
+    answers: pd.DataFrame,
+    found: pd.DataFrame,
+    cohort: Cohort,
+    others: Sequence[tuple[str, Check]] = (),
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what may be shown of findings, and of how many questionnaires the files hold."""
+    sizes = answers.groupby(["wave", "site"]).size().reset_index(name="count")
+    files = sizes.assign(source=sizes["wave"] + ".csv")
+    used = files.groupby("source")["count"].sum()
+    lines = [(str(name), Check(CheckKind.USED, "used", float(n))) for name, n in used.items()]
+    responses = Responses(
+        answers=answers,
+        nonresponse=pd.DataFrame(columns=["wave", "site", "item", "kind", "count"]),
+        stories=pd.DataFrame({"question": [], "text": []}),
+        multiple=pd.DataFrame(columns=["wave", "site", "set", "option", "count", "base"]),
+        dropped=pd.DataFrame(),
+        files=files,
+        quality=tabulate_lines([*lines, *others]),
+    )
+    scores, book = score_scales(answers, INSTRUMENT), Ledger()
+    enter_responses(book, responses, scores, INSTRUMENT, cohort)
+    shown = suppress_findings(found, cohort, book)
+    return shown, publish_responses(book, responses, scores, INSTRUMENT, cohort).quality
 
 
 Blanks = dict[tuple[str, str, str], int]
@@ -81,16 +101,6 @@ def evaluate(answers: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
             compare_scales(score_scales(weighted, INSTRUMENT), cohort, INSTRUMENT),
             scale_reliability(weighted, INSTRUMENT, draws=0),
         ]
-    )
-
-
-def count_questionnaires(answers: pd.DataFrame) -> pd.DataFrame:
-    return tabulate_lines(
-        (
-            f"{wave}.csv",
-            Check(CheckKind.USED, "answers used", float((answers["wave"] == wave).sum())),
-        )
-        for wave in WAVES
     )
 
 
@@ -174,8 +184,7 @@ def list_small(blanks: Blanks) -> set[tuple[str, str, str]]:
 
 def attack(blanks: Blanks, cohort: Cohort) -> dict[tuple[str, str, str], float]:
     answers = make_answers(blanks)
-    shown = suppress_findings(count_people(answers, cohort), cohort)
-    quality = hide_counts(count_questionnaires(answers), shown, cohort)
+    shown, quality = publish(answers, count_people(answers, cohort), cohort)
     return solve_unscored(shown, quality)
 
 
@@ -200,7 +209,10 @@ def test_the_attack_works_where_nothing_is_protected() -> None:
     blanks = {("trust", "a1", "before"): 3}
     answers = make_answers(blanks)
     found = evaluate(answers, WEIGHTED)
-    quality = count_questionnaires(answers)
+    lines = answers.groupby("wave").size().items()
+    quality = tabulate_lines(
+        (f"{wave}.csv", Check(CheckKind.USED, "used", float(n))) for wave, n in lines
+    )
     small = found["estimator"].eq("n_unscored") & found["estimate"].between(1, 9)
     naive = found.assign(
         estimate=found["estimate"].mask(small),
@@ -213,18 +225,15 @@ def test_the_attack_works_where_nothing_is_protected() -> None:
 
 def test_where_nobody_lacks_a_score_nothing_is_hidden() -> None:
     answers, cohort = make_answers({("trust", "a1", "before"): 12}), make_cohort()
-    found = evaluate(answers, cohort)
-    shown = suppress_findings(found, cohort)
+    shown, quality = publish(answers, evaluate(answers, cohort), cohort)
     scores = shown[shown["section"] == "scores"]
     assert scores["n"].notna().all()
-    quality = count_questionnaires(answers)
-    pd.testing.assert_frame_equal(hide_counts(quality, shown, cohort), quality)
+    assert quality["count"].tolist() == [166.0, 166.0]
 
 
 def test_only_the_file_that_would_tell_loses_its_count() -> None:
     answers, cohort = make_answers({("trust", "a1", "after"): 3}), make_cohort()
-    shown = suppress_findings(evaluate(answers, cohort), cohort)
-    quality = hide_counts(count_questionnaires(answers), shown, cohort)
+    _, quality = publish(answers, evaluate(answers, cohort), cohort)
     counts = quality.set_index("source")["count"]
     assert math.isnan(counts["after.csv"])
     assert counts["before.csv"] == (answers["wave"] == "before").sum()
@@ -265,12 +274,12 @@ def test_few_lost_people_do_not_follow_from_those_who_stayed() -> None:
     found = evaluate(answers, cohort)
     lost = found.query("estimator == 'attrition_share' and site == 'c1'").iloc[0]
     assert lost["estimate"] * lost["n"] == pytest.approx(4)
-    shown = suppress_findings(found, cohort)
+    lines = [("all files", Check(CheckKind.LINKED, "people linked across waves", 162.0))]
+    shown, quality = publish(answers, found, cohort, lines)
     assert math.isnan(
         shown.query("estimator == 'attrition_share' and site == 'c1'")["estimate"].iloc[0]
     )
     rows = shown[(shown["estimator"] == "ancova") & shown["site"].isin(["a1", "all"])]
     assert rows[["n", "df", "se", "statistic"]].isna().all(axis=None)
     assert rows["estimate"].notna().all()
-    lines = [("all files", Check(CheckKind.LINKED, "people linked across waves", 150.0))]
-    assert hide_counts(tabulate_lines(lines), shown, cohort)["count"].isna().all()
+    assert quality.loc[quality["kind"] == CheckKind.LINKED, "count"].isna().all()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sbwork.grade.disclosure import _suppress_weights, suppress_findings
+from sbwork.grade.disclosure import suppress_findings
 from sbwork.score.weights.targets import weight_answers
 from sbwork.specs.cohort import Cohort, Weighting
 
@@ -39,20 +39,20 @@ def test_a_category_of_three_shows_no_share_and_can_not_be_worked_out() -> None:
         assert pd.isna(target["n"])
     assert select(found, "young", "share_before")["estimate"] == pytest.approx(50 / 83)
     weight = found[found["outcome"] == "weight"].set_index("estimator")
-    # A third over 3 / 83 would give the 3 back.
+    # A third over 3 / 83 would give the 3 back, and so would the sum of the squared weights.
     assert weight["estimate"].isna()["largest_weight"]
-    assert weight["estimate"].notna()["n_eff"]
+    assert weight["estimate"].isna()["n_eff"]
 
 
 def test_large_categories_stay() -> None:
     rows = make_findings({"young": 50, "old": 10})
-    pd.testing.assert_frame_equal(_suppress_weights(rows, SMALL), rows)
+    pd.testing.assert_frame_equal(suppress_findings(rows, COHORT), rows)
 
 
 def test_a_small_category_of_one_wave_hides_nothing_of_the_other() -> None:
     few = make_findings({"young": 50, "old": 9}, "before")
     many = make_findings({"young": 50, "old": 20}, "after")
-    found = _suppress_weights(pd.concat([few, many], ignore_index=True), SMALL)
+    found = suppress_findings(pd.concat([few, many], ignore_index=True), COHORT)
     after = found[found["period"] == "after"]
     assert after["estimate"].notna().all()
     before = found[(found["period"] == "before") & (found["estimator"] == "share_before")]
@@ -62,7 +62,7 @@ def test_a_small_category_of_one_wave_hides_nothing_of_the_other() -> None:
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6))
 def test_what_is_left_over_is_never_one_small_group(sizes: list[int]) -> None:
     counts = {f"c{i}": n for i, n in enumerate(sizes)}
-    found = _suppress_weights(make_findings(counts), SMALL)
+    found = suppress_findings(make_findings(counts), COHORT)
     shares = found[found["estimator"] == "share_before"].set_index("outcome")["estimate"]
     hidden = [n for name, n in counts.items() if pd.isna(shares[f"age/{name}"])]
     assert all(n in hidden for n in sizes if n < SMALL)
