@@ -185,8 +185,8 @@ def test_score_distributions_have_a_box_for_each_group_that_is_shown(ax, shown):
     columns = ["scale", "site", "wave", "low", "q1", "median", "q3", "high"]
     rows = [("s", "c", "before", 1.5, 2.0, 3.0, 3.5, 4.5), ("t", "a", "after", 1, 2, 3, 4, 5)]
     draw_score_distributions(ax, pd.DataFrame(rows[1 - shown :], columns=columns), COHORT, "s")
-    boxes = [patch.get_path().get_extents() for patch in ax.patches]
-    assert [tuple(box.intervalx) for box in boxes] == [(2.0, 3.5)] * shown
+    boxes = [patch.get_window_extent().transformed(ax.transData.inverted()) for patch in ax.patches]
+    assert [tuple(box.intervalx) for box in boxes] == [pytest.approx((2.0, 3.5))] * shown
     assert [label.get_text() for label in ax.get_yticklabels()] == ["Area A", "Control C"]
     for box in boxes:
         assert abs(np.mean(box.intervaly) - 1) < 0.5, "the box lies on another site's line"
