@@ -396,13 +396,15 @@ def _hide_findings(
     told = pd.Series(False, index=findings.index)
     for at, basis in bases.items():
         few[at] = any(cell in hidden for cell in basis.rests) or any(
-            cell in hidden and 1 <= book.counts[cell] < smallest for cell in basis.tells
+            cell in hidden and 1 <= book.counts[cell] < smallest
+            for cell in basis.tells
+            if cell[0] in ("asked", "known") or cell[0].startswith("complete")
         )
         told[at] = any(cell in hidden for cell in basis.tells)
     gone = few | _hide_incidents(findings, cohort, months)
     shown = _blank(findings, few, gone, cohort)
     told &= ~gone
-    counted = told & findings["unit"].eq("count")
+    counted = told & (findings["unit"].eq("count") | findings["estimator"].eq("target_share"))
     return _coarsen_rows(_drop_numbers(shown, counted, ["n"]), told & ~counted)
 
 

@@ -161,18 +161,21 @@ def _hide_linked(
     tables: list[Vector] = []
     forced = hidden = small | secret
     for turn in itertools.count():
-        fresh = _audit(values, links, small, hidden, smallest, tables)
-        fresh += _find_remainders(values, links, people, hidden, smallest)
+        fresh = [
+            *_audit(values, links, small, hidden, smallest, tables),
+            *_find_remainders(values, links, people, hidden, smallest),
+        ]
         if not fresh:
             break
         cuts += fresh
         hidden = _propose(forced, cost, cuts) if turn < _ROUNDS else _cover(hidden, cost, fresh)
     for cell in sorted(np.flatnonzero(hidden & ~forced), key=lambda at: -cost[at]):
         hidden[cell] = False
-        hidden[cell] = bool(
-            _find_remainders(values, links, people, hidden, smallest)
-            or _audit(values, links, small, hidden, smallest, tables)
+        faults = itertools.chain(
+            _find_remainders(values, links, people, hidden, smallest),
+            _audit(values, links, small, hidden, smallest, tables),
         )
+        hidden[cell] = next(faults, None) is not None
     if moments is not None:
         for cell in np.flatnonzero(small & ~np.isnan(moments.sums)):
             _open_mean(values, links, hidden, cost, moments, int(cell))
@@ -236,13 +239,12 @@ def _cover(hidden: Flags, cost: Vector, cuts: Sequence[Cut]) -> Flags:
 
 def _audit(
     values: Vector, links: Vector, small: Flags, hidden: Flags, smallest: int, tables: list[Vector]
-) -> list[Cut]:
-    """Return a cut for each bound of a small cell that a reader could narrow too far.
+) -> Iterator[Cut]:
+    """Yield a cut for each bound of a small cell that a reader could narrow too far.
 
     `tables` are others that obey the sums, found before; those found now are added.
     """
     roof = _roof(values, smallest)
-    cuts = []
     alike = [table for table in tables if not np.any((table != values) & ~hidden)]
     for cells, rows in _list_linked(links, hidden):
         lines = links[rows]
@@ -266,8 +268,7 @@ def _audit(
                 up, down = np.maximum(-reduced, 0), np.maximum(reduced, 0)
                 cut = np.minimum(up * (roof - values) + down * values, need)
                 cut[hidden & (cut < _NEAR)] = 0.0
-                cuts.append((cut, enough))
-    return cuts
+                yield cut, enough
 
 
 def _list_linked(
@@ -287,8 +288,8 @@ def _list_linked(
 
 def _find_remainders(
     values: Vector, links: Vector, people: Flags, hidden: Flags, smallest: int
-) -> list[Cut]:
-    """Return a cut for each sum, or difference of two, that leaves a few hidden people together."""
+) -> Iterator[Cut]:
+    """Yield a cut for each sum, or difference of two, that leaves a few hidden people together."""
     left = {}
     for number, link in enumerate(links):
         total = link < 0
@@ -298,13 +299,11 @@ def _find_remainders(
             and hidden[~total & (link != 0)].any()
         ):
             left[number] = frozenset(np.flatnonzero((link > 0) & hidden).tolist())
-    cuts = []
     for number, cells in left.items():
         inner = {frozenset[int](), *(other for other in left.values() if other < cells)}
         if any(1 <= values[list(cells - part)].sum() < smallest for part in inner):
             cut = (links[number] != 0) & ~hidden
-            cuts.append((cut.astype(np.float64), 1.0))
-    return cuts
+            yield cut.astype(np.float64), 1.0
 
 
 def _roof(values: Vector, smallest: int) -> float:

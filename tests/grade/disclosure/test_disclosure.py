@@ -145,7 +145,8 @@ def solve_numbers(shown, cohort, estimator):
             solved[place] = best[index]
     left = {tuple(line): total for line, total in zip(map(tuple, matrix), sums, strict=True)}
     remainders = [total for line, total in left.items() if any(line)]
-    return {**solved, **{("remainder", str(k)): r for k, r in enumerate(remainders) if 1 <= r < 10}}
+    found = {**solved, **{("remainder", str(k)): r for k, r in enumerate(remainders)}}
+    return {place: number for place, number in found.items() if 0.5 < number < 9.5}
 
 
 places = st.sampled_from(list(itertools.product(SITES, WAVES)))
@@ -166,7 +167,7 @@ def number_groups(sizes, cohort):
 
 
 @given(st.dictionaries(places, st.integers(0, 14), max_size=8))
-@settings(max_examples=100)
+@settings(max_examples=30)
 def test_no_hidden_number_follows_from_the_totals(sizes):
     findings = tabulate_findings(
         Finding(section, "trust", site, Estimate("mean", 3.0, n=n, unit="points"), period=period)

@@ -29,15 +29,16 @@ def select(findings: pd.DataFrame, category: str, estimator: str) -> pd.Series:
 
 def test_a_category_of_three_shows_no_share_and_can_not_be_worked_out() -> None:
     found = suppress_findings(make_findings({"young": 50, "middle": 30, "old": 3}), COHORT)
-    for category in ("old", "middle"):
-        for estimator in ("share_before", "share_after"):
-            row = select(found, category, estimator)
-            assert row[["estimate", "n"]].isna().all()
-            assert row["note"] == "Hidden: fewer than 10 people."
+    for estimator in ("share_before", "share_after"):
+        row = select(found, "old", estimator)
+        assert row[["estimate", "n"]].isna().all()
+        assert row["note"] == "Hidden: fewer than 10 people."
+    for category in ("old", "middle", "young"):
         target = select(found, category, "target_share")
         assert target["estimate"] == pytest.approx(1 / 3)
-        assert pd.isna(target["n"])
-    assert select(found, "young", "share_before")["estimate"] == pytest.approx(50 / 83)
+    # With the number of people, the two other shares would give the third group back.
+    shown = found[(found["estimator"] == "share_before") & found["estimate"].notna()]
+    assert len(shown) < 2 or shown["n"].isna().all()
     weight = found[found["outcome"] == "weight"].set_index("estimator")
     # A third over 3 / 83 would give the 3 back, and so would the sum of the squared weights.
     assert weight["estimate"].isna()["largest_weight"]
@@ -55,8 +56,8 @@ def test_a_small_category_of_one_wave_hides_nothing_of_the_other() -> None:
     found = suppress_findings(pd.concat([few, many], ignore_index=True), COHORT)
     after = found[found["period"] == "after"]
     assert after["estimate"].notna().all()
-    before = found[(found["period"] == "before") & (found["estimator"] == "share_before")]
-    assert before["estimate"].isna().all()
+    before = found[(found["period"] == "before") & (found["outcome"] == "age/old")]
+    assert before.loc[before["estimator"] == "share_before", "estimate"].isna().all()
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6))
@@ -66,6 +67,7 @@ def test_what_is_left_over_is_never_one_small_group(sizes: list[int]) -> None:
     shares = found[found["estimator"] == "share_before"].set_index("outcome")["estimate"]
     hidden = [n for name, n in counts.items() if pd.isna(shares[f"age/{name}"])]
     assert all(n in hidden for n in sizes if n < SMALL)
-    if hidden and len(hidden) < len(sizes):
+    asked = found[(found["outcome"] == "weight") | found["outcome"].isin(shares.index)]["n"]
+    if hidden and len(hidden) < len(sizes) and asked.notna().any():
         assert len(hidden) > 1
         assert sum(hidden) >= SMALL
