@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from made_by_hand import make_instrument
 
 from sbwork.compare.surveys import compare_scales
-from sbwork.grade.suppression import merge_small_cells, suppress_table
 from sbwork.grade.disclosure import suppress_findings
+from sbwork.grade.suppression import merge_small_cells, suppress_table
 from sbwork.score import scale_reliability, score_coverage, score_scales
 from sbwork.stats import Estimate
 from sbwork.stats.findings import Finding, combine_findings, tabulate_findings
