@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
+import pandas as pd
 import pytest
 
 import sbwork
@@ -24,6 +30,17 @@ MAY_IMPORT = {
     "__main__": ("cli",),
 }
 MOST_AT_THE_TOP = 12
+MAY_SHOW = {
+    "compare.accuracy": {"read_study"},
+    "compare.controls": {"LARGEST_DIFFERENCE", "ControlSearch"},
+    "compare.simulation": {"describe_errors"},
+    "read.checks": {"CheckKind"},
+    "read.places.outlines": {"Contact", "SiteOutlines", "find_contacts"},
+}
+"""All that what people see is made with, of the rooms that hold answers and incidents as read."""
+RAW = ("read", "score", "compare", "evaluation")
+UNPUBLISHED = {"responses", "scores", "distribution"}
+"""What an evaluation and its placebos hold as read, or a row each."""
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "shared", "tools", "lib"}
 HEAVY = {
     "duckdb",
@@ -141,6 +158,154 @@ def test_statistics_rest_on_libraries_of_statistics_alone() -> None:
 
 def test_a_cycle_would_be_found() -> None:
     assert find_cycles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["b", "c", "b"]]
+
+
+def list_raw(tree: ast.AST) -> Iterator[str]:
+    """List what code takes from the rooms of raw data, and the raw parts that it asks for."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name.startswith("sbwork"))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sbwork"):
+            room = str(node.module).removeprefix("sbwork").lstrip(".")
+            allowed = MAY_SHOW.get(room, set())
+            if not room or room.split(".")[0] in RAW:
+                yield from (f"{room}.{n.name}" for n in node.names if n.name not in allowed)
+        elif isinstance(node, ast.Attribute) and node.attr in UNPUBLISHED:
+            yield f".{node.attr}"
+
+
+SHOWING = [name for name in IMPORTS if name.split(".")[1] in ("render", "report")]
+
+
+@pytest.mark.parametrize("module", SHOWING)
+def test_what_people_see_is_made_from_what_may_be_published(module: str) -> None:
+    found = list(list_raw(ast.parse(MODULES[module].read_text("utf-8"))))
+    if module == "sbwork.render.explorers":
+        assert found.pop(found.index("evaluation.evaluate_cohort"))
+        assert "evaluate_cohort(name, data).publishable" in MODULES[module].read_text("utf-8")
+    assert found == []
+
+
+def test_the_report_s_notebook_asks_for_nothing_as_read() -> None:
+    notebook = ROOT.parent / "notebooks" / "cohort_report.ipynb"
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    tree = ast.parse("\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code"))
+    taken = {
+        f"{node.value.id}.{node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        if node.value.id in ("sb", "evaluation")
+    }
+    assert taken == {"sb.evaluate_cohort", "sb.view", "sb.write_results"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from sbwork.read.surveys import Responses",
+        "from sbwork.evaluation import Evaluation",
+        "from sbwork.score import score_scales",
+        "from sbwork import read_responses",
+        "import sbwork.read.incidents as counts",
+        "evaluation.responses.answers",
+        "def show(evaluation):\n    return evaluation.scores",
+    ],
+)
+def test_a_way_past_it_would_be_found(code: str) -> None:
+    assert list(list_raw(ast.parse(code)))
+
+
+@cache
+def list_presenters() -> dict[str, Any]:
+    modules = [importlib.import_module(name) for name in SHOWING if ".render" in name]
+    found = {name: value for module in modules for name, value in vars(module).items()}
+    return {name: value for name, value in found.items() if name.startswith("present_")}
+
+
+def test_every_section_takes_what_may_be_published_a_plan_or_a_table() -> None:
+    assert len(list_presenters()) > 15
+    for name, present in list_presenters().items():
+        kind = next(iter(get_type_hints(present).values()))
+        allowed = {sbwork.grade.publishable.Publishable, sbwork.Cohort, pd.DataFrame, type(None)}
+        assert {*(get_args(kind) or [kind])} <= allowed, name
+
+
+def list_held(kind: Any) -> Iterator[type]:
+    """List the types that a type is made of, down to frames and plain values."""
+    for part in get_args(kind):
+        yield from list_held(part)
+    if isinstance(kind, type) and not get_args(kind):
+        yield kind
+        if is_dataclass(kind):
+            for hint in get_type_hints(kind).values():
+                yield from list_held(hint)
+
+
+def test_what_may_be_published_holds_nothing_as_read() -> None:
+    held = {*list_held(sbwork.grade.publishable.Publishable)}
+    rooms = {kind.__module__.split(".")[1]: kind for kind in held if "sbwork" in kind.__module__}
+    kinds = {kind.__name__ for kind in held if kind.__module__.split(".")[0] == "sbwork"}
+    assert {"PublishedAnswers", "PublishedIncidents"} <= kinds
+    assert {*rooms} <= {"grade", "specs", "read", "stats"}
+    assert {k.__name__ for k in held if k.__module__.startswith("sbwork.read")} == {"SiteOutlines"}
+
+
+SURVEY = """\
+name: pilot
+instrument: short
+sites: {north: {title: North}, south: {title: South}}
+pairs: [{intervention: north, control: south}]
+surveys:
+  - {path: survey.csv, format: csv, wave_column: round, waves: {"1": before, "2": after},
+     site_column: area, stories: [said], keep: [sex], multiple: {used: used}}
+weighting: {targets: {sex: {f: 0.5, m: 0.5}}}
+"""
+SHORT = """\
+name: short
+options: {agree: [{code: 1}, {code: 2}, {code: 3}, {code: 4}, {code: 5}]}
+items: {t1: {options: agree}, t2: {options: agree}}
+scales: {trust: {items: [t1, t2]}}
+"""
+
+
+def measure_frames(value: Any, name: str = "") -> dict[str, int]:
+    """Return how many rows each frame of a dataclass has, whatever it lies in."""
+    if isinstance(value, pd.DataFrame):
+        return {name: len(value)}
+    if not is_dataclass(value):
+        return {}
+    parts = [measure_frames(getattr(value, f.name), f"{name}.{f.name}") for f in fields(value)]
+    return {name: rows for part in parts for name, rows in part.items()}
+
+
+def test_no_published_frame_has_a_row_for_each_person(tmp_path: Path) -> None:
+    rows = [
+        (
+            wave,
+            area,
+            1 + n % 5,
+            1 + (n + wave) % 5,
+            "fm"[n % 2],
+            "Busy.",
+            "Bus;Tram"[: 3 + n % 2 * 5],
+        )
+        for wave in (1, 2)
+        for area in ("North", "South")
+        for n in range(60)
+    ]
+    survey = pd.DataFrame(rows, columns=["round", "area", "t1", "t2", "sex", "said", "used"])
+    own = tmp_path / "cohorts" / "pilot"
+    for path, text in ((own / "cohort.yml", SURVEY), (tmp_path / "instruments/short.yml", SHORT)):
+        path.parent.mkdir(parents=True)
+        path.write_text(text, "utf-8")
+    once, twice = [], []
+    for times, found in ((1, once), (2, twice)):
+        pd.concat([survey] * times).to_csv(own / "survey.csv", index=False)
+        evaluation = sbwork.evaluate_cohort("pilot", tmp_path)
+        found += [measure_frames(evaluation.publishable), measure_frames(evaluation)]
+    assert {".answers.items", ".answers.spread", ".answers.stories", ".findings"} <= {*once[0]}
+    assert once[0] == twice[0]
+    assert twice[1][".responses.answers"] == twice[1][".scores"] == 2 * once[1][".scores"]
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))

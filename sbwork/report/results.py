@@ -13,6 +13,7 @@ import pandas as pd
 
 from sbwork.grade.publishable import Publishable
 from sbwork.render.blocks import Section
+from sbwork.render.views import HasPublishable
 
 __all__ = ["escape_cell", "escape_formulas", "write_results"]
 
@@ -22,7 +23,9 @@ _NUMBER = re.compile(r"^[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?%?$")
 
 
 def write_results(
-    out: str | Path, evaluation: Publishable, sections: Iterable[Section] = ()
+    out: str | Path,
+    evaluation: HasPublishable | Publishable,
+    sections: Iterable[Section] = (),
 ) -> None:
     """Write every estimate shown, unrounded, and every picture.
 
@@ -30,8 +33,8 @@ def write_results(
     ----------
     out : str or Path
         The folder to write into; made where it is missing.
-    evaluation : Evaluation
-        What was found.
+    evaluation : Evaluation or Publishable
+        What was found; only what may be published of it is written.
     sections : iterable of Section
         The sections whose pictures are saved into ``figures/``.
 
@@ -42,21 +45,22 @@ def write_results(
     """
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    escape_formulas(evaluation.findings).to_csv(
+    shown = evaluation if isinstance(evaluation, Publishable) else evaluation.publishable
+    escape_formulas(shown.findings).to_csv(
         folder / "results.csv", index=False, lineterminator="\n", encoding="utf-8"
     )
-    cohort = evaluation.cohort
+    cohort = shown.cohort
     document = {
         "schema": _SCHEMA,
         "cohort": cohort.name,
         "title": cohort.display_title,
         "data_status": cohort.data_status,
         "rehearsal": cohort.rehearsal,
-        "evidence_level": evaluation.evidence.level,
+        "evidence_level": shown.evidence.level,
         "seed": cohort.seed,
         "results": [
             {key: _drop_infinite(value) for key, value in row.items()}
-            for row in evaluation.findings.to_dict("records")
+            for row in shown.findings.to_dict("records")
         ],
     }
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
