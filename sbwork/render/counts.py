@@ -195,7 +195,12 @@ def _picture_months(cohort: Cohort, counts: pd.DataFrame, outcome: str) -> Pictu
         alt=describe_monthly_counts(cohort, counts, cohort.shown_sites, outcome),
         caption="Incidents a month"
         + "; the shaded part is the period after" * (cohort.periods is not None)
-        + ". A gap in a line is a month in which the files of that place can't be counted.",
+        + ". A gap in a line is a month in which the files of that place can't be counted"
+        + (
+            f", has fewer than {cohort.smallest_count} incidents, or would give such a month back"
+            * (cohort.smallest_count > 1)
+        )
+        + ".",
     )
 
 
@@ -275,7 +280,9 @@ def describe_monthly_counts(
         for site, shown in months.items()
         if len(shown)
     ]
-    return f"Monthly counts of {lower_title(cohort.title_outcome(outcome))}: {format_list(parts)}."
+    where = ", where shown" * (cohort.smallest_count > 1)
+    title = lower_title(cohort.title_outcome(outcome))
+    return f"Monthly counts of {title}{where}: {format_list(parts) or 'none'}."
 
 
 def tabulate_changes(findings: pd.DataFrame, cohort: Cohort) -> Table:
@@ -566,6 +573,8 @@ def draw_monthly_counts(
         series = chosen[chosen["site"] == site].set_index("month")["count"].reindex(months)
         # seaborn joins what lies on both sides of a missing number: a line a run leaves the gap
         runs = series.isna().cumsum().to_numpy()
+        if series.isna().all():
+            continue
         sns.lineplot(
             x=[at[month] for month in months],
             y=series.to_numpy(dtype=float),

@@ -15,7 +15,12 @@ from matplotlib.patches import PathPatch
 
 from sbwork.read.places.outlines import SiteOutlines
 from sbwork.render.answers import draw_likert
-from sbwork.render.counts import draw_changes, draw_monthly_counts, draw_reported
+from sbwork.render.counts import (
+    describe_monthly_counts,
+    draw_changes,
+    draw_monthly_counts,
+    draw_reported,
+)
 from sbwork.render.maps import KILOMETRES, ROLES, describe_map, draw_map
 from sbwork.render.robustness import draw_event_study
 from sbwork.render.scales import draw_score_distributions
@@ -142,6 +147,15 @@ def test_a_month_without_a_file_is_a_gap_not_a_zero_and_no_line_across(ax):
     assert drawn[:2] == [[[0, 3]], [[2, 4], [3, 2], [4, 2], [5, 1]]]
     assert len(drawn[2]) == 6
     assert [text.get_text() for text in ax.get_legend().texts] == ["Area A", "Control C"]
+
+
+def test_a_site_whose_months_are_all_hidden_has_no_line(ax):
+    counts = monthly({"a": [NAN] * 6, "c": [5, 6, 5, 4, 6, 5]})
+    draw_monthly_counts(ax, counts, COHORT, ["a", "c"], "asb")
+    assert [text.get_text() for text in ax.get_legend().texts] == ["Control C"]
+    hiding = COHORT.model_copy(update={"smallest_count": 20})
+    told = describe_monthly_counts(hiding, counts, ["a", "c"], "asb")
+    assert told.endswith(", where shown: Control C between 4 and 6 a month.")
 
 
 def test_only_the_chosen_period_is_drawn(ax):
