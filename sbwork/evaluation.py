@@ -179,7 +179,9 @@ def _compare_answers(
     return [
         compare_scales(scores, cohort, instrument),
         score_coverage(responses.answers, instrument, cohort.weighting),
-        scale_reliability(responses.answers, instrument, seed=cohort.seed),
+        scale_reliability(
+            responses.answers[responses.answers["weight"] > 0], instrument, seed=cohort.seed
+        ),
     ]
 
 

@@ -85,9 +85,10 @@ class Ledger:
         self.links.append(line)
 
     def split(self, total: Cell, part: Cell, rest: Cell) -> None:
-        """Enter that whoever of a group is not in one part is in the rest."""
-        self.count(rest, self.counts[total] - self.counts[part])
-        self.link(total, (part, rest))
+        """Enter that whoever of a group is not in one part is in the rest, if it is a part."""
+        if self.counts[part] <= self.counts[total]:
+            self.count(rest, self.counts[total] - self.counts[part])
+            self.link(total, (part, rest))
 
     def _list_relations(self, at: Mapping[Cell, int]) -> NDArray[np.float64]:
         """Lay out the sums that hold, a row each, a column a cell."""
@@ -104,11 +105,11 @@ class Ledger:
     def hide(self, smallest: int) -> frozenset[Cell]:
         """Choose the cells to hide; the choice stays, whatever is entered later.
 
-        Of a rest that is not shown and holds nobody, a reader guesses that it holds nobody.
+        Cells that hold nobody are never hidden: a reader would guess so.
         """
         if smallest in self._hidden:
             return self._hidden[smallest]
-        cells = [cell for cell, number in self.counts.items() if number or cell in self.cost]
+        cells = [cell for cell, number in self.counts.items() if number]
         at = {cell: number for number, cell in enumerate(cells)}
         known = [self.sums.get(cell, (math.nan,) * 4) for cell in cells]
         moments = Moments(*np.array(known, dtype=np.float64).reshape(-1, 4).T)
@@ -197,7 +198,10 @@ def _enter_findings(book: Ledger, findings: pd.DataFrame, cohort: Cohort) -> dic
     people = findings[findings["section"].isin(_PEOPLE)]
     compared = people["section"].eq("scales") & people["period"].eq("change")
     single = people[people["comparison"].eq("") & (~compared | people["estimator"].eq(_LOST))]
-    bases = {row.Index: _enter_row(book, row) for row in single.itertuples()}
+    row: Any
+    bases: dict[int, _Basis] = {}
+    for row in single.itertuples():
+        bases[row.Index] = _enter_row(book, row)
     answered = {
         scale: _list_answered(people, scale) for scale in people["outcome"].unique().tolist()
     }

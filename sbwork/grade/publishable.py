@@ -206,9 +206,9 @@ def _enter_codes(
 ) -> None:
     """Tie the mean and the standard deviation of a group to how many have each score."""
     cells: dict[float, Cell] = {}
-    for code, number in counts.items():
-        cells[float(code)] = ("code", *scored[1:], f"{code:g}")
-        book.count(cells[float(code)], float(number))
+    for code, number in zip(counts.index.astype(float), counts, strict=True):
+        cells[code] = ("code", *scored[1:], f"{code:g}")
+        book.count(cells[code], float(number))
     book.link(scored, cells.values())
     for kind, power, total, cost in (("sum", 1, sums[0], 5.0), ("squares", 2, sums[1], 1.0)):
         measure = (kind, *scored[1:])
@@ -225,22 +225,20 @@ def _enter_codes(
 def _enter_files(book: Ledger, responses: Responses, cohort: Cohort) -> None:
     """Enter how many rows each file holds, how many were left out, and how many were used."""
     quality = responses.quality
-    parts = {
-        (str(row.source), str(row.site), str(row.wave)): row.count
-        for row in responses.files.itertuples(name="File")
-    }
-    for place, number in parts.items():
+    places = responses.files[["source", "site", "wave"]].itertuples(index=False, name=None)
+    parts: list[tuple[str, str, str]] = [(str(a), str(b), str(c)) for a, b, c in places]
+    for place, number in zip(parts, responses.files["count"], strict=True):
         book.count(("file", *place), float(number))
     for source, rows in quality[quality["count"].notna()].groupby("source"):
         cells: dict[str, list[Cell]] = {}
-        held = [("file", *place) for place in parts if place[0] == source]
-        whole = ("file", str(source))
+        held: list[Cell] = [("file", *place) for place in parts if place[0] == source]
+        whole: Cell = ("file", str(source))
         book.count(whole, sum(book.counts[cell] for cell in held))
         book.link(whole, held)
         whole = whole if held else _EVERYBODY
         for at, row in rows.iterrows():
             if str(row["kind"]) not in (CheckKind.READ, CheckKind.JOIN):
-                cell = ("line", str(at))
+                cell: Cell = ("line", str(at))
                 book.count(cell, float(row["count"]), 0.05)
                 cells.setdefault(str(row["kind"]), []).append(cell)
                 if row["count"] <= book.counts[whole]:
@@ -258,7 +256,7 @@ def _enter_files(book: Ledger, responses: Responses, cohort: Cohort) -> None:
 def _enter_multiple(book: Ledger, multiple: pd.DataFrame) -> None:
     """Enter how many ticked each option, in a wave at all sites, and how many did not."""
     sums = multiple.groupby(["wave", "set", "option"], sort=False)[["count", "base"]].sum()
-    for (wave, name, option), row in sums.iterrows():
+    for (wave, name, option), row in zip(sums.index, sums.to_dict("records"), strict=True):
         base, ticked = _name_option(wave, name, option)
         left = ("left", *ticked[1:])
         book.count(base, float(row["base"]), 0.5)
@@ -332,8 +330,8 @@ def publish_responses(
     chosen, place, wave = _choose_answers(large.answers, cohort)
     told = responses.stories
     many = told.groupby("question")["text"].transform("size") >= fewest
-    counted = told[many].groupby(["question", "text"], sort=False).size()
-    counted = counted.sort_values(ascending=False, kind="stable").reset_index()
+    sizes = told[many].groupby(["question", "text"], sort=False).size()
+    counted = sizes.sort_values(ascending=False, kind="stable").index.to_frame(index=False)
     nonresponse = _count_nonresponse(large)
     for item, kind in [name[1:] for name in hidden if name[0] == "out"]:
         nonresponse.loc[item, kind] = math.nan
@@ -370,7 +368,7 @@ def _spread_scores(
 ) -> pd.DataFrame:
     rows = []
     for scale in instrument.scales:
-        known = scores.dropna(subset=[scale])
+        known = scores[scores["weight"] > 0].dropna(subset=[scale])
         for (site, wave), group in known.groupby(["site", "wave"])[scale]:
             place = (scale, str(site), str(wave))
             if not any((kind, *place) in hidden for kind in ("scored", "sum", "squares")):

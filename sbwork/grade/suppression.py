@@ -410,7 +410,7 @@ def bound_means(
             method="highs",
         )
         end = moments.low[cell] if sign > 0 else moments.high[cell]
-        ends.append(sign * found.fun if found.success else end)
+        ends.append(float(found.x @ aim) if found.success and found.x is not None else end)
     return float(ends[0]), float(ends[1])
 
 

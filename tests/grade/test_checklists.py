@@ -6,11 +6,11 @@ import itertools
 import json
 import math
 import re
-from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
 import pytest
+from made_by_hand import publish
 
 import sbwork
 from sbwork.grade.checklists import NOT_REPORTED, TREND_ITEMS, Heading, list_emmie, trend_checklist
@@ -145,7 +145,7 @@ def test_confirmatory_is_cited_only_where_it_was_declared(durham_1):
     for number in (5, 18):
         assert "confirmatory" in find(durham_1.cohort, durham_1.findings, number)
         assert "confirmatory" not in find(cohort, durham_1.findings, number)
-    assert "Declared confirmatory" not in render(replace(durham_1, cohort=cohort))[Heading.EVIDENCE]
+    assert "Declared confirmatory" not in render(publish(durham_1, cohort=cohort))[Heading.EVIDENCE]
 
 
 PAIR = Cohort.model_validate(

@@ -345,12 +345,14 @@ def _join(
 
 
 def _count_files(sources: Sequence[SurveyFile], pieces: Sequence[_Piece]) -> pd.DataFrame:
-    rows = [
-        (source.table.file, str(site), str(wave), float(count))
-        for source, piece in zip(sources, pieces, strict=True)
-        for (site, wave), count in piece.answers.groupby(["site", "wave"]).size().items()
-    ]
-    return pd.DataFrame(rows, columns=["source", "site", "wave", "count"])
+    places = pd.concat(
+        [
+            piece.answers[["site", "wave"]].assign(source=source.table.file)
+            for source, piece in zip(sources, pieces, strict=True)
+        ]
+        or [pd.DataFrame(columns=["source", "site", "wave"])]
+    )
+    return places.groupby(["source", "site", "wave"], sort=False).size().reset_index(name="count")
 
 
 def _sum_up(source: SurveyFile) -> list[Check]:
