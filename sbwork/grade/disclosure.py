@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sbwork.grade.suppression import Moments, hide_cells
 from sbwork.specs.cohort import Cohort, Pair
+from sbwork.specs.periods import shift_month
 from sbwork.stats import Flag, Reason
 
 __all__ = ["Ledger", "suppress_findings"]
@@ -430,6 +431,14 @@ def _hide_incidents(findings: pd.DataFrame, cohort: Cohort, months: Ledger | Non
         built = findings["site"].isin(touched) | findings["comparison"].isin(touched) | pooled
         same_cell = counted & ~few & ~pooled
         found |= incidents & (findings["outcome"] == outcome) & built & ~same_cell
+    if months is not None and cohort.periods:
+        row: Any
+        secret = {cell[1:] for cell in gone if cell[0] == "month"}
+        for row in findings[findings["estimator"] == "event_study"].itertuples():
+            sites = {row.site, row.comparison}
+            sites = sites if sites <= cohort.sites.keys() else set(cohort.sites)
+            month = shift_month(cohort.periods.after.start, int(row.period))
+            found[row.Index] |= any((row.outcome, site, month) in secret for site in sites)
     return found
 
 
