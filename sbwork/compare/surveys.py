@@ -43,7 +43,7 @@ from sbwork.stats.precision import (
     find_verdict,
 )
 
-__all__ = ["compare_scales"]
+__all__ = ["adjust_p_values", "compare_scales"]
 
 _SECTION = "scales"
 _WAVES = ("before", "after")
@@ -329,7 +329,7 @@ def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument)
     if linked is not None:
         findings += describe_attrition(scores, sites, cohort)
     frame = _mark_leading(tabulate_findings(findings), cohort)
-    return _give_verdicts(_adjust_p_values(frame, cohort), cohort)
+    return _give_verdicts(adjust_p_values(frame, cohort), cohort)
 
 
 def _list_sites(scores: pd.DataFrame, cohort: Cohort) -> list[str]:
@@ -580,7 +580,21 @@ def _mark_leading(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
     return findings.assign(flags=flags.str.strip())
 
 
-def _adjust_p_values(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
+def adjust_p_values(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
+    """Adjust the p values of section ``"scales"`` for how many were tested.
+
+    Parameters
+    ----------
+    findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
+        Findings of that section only.
+    cohort : Cohort
+        Names the confirmatory scales.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy with ``p_adjusted`` filled, as `compare_scales` says.
+    """
     tests = ~findings["estimator"].isin(["tost", f"tost{_SHOCKED}"])
     tested = findings["p_value"].notna() & tests
     reach = findings["site"].where(findings["site"].isin(["all", *_GROUPS]), "each")

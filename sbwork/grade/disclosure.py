@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sbwork.compare.surveys import adjust_p_values
 from sbwork.grade.suppression import Moments, hide_cells
 from sbwork.specs.cohort import Cohort, Pair
 from sbwork.specs.periods import shift_month
@@ -43,6 +44,15 @@ _COMPLETE = (
 )
 _LOST = "attrition_share"
 _LINKED = ("ancova", "attrition_difference")
+_COUNTED = ("n", "n_scored", "n_unscored", "share_prorated", _LOST, "attrition_difference")
+_DIFFERENCES = (
+    "mean_difference",
+    "mean_difference_people",
+    "mean_difference_student",
+    "difference_in_differences",
+    "difference_in_differences_with_shock",
+)
+"""Figures that don't follow from how far scores spread; only their precision does."""
 _ENOUGH_TO_SHOW_WIDTH = 100
 _ROUNDED_NOTE = "Rounded, and without the number of people, which would give back a hidden one."
 
@@ -90,6 +100,14 @@ class Ledger:
         if self.counts[part] <= self.counts[total]:
             self.count(rest, self.counts[total] - self.counts[part])
             self.link(total, (part, rest))
+
+    def find_small(self, smallest: int) -> frozenset[Cell]:
+        """Find the cells with so few people that they are hidden for their own sake."""
+        return frozenset(
+            cell
+            for cell, n in self.counts.items()
+            if 1 <= n < smallest and cell not in self.measures
+        )
 
     def _list_relations(self, at: Mapping[Cell, int]) -> NDArray[np.float64]:
         """Lay out the sums that hold, a row each, a column a cell."""
@@ -187,7 +205,7 @@ def suppress_findings(
     >>> few = Estimate("mean", 3.5, n=4, unit="points")
     >>> rows = tabulate_findings([Finding("scales", "trust", "a", few, period="before")])
     >>> suppress_findings(rows, Cohort(name="pilot"))["note"].tolist()
-    ['Hidden: fewer than 10 people.']
+    ['Hidden: fewer than 10 people, or a number that would give such a one back.']
     """
     book = Ledger() if ledger is None else ledger
     bases = _enter_findings(book, findings, cohort)
@@ -217,6 +235,8 @@ def _enter_findings(book: Ledger, findings: pd.DataFrame, cohort: Cohort) -> dic
         change = row.section == "scales" and (row.comparison or row.period == "change")
         if change and row.estimator != _LOST:
             bases[row.Index] = _find_compared(book, row, cohort, answered[row.outcome])
+        if row.section in ("scales", "scores") and row.estimator not in _COUNTED:
+            bases[row.Index] = _add_categories(book, row, cohort, bases[row.Index])
         if row.section == "scales" and row.site in (*_GROUPS, "all"):
             # A pair left out of a group because one person answered tells of that one.
             alone = [
@@ -226,6 +246,25 @@ def _enter_findings(book: Ledger, findings: pd.DataFrame, cohort: Cohort) -> dic
             ]
             bases[row.Index] = _Basis((*bases[row.Index].rests, *alone), bases[row.Index].tells)
     return bases
+
+
+def _add_categories(book: Ledger, row: Any, cohort: Cohort, basis: _Basis) -> _Basis:
+    """Add the categories that weights were raked on: degrees of freedom follow from their sizes."""
+    sites = {
+        name
+        for site in (row.site, row.comparison)
+        for name in _list_members(site, cohort)
+        if site or row.section == "scores"
+    }
+    waves = (row.period,) if row.period in _WAVES else _WAVES
+    cells = tuple(
+        cell
+        for cell in book.counts
+        if cell[0] == "category" and cell[2] in sites and cell[3] in waves
+    )
+    if row.estimator == "smallest_detectable_difference":
+        return _Basis((*basis.rests, *cells), basis.tells)
+    return _Basis(basis.rests, (*basis.tells, *cells))
 
 
 def _enter_row(book: Ledger, row: Any) -> _Basis:
@@ -370,17 +409,35 @@ def _find_compared(
     # The mean over people and the mean of the sites together would give back two hidden sites.
     if row.site == "all" or row.estimator == "mean_difference_people":
         sites |= {name for side in sides for name in _list_members(side, cohort, answered)}
+    members = {name for site in sites for name in _list_members(site, cohort, answered)}
+    linked = [
+        cell
+        for site in members
+        for cell in (
+            ("lost", "", site, "change"),
+            ("stayed", "", site, "change"),
+            ("twice", row.outcome, site),
+            ("not twice", row.outcome, site),
+        )
+        if 1 <= book.counts.get(cell, 0) < cohort.smallest_group
+    ]
     if row.estimator in _LINKED:
-        members = {name for site in sites for name in _list_members(site, cohort, answered)}
         lost, known = ([(k, "", site, "change") for site in members] for k in ("lost", "known"))
         if row.estimator == "attrition_difference":
             return _Basis(_keep_known(book, lost), _keep_known(book, known))
+        together = ("compared", row.outcome, row.site, row.comparison)
+        if not math.isnan(row.n):
+            book.count(together, row.n, 1.0)
+            book.link(together, [("twice", row.outcome, site) for site in members])
         rests = [("scored", row.outcome, site, wave) for site in members for wave in _WAVES]
-        return _Basis(_keep_known(book, rests), _keep_known(book, lost))
+        few = [cell for cell in linked if cell[0] == "twice"]
+        return _Basis(_keep_known(book, [*rests, *few]), _keep_known(book, [*linked, together]))
     places = list(product(sites, _WAVES))
     rests = [(kind, row.outcome, *place) for kind in ("scored", "sum") for place in places]
     tells = [("squares", row.outcome, *place) for place in places]
-    return _Basis(_keep_known(book, rests), _keep_known(book, tells))
+    if row.estimator not in _DIFFERENCES:
+        rests, tells = rests + tells, []
+    return _Basis(_keep_known(book, rests), _keep_known(book, [*tells, *linked]))
 
 
 def _keep_known(book: Ledger, cells: Iterable[Cell]) -> tuple[Cell, ...]:
@@ -398,7 +455,7 @@ def _hide_findings(
     """Blank the rows that rest on hidden cells, and round those that only tell of them."""
     smallest = cohort.smallest_group
     few = pd.Series(False, index=findings.index)
-    told = pd.Series(False, index=findings.index)
+    told, vague = few.copy(), few.copy()
     for at, basis in bases.items():
         few[at] = any(cell in hidden for cell in basis.rests) or any(
             cell in hidden and 1 <= book.counts[cell] < smallest
@@ -406,11 +463,28 @@ def _hide_findings(
             if cell[0] in ("asked", "known") or cell[0].startswith("complete")
         )
         told[at] = any(cell in hidden for cell in basis.tells)
+        vague[at] = any(cell in hidden for cell in basis.tells if cell[0] == "squares")
     gone = few | _hide_incidents(findings, cohort, months)
-    shown = _blank(findings, few, gone, cohort)
-    told &= ~gone
+    shown = _blank(_adjust_again(findings, gone, cohort), few, gone, cohort)
+    told, vague = told & ~gone, vague & ~gone
     counted = told & (findings["unit"].eq("count") | findings["estimator"].eq("target_share"))
-    return _coarsen_rows(_drop_numbers(shown, counted, ["n"]), told & ~counted)
+    shown = _coarsen_rows(_drop_numbers(shown, counted, ["n"]), told & ~counted)
+    ends = ["ci_low", "ci_high"]
+    shown.loc[vague, ends] = shown.loc[vague, ends].round(1)
+    shown.loc[vague, ["p_value", "p_adjusted"]] = math.nan
+    return shown
+
+
+def _adjust_again(findings: pd.DataFrame, gone: pd.Series[bool], cohort: Cohort) -> pd.DataFrame:
+    """Adjust the tests that stay as if those that go had found nothing, as they would show."""
+    tests = findings["section"].eq("scales")
+    if not (gone & tests & findings["p_adjusted"].notna()).any():
+        return findings
+    silent = findings["p_value"].mask(gone & findings["p_value"].notna(), 1.0)
+    again = adjust_p_values(findings[tests].assign(p_value=silent[tests]), cohort)
+    adjusted = findings["p_adjusted"].copy()
+    adjusted[tests] = again["p_adjusted"]
+    return findings.assign(p_adjusted=adjusted)
 
 
 def _hide_incidents(findings: pd.DataFrame, cohort: Cohort, months: Ledger | None) -> pd.Series:
@@ -445,8 +519,9 @@ def _hide_incidents(findings: pd.DataFrame, cohort: Cohort, months: Ledger | Non
 def _blank(
     findings: pd.DataFrame, few: pd.Series, hidden: pd.Series, cohort: Cohort
 ) -> pd.DataFrame:
-    people = f"Hidden: fewer than {cohort.smallest_group} people."
-    counts = f"Hidden: fewer than {cohort.smallest_count} incidents."
+    hidden_note = "Hidden: fewer than {} {}, or a number that would give such a one back."
+    people = hidden_note.format(cohort.smallest_group, "people")
+    counts = hidden_note.format(cohort.smallest_count, "incidents")
     blank = findings.copy()
     blank.loc[hidden, list(_NUMBERS)] = math.nan
     blank.loc[hidden, "note"] = counts

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from sbwork.compare.linkage import link_people
 from sbwork.compare.placebo import Placebo
 from sbwork.grade.disclosure import Cell, Ledger
 from sbwork.grade.evidence import Evidence
@@ -169,21 +171,32 @@ def enter_responses(
         book.count(cells[place], float(number))
     book.count(_EVERYBODY, float(len(responses.answers)))
     book.link(_EVERYBODY, cells.values())
-    _enter_scores(book, scores, instrument)
+    _enter_scores(book, scores, instrument, cohort.smallest_group)
     _enter_files(book, responses, cohort)
     large = _leave_out_small(responses, cohort.smallest_group)
-    _enter_multiple(book, large.multiple)
-    _enter_items(book, large, instrument, cohort)
+    _enter_multiple(book, large)
+    _enter_items(book, large, scores, instrument, cohort)
     told = responses.stories
     book.count(("told",), float(len(told)), 0.1)
     for question, number in told["question"].value_counts().items():
-        book.count(("told", str(question)), float(number))
+        seen = number >= cohort.smallest_group
+        book.count(("told", str(question)), float(number), 50.0 * seen)
     book.link(("told",), [cell for cell in book.counts if cell[0] == "told" and len(cell) > 1])
 
 
-def _enter_scores(book: Ledger, scores: pd.DataFrame, instrument: Instrument) -> None:
+def _enter_scores(book: Ledger, scores: pd.DataFrame, instrument: Instrument, fewest: int) -> None:
     """Enter sums of scores, and of few different scores how many people have each."""
     usable = scores[scores["weight"] > 0]
+    linked = link_people(scores, list(instrument.scales))
+    for scale in instrument.scales if linked is not None else ():
+        both = linked.rows[[f"{scale}_before", f"{scale}_after"]].notna().all(axis=1)
+        for site, rows in both.groupby(linked.rows["site"]):
+            stayed, twice = (("stayed", "", str(site), "change"), ("twice", scale, str(site)))
+            book.count(stayed, float(len(rows)))
+            book.count(twice, float(rows.sum()))
+            book.split(stayed, twice, ("not twice", scale, str(site)))
+            after = ("asked", "", str(site), "after")
+            book.split(after, stayed, ("fresh", "", str(site), "change"))
     for scale in instrument.scales:
         low, high = instrument.find_range(instrument.list_scale_items(scale)[0])
         known = usable.dropna(subset=[scale])
@@ -194,7 +207,7 @@ def _enter_scores(book: Ledger, scores: pd.DataFrame, instrument: Instrument) ->
             book.count(scored, float(len(group)))
             book.sums[scored] = (*sums, low, high)
             if few:
-                _enter_codes(book, scored, group.value_counts(), sums, (low, high))
+                _enter_codes(book, scored, group.value_counts(), sums, (low, high), fewest)
 
 
 def _enter_codes(
@@ -203,14 +216,20 @@ def _enter_codes(
     counts: pd.Series,
     sums: tuple[float, float],
     ends: tuple[float, float],
+    fewest: int,
 ) -> None:
-    """Tie the mean and the standard deviation of a group to how many have each score."""
+    """Tie the mean and the standard deviation of a group to how many have each score.
+
+    Where few have one, the standard deviation is not shown: with the mean it leaves them only
+    every third whole number, which sums of real numbers don't see.
+    """
+    spread = 0.0 if counts.between(1, fewest - 1).any() else 1.0
     cells: dict[float, Cell] = {}
     for code, number in zip(counts.index.astype(float), counts, strict=True):
         cells[code] = ("code", *scored[1:], f"{code:g}")
         book.count(cells[code], float(number))
     book.link(scored, cells.values())
-    for kind, power, total, cost in (("sum", 1, sums[0], 5.0), ("squares", 2, sums[1], 1.0)):
+    for kind, power, total, cost in (("sum", 1, sums[0], 5.0), ("squares", 2, sums[1], spread)):
         measure = (kind, *scored[1:])
         book.measures.add(measure)
         book.count(measure, total, cost)
@@ -253,8 +272,9 @@ def _enter_files(book: Ledger, responses: Responses, cohort: Cohort) -> None:
         book.link(("asked", "", site, wave), inside)
 
 
-def _enter_multiple(book: Ledger, multiple: pd.DataFrame) -> None:
+def _enter_multiple(book: Ledger, responses: Responses) -> None:
     """Enter how many ticked each option, in a wave at all sites, and how many did not."""
+    multiple = responses.multiple
     sums = multiple.groupby(["wave", "set", "option"], sort=False)[["count", "base"]].sum()
     for (wave, name, option), row in zip(sums.index, sums.to_dict("records"), strict=True):
         base, ticked = _name_option(wave, name, option)
@@ -262,6 +282,11 @@ def _enter_multiple(book: Ledger, multiple: pd.DataFrame) -> None:
         book.count(base, float(row["base"]), 0.5)
         book.count(ticked, float(row["count"]), 1.0)
         book.split(base, ticked, left)
+    for (wave, name), rows in multiple.groupby(["wave", "set"], sort=False):
+        base, silent = ("set", str(name), str(wave)), ("no set", str(name), str(wave))
+        asked = [("asked", "", str(site), str(wave)) for site in rows["site"].unique()]
+        book.count(silent, sum(book.counts[cell] for cell in asked) - book.counts[base])
+        book.link_exactly(dict.fromkeys(asked, -1.0) | {base: 1.0, silent: 1.0})
 
 
 def _name_option(wave: object, name: object, option: object) -> tuple[Cell, Cell]:
@@ -269,9 +294,13 @@ def _name_option(wave: object, name: object, option: object) -> tuple[Cell, Cell
 
 
 def _enter_items(
-    book: Ledger, responses: Responses, instrument: Instrument, cohort: Cohort
+    book: Ledger,
+    responses: Responses,
+    scores: pd.DataFrame,
+    instrument: Instrument,
+    cohort: Cohort,
 ) -> None:
-    """Enter how many left each item out, and why, and how many answered it."""
+    """Enter how many left each item out, and why, how many answered it, and what they answered."""
     everybody = ("asked", "", "large groups", "")
     sizes = responses.answers.groupby(["site", "wave"]).size()
     book.count(everybody, float(sizes.sum()))
@@ -285,20 +314,60 @@ def _enter_items(
         book.link(("out", item, "Total"), [("out", item, kind) for kind in kinds[:-1]])
     for kind in kinds:
         book.link(("out", "Total", kind), [("out", item, kind) for item in items[:-1]])
-    chosen, _, _ = _choose_answers(responses.answers, cohort)
-    book.count(("bars",), float(len(chosen)))
-    places = chosen[["site", "wave"]].drop_duplicates().itertuples(index=False, name=None)
-    book.link(("bars",), [("asked", "", *place) for place in places])
     for item in instrument.items:
-        given = float(responses.answers[item].notna().sum())
-        shown = float((chosen[item].notna() & (chosen["weight"] > 0)).sum())
-        whole, bars, others = (("answered", item, part) for part in ("all", "bars", "others"))
-        book.count(whole, given)
-        book.count(bars, shown, 0.2)
-        book.count(others, given - shown)
-        book.link(whole, (bars, others))
-        book.split(("bars",), bars, ("no bar", item))
+        whole = ("answered", item, "all")
+        book.count(whole, float(responses.answers[item].notna().sum()))
         book.link(everybody, (whole, ("out", item, "Total")))
+    for scale in instrument.scales:
+        chosen = _choose_answers(responses.answers, scores, scale, cohort)
+        places = chosen[["site", "wave"]].drop_duplicates().itertuples(index=False, name=None)
+        book.count(("bars", scale), float(len(chosen)))
+        book.link(("bars", scale), [("asked", "", *place) for place in places])
+        for item in instrument.scales[scale].items:
+            _tie_to_scores(book, responses.answers, scores, scale, item, "all")
+            if len(chosen):
+                given = chosen[chosen["weight"] > 0]
+                whole, bars, others = (("answered", item, n) for n in ("all", "bars", "others"))
+                book.count(bars, float(given[item].notna().sum()), 0.2)
+                book.split(whole, bars, others)
+                book.split(("bars", scale), bars, ("no bar", item))
+                _tie_to_scores(book, given, scores, scale, item, "bars")
+                if ("code", scale) in {cell[:2] for cell in book.counts}:
+                    _enter_bars(book, given, instrument, scale, item, cohort.smallest_group)
+
+
+def _tie_to_scores(
+    book: Ledger, answers: pd.DataFrame, scores: pd.DataFrame, scale: str, item: str, part: str
+) -> None:
+    """Tie how many answered an item to how many have a score; the two differ by few or none."""
+    known, given = scores.loc[answers.index, scale].notna(), answers[item].notna()
+    places = answers[["site", "wave"]].drop_duplicates().itertuples(index=False, name=None)
+    line = {("scored", scale, *map(str, place)): -1.0 for place in places}
+    answered = ("answered", item, part)
+    alone, short = ("answered alone", item, part), ("left out alone", item, part)
+    book.count(alone, float((given & ~known).sum()))
+    book.count(short, float((known & ~given).sum()))
+    book.link_exactly(line | {answered: 1.0, alone: -1.0, short: 1.0})
+
+
+def _enter_bars(
+    book: Ledger, given: pd.DataFrame, instrument: Instrument, scale: str, item: str, fewest: int
+) -> None:
+    """Tie the bars of a scale's only item to how many have each score at each place."""
+    codes, counts, merged = _merge_codes(given, instrument, item, fewest)
+    low, high = instrument.find_range(item)
+    turned = low + high - codes if instrument.items[item].reverse else codes
+    places = given[["site", "wave"]].drop_duplicates().to_numpy().tolist()
+    into = _find_bars(counts, merged)
+    for bar in np.flatnonzero(merged):
+        cell = ("bar", item, f"{codes[bar]:g}")
+        book.count(cell, float(merged[bar]), 0.5)
+        parts = [
+            ("code", scale, site, wave, f"{code:g}")
+            for site, wave in places
+            for code in turned[(into == bar) & (counts > 0)]
+        ]
+        book.link(cell, [part for part in parts if part in book.counts])
 
 
 def _count_nonresponse(responses: Responses) -> pd.DataFrame:
@@ -313,12 +382,35 @@ def _count_nonresponse(responses: Responses) -> pd.DataFrame:
     return counts
 
 
-def _choose_answers(answers: pd.DataFrame, cohort: Cohort) -> tuple[pd.DataFrame, str, str]:
+def _choose_place(answers: pd.DataFrame, cohort: Cohort) -> tuple[set[str], str, str]:
     """Choose whose answers to single items are shown: the last wave's, where work was done."""
     sites = {pair.intervention for pair in cohort.pairs} or set(cohort.sites)
     wave = "after" if (answers["wave"] == "after").any() else "before"
+    return sites, "intervention areas" if cohort.pairs else "all sites", wave
+
+
+def _choose_answers(
+    answers: pd.DataFrame, scores: pd.DataFrame, scale: str, cohort: Cohort
+) -> pd.DataFrame:
+    """Choose the answers to a scale's items that are shown; none of sites with few scores."""
+    sites, _, wave = _choose_place(answers, cohort)
     chosen = answers[(answers["wave"] == wave) & answers["site"].isin(sites)]
-    return chosen, "intervention areas" if cohort.pairs else "all sites", wave
+    known = scores.loc[chosen.index, scale].notna().groupby(chosen["site"]).transform("sum")
+    return chosen[known >= cohort.smallest_group]
+
+
+def _merge_codes(
+    chosen: pd.DataFrame, instrument: Instrument, item: str, fewest: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Count the answers to an item by code, and the same with few people merged into the next."""
+    codes = np.array([option.code for option in instrument.list_answers(item)], dtype=np.float64)
+    counts = (chosen[item].to_numpy()[:, None] == codes[None, :]).sum(axis=0).astype(np.float64)
+    return codes, counts, merge_small_cells(counts, fewest)
+
+
+def _find_bars(counts: NDArray[np.float64], merged: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Find the bar of each code: codes are merged in runs, so totals up to each show it."""
+    return np.searchsorted(np.cumsum(merged), np.cumsum(counts))
 
 
 def publish_responses(
@@ -327,7 +419,10 @@ def publish_responses(
     """Make what may be shown of answers from the cells that are not hidden."""
     hidden, fewest = book.hide(cohort.smallest_group), cohort.smallest_group
     large = _leave_out_small(responses, fewest)
-    chosen, place, wave = _choose_answers(large.answers, cohort)
+    _, place, wave = _choose_place(large.answers, cohort)
+    shown = {
+        scale: _choose_answers(large.answers, scores, scale, cohort) for scale in instrument.scales
+    }
     told = responses.stories
     many = told.groupby("question")["text"].transform("size") >= fewest
     sizes = told[many].groupby(["question", "text"], sort=False).size()
@@ -338,14 +433,14 @@ def publish_responses(
     quality = responses.quality[responses.quality["kind"] != CheckKind.JOIN]
     gone = pd.Series([("line", str(at)) in hidden for at in quality.index], quality.index, "bool")
     return PublishedAnswers(
-        spread=_spread_scores(scores, instrument, hidden),
+        spread=_spread_scores(book, scores, instrument, fewest),
         items=pd.DataFrame(
-            _share_answers(chosen, instrument, fewest, hidden),
+            _share_answers(shown, instrument, fewest, hidden),
             columns=["scale", "item", "code", "share", "n", "above"],
         ),
         place=place,
         wave=wave,
-        weighted=bool((chosen["weight"] != 1).any()),
+        weighted=any(bool((chosen["weight"] != 1).any()) for chosen in shown.values()),
         multiple=pd.DataFrame(
             _share_multiple(large.multiple, book, hidden),
             columns=["wave", "set", "option", "share", "n"],
@@ -364,40 +459,54 @@ def publish_responses(
 
 
 def _spread_scores(
-    scores: pd.DataFrame, instrument: Instrument, hidden: Collection[Cell]
+    book: Ledger, scores: pd.DataFrame, instrument: Instrument, fewest: int
 ) -> pd.DataFrame:
-    rows = []
+    """Find scores that somebody has, not points between two: those would count people."""
+    rows, hidden = [], book.hide(fewest)
+    secret = {cell[1:4] for cell in hidden if cell[0] in ("floor_share", "ceiling_share")}
+    few = {cell[1:4] for cell in book.find_small(fewest) if cell[0] == "code"}
     for scale in instrument.scales:
         known = scores[scores["weight"] > 0].dropna(subset=[scale])
         for (site, wave), group in known.groupby(["site", "wave"])[scale]:
             place = (scale, str(site), str(wave))
-            if not any((kind, *place) in hidden for kind in ("scored", "sum", "squares")):
-                rows.append((*place, *group.quantile(list(_QUANTILES.values())).tolist()))
+            hides = any((kind, *place) in hidden for kind in ("scored", "sum", "squares"))
+            if hides or place in few:
+                continue
+            ends = group.quantile(list(_QUANTILES.values()), interpolation="lower")
+            # A part of the group that is as small as a hidden one would say how large that is.
+            seen = [
+                value if place not in secret or min(share, 1 - share) * len(group) >= fewest
+                else math.nan
+                for share, value in zip(_QUANTILES.values(), ends, strict=True)
+            ]  # fmt: skip
+            rows.append((*place, *seen))
     return pd.DataFrame(rows, columns=["scale", "site", "wave", *_QUANTILES])
 
 
 def _share_answers(
-    chosen: pd.DataFrame, instrument: Instrument, fewest: int, hidden: Collection[Cell]
+    shown: Mapping[str, pd.DataFrame],
+    instrument: Instrument,
+    fewest: int,
+    hidden: Collection[Cell],
 ) -> Iterator[dict[str, Any]]:
-    if len(chosen) < fewest:
-        return
-    weights = chosen["weight"].to_numpy(dtype=np.float64)
+    gone = {cell[1] for cell in hidden if cell[0] == "bar"}
     for scale, item in ((name, item) for name, s in instrument.scales.items() for item in s.items):
-        codes = np.array([option.code for option in instrument.list_answers(item)])
-        given = (chosen[item].to_numpy()[:, None] == codes[None, :]) & (weights[:, None] > 0)
-        counts = given.sum(axis=0)
-        merged = merge_small_cells(counts, fewest)
-        if not merged.any():
+        chosen = shown[scale][shown[scale]["weight"] > 0]
+        codes, counts, merged = _merge_codes(chosen, instrument, item, fewest)
+        if item in gone or not merged.any():
             continue
-        # Codes are merged in runs, so the totals up to each code show where it went.
-        into = np.searchsorted(np.cumsum(merged), np.cumsum(counts))
-        masses = np.bincount(into, weights=weights @ given, minlength=len(codes))
+        given = chosen[item].to_numpy()[:, None] == codes[None, :]
+        weighed = chosen["weight"].to_numpy(dtype=np.float64) @ given
+        masses = np.bincount(_find_bars(counts, merged), weights=weighed, minlength=len(codes))
         above = codes > (codes.min() + codes.max()) / 2
         few = any(1 <= part < fewest for part in (counts[above].sum(), counts[~above].sum()))
-        share = math.nan if few else float((weights @ given)[above].sum() / masses.sum())
-        n = math.nan if ("answered", item, "bars") in hidden else float(counts.sum())
-        for code, mass in zip(codes.tolist(), masses / masses.sum(), strict=True):
-            yield {"scale": scale, "item": item, "code": code, "share": float(mass), "n": n,
+        share = math.nan if few else float(weighed[above].sum() / masses.sum())
+        shares, n = masses / masses.sum(), float(counts.sum())
+        if ("answered", item, "bars") in hidden:
+            # Exact shares would give the number of people back.
+            shares, share, n = shares.round(2), round(share, 2), math.nan
+        for code, part in zip(codes.tolist(), shares.tolist(), strict=True):
+            yield {"scale": scale, "item": item, "code": code, "share": part, "n": n,
                    "above": share}  # fmt: skip
 
 

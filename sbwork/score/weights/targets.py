@@ -284,7 +284,7 @@ def _describe_raked(raked: RakedWeights) -> Iterator[tuple[str, Estimate]]:
         note = "The weights do not reach every target: compare the shares after weighting."
         n_eff = add_note(n_eff, note, Flag.TARGETS_MISSED)
     if raked.n_trimmed:
-        note = f"{raked.n_trimmed} weights were held at a limit."
+        note = "Some weights were held at a limit."
         n_eff = add_note(n_eff, note, Flag.WEIGHTS_LIMITED)
     yield "weight", n_eff
     yield "weight", Estimate("largest_weight", float(raked.weights.max()), n=n, unit="ratio")

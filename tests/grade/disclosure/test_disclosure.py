@@ -74,7 +74,9 @@ def test_a_small_group_is_hidden_with_everything_built_on_it():
         ("all", "change"),
     }
     assert hidden[[*NUMBERS, "p_adjusted"]].isna().all(axis=None)
-    assert set(hidden["note"]) == {"Hidden: fewer than 10 people."}
+    assert set(hidden["note"]) == {
+        "Hidden: fewer than 10 people, or a number that would give such a one back."
+    }
     did = shown[shown["comparison"] == "c2"]
     assert is_hidden(did).all()
 
@@ -85,7 +87,11 @@ def test_nothing_else_changes():
     shown = suppress_findings(findings, COHORT)
     pd.testing.assert_frame_equal(findings, kept)
     same = ~is_hidden(shown)
-    pd.testing.assert_frame_equal(shown[same], findings[same])
+    # Adjusted for the tests that are hidden as if they had found nothing, which never helps.
+    before, after = (f.loc[same, "p_adjusted"] for f in (findings, shown))
+    assert (after.dropna() >= before.dropna() - 1e-12).all()
+    left = [frame[same].drop(columns="p_adjusted") for frame in (shown, findings)]
+    pd.testing.assert_frame_equal(*left)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +281,9 @@ def test_incidents_follow_their_own_threshold():
         ("all", "rirr"),
     }
     assert set(hidden["outcome"]) == {"asb"}
-    assert set(hidden["note"]) == {"Hidden: fewer than 5 incidents."}
+    assert set(hidden["note"]) == {
+        "Hidden: fewer than 5 incidents, or a number that would give such a one back."
+    }
 
 
 def test_a_small_count_hides_what_is_set_against_all_controls_together():

@@ -32,7 +32,10 @@ def test_a_category_of_three_shows_no_share_and_can_not_be_worked_out() -> None:
     for estimator in ("share_before", "share_after"):
         row = select(found, "old", estimator)
         assert row[["estimate", "n"]].isna().all()
-        assert row["note"] == "Hidden: fewer than 10 people."
+        assert (
+            row["note"]
+            == "Hidden: fewer than 10 people, or a number that would give such a one back."
+        )
     for category in ("old", "middle", "young"):
         target = select(found, category, "target_share")
         assert target["estimate"] == pytest.approx(1 / 3)
