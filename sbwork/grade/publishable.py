@@ -22,6 +22,7 @@ from sbwork.read.places.outlines import SiteOutlines
 from sbwork.read.surveys import Responses
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
+from sbwork.stats import Reason
 
 __all__ = [
     "Publishable",
@@ -124,6 +125,23 @@ class Publishable:
     incidents: PublishedIncidents | None
     answers: PublishedAnswers | None
     outlines: SiteOutlines | None = None
+
+    @property
+    def hidden(self) -> pd.DataFrame:
+        """How many numbers are hidden and why: columns ``section``, ``reason`` and ``count``."""
+        reasons = (Reason.SMALL_GROUP.value, Reason.SMALL_COUNT.value)
+        rows = self.findings[self.findings["reason"].isin(reasons)]
+        counted = rows.groupby(["section", "reason"], sort=False).size()
+        lines = [(*map(str, key), float(n)) for key, n in counted.items()]
+        if self.answers is not None:
+            group = Reason.SMALL_GROUP.value
+            gone = {
+                "questions with several answers": self.answers.multiple["share"].isna().sum(),
+                "questions without an answer": self.answers.nonresponse.isna().sum().sum(),
+                "survey files": (self.answers.quality["note"] == _HIDDEN).sum(),
+            }
+            lines += [(part, group, float(n)) for part, n in gone.items() if n]
+        return pd.DataFrame(lines, columns=["section", "reason", "count"])
 
     @property
     def incomparable(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from sbwork.read.checks import CheckKind
 from sbwork.render.blocks import Section, Table
 from sbwork.render.intervals import HIDDEN
 from sbwork.render.maps import explain_borders
+from sbwork.render.reasons import describe_reason
 from sbwork.render.weights import show_weights
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
@@ -42,9 +43,31 @@ def present_quality(evaluation: Publishable) -> Section:
             blocks.append(tabulate_nonresponse(left_out, evaluation.instrument, evaluation.cohort))
         blocks += list(show_weights(evaluation))
         blocks.append(tabulate_dropped(evaluation.answers.dropped))
+    if len(evaluation.hidden):
+        blocks.append(tabulate_hidden(evaluation.hidden))
     figures = " Every figure in this report is one that people reported."
     return Section(
         blocks or ["No file was read." + figures * bool(evaluation.cohort.reported_figures)]
+    )
+
+
+def tabulate_hidden(hidden: pd.DataFrame) -> Table:
+    """Lay out how many numbers are hidden and why: columns section, reason and count."""
+    rows = [
+        {
+            "Part": section,
+            "Why": describe_reason(reason),
+            "Numbers hidden": format_count(count),
+        }
+        for section, reason, count in hidden.itertuples(index=False)
+    ]
+    return Table(
+        rows,
+        name="hidden",
+        title="What is hidden, and why",
+        stub="Part",
+        text=["Why"],
+        notes=["A number that would give a small group back counts as one too small to be shown."],
     )
 
 
