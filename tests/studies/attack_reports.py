@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 import sbwork as sb
@@ -469,6 +470,48 @@ class Reader:
             if ends[0] > 1 + 1e-6 or ends[1] < fewest - 1 - 1e-6:
                 yield secret, ends[0], ends[1]
 
+    def find_means(self) -> Iterator[tuple[Name, float, float]]:
+        """Yield the hidden means that what is shown of means and changes bounds too narrowly."""
+        rows = self.evaluation.findings.query("section == 'scales'").dropna(subset=["estimate"])
+        shown = ("mean", "mean_difference", "difference_in_differences")
+        fewest = self.evaluation.cohort.smallest_group
+        for scale, (_, points) in self.world.scales.items():
+            places = list(self.world.sizes)
+            lines = []
+            for row in rows[rows["outcome"] == scale].to_dict("records"):
+                if row["estimator"] not in shown or row["site"] == "all":
+                    continue
+                off = 0.005 if "n_hidden" in str(row["flags"]) else 1e-9
+                line = self._weigh(row, places)
+                lines.append((line, row["estimate"] - off, row["estimate"] + off))
+            matrix = np.array([line for line, _, _ in lines]).reshape(-1, len(places))
+            low, high = (np.array([line[end] for line in lines]) for end in (1, 2))
+            for at, place in enumerate(places):
+                if not 1 <= self.truth["scored", scale, *place] < fewest:
+                    continue
+                aim = np.eye(len(places))[at]
+                limits = [LinearConstraint(matrix, low, high)] if len(lines) else []
+                ends = [
+                    sign * milp(sign * aim, constraints=limits, bounds=Bounds(1, points)).fun
+                    for sign in (1.0, -1.0)
+                ]
+                if ends[1] - ends[0] < (points - 1) / 4:
+                    yield ("mean", scale, *place), ends[0], ends[1]
+
+    def _weigh(self, row: dict[str, Any], places: list[Place]) -> NDArray[np.float64]:
+        """Return what each place's mean counts in a row."""
+        line = np.zeros(len(places))
+        waves = [row["period"]] if row["period"] in WAVES else list(WAVES)
+        for site, side in ((row["site"], 1.0), (row["comparison"], -1.0)):
+            here = self._list_places({**row, "site": site}) if site else []
+            if site in ("intervention", "control"):
+                sites = [str(getattr(pair, site)) for pair in self.evaluation.cohort.pairs]
+                here = [(s, w) for s, w in itertools.product(sites, waves)]
+            for place in here:
+                sign = -1.0 if len(waves) == 2 and place[1] == "before" else 1.0
+                line[places.index(place)] += side * sign * len(waves) / len(here)
+        return line
+
 
 def _list_sites(letters: str, sizes: list[int], waves: tuple[str, ...] = WAVES) -> dict[Place, int]:
     return dict(zip(itertools.product(letters, waves), sizes, strict=False))
@@ -533,7 +576,7 @@ def attack(name: str, seed: int = 1) -> tuple[list[Name], list[tuple[Name, float
     """Evaluate a world and attack its report: the hidden groups, and those recovered."""
     with tempfile.TemporaryDirectory() as folder:
         reader = Reader(WORLDS[name], evaluate(WORLDS[name], Path(folder), seed))
-    return reader.list_secrets(), list(reader.find_recovered())
+    return reader.list_secrets(), [*reader.find_recovered(), *reader.find_means()]
 
 
 def main() -> None:
