@@ -44,6 +44,7 @@ _COMPLETE = (
 )
 _LOST = "attrition_share"
 _LINKED = ("ancova", "attrition_difference")
+_MEANS = ("mean", "mean_complete_cases")
 _COUNTED = ("n", "n_scored", "n_unscored", "share_prorated", _LOST, "attrition_difference")
 _DIFFERENCES = (
     "mean_difference",
@@ -236,7 +237,7 @@ def _enter_findings(book: Ledger, findings: pd.DataFrame, cohort: Cohort) -> dic
         if change and row.estimator != _LOST:
             bases[row.Index] = _find_compared(book, row, cohort, answered[row.outcome])
         if row.section in ("scales", "scores") and row.estimator not in _COUNTED:
-            bases[row.Index] = _add_categories(book, row, cohort, bases[row.Index])
+            bases[row.Index] = _add_places(book, row, cohort, bases[row.Index])
         if row.section == "scales" and row.site in (*_GROUPS, "all"):
             # A pair left out of a group because one person answered tells of that one.
             alone = [
@@ -248,8 +249,12 @@ def _enter_findings(book: Ledger, findings: pd.DataFrame, cohort: Cohort) -> dic
     return bases
 
 
-def _add_categories(book: Ledger, row: Any, cohort: Cohort, basis: _Basis) -> _Basis:
-    """Add the categories that weights were raked on: degrees of freedom follow from their sizes."""
+def _add_places(book: Ledger, row: Any, cohort: Cohort, basis: _Basis) -> _Basis:
+    """Add what a figure tells of each place that it takes in.
+
+    A group may be one site, or one with others that are shown; degrees of freedom follow from the
+    sizes of the categories that weights were raked on.
+    """
     sites = {
         name
         for site in (row.site, row.comparison)
@@ -262,9 +267,16 @@ def _add_categories(book: Ledger, row: Any, cohort: Cohort, basis: _Basis) -> _B
         for cell in book.counts
         if cell[0] == "category" and cell[2] in sites and cell[3] in waves
     )
+    rests, tells = [*basis.rests], [*basis.tells, *cells]
     if row.estimator == "smallest_detectable_difference":
-        return _Basis((*basis.rests, *cells), basis.tells)
-    return _Basis(basis.rests, (*basis.tells, *cells))
+        rests, tells = [*rests, *cells], [*basis.tells]
+    for kind in ("sum", "squares"):
+        inside = _keep_known(
+            book, [(kind, row.outcome, site, wave) for site in sites for wave in waves]
+        )
+        precise = kind == "squares" and row.estimator in (*_DIFFERENCES, *_MEANS)
+        (tells if precise else rests).extend(inside)
+    return _Basis(tuple(rests), tuple(tells))
 
 
 def _enter_row(book: Ledger, row: Any) -> _Basis:
@@ -306,10 +318,7 @@ def _enter_row(book: Ledger, row: Any) -> _Basis:
         _split(book, scored, part, rest, _count_part(row), 1)
         return _Basis((scored, part))
     book.count(scored, row.estimate if row.estimator == "n" else n, _worth(row.site))
-    sums, squares = (_keep_known(book, [(kind, *scored[1:])]) for kind in ("sum", "squares"))
-    if row.estimator == "sd":
-        return _Basis((scored, *sums, *squares))
-    return _Basis((scored,)) if row.estimator == "n" else _Basis((scored, *sums), squares)
+    return _Basis((scored,))
 
 
 def _worth(site: str) -> float:
@@ -432,12 +441,8 @@ def _find_compared(
         rests = [("scored", row.outcome, site, wave) for site in members for wave in _WAVES]
         few = [cell for cell in linked if cell[0] == "twice"]
         return _Basis(_keep_known(book, [*rests, *few]), _keep_known(book, [*linked, together]))
-    places = list(product(sites, _WAVES))
-    rests = [(kind, row.outcome, *place) for kind in ("scored", "sum") for place in places]
-    tells = [("squares", row.outcome, *place) for place in places]
-    if row.estimator not in _DIFFERENCES:
-        rests, tells = rests + tells, []
-    return _Basis(_keep_known(book, rests), _keep_known(book, [*tells, *linked]))
+    rests = [("scored", row.outcome, *place) for place in product(sites, _WAVES)]
+    return _Basis(_keep_known(book, rests), _keep_known(book, linked))
 
 
 def _keep_known(book: Ledger, cells: Iterable[Cell]) -> tuple[Cell, ...]:

@@ -67,7 +67,6 @@ def tabulate_hidden(hidden: pd.DataFrame) -> Table:
         title="What is hidden, and why",
         stub="Part",
         text=["Why"],
-        notes=["A number that would give a small group back counts as one too small to be shown."],
     )
 
 

@@ -395,7 +395,11 @@ def check_medians(reader: Reader, match: re.Match[str]) -> None:
     for title, _, said in parts:
         scale = reader.find_scale(title)
         groups = scores.groupby(["site", "wave"])[scale]
-        shown = {k: g.median() for k, g in groups if g.count() >= reader.cohort.smallest_group}
+        shown = {
+            k: g.quantile(0.5, interpolation="lower")
+            for k, g in groups
+            if g.count() >= reader.cohort.smallest_group
+        }
         items = parse_list(said, _MEDIAN, ", ") if shown else []
         require([(reader.find_site(i["site"]), i["wave"]) for i in items] == sorted(shown))
         for item in items:
