@@ -488,7 +488,12 @@ def _spread_scores(
         for (site, wave), group in known.groupby(["site", "wave"])[scale]:
             place = (scale, str(site), str(wave))
             hides = any((kind, *place) in hidden for kind in ("scored", "sum", "squares"))
-            if hides or place in few:
+            # A share hidden for the sake of another would be bounded by a box that touches the end.
+            large = any(
+                (end, *place) in hidden and book.counts[end, *place] >= fewest
+                for end in ("floor_share", "ceiling_share")
+            )
+            if hides or large or place in few:
                 continue
             ends = group.quantile(list(_QUANTILES.values()), interpolation="lower")
             # A part of the group that is as small as a hidden one would say how large that is.
@@ -497,7 +502,8 @@ def _spread_scores(
                 else math.nan
                 for share, value in zip(_QUANTILES.values(), ends, strict=True)
             ]  # fmt: skip
-            rows.append((*place, *seen))
+            if len(group) >= 2 * fewest or place not in secret:
+                rows.append((*place, *seen))
     return pd.DataFrame(rows, columns=["scale", "site", "wave", *_QUANTILES])
 
 
