@@ -132,7 +132,10 @@ class Publishable:
         reasons = (Reason.SMALL_GROUP.value, Reason.SMALL_COUNT.value)
         rows = self.findings[self.findings["reason"].isin(reasons)]
         counted = rows.groupby(["section", "reason"], sort=False).size()
-        lines = [(*map(str, key), float(n)) for key, n in counted.items()]
+        lines = [
+            (str(key[0]), str(key[1]), float(n))
+            for key, n in zip(counted.index, counted, strict=True)
+        ]
         if self.answers is not None:
             group = Reason.SMALL_GROUP.value
             gone = {
@@ -206,7 +209,9 @@ def _enter_scores(book: Ledger, scores: pd.DataFrame, instrument: Instrument, fe
     """Enter sums of scores, and of few different scores how many people have each."""
     usable = scores[scores["weight"] > 0]
     linked = link_people(scores, list(instrument.scales))
-    for scale in instrument.scales if linked is not None else ():
+    for scale in instrument.scales:
+        if linked is None:
+            break
         both = linked.rows[[f"{scale}_before", f"{scale}_after"]].notna().all(axis=1)
         for site, rows in both.groupby(linked.rows["site"]):
             stayed, twice = (("stayed", "", str(site), "change"), ("twice", scale, str(site)))
@@ -414,7 +419,8 @@ def _choose_answers(
     sites, _, wave = _choose_place(answers, cohort)
     chosen = answers[(answers["wave"] == wave) & answers["site"].isin(sites)]
     known = scores.loc[chosen.index, scale].notna().groupby(chosen["site"]).transform("sum")
-    return chosen[known >= cohort.smallest_group]
+    enough: pd.DataFrame = chosen[known >= cohort.smallest_group]
+    return enough
 
 
 def _merge_codes(
