@@ -1,4 +1,4 @@
-"""The command line: sbwork new, check, report, lab."""
+"""The command line: sbwork new, check, report, release, lab."""
 
 from __future__ import annotations
 
@@ -251,6 +251,30 @@ def report(
         raise typer.Exit(FAILED)
     if "bad input" in states:
         raise typer.Exit(BAD_INPUT)
+
+
+@app.command()
+def release(
+    cohort: Annotated[str, typer.Argument(metavar="COHORT", help="Whose report was published.")],
+    data: DataOption = Path("data"),
+    reports: Annotated[
+        Path, typer.Option("--reports", help="The folder that the reports were written to.")
+    ] = Path("reports"),
+) -> None:
+    """Mark the report of a cohort as published, and keep what its readers know.
+
+    Later reports are compared with it: a figure that would give a small group away together with
+    it is held back. What is kept lies in data/cohorts/COHORT/releases.
+    """
+    from sbwork.report.plan import check_cohort
+    from sbwork.report.release import release_report
+
+    place = _find_folder(data, "data")
+    if problems := check_cohort(cohort, place):
+        raise InputError(problems)
+    kept = release_report(cohort, place, reports)
+    print(f"Released: {place / 'cohorts' / cohort / kept.parent.name / kept.name}")
+    print("Keep this folder with the cohort; later reports are compared with it.")
 
 
 @app.command()

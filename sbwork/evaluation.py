@@ -15,7 +15,7 @@ from sbwork.compare.placebo import Placebo, compare_placebos
 from sbwork.compare.robustness import analyse_panel, assess_comparability, vary_specifications
 from sbwork.compare.surveys import compare_scales
 from sbwork.grade.comparability import compute_requirements
-from sbwork.grade.disclosure import Ledger, suppress_findings
+from sbwork.grade.disclosure import Ledger, list_held_back, suppress_findings
 from sbwork.grade.evidence import Evidence, grade_evidence, set_levels
 from sbwork.grade.publishable import (
     Publishable,
@@ -24,6 +24,7 @@ from sbwork.grade.publishable import (
     publish_incidents,
     publish_responses,
 )
+from sbwork.grade.releases import read_releases
 from sbwork.read.checks import find_losses
 from sbwork.read.incidents import Incidents, read_incidents
 from sbwork.read.places.outlines import outline_sites
@@ -131,13 +132,15 @@ def evaluate_cohort(
     if responses and instrument and weights is not None and scores is not None:
         compared += [weights, *_compare_answers(responses, scores, cohort, instrument)]
 
-    book, months = Ledger(), Ledger()
+    releases = read_releases(cohort.folder)
+    book = Ledger(earlier=[release.people for release in releases])
+    months = Ledger(earlier=[release.incidents for release in releases])
     if responses and instrument and scores is not None:
         enter_responses(book, responses, scores, instrument, cohort)
-    if incidents and cohort.smallest_count > 1:
+    if incidents:
         enter_incidents(months, incidents, cohort)
     compared_rows = adjust_counts(combine_findings(compared), cohort)
-    findings = suppress_findings(compared_rows, cohort, book, months)
+    findings = suppress_findings(compared_rows, cohort, book, months, releases)
     findings = combine_findings(
         [findings, compare_accuracy(findings, cohort), compute_requirements(cohort, findings)]
     )
@@ -156,6 +159,15 @@ def evaluate_cohort(
             else None
         ),
         outlines=outline_sites(cohort),
+        cells={
+            "people": book.lay_out(cohort.smallest_group),
+            "incidents": months.lay_out(cohort.smallest_count),
+        },
+        held_back=list_held_back(findings, book, cohort) if releases else pd.DataFrame(),
+        given_away=(
+            *(" ".join(filter(None, cell)) for cell in book.list_given_away(cohort.smallest_group)),
+            *(" ".join(filter(None, c)) for c in months.list_given_away(cohort.smallest_count)),
+        ),
     )
     return Evaluation(publishable, incidents, responses, scores, placebo)
 

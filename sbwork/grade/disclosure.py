@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import product
 from typing import Any
 
@@ -13,12 +14,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sbwork.compare.surveys import adjust_p_values
+from sbwork.grade.releases import (
+    Earlier,
+    Release,
+    compare_releases,
+    deduce,
+    find_corrected,
+    find_given_away,
+    join_reorganised,
+    lay_out,
+)
 from sbwork.grade.suppression import Moments, hide_cells
 from sbwork.specs.cohort import Cohort, Pair
 from sbwork.specs.periods import shift_month
 from sbwork.stats import Flag, Reason
 
-__all__ = ["Ledger", "suppress_findings"]
+__all__ = ["Ledger", "describe_held", "list_held_back", "suppress_findings"]
 
 _PEOPLE = ("scales", "scores", "reliability", "weights")
 _INCIDENTS = ("choice", "counts", "panel", "placebo", "specification")
@@ -70,6 +81,8 @@ class Ledger:
     cost: What hiding a cell costs; cells without a cost are never shown.
     sums: The sum and the sum of squares of the scores in a cell.
     measures: Cells that are sums of scores, not of people.
+    earlier: What readers know from published reports.
+    withheld: Cells that are never shown, beside those without a cost.
     """
 
     counts: dict[Cell, float] = field(default_factory=dict)
@@ -77,7 +90,10 @@ class Ledger:
     cost: dict[Cell, float] = field(default_factory=dict)
     sums: dict[Cell, tuple[float, float, float, float]] = field(default_factory=dict)
     measures: set[Cell] = field(default_factory=set)
+    earlier: Sequence[Earlier] = ()
+    withheld: set[Cell] = field(default_factory=set)
     _hidden: dict[int, frozenset[Cell]] = field(default_factory=dict)
+    _alone: dict[int, frozenset[Cell]] = field(default_factory=dict)
 
     def count(self, cell: Cell, number: float, cost: float = 0.0) -> None:
         """Enter how many people a cell holds; a cost says that it would be shown."""
@@ -127,25 +143,89 @@ class Ledger:
 
         Cells that hold nobody are never hidden: a reader would guess so.
         """
-        if smallest in self._hidden:
-            return self._hidden[smallest]
+        if smallest not in self._hidden:
+            self._alone[smallest] = chosen = self._choose(smallest)
+            if self.earlier:
+                chosen = self._compare(smallest, chosen)
+            self._hidden[smallest] = chosen
+        return self._hidden[smallest]
+
+    def hide_alone(self, smallest: int) -> frozenset[Cell]:
+        """Choose the cells that would be hidden if no report had been published."""
+        self.hide(smallest)
+        return self._alone[smallest]
+
+    def lay_out(self, smallest: int) -> dict[str, Any]:
+        """Lay out what a reader knows, to be compared with later reports."""
+        return lay_out(self.counts, self.cost.keys() - self.hide(smallest), self.links)
+
+    def list_given_away(self, smallest: int) -> list[Cell]:
+        """List small groups that published reports give away already, whatever is hidden now."""
+        known = [{c for c, n in each.known.items() if n == self.counts.get(c)}
+                 for each in self.earlier]  # fmt: skip
+        either = set().union(*known)
+        moved = {
+            cell
+            for cell in either
+            for each in self.earlier
+            if 1 <= abs(each.known.get(cell, self.counts[cell]) - self.counts[cell]) < smallest
+        }
+        few = {cell for cell in either - self.measures if 1 <= self.counts[cell] < smallest}
+        return sorted((few | moved) & self.cost.keys())
+
+    def _compare(self, smallest: int, alone: frozenset[Cell]) -> frozenset[Cell]:
+        """Choose what to hide so that releases, too, give nothing back."""
+        guarded: dict[Cell, tuple[float, float]] = {}
+        unseen = [{c for link in each.links for c in link} - each.known.keys()
+                  for each in self.earlier[::-1]]  # fmt: skip
+        patterns = [alone, *unseen]
+        joined = list(join_reorganised(self.counts, self.earlier, smallest))
+        for number, (cells, total) in enumerate(joined):
+            union: Cell = ("joined", str(number))
+            self.count(union, sum(self.counts[cell] for cell in cells))
+            self.link(union, cells)
+            self.earlier = [*self.earlier, Earlier({union: total})]
+        while True:
+            chosen = self._choose(smallest, guarded, patterns)
+            shown = {c: self.counts[c] for c in self.counts if c in self.cost and c not in chosen}
+            seen = deduce(shown, [link for link in self.links if link.keys() <= self.counts.keys()])
+            given = {
+                cell
+                for each in self.earlier
+                for cell in find_given_away(each, seen, smallest)
+                if cell not in guarded and cell in self.counts
+            }
+            if not given:
+                return chosen
+            for cell in given:
+                number = self.counts[cell]
+                guarded[cell] = (number - smallest + 1, number + smallest - 1)
+
+    def _choose(
+        self,
+        smallest: int,
+        guarded: Mapping[Cell, tuple[float, float]] | None = None,
+        patterns: Iterable[Collection[Cell]] = (),
+    ) -> frozenset[Cell]:
         cells = [cell for cell, number in self.counts.items() if number]
         at = {cell: number for number, cell in enumerate(cells)}
         known = [self.sums.get(cell, (math.nan,) * 4) for cell in cells]
         moments = Moments(*np.array(known, dtype=np.float64).reshape(-1, 4).T)
         counts = np.array([self.counts[cell] for cell in cells])
+        withheld = self.withheld if guarded is not None else ()
         hidden = hide_cells(
             counts,
             self._list_relations(at),
             smallest,
             people=[cell not in self.measures for cell in cells],
-            unpublished=[cell not in self.cost for cell in cells],
+            unpublished=[cell not in self.cost or cell in withheld for cell in cells],
             cost=[self.cost.get(cell, 0.0) + math.log2(abs(n) + 2) for cell, n in
                   zip(cells, counts, strict=True)],
             moments=moments,
+            beliefs=None if guarded is None else compare_releases(
+                cells, self.counts, self.earlier, smallest, guarded, patterns),
         )  # fmt: skip
-        chosen = frozenset(cell for cell, away in zip(cells, hidden, strict=True) if away)
-        return self._hidden.setdefault(smallest, chosen)
+        return frozenset(cell for cell, away in zip(cells, hidden, strict=True) if away)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +241,7 @@ def suppress_findings(
     cohort: Cohort,
     ledger: Ledger | None = None,
     months: Ledger | None = None,
+    releases: Sequence[Release] = (),
 ) -> pd.DataFrame:
     """Hide every figure that rests on a small group, or that would give one back.
 
@@ -176,6 +257,8 @@ def suppress_findings(
         single questions. What has to be hidden of it is not returned; ask `Ledger.hide`.
     months : Ledger, optional
         The same for incidents: counts of months and of the periods that they add up to.
+    releases : sequence of Release, optional
+        Published reports: a figure that would give a small group away with one is held back.
 
     Returns
     -------
@@ -210,7 +293,13 @@ def suppress_findings(
     """
     book = Ledger() if ledger is None else ledger
     bases = _enter_findings(book, findings, cohort)
-    return _hide_findings(findings, cohort, bases, book.hide(cohort.smallest_group), book, months)
+    spans = {cell: high - low for cell, (_, _, low, high) in book.sums.items()}
+    book.withheld |= find_corrected(findings, releases, spans, cohort.smallest_group)
+    for link in book.links:
+        total, *parts = link
+        if any(part in book.withheld and part[:2] == total[:2] for part in parts):
+            book.withheld.add(total)
+    return _hide_findings(findings, cohort, bases, book, months, releases)
 
 
 def _enter_findings(book: Ledger, findings: pd.DataFrame, cohort: Cohort) -> dict[int, _Basis]:
@@ -453,24 +542,32 @@ def _hide_findings(
     findings: pd.DataFrame,
     cohort: Cohort,
     bases: Mapping[int, _Basis],
-    hidden: Collection[Cell],
     book: Ledger,
     months: Ledger | None,
+    releases: Sequence[Release],
 ) -> pd.DataFrame:
     """Blank the rows that rest on hidden cells, and round those that only tell of them."""
     smallest = cohort.smallest_group
-    few = pd.Series(False, index=findings.index)
-    told, vague = few.copy(), few.copy()
+    hidden = book.hide(smallest)
+    note = "Hidden: fewer than {} {}, or a number that would give such a one back."
+    people, counts = (
+        note.format(smallest, "people"),
+        note.format(cohort.smallest_count, "incidents"),
+    )
+    few, alone = (
+        _find_few(findings, bases, away, book, smallest)
+        for away in (hidden, book.hide_alone(smallest))
+    )
+    rare, rare_alone = _hide_incidents(findings, cohort, months)
+    told, vague = pd.Series(False, index=findings.index), pd.Series(False, index=findings.index)
     for at, basis in bases.items():
-        few[at] = any(cell in hidden for cell in basis.rests) or any(
-            cell in hidden and 1 <= book.counts[cell] < smallest
-            for cell in basis.tells
-            if cell[0] in ("asked", "known") or cell[0].startswith("complete")
-        )
         told[at] = any(cell in hidden for cell in basis.tells)
         vague[at] = any(cell in hidden for cell in basis.tells if cell[0] == "squares")
-    gone = few | _hide_incidents(findings, cohort, months)
-    shown = _blank(_adjust_again(findings, gone, cohort), few, gone, cohort)
+    gone = few | rare
+    shown = _blank(_adjust_again(findings, gone, cohort), rare_alone, Reason.SMALL_COUNT, counts)
+    shown = _blank(shown, alone, Reason.SMALL_GROUP, people)
+    held = (few & ~alone) | (rare & ~rare_alone)
+    shown = _blank(shown, held, Reason.RELEASED, describe_held(releases))
     told, vague = told & ~gone, vague & ~gone
     counted = told & (findings["unit"].eq("count") | findings["estimator"].eq("target_share"))
     shown = _coarsen_rows(_drop_numbers(shown, counted, ["n"]), told & ~counted)
@@ -478,6 +575,48 @@ def _hide_findings(
     shown.loc[vague, ends] = shown.loc[vague, ends].round(1)
     shown.loc[vague, ["p_value", "p_adjusted"]] = math.nan
     return shown
+
+
+def describe_held(releases: Iterable[Release]) -> str:
+    """Say in a sentence why a figure is held back."""
+    days = [date.fromisoformat(release.date) for release in releases]
+    names = [f"{day.day} {day:%B %Y}" for day in dict.fromkeys(days)]
+    if len(names) < 2:
+        text = f"the report released on {''.join(names)}"
+    else:
+        text = f"the reports released on {', '.join(names[:-1])} and {names[-1]}"
+    return f"Held back: with {text} it would give a small group away."
+
+
+def list_held_back(findings: pd.DataFrame, book: Ledger, cohort: Cohort) -> pd.DataFrame:
+    """List what is held back because of releases: columns ``figure``, ``site`` and ``period``."""
+    rows = findings.loc[findings["reason"] == Reason.RELEASED, ["outcome", "site", "period"]]
+    smallest = cohort.smallest_group
+    held = (book.hide(smallest) - book.hide_alone(smallest)) & book.cost.keys()
+    words = {"bar": "answers to", "answered": "answers to", "out": "no answer to",
+             "told": "what was said on", "ticked": "ticked in"}  # fmt: skip
+    others = sorted({f"{words[c[0]]} {c[1]}" for c in held if c[0] in words and len(c) > 1})
+    more = pd.DataFrame({"outcome": others, "site": "", "period": ""})
+    listed = pd.concat([rows, more]).rename(columns={"outcome": "figure"})
+    return listed.drop_duplicates(ignore_index=True)
+
+
+def _find_few(
+    findings: pd.DataFrame,
+    bases: Mapping[int, _Basis],
+    hidden: Collection[Cell],
+    book: Ledger,
+    smallest: int,
+) -> pd.Series[bool]:
+    """Find the rows that rest on hidden cells."""
+    few = pd.Series(False, index=findings.index)
+    for at, basis in bases.items():
+        few[at] = any(cell in hidden for cell in basis.rests) or any(
+            cell in hidden and 1 <= book.counts[cell] < smallest
+            for cell in basis.tells
+            if cell[0] in ("asked", "known") or cell[0].startswith("complete")
+        )
+    return few
 
 
 def _adjust_again(findings: pd.DataFrame, gone: pd.Series[bool], cohort: Cohort) -> pd.DataFrame:
@@ -492,48 +631,55 @@ def _adjust_again(findings: pd.DataFrame, gone: pd.Series[bool], cohort: Cohort)
     return findings.assign(p_adjusted=adjusted)
 
 
-def _hide_incidents(findings: pd.DataFrame, cohort: Cohort, months: Ledger | None) -> pd.Series:
-    """Find small counts of incidents, and every figure of the same outcome built on them."""
+def _hide_incidents(
+    findings: pd.DataFrame, cohort: Cohort, months: Ledger | None
+) -> Iterator[pd.Series[bool]]:
+    """Find small counts of incidents, and every figure of the same outcome built on them.
+
+    First with what is held back because of a release, then without.
+    """
     incidents = findings["section"].isin(_INCIDENTS)
     counted = incidents & (findings["estimator"] == "count")
     value = findings["estimate"]
-    few = counted & (value >= 1) & (value < cohort.smallest_count)
-    if months is not None:
-        gone = months.hide(cohort.smallest_count)
+    pooled = findings["site"].isin(["all", "intervention", "control"])
+    pooled |= findings["comparison"] == "all controls"
+    fewest = cohort.smallest_count
+    for gone in (months.hide(fewest), months.hide_alone(fewest)) if months else ((), ()):
+        few = counted & (value >= 1) & (value < fewest)
         keys = zip(findings["outcome"], findings["site"], findings["period"], strict=True)
         few |= counted & np.array([("count", *key) in gone for key in keys], np.bool_)
-    found = few.copy()
-    for outcome, rows in findings[few].groupby("outcome"):
-        touched = set(rows["site"])
-        pooled = findings["site"].isin(["all", "intervention", "control"])
-        pooled |= findings["comparison"] == "all controls"
-        built = findings["site"].isin(touched) | findings["comparison"].isin(touched) | pooled
-        same_cell = counted & ~few & ~pooled
-        found |= incidents & (findings["outcome"] == outcome) & built & ~same_cell
-    if months is not None and cohort.periods:
-        row: Any
-        secret = {cell[1:] for cell in gone if cell[0] == "month"}
-        for row in findings[findings["estimator"] == "event_study"].itertuples():
-            sites = {row.site, row.comparison}
-            sites = sites if sites <= cohort.sites.keys() else set(cohort.sites)
-            month = shift_month(cohort.periods.after.start, int(row.period))
-            found[row.Index] |= any((row.outcome, site, month) in secret for site in sites)
+        found = few.copy()
+        for outcome, rows in findings[few].groupby("outcome"):
+            touched = set(rows["site"])
+            built = findings["site"].isin(touched) | findings["comparison"].isin(touched) | pooled
+            same_cell = counted & ~few & ~pooled
+            found |= incidents & (findings["outcome"] == outcome) & built & ~same_cell
+        yield found | _find_secret_months(findings, cohort, gone)
+
+
+def _find_secret_months(
+    findings: pd.DataFrame, cohort: Cohort, gone: Collection[Cell]
+) -> pd.Series[bool]:
+    """Find the ratios of single months whose counts are hidden."""
+    found = pd.Series(False, index=findings.index)
+    secret = {cell[1:] for cell in gone if cell[0] == "month"}
+    if not secret or cohort.periods is None:
+        return found
+    row: Any
+    for row in findings[findings["estimator"] == "event_study"].itertuples():
+        sites = {row.site, row.comparison}
+        sites = sites if sites <= cohort.sites.keys() else set(cohort.sites)
+        month = shift_month(cohort.periods.after.start, int(row.period))
+        found[row.Index] = any((row.outcome, site, month) in secret for site in sites)
     return found
 
 
 def _blank(
-    findings: pd.DataFrame, few: pd.Series, hidden: pd.Series, cohort: Cohort
+    findings: pd.DataFrame, rows: pd.Series[bool], reason: Reason, note: str
 ) -> pd.DataFrame:
-    hidden_note = "Hidden: fewer than {} {}, or a number that would give such a one back."
-    people = hidden_note.format(cohort.smallest_group, "people")
-    counts = hidden_note.format(cohort.smallest_count, "incidents")
     blank = findings.copy()
-    blank.loc[hidden, list(_NUMBERS)] = math.nan
-    blank.loc[hidden, "note"] = counts
-    blank.loc[few, "note"] = people
-    blank.loc[hidden, "flags"] = ""
-    blank.loc[hidden, "reason"] = Reason.SMALL_COUNT.value
-    blank.loc[few, "reason"] = Reason.SMALL_GROUP.value
+    blank.loc[rows, list(_NUMBERS)] = math.nan
+    blank.loc[rows, ["note", "flags", "reason"]] = [note, "", reason.value]
     return blank
 
 

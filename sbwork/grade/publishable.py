@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -116,6 +116,12 @@ class Publishable:
         What residents answered, in sums.
     outlines : SiteOutlines or None
         Where the sites lie, where boundaries are given.
+    cells : Mapping
+        What a reader knows of people and of incidents, as `releases.lay_out` lays it out.
+    held_back : pandas.DataFrame
+        What published reports keep from being shown: columns ``figure``, ``site`` and ``period``.
+    given_away : tuple of str
+        What published reports give away already.
     """
 
     cohort: Cohort
@@ -125,6 +131,9 @@ class Publishable:
     incidents: PublishedIncidents | None
     answers: PublishedAnswers | None
     outlines: SiteOutlines | None = None
+    cells: Mapping[str, Any] = field(default_factory=dict)
+    held_back: pd.DataFrame = field(default_factory=pd.DataFrame)
+    given_away: tuple[str, ...] = ()
 
     @property
     def hidden(self) -> pd.DataFrame:
@@ -267,6 +276,7 @@ def _enter_codes(
 def _enter_files(book: Ledger, responses: Responses, cohort: Cohort) -> None:
     """Enter how many rows each file holds, how many were left out, and how many were used."""
     quality = responses.quality
+    lines = dict(zip(quality.index, _name_lines(quality), strict=True))
     places = responses.files[["source", "site", "wave"]].itertuples(index=False, name=None)
     parts: list[tuple[str, str, str]] = [(str(a), str(b), str(c)) for a, b, c in places]
     for place, number in zip(parts, responses.files["count"], strict=True):
@@ -280,7 +290,7 @@ def _enter_files(book: Ledger, responses: Responses, cohort: Cohort) -> None:
         whole = whole if held else _EVERYBODY
         for at, row in rows.iterrows():
             if str(row["kind"]) not in (CheckKind.READ, CheckKind.JOIN):
-                cell: Cell = ("line", str(at))
+                cell = lines[at]
                 book.count(cell, float(row["count"]), 0.05)
                 cells.setdefault(str(row["kind"]), []).append(cell)
                 if row["count"] <= book.counts[whole]:
@@ -293,6 +303,13 @@ def _enter_files(book: Ledger, responses: Responses, cohort: Cohort) -> None:
     for site, wave in dict.fromkeys(place[1:] for place in parts):
         inside = [("file", *place) for place in parts if place[1:] == (site, wave)]
         book.link(("asked", "", site, wave), inside)
+
+
+def _name_lines(quality: pd.DataFrame) -> list[Cell]:
+    """Name the rows of the quality table so that the same row has the same name in each report."""
+    keys = ["source", "kind", "check"]
+    named = quality[keys].assign(number=quality.groupby(keys, dropna=False).cumcount())
+    return [("line", *map(str, row)) for row in named.itertuples(index=False, name=None)]
 
 
 def _enter_multiple(book: Ledger, responses: Responses) -> None:
@@ -355,8 +372,7 @@ def _enter_items(
                 book.split(whole, bars, others)
                 book.split(("bars", scale), bars, ("no bar", item))
                 _tie_to_scores(book, given, scores, scale, item, "bars")
-                if ("code", scale) in {cell[:2] for cell in book.counts}:
-                    _enter_bars(book, given, instrument, scale, item, cohort.smallest_group)
+                _enter_bars(book, given, instrument, scale, item, cohort.smallest_group)
 
 
 def _tie_to_scores(
@@ -376,7 +392,7 @@ def _tie_to_scores(
 def _enter_bars(
     book: Ledger, given: pd.DataFrame, instrument: Instrument, scale: str, item: str, fewest: int
 ) -> None:
-    """Tie the bars of a scale's only item to how many have each score at each place."""
+    """Enter the bars of an item; tie those of a scale's only item to how many have each score."""
     codes, counts, merged = _merge_codes(given, instrument, item, fewest)
     low, high = instrument.find_range(item)
     turned = low + high - codes if instrument.items[item].reverse else codes
@@ -391,6 +407,9 @@ def _enter_bars(
             for code in turned[(into == bar) & (counts > 0)]
         ]
         book.link(cell, [part for part in parts if part in book.counts])
+    above = codes > (codes.min() + codes.max()) / 2
+    if min(counts[above].sum(), counts[~above].sum()) >= fewest:
+        book.count(("bar", item, "above"), float(counts[above].sum()), 0.1)
 
 
 def _count_nonresponse(responses: Responses) -> pd.DataFrame:
@@ -449,13 +468,16 @@ def publish_responses(
     }
     told = responses.stories
     many = told.groupby("question")["text"].transform("size") >= fewest
+    held = hidden - book.hide_alone(fewest)
+    many &= ~told["question"].isin([cell[1] for cell in held if cell[0] == "told" and cell[1:]])
     sizes = told[many].groupby(["question", "text"], sort=False).size()
     counted = sizes.sort_values(ascending=False, kind="stable").index.to_frame(index=False)
     nonresponse = _count_nonresponse(large)
     for item, kind in [name[1:] for name in hidden if name[0] == "out"]:
         nonresponse.loc[item, kind] = math.nan
     quality = responses.quality[responses.quality["kind"] != CheckKind.JOIN]
-    gone = pd.Series([("line", str(at)) in hidden for at in quality.index], quality.index, "bool")
+    names = dict(zip(responses.quality.index, _name_lines(responses.quality), strict=True))
+    gone = pd.Series([names[at] in hidden for at in quality.index], quality.index, "bool")
     return PublishedAnswers(
         spread=_spread_scores(book, scores, instrument, fewest),
         items=pd.DataFrame(

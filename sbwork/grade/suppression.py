@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "Beliefs",
     "Moments",
     "bound_cells",
     "bound_means",
+    "bound_table",
     "hide_cells",
     "merge_small_cells",
     "suppress_table",
@@ -32,6 +34,32 @@ Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Cut = tuple[Vector, float]
 """What hiding each cell adds, and how much is needed."""
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """What a reader takes for granted beside the sums, as from an earlier report; a value a cell.
+
+    low, high: The least and the greatest number that a reader thinks possible.
+    open_low, open_high: Between which the number must stay open; NaN where it need not.
+    patterns: Which cells to hide, tried first.
+    """
+
+    low: Vector
+    high: Vector
+    open_low: Vector
+    open_high: Vector
+    patterns: tuple[Flags, ...] = ()
+
+    def choose(self, cells: NDArray[np.intp]) -> Beliefs:
+        """Return those of some cells."""
+        return Beliefs(
+            self.low[cells],
+            self.high[cells],
+            self.open_low[cells],
+            self.open_high[cells],
+            tuple(pattern[cells] for pattern in self.patterns),
+        )
 
 
 @dataclass(frozen=True)
@@ -57,6 +85,7 @@ def hide_cells(
     unpublished: ArrayLike | None = None,
     cost: ArrayLike | None = None,
     moments: Moments | None = None,
+    beliefs: Beliefs | None = None,
 ) -> Flags:
     """Choose the cells to hide, so that every number of people below `smallest` stays open.
 
@@ -81,6 +110,8 @@ def hide_cells(
         What hiding a cell costs; by default the logarithm of its number.
     moments : Moments, optional
         Sums of scores; without them only numbers are protected.
+    beliefs : Beliefs, optional
+        What a reader knows from elsewhere, and what has to stay open for that reason.
 
     Returns
     -------
@@ -123,9 +154,20 @@ def hide_cells(
     if unpublished is not None:
         secret |= np.asarray(unpublished, dtype=np.bool_)
     weight = np.log2(values + 2) if cost is None else np.asarray(cost, dtype=np.float64)
-    hidden = secret | small
+    if beliefs is None:
+        none = np.full(len(values), np.nan)
+        beliefs = Beliefs(none * 0, none, none, none)
+    known = beliefs.low == beliefs.high
+    beliefs = Beliefs(
+        np.where(np.isnan(beliefs.low), 0.0, beliefs.low),
+        beliefs.high,
+        np.fmin(beliefs.open_low, np.where(small & ~known, 1.0, np.nan)),
+        np.fmax(beliefs.open_high, np.where(small & ~known, smallest - 1.0, np.nan)),
+        beliefs.patterns,
+    )
+    hidden = secret | small | ~np.isnan(beliefs.open_low)
     for inside, rows in _list_linked(links, np.ones_like(small)):
-        if small[inside].any():
+        if hidden[inside].any() and not np.isnan(beliefs.open_low[inside]).all():
             hidden[inside] = _hide_linked(
                 values[inside],
                 links[np.ix_(rows, inside)],
@@ -135,6 +177,7 @@ def hide_cells(
                 weight[inside],
                 smallest,
                 _choose_moments(moments, inside),
+                beliefs.choose(inside),
             )
     return hidden
 
@@ -156,26 +199,31 @@ def _hide_linked(
     cost: Vector,
     smallest: int,
     moments: Moments | None,
+    beliefs: Beliefs,
 ) -> Flags:
     cuts: list[Cut] = []
     tables: list[Vector] = []
-    forced = hidden = small | secret
+    roof = _roof(values, smallest)
+    beliefs = replace(beliefs, high=np.fmin(beliefs.high, roof + 0 * values))
+    beliefs = _limit_openness(values, links, beliefs)
+    forced = hidden = small | secret | ~np.isnan(beliefs.open_low)
+
+    def _find_faults(away: Flags) -> Iterator[Cut]:
+        yield from _find_remainders(values, links, people, away, smallest)
+        yield from _audit(values, links, away, beliefs, tables)
+
+    for pattern in beliefs.patterns:
+        if next(_find_faults(pattern | forced), None) is None:
+            return pattern | forced
     for turn in itertools.count():
-        fresh = [
-            *_audit(values, links, small, hidden, smallest, tables),
-            *_find_remainders(values, links, people, hidden, smallest),
-        ]
+        fresh = list(_find_faults(hidden))
         if not fresh:
             break
         cuts += fresh
         hidden = _propose(forced, cost, cuts) if turn < _ROUNDS else _cover(hidden, cost, fresh)
     for cell in sorted(np.flatnonzero(hidden & ~forced), key=lambda at: -cost[at]):
         hidden[cell] = False
-        faults = itertools.chain(
-            _find_remainders(values, links, people, hidden, smallest),
-            _audit(values, links, small, hidden, smallest, tables),
-        )
-        hidden[cell] = next(faults, None) is not None
+        hidden[cell] = next(_find_faults(hidden), None) is not None
     if moments is not None:
         for cell in np.flatnonzero(small & ~np.isnan(moments.sums)):
             _open_mean(values, links, hidden, cost, moments, int(cell))
@@ -238,26 +286,28 @@ def _cover(hidden: Flags, cost: Vector, cuts: Sequence[Cut]) -> Flags:
 
 
 def _audit(
-    values: Vector, links: Vector, small: Flags, hidden: Flags, smallest: int, tables: list[Vector]
+    values: Vector, links: Vector, hidden: Flags, beliefs: Beliefs, tables: list[Vector]
 ) -> Iterator[Cut]:
-    """Yield a cut for each bound of a small cell that a reader could narrow too far.
+    """Yield a cut for each bound of a cell that a reader could narrow too far.
 
     `tables` are others that obey the sums, found before; those found now are added.
     """
-    roof = _roof(values, smallest)
+    low, high = beliefs.low, beliefs.high
     alike = [table for table in tables if not np.any((table != values) & ~hidden)]
     for cells, rows in _list_linked(links, hidden):
         lines = links[rows]
-        for cell in cells[small[cells]]:
-            for sign, need in ((1.0, smallest - 1 - values[cell]), (-1.0, values[cell] - 1)):
+        for cell in cells[~np.isnan(beliefs.open_low[cells])]:
+            ends = ((1.0, beliefs.open_high[cell]), (-1.0, beliefs.open_low[cell]))
+            for sign, end in ends:
+                need = sign * (end - values[cell])
                 enough = need - _NEAR
-                if need <= 0 or any(
+                if need <= _NEAR or any(
                     sign * (table[cell] - values[cell]) >= enough for table in alike
                 ):
                     continue
                 aim = np.zeros(len(values))
                 aim[cell] = -sign
-                found = _solve(aim[cells], lines[:, cells], values[cells], roof)
+                found = _solve(aim[cells], lines[:, cells], values[cells], low[cells], high[cells])
                 if sign * found.x[cells == cell][0] >= enough + sign * values[cell]:
                     table = values.copy()
                     table[cells] = found.x
@@ -266,9 +316,26 @@ def _audit(
                     continue
                 reduced = aim - lines.T @ found.eqlin.marginals
                 up, down = np.maximum(-reduced, 0), np.maximum(reduced, 0)
-                cut = np.minimum(up * (roof - values) + down * values, need)
+                cut = np.minimum(up * (high - values) + down * (values - low), need)
                 cut[hidden & (cut < _NEAR)] = 0.0
                 yield cut, enough
+
+
+def _limit_openness(values: Vector, links: Vector, beliefs: Beliefs) -> Beliefs:
+    """Ask of no cell to be more open than it is where everything is hidden that is not known."""
+    low, high = beliefs.low, beliefs.high
+    ends = np.array([beliefs.open_low, beliefs.open_high])
+    if not ((low > 0) | (low == high)).any():
+        return beliefs
+    for cells, rows in _list_linked(links, low < high):
+        lines = links[np.ix_(rows, cells)]
+        for cell in cells[~np.isnan(ends[0][cells])]:
+            aim = (cells == cell).astype(np.float64)
+            limits = (values[cells], low[cells], high[cells])
+            ends[0][cell] = max(ends[0][cell], _solve(aim, lines, *limits).fun)
+            ends[1][cell] = min(ends[1][cell], -_solve(-aim, lines, *limits).fun)
+    ends[:, low == high] = np.nan
+    return replace(beliefs, open_low=ends[0], open_high=ends[1])
 
 
 def _list_linked(
@@ -311,11 +378,15 @@ def _roof(values: Vector, smallest: int) -> float:
     return float(2 * np.abs(values).max(initial=0.0) + 10.0 * smallest)
 
 
-def _solve(aim: Vector, links: Vector, values: Vector, roof: float) -> Any:
+def _solve(
+    aim: Vector, links: Vector, values: Vector, low: Vector | float, high: Vector | float
+) -> Any:
     """Find the table with the least sum of `aim` whose sums are those of `values`."""
     from scipy.optimize import linprog
 
-    return linprog(aim, A_eq=links, b_eq=links @ values, bounds=(0.0, roof), method="highs")
+    ends = (np.broadcast_to(end, values.shape).tolist() for end in (low, high))
+    limits = list(zip(*ends, strict=True))
+    return linprog(aim, A_eq=links, b_eq=links @ values, bounds=limits, method="highs")
 
 
 def bound_cells(
@@ -334,9 +405,30 @@ def bound_cells(
         lines = links[np.ix_(rows, cells)]
         for at, aim in zip(cells, np.eye(len(cells)), strict=True):
             bounds[at] = [
-                sign * _solve(sign * aim, lines, values[cells], roof).fun for sign in (1, -1)
+                sign * _solve(sign * aim, lines, values[cells], 0.0, roof).fun for sign in (1, -1)
             ]
     return bounds
+
+
+def bound_table(
+    matrix: Vector, rest: Vector, fixed: Mapping[int, float], smallest: int
+) -> Vector | None:
+    """Return the bounds of every cell of a table, shape (n_cells, 2), where `matrix` @ it = `rest`.
+
+    Some cells are `fixed`, none is below 0; None where no such table exists.
+    """
+    from scipy.optimize import linprog
+
+    roof = _roof(np.append(rest, list(fixed.values())), smallest)
+    limits = [(fixed.get(at, 0.0), fixed.get(at, roof)) for at in range(matrix.shape[1])]
+    bounds = np.array(limits)
+    for at, aim in enumerate(np.eye(len(limits))):
+        for end, sign in enumerate((1.0, -1.0) if at not in fixed or not at else ()):
+            found = linprog(sign * aim, A_eq=matrix, b_eq=rest, bounds=limits, method="highs")
+            if not found.success:
+                return None
+            bounds[at, end] = sign * float(found.fun or 0.0)
+    return np.round(bounds, 6)
 
 
 def bound_means(

@@ -11,6 +11,9 @@ from typing import Literal, TypeVar
 
 import pandas as pd
 
+from sbwork.evaluation import evaluate_cohort
+from sbwork.grade.disclosure import describe_held
+from sbwork.grade.releases import list_releases, read_releases
 from sbwork.grade.suppression import suppress_table
 from sbwork.read.checks import JOINS, CheckKind, find_losses
 from sbwork.read.incidents import Incidents, read_incidents
@@ -93,7 +96,31 @@ def inspect_cohort(name: str, data: str | Path = "data") -> Inspection:
         for incidents in _read_all(cohort, "incidents", read_incidents, inspection):
             _describe_incidents(cohort, incidents, inspection)
             inspection.missing += _list_uncounted(cohort, incidents)
+    if list_releases(cohort.folder) and inspection.usable:
+        _compare_releases(name, data, inspection)
     return inspection
+
+
+def _compare_releases(name: str, data: str | Path, inspection: Inspection) -> None:
+    """Say which figures are held back because of published reports."""
+    try:
+        publishable = evaluate_cohort(name, data).publishable
+        releases = read_releases(publishable.cohort.folder)
+    except InputError as error:
+        inspection.report(error.problems)
+        return
+    note = describe_held(releases)
+    held = publishable.held_back.fillna("").astype(str).to_numpy().tolist()
+    heads = ("Figure", "Site", "Wave or period")
+    inspection.show("Held back because of a published report", heads, held)
+    inspection.missing += [f"{len(held)} figures. {note}"] if held else []
+    if held:
+        inspection.tables.pop("People by site and wave", None)
+        inspection.tables.pop("No answer, of all who were asked", None)
+        if (files := inspection.tables.get("Survey files")) is not None:
+            inspection.tables["Survey files"] = files.assign(Count="", Note="")
+    given = "A small group that published reports give away already, whatever is hidden now"
+    inspection.missing += [f"{given}: {cell}." for cell in publishable.given_away]
 
 
 def _read_cohort(name: str, data: Path, inspection: Inspection) -> Cohort | None:

@@ -29,7 +29,12 @@ _WORDS = {
     Reason.SITE_MIX: "where the answers came from shifted between the waves",
     Reason.SMALL_GROUP: "the group is too small to be shown",
     Reason.SMALL_COUNT: "the count is too small to be shown",
+    Reason.RELEASED: "with a report released before it would give a small group away",
 }
+
+
+HIDING = (Reason.SMALL_GROUP, Reason.RELEASED)
+"""Why a number of people is hidden."""
 
 
 def describe_reason(reason: str) -> str:

@@ -14,6 +14,7 @@ from sbwork.grade.publishable import Publishable
 from sbwork.render.answers import picture_answers, tabulate_multiple
 from sbwork.render.blocks import Picture, Section, Table, compose_picture
 from sbwork.render.intervals import WAVES, describe_interval, describe_value
+from sbwork.render.reasons import HIDING
 from sbwork.render.style import (
     AFTER,
     BEFORE,
@@ -263,7 +264,7 @@ def describe_attrition(cohort: Cohort, findings: pd.DataFrame) -> str:
 
 
 def _describe_lost(row: pd.Series[Any]) -> str:
-    if row["reason"] == Reason.SMALL_GROUP:
+    if row["reason"] in HIDING:
         return "too few to tell"
     share = format_share(row["estimate"])
     return share if np.isnan(row["n"]) else f"{share} of {format_count(row['n'])}"

@@ -15,10 +15,11 @@ from sbwork.render.blocks import Bullets, Section
 from sbwork.render.choice import describe_choice
 from sbwork.render.counts import describe_changes, describe_reported, explain_uncompared
 from sbwork.render.intervals import WAVES, describe_interval, find_known
+from sbwork.render.reasons import HIDING
 from sbwork.render.scales import NO_SCALES
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
-from sbwork.stats import Flag, Reason
+from sbwork.stats import Flag
 from sbwork.stats.findings import find_flagged, find_row, has_flag, select_findings
 from sbwork.stats.formats import (
     describe_p,
@@ -383,7 +384,7 @@ def _describe_sites(cohort: Cohort, rows: pd.DataFrame, instrument: Instrument) 
         ]
         yield f"Mean scores{on}: {format_list(parts)}."
         yield verdict
-    hidden = rows[(rows["estimator"] == "mean") & (rows["reason"] == Reason.SMALL_GROUP)]
+    hidden = rows[(rows["estimator"] == "mean") & rows["reason"].isin(HIDING)]
     for wave in WAVES:
         alone = [site for site, waves in asked.items() if waves == [wave]] if len(changes) else []
         concealed = hidden.loc[hidden["period"] == wave, "site"].unique()

@@ -10,8 +10,9 @@ import pandas as pd
 from sbwork.grade.publishable import Publishable
 from sbwork.render.blocks import Table
 from sbwork.render.intervals import HIDDEN, describe_value
+from sbwork.render.reasons import HIDING
 from sbwork.specs.cohort import Cohort
-from sbwork.stats import Flag, Reason
+from sbwork.stats import Flag
 from sbwork.stats.findings import find_row, has_flag, select_findings
 from sbwork.stats.formats import MISSING, format_count, format_list, format_number, format_share
 
@@ -136,7 +137,7 @@ def _write_n(row: pd.Series | None) -> str:
 
 
 def _write(row: pd.Series | None, write: object) -> str:
-    if row is not None and row["reason"] == Reason.SMALL_GROUP:
+    if row is not None and row["reason"] in HIDING:
         return HIDDEN
     return describe_value(row, write)
 
@@ -147,7 +148,7 @@ def _write_range(values: pd.DataFrame, estimator: str, *, count: bool = False) -
     shown = rows["n" if count else "estimate"].dropna()
     if shown.empty:
         hidden = any(has_flag(row, Flag.N_HIDDEN) for _, row in rows.iterrows())
-        hidden |= bool((rows["reason"] == Reason.SMALL_GROUP).any())
+        hidden |= bool(rows["reason"].isin(HIDING).any())
         return HIDDEN if hidden else MISSING
     write = format_count if count else format_share
     low, high = write(float(shown.min())), write(float(shown.max()))

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from sbwork.grade.releases import list_releases
 from sbwork.specs.cohort import Cohort, find_matches
 from sbwork.specs.files import hash_file, hash_package
 from sbwork.specs.masks import mask_name
@@ -40,6 +41,7 @@ def list_inputs(cohort: Cohort, data: Path) -> dict[str, Path]:
     if cohort.instrument:
         paths.append(data / "instruments" / f"{cohort.instrument}.yml")
     paths += [cohort.resolve_path(name) for _, name in cohort.list_paths()]
+    paths += list_releases(cohort.folder)
     base = data.resolve()
     found = [match for named in paths for match in find_matches(named) or [named]]
     found = [file for path in found for file in (path.rglob("*") if path.is_dir() else [path])]

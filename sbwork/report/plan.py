@@ -16,7 +16,7 @@ from sbwork.report.run import ReportJob
 from sbwork.specs.cohort import find_cohorts
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 
-__all__ = ["check_parameters", "plan_jobs", "read_parameters"]
+__all__ = ["check_cohort", "check_parameters", "plan_jobs", "read_parameters"]
 
 _SET_BY = {"cohort_name": "COHORT", "data": "--data", "out": "--out"}
 _KINDS: dict[str, tuple[type, str]] = {
@@ -167,6 +167,22 @@ def _read_value(text: str, kinds: tuple[str, ...]) -> Any:
         allowed = " or ".join(_KINDS[kind][1] for kind in kinds)
         raise ValueError(f"'{quote(text)}' is given, where {allowed} is wanted")
     return value
+
+
+def check_cohort(name: str, data: Path) -> Sequence[Problem]:
+    """Find what is wrong with a cohort's name, its cohort.yml and its questionnaire."""
+    known = find_cohorts(data)
+    if name not in known:
+        found = f"there is no cohort '{quote(name)}'"
+        allowed = f"Cohorts in {data}: {list_names(known) or 'none'}"
+        return [Problem("COHORT", "", found, allowed, find_nearest(name, known))]
+    try:
+        cohort = read_cohort(name, data)
+        if cohort.instrument:
+            read_instrument(cohort.instrument, data)
+    except InputError as error:
+        return error.problems
+    return []
 
 
 def _check_folder(folder: Path) -> Iterator[Problem]:

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     SITE_MIX = "site_mix"
     SMALL_GROUP = "small_group"
     SMALL_COUNT = "small_count"
+    RELEASED = "released"
 
 
 class Flag(StrEnum):
