@@ -198,8 +198,8 @@ class Ledger:
             if not given:
                 return chosen
             for cell in given:
-                number = self.counts[cell]
-                guarded[cell] = (number - smallest + 1, number + smallest - 1)
+                few = smallest - 1.0
+                guarded[cell] = (self.counts[cell] - few, self.counts[cell] + few)
 
     def _choose(
         self,

@@ -314,11 +314,12 @@ def find_corrected(
         chosen = rows["section"].eq("scales") & rows["estimator"].isin(["mean", "sd"])
         return rows[chosen & rows["comparison"].eq("")].dropna(subset=["estimate", "n"])
 
-    corrected = set()
+    corrected: set[tuple[Cell, str, float]] = set()
     for release in releases:
         both = _choose(findings).merge(_choose(release.findings), on=key, suffixes=("", "_old"))
         weighted = [both[name].str.contains(Flag.WEIGHTED) for name in ("flags", "flags_old")]
         both = both[(both["n"] == both["n_old"]) & (weighted[0] == weighted[1])]
+        row: Any
         for row in both.itertuples(name="Score"):
             cell = ("scored", row.outcome, row.site, row.period)
             change = abs(row.estimate - row.estimate_old)

@@ -13,8 +13,9 @@ from typing import Any
 
 from sbwork.report.notebook import read_notebook
 from sbwork.report.run import ReportJob
-from sbwork.specs.cohort import find_cohorts
+from sbwork.specs.cohort import find_cohorts, read_cohort
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.instrument import read_instrument
 
 __all__ = ["check_cohort", "check_parameters", "plan_jobs", "read_parameters"]
 

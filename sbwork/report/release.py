@@ -25,11 +25,12 @@ from sbwork.grade.releases import (
     read_releases,
     write_cells,
 )
-from sbwork.report.manifest import hash_file, hash_package, list_inputs, read_manifest
+from sbwork.report.manifest import list_inputs, read_manifest
 from sbwork.report.results import escape_formulas
-from sbwork.report.run import remove_empty, stage_folder
+from sbwork.report.staging import remove_empty, stage_folder
 from sbwork.specs.cohort import Cohort, read_cohort
 from sbwork.specs.errors import InputError, Problem, list_names, quote
+from sbwork.specs.files import hash_file, hash_package
 
 __all__ = ["keep_release", "release_report"]
 
@@ -93,6 +94,8 @@ def keep_release(cohort: Cohort, results: bytes, known: Mapping[str, Any]) -> Pa
     }
     release = (json.dumps(about, indent=1, ensure_ascii=False) + "\n").encode()
     target = cohort.folder / FOLDER / name_release(day, release)
+    if target.exists():
+        return target
     try:
         with stage_folder(target) as staged:
             for each, content in ((RESULTS, results), (CELLS, cells), (RELEASE, release)):
