@@ -561,7 +561,7 @@ def _hide_findings(
     rare, rare_alone = _hide_incidents(findings, cohort, months)
     told, vague = pd.Series(False, index=findings.index), pd.Series(False, index=findings.index)
     for at, basis in bases.items():
-        told[at] = any(cell in hidden for cell in basis.tells)
+        told[at] = any(cell in hidden for cell in (*basis.rests, *basis.tells))
         vague[at] = any(cell in hidden for cell in basis.tells if cell[0] == "squares")
     gone = few | rare
     shown = _blank(_adjust_again(findings, gone, cohort), rare_alone, Reason.SMALL_COUNT, counts)
@@ -608,10 +608,22 @@ def _find_few(
     book: Ledger,
     smallest: int,
 ) -> pd.Series[bool]:
-    """Find the rows that rest on hidden cells."""
+    """Find the rows that rest on hidden cells.
+
+    Where a number of scores is hidden though no few people have a score of that scale, such as for
+    those who were lost between the waves, means stay; only what is that number goes.
+    """
     few = pd.Series(False, index=findings.index)
+    small = {
+        cell[1] for cell in book.find_small(smallest) if cell[0] in ("scored", "code", "twice")
+    }
+    numbers = {
+        cell for cell in book.hide_alone(smallest) if cell[0] == "scored" and cell[1] not in small
+    }
+    counted = findings["unit"].eq("count") | findings["unit"].eq("share")
     for at, basis in bases.items():
-        few[at] = any(cell in hidden for cell in basis.rests) or any(
+        spared = () if counted[at] else numbers
+        few[at] = any(cell in hidden and cell not in spared for cell in basis.rests) or any(
             cell in hidden and 1 <= book.counts[cell] < smallest
             for cell in basis.tells
             if cell[0] in ("asked", "known") or cell[0].startswith("complete")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from causal_words import find_forbidden_words
+from made_by_hand import publish
 
 from sbwork.evaluation import Evaluation, evaluate_cohort
 from sbwork.render.scales import (
@@ -169,7 +169,7 @@ def test_the_verdict_is_read_from_flags_and_never_from_a_note(chosen: Evaluation
         Flag.NO_MEANINGFUL_EFFECT: "No meaningful effect, among ",
         Flag.INCONCLUSIVE: "Inconclusive",
     }
-    other = replace(chosen, findings=chosen.findings.assign(note="Weighted. Verdict: who knows."))
+    other = publish(chosen, findings=chosen.findings.assign(note="Weighted. Verdict: who knows."))
     for evaluation in (chosen, other):
         for scale, rows in zip(
             ("vision", "trust"), read_differences(evaluation).values(), strict=True

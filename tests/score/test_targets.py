@@ -333,7 +333,7 @@ def test_quality_lists_what_was_done(people: pd.DataFrame) -> None:
     blank.loc[blank.index[5:17], "weight"] = 0.0
     nothing = pd.DataFrame()
     quality = tabulate_lines([("f", Check(CheckKind.READ, "c", 1.0))])
-    responses = Responses(blank, nothing, nothing, nothing, nothing, quality)
+    responses = Responses(blank, nothing, nothing, nothing, nothing, nothing, quality)
     weighted, findings = weigh_responses(responses, plan())
     checks = weighted.quality.set_index("check")
     counts, notes = checks["count"].to_dict(), checks["note"].to_dict()
@@ -346,7 +346,9 @@ def test_quality_lists_what_was_done(people: pd.DataFrame) -> None:
     assert len(quality) == 1
     assert "base_weight" in weighted.answers
     assert (findings["section"] == "weights").all()
-    plain = Responses(people.assign(weight=1.0), nothing, nothing, nothing, nothing, quality)
+    plain = Responses(
+        people.assign(weight=1.0), nothing, nothing, nothing, nothing, nothing, quality
+    )
     same, none = weigh_responses(plain, plan(targets={}))
     assert same.quality is quality
     assert none.empty

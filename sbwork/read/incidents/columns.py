@@ -112,7 +112,7 @@ def find_months(header: Sequence[str], shown: str) -> dict[int, str]:
         return {}
     _, notes, doubt = read_dates({plain[at]: 1.0 for at in months}, shown)
     if doubt or notes:
-        found = doubt or notes[0].note.removeprefix(f"{shown}: ")
+        found = doubt or "a spreadsheet program has made days of the months in the header"
         raise InputError(Problem(shown, "line 1", found, "Write months as 2017-07 or Jul 2017"))
     pairs = [pair for at in months if (pair := _YEARS.fullmatch(plain[at]))]
     if sum((int(pair[1]) + 1) % 100 == int(pair[2]) for pair in pairs) == len(months):

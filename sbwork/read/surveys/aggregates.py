@@ -23,6 +23,7 @@ _PERCENT = re.compile(r"\d{1,3}(?:[.,]\d+)?\s?%")
 def refuse_aggregates(table: RawTable) -> None:
     """Refuse a table of shares: nothing in it but names that no row repeats, shares and bases."""
     kept, shares, bases, numbers, keys = table.kept, 0, 0, [], []
+    differ = False
     for column, name in enumerate(table.names):
         cells = [str(cell).strip() for cell in table.read_column(column)[kept]]
         filled = [cell for cell in cells if cell]
@@ -37,6 +38,7 @@ def refuse_aggregates(table: RawTable) -> None:
             keys.append(cells)
         elif _BASE.fullmatch(words) and sorted(values) != list(range(1, len(values) + 1)):
             bases += 1
+            differ |= len(set(values)) > 1
         elif _SHARE.search(words) or all(map(_PERCENT.fullmatch, filled)):
             shares += 1
         else:
@@ -50,7 +52,7 @@ def refuse_aggregates(table: RawTable) -> None:
     odd = numbers and all(any(v > _LARGEST_CODE or v % 1 > 0 for v in values) for values in numbers)
     # A count of each of nearly all combinations of the rest, such as area by answer.
     crossed = math.prod(len(set(cells)) for cells in keys) <= 2 * len(rows) and len(rows) > 1
-    tallied = bool(bases and crossed) and not (numbers or shares)
+    tallied = differ and crossed and not (numbers or shares)
     is_share = tallied or whole or bool(bases and odd) or bool(shares and not numbers)
     if keys and is_share and len(set(rows)) == len(rows):
         found = "this looks like a table of shares, a row a place or an answer, not a row a person"
