@@ -316,29 +316,28 @@ def _enter_findings(book: Ledger, findings: pd.DataFrame, cohort: Cohort) -> dic
     }
     _link_totals(book, cohort, answered)
     _link_categories(book)
+    categories = [cell for cell in book.counts if cell[0] == "category"]
+    singles = [cell for cell, n in book.counts.items() if n == 1 and cell[0] == "scored"]
     for row in people.itertuples():
         if row.section == "weights" and "/" not in row.outcome:
             # The share of each category follows from the size of the weights and the targets.
-            place = (row.site, row.period)
-            shares = [c for c in book.counts if c[0] == "category" and c[2:] == place]
+            shares = [cell for cell in categories if cell[2:] == (row.site, row.period)]
             bases[row.Index] = _Basis(tuple(shares), bases[row.Index].tells)
         change = row.section == "scales" and (row.comparison or row.period == "change")
         if change and row.estimator != _LOST:
             bases[row.Index] = _find_compared(book, row, cohort, answered[row.outcome])
         if row.section in ("scales", "scores") and row.estimator not in _COUNTED:
-            bases[row.Index] = _add_places(book, row, cohort, bases[row.Index])
+            bases[row.Index] = _add_places(book, row, cohort, categories, bases[row.Index])
         if row.section == "scales" and row.site in (*_GROUPS, "all"):
             # A pair left out of a group because one person answered tells of that one.
-            alone = [
-                cell
-                for cell, n in book.counts.items()
-                if n == 1 and cell[:2] == ("scored", row.outcome)
-            ]
+            alone = [cell for cell in singles if cell[1] == row.outcome]
             bases[row.Index] = _Basis((*bases[row.Index].rests, *alone), bases[row.Index].tells)
     return bases
 
 
-def _add_places(book: Ledger, row: Any, cohort: Cohort, basis: _Basis) -> _Basis:
+def _add_places(
+    book: Ledger, row: Any, cohort: Cohort, categories: Iterable[Cell], basis: _Basis
+) -> _Basis:
     """Add what a figure tells of each place that it takes in.
 
     A group may be one site, or one with others that are shown; degrees of freedom follow from the
@@ -351,11 +350,7 @@ def _add_places(book: Ledger, row: Any, cohort: Cohort, basis: _Basis) -> _Basis
         if site or row.section == "scores"
     }
     waves = (row.period,) if row.period in _WAVES else _WAVES
-    cells = tuple(
-        cell
-        for cell in book.counts
-        if cell[0] == "category" and cell[2] in sites and cell[3] in waves
-    )
+    cells = tuple(cell for cell in categories if cell[2] in sites and cell[3] in waves)
     rests, tells = [*basis.rests], [*basis.tells, *cells]
     if row.estimator == "smallest_detectable_difference":
         rests, tells = [*rests, *cells], [*basis.tells]

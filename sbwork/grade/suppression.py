@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "Beliefs",
     "Moments",
-    "bound_cells",
     "bound_means",
     "bound_table",
     "hide_cells",
@@ -387,27 +386,6 @@ def _solve(
     ends = (np.broadcast_to(end, values.shape).tolist() for end in (low, high))
     limits = list(zip(*ends, strict=True))
     return linprog(aim, A_eq=links, b_eq=links @ values, bounds=limits, method="highs")
-
-
-def bound_cells(
-    counts: ArrayLike, relations: ArrayLike, hidden: ArrayLike, smallest: int = 10
-) -> Vector:
-    """Return the least and the greatest number that each cell can hold, as a reader sees it.
-
-    Shape (n_cells, 2). Known are the cells not `hidden`, the sums of `relations`, and that nobody
-    is counted less than zero times.
-    """
-    values = np.asarray(counts, dtype=np.float64)
-    links = np.asarray(relations, dtype=np.float64).reshape(-1, len(values))
-    bounds = np.column_stack([values, values])
-    roof = _roof(values, smallest)
-    for cells, rows in _list_linked(links, np.asarray(hidden, dtype=np.bool_)):
-        lines = links[np.ix_(rows, cells)]
-        for at, aim in zip(cells, np.eye(len(cells)), strict=True):
-            bounds[at] = [
-                sign * _solve(sign * aim, lines, values[cells], 0.0, roof).fun for sign in (1, -1)
-            ]
-    return bounds
 
 
 def bound_table(
