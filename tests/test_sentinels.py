@@ -136,6 +136,7 @@ engagement: [{date: 2016-05-12, event: Zqevent}]
 """
 SURVEY = """surveys:
   - {path: "FILE", wave_column: wave, site_column: Area, weight_column: w, person_column: panel,
+     cluster_column: "Seen by",
      stories: [Comment], keep: [age], multiple: {ticks: tick}}
 """
 INCIDENTS = 'incidents: [{path: "FILE"}]\n'

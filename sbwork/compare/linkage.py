@@ -30,10 +30,12 @@ class LinkedPeople:
     rows: One row a person: ``site``, ``person``, and ``weight`` and each scale ``_before`` and
         ``_after``.
     panels: The sites where everybody in the second wave had answered the first.
+    clustered: Whether people come in clusters, for which `compare_linked` does not allow.
     """
 
     rows: pd.DataFrame
     panels: frozenset[str]
+    clustered: bool = False
 
 
 def link_people(scores: pd.DataFrame, scales: Sequence[str]) -> LinkedPeople | None:
@@ -54,7 +56,7 @@ def link_people(scores: pd.DataFrame, scales: Sequence[str]) -> LinkedPeople | N
     followed = usable.loc[usable["wave"] == "after", "site"].value_counts()
     linked = both["site"].value_counts()
     panels = frozenset(str(site) for site, n in linked.items() if n == followed.get(site))
-    return LinkedPeople(both, panels)
+    return LinkedPeople(both, panels, "cluster" in scores and bool((scores["cluster"] != "").any()))
 
 
 def compare_linked(
@@ -62,8 +64,8 @@ def compare_linked(
 ) -> Iterator[Finding]:
     """Yield ``ancova`` (points) for each pair and, as their mean, for all that are compared.
 
-    `Flag.LEADS` is set where sites were drawn by lot and everybody in the second wave had answered
-    the first. `answered` are the sites and waves with at least two scores.
+    `Flag.LEADS` is set where sites were drawn by lot, everybody in the second wave had answered the
+    first, and no clusters are given. `answered` are the sites and waves with at least two scores.
     """
     weighted = bool((linked.rows[["weight_before", "weight_after"]] != 1).any(axis=None))
     fits = {pair: _fit_pair(scale, linked.rows, pair) for pair in cohort.pairs if pair.control}
@@ -138,4 +140,5 @@ def _fit_pair(scale: str, linked: pd.DataFrame, pair: Pair) -> AncovaFit:
 def _may_lead(pairs: Sequence[Pair], linked: LinkedPeople, cohort: Cohort) -> bool:
     """Say whether sites were drawn by lot, and their second wave holds nobody new."""
     sites = {site for pair in pairs for site in (pair.intervention, pair.control)}
-    return cohort.assignment == "randomised" and sites <= linked.panels
+    drawn = cohort.assignment == "randomised" and not linked.clustered
+    return drawn and sites <= linked.panels

@@ -18,6 +18,7 @@ from sbwork.specs.cohort import Cohort, Pair
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Estimate, Flag, Reason
 from sbwork.stats.cells import Cell, Link, Margins, link_cells, match_people, summarise_cell
+from sbwork.stats.clusters import ClusteredCell, estimate_clustered_contrast
 from sbwork.stats.findings import (
     Finding,
     combine_findings,
@@ -50,6 +51,7 @@ _WAVES = ("before", "after")
 _GROUPS = ("intervention", "control")
 _DID = "difference_in_differences"
 _SHOCKED = "_with_shock"
+_UNCLUSTERED = "_unclustered"
 _LARGEST_SHIFT = 0.02
 _UNITS = {
     _DID: "points",
@@ -82,6 +84,8 @@ _PARTLY_LINKED = (
     "two answers of one person share."
 )
 _UNLINKED = "Some people answered both waves; this figure treats the waves as different people."
+_CLUSTERED = "People of one cluster count together: CR2 errors, Satterthwaite's degrees of freedom."
+_ALONE = "As if people were independent, whatever cluster they come from."
 _STUDENT_NOTE = "Takes the spread of scores as equal in both waves."
 _SAME_SAY = "Sites together: the mean of their own figures, each pair with the same say."
 _PEOPLE_NOTE = "Everybody of these sites as one sample, in which a larger site has a larger say."
@@ -97,6 +101,7 @@ _FLAG_NOTES = {
     Flag.LINKED: _LINKED,
     Flag.PARTLY_LINKED: _PARTLY_LINKED,
     Flag.LINKED_AS_UNLINKED: _UNLINKED,
+    Flag.CLUSTERED: _CLUSTERED,
 }
 
 Place = tuple[str, str]
@@ -113,6 +118,8 @@ class _Survey:
         The rows of each site and wave.
     both : dict of str to tuple of numpy.ndarray
         By site, where the people of both waves stand among the rows of either.
+    clusters : numpy.ndarray or None
+        The code of each row's cluster; None where no clusters are given.
     """
 
     scores: pd.DataFrame
@@ -121,11 +128,19 @@ class _Survey:
     both: dict[str, tuple[Rows, Rows]]
     margins: Margins | None
     weighted: bool
+    clusters: Rows | None
 
     def summarise(self, scale: str, rows: Rows) -> Cell:
         values = self.scores[scale].to_numpy()[rows]
         margins = self.margins.select(rows) if self.margins else None
         return summarise_cell(values, self.scores["weight"].to_numpy()[rows], margins)
+
+    def gather_clusters(self, scale: str, rows: Rows) -> ClusteredCell:
+        assert self.clusters is not None  # noqa: S101
+        values = self.scores[scale].to_numpy()[rows]
+        known = ~np.isnan(values)
+        weights = self.scores["weight"].to_numpy()[rows]
+        return ClusteredCell(values[known], weights[known], self.clusters[rows][known])
 
 
 @dataclass(frozen=True)
@@ -144,6 +159,7 @@ class _Contrast:
     cells: tuple[Cell, ...] = ()
     coefficients: tuple[float, ...] = ()
     links: tuple[Link, ...] = ()
+    clustered: tuple[ClusteredCell, ...] = ()
     flags: tuple[Flag, ...] = ()
     gap: _Gap | None = None
     note: str = ""
@@ -163,6 +179,16 @@ class _Contrast:
         if not twice:
             return ()
         return (Flag.LINKED,) if twice == self.n else (Flag.PARTLY_LINKED,)
+
+    def estimate(self, estimator: str) -> Estimate:
+        """Estimate the contrast, with errors by cluster where it has clusters."""
+        if self.clustered:
+            return estimate_clustered_contrast(
+                self.clustered, self.coefficients, estimator=estimator
+            )
+        return estimate_contrast(
+            self.cells, self.coefficients, estimator=estimator, links=self.links
+        )
 
     def miss(self, estimator: str, unit: str) -> Estimate:
         assert self.gap is not None  # noqa: S101
@@ -207,12 +233,18 @@ class _Measure:
             if {(site, wave) for wave in _WAVES} <= set(places)
         ]
         weighted = (Flag.WEIGHTED,) if self.survey.weighted else ()
+        clustered = [
+            self.survey.gather_clusters(self.scale, self.survey.places[place])
+            for place in places
+            if Flag.CLUSTERED in flags
+        ]
         gaps = [self.find_gap(*place) for place in places]
         return _Contrast(
             places,
             cells,
             tuple(weights.values()),
             tuple(link for link in links if link.n),
+            tuple(clustered),
             (*weighted, *flags),
             _join_gaps(gap for gap in gaps if gap),
             note,
@@ -236,6 +268,7 @@ def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument)
     ----------
     scores : pandas.DataFrame, shape (n_questionnaires, ...)
         From `score.score_scales`: ``wave`` (``"before"`` or ``"after"``), ``site``, ``person``,
+        ``cluster`` (only where people come in clusters),
         ``weight`` and one float64 column a scale, NaN for no score. Of raked weights, as from
         `targets.weight_answers`, also ``base_weight`` and the columns that were raked on: then
         every standard error allows for the raking.
@@ -274,12 +307,19 @@ def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument)
         rather too wide than too narrow. Somebody who answered both waves counts twice in `n`, but
         for ``ancova``.
 
+        Where people come in clusters (column ``cluster``), every difference in differences and what
+        is made from it has CR2 errors by cluster and Satterthwaite's degrees of freedom
+        (``CLUSTERED``, ``FEW_CLUSTERS`` below 4 of them), and
+        ``difference_in_differences_unclustered`` stands beside it; the raking of weights is then
+        left out of the error, which is rather too wide than too narrow for it. Single places are
+        described as if people were independent.
+
         Flags: ``LEADS`` on the row that a report puts first, of each scale and pair: the
         difference in differences, but ``ancova`` where sites were drawn by lot and everybody in
-        the second wave had answered the first. ``CONFIRMATORY`` on these where the scale was
-        declared so. ``LINKED`` where everybody compared is in both waves and change scores are
-        compared; ``PARTLY_LINKED`` where some are, everybody counts and errors are clustered by
-        person; ``LINKED_AS_UNLINKED`` where a figure ignores that. ``EFFECT``,
+        the second wave had answered the first, and no clusters are given. ``CONFIRMATORY`` on these
+        where the scale was declared so. ``LINKED`` where everybody compared is in both waves and
+        change scores are compared; ``PARTLY_LINKED`` where some are, everybody counts and errors
+        are clustered by person; ``LINKED_AS_UNLINKED`` where a figure ignores that. ``EFFECT``,
         ``NO_MEANINGFUL_EFFECT`` or ``INCONCLUSIVE`` is the verdict on ``tost``, with
         ``DEFAULT_BOUND`` where cohort.yml sets no bound. ``PAIRS_LEFT_OUT`` where a pair lacks
         answers, ``SHARED_CONTROL`` where two pairs share one.
@@ -355,7 +395,26 @@ def _read_survey(scores: pd.DataFrame, cohort: Cohort, sites: Sequence[str]) -> 
         {site: rows for site, rows in both.items() if len(rows[0])},
         find_margins(scores, cohort.weighting),
         bool((scores["weight"] != 1).any()),
+        number_clusters(scores),
     )
+
+
+def number_clusters(scores: pd.DataFrame) -> Rows | None:
+    """Return a number for the cluster of each row; None where no cluster is given.
+
+    Whoever has none is a cluster alone, in both waves where linked.
+    """
+    if "cluster" not in scores.columns:
+        return None
+    cluster, person = (scores[name].fillna("").astype(str) for name in ("cluster", "person"))
+    if (cluster == "").all():
+        return None
+    row = pd.Series(np.arange(len(scores)).astype(str), index=scores.index)
+    alone = ("person " + scores["site"].astype(str) + " " + person).where(
+        person != "", "row " + row
+    )
+    codes: Rows = pd.factorize(("cluster " + cluster).where(cluster != "", alone))[0]
+    return codes
 
 
 def _list_groups(cohort: Cohort) -> list[str]:
@@ -485,14 +544,20 @@ def _compare_pairs(measure: _Measure) -> Iterator[Finding]:
     cohort = measure.survey.cohort
     paired = [pair for pair in cohort.pairs if pair.control]
     chosen = cohort.list_surveyed_pairs(measure.answered)
+    clustered = () if measure.survey.clusters is None else (Flag.CLUSTERED,)
     if not paired:
         pooled = _Contrast(gap=_Gap(_NO_CONTROL, Reason.NO_CONTROL))
     elif not chosen:
         pooled = _Contrast(gap=_Gap(_NO_PAIR, Reason.PAIR_MISSING))
     else:
-        pooled = measure.contrast(_weigh_pairs(chosen), *_describe_choice(chosen, cohort))
+        note, flags = _describe_choice(chosen, cohort)
+        pooled = measure.contrast(_weigh_pairs(chosen), note, (*flags, *clustered))
     contrasts = [
-        (pair.intervention, str(pair.control), measure.contrast(_weigh_pairs([pair])))
+        (
+            pair.intervention,
+            str(pair.control),
+            measure.contrast(_weigh_pairs([pair]), flags=clustered),
+        )
         for pair in paired
     ]
     for site, comparison, contrast in [
@@ -521,9 +586,16 @@ def _estimate_changes(contrast: _Contrast, cohort: Cohort) -> Iterator[Estimate]
         for name, unit in _UNITS.items():
             yield contrast.miss(name, unit)
         return
-    did = estimate_contrast(cells, c, estimator=_DID, links=links)
+    did = contrast.estimate(_DID)
     yield contrast.annotate(did)
-    g = estimate_standardised_contrast(cells, c, estimator="did_hedges_g", links=links)
+    if contrast.clustered:
+        flags = tuple(flag for flag in contrast.flags if flag is not Flag.CLUSTERED)
+        apart = replace(contrast, clustered=(), flags=flags)
+        yield apart.annotate(apart.estimate(f"{_DID}{_UNCLUSTERED}"), _ALONE)
+    g = estimate_standardised_contrast(
+        cells, c, estimator="did_hedges_g", links=links,
+        clustered=did if contrast.clustered else None,
+    )  # fmt: skip
     yield contrast.annotate(g)
     spread, bound = compute_pooled_spread(cells), cohort.smallest_meaningful_g
     tost = estimate_equivalence(did, spread, bound)
@@ -534,13 +606,22 @@ def _estimate_changes(contrast: _Contrast, cohort: Cohort) -> Iterator[Estimate]
         within = estimate_equivalence(shocked, spread, bound)
         yield replace(contrast, note="").annotate(replace(within, estimator=f"tost{_SHOCKED}"))
     yield from _estimate_shocks(contrast, did, tost, bound * spread)
-    smallest = compute_smallest_detectable_difference(
-        [cell.n_effective for cell in cells], c, overlap=compute_overlap(cells, c, links)
-    )
+    if contrast.clustered:
+        smallest = compute_smallest_detectable_difference([(spread / did.se) ** 2])
+    else:
+        smallest = compute_smallest_detectable_difference(
+            [cell.n_effective for cell in cells], c, overlap=compute_overlap(cells, c, links)
+        )
+    unknown = math.isnan(smallest)
     yield Estimate(
-        "smallest_detectable_difference", smallest, n=did.n, unit="sd", note=_DETECTABLE_NOTE,
+        "smallest_detectable_difference",
+        smallest,
+        n=did.n,
+        unit="sd",
+        note=did.note if unknown else _DETECTABLE_NOTE,
+        reason=tost.reason if unknown else "",
         flags=(*contrast.flags, *contrast.linkage),
-    )  # fmt: skip
+    )
 
 
 def _estimate_shocks(
@@ -554,14 +635,14 @@ def _estimate_shocks(
         ("tau_star", compute_tau_star(did, shocks), _TAU_NOTE, _TAU_GAP),
         ("tau_star_equivalence", hiding, _TAU_EQUIVALENCE_NOTE, _TAU_EQUIVALENCE_GAP),
     ):
-        missing = math.isnan(tau)
+        missing, unknown = math.isnan(tau), math.isnan(did.se)
         yield Estimate(
             name,
             tau,
             n=did.n,
             unit="points",
-            note=gap if missing else note,
-            reason=Reason.NOT_APPLICABLE if missing else "",
+            note=did.note if unknown else gap if missing else note,
+            reason=tost.reason if unknown else Reason.NOT_APPLICABLE if missing else "",
             flags=(*contrast.flags, *contrast.linkage),
         )
 

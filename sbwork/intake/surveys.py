@@ -27,6 +27,7 @@ from sbwork.read.surveys.descriptions import ColumnDescription, describe_table
 from sbwork.read.surveys.detection import read_table
 from sbwork.read.surveys.tables import RawTable, fold_name
 from sbwork.specs.cohort import SurveySource
+from sbwork.specs.documents import RESERVED_COLUMNS
 from sbwork.specs.errors import InputError, Problem, list_names
 from sbwork.specs.instrument import Instrument, Option, read_instrument
 from sbwork.specs.masks import mask_name, mask_text
@@ -36,7 +37,6 @@ __all__ = ["Proposal", "ProposedItem", "ProposedScale", "ProposedSurvey", "propo
 _FEWEST_SIDE_BY_SIDE = 3
 _LONGEST_TEXT = 300
 _AGAINST = -0.05
-_RESERVED = frozenset({"wave", "site", "person", "weight"})
 
 
 @dataclass(frozen=True)
@@ -349,7 +349,7 @@ def _name_questions(files: Sequence[_File]) -> None:
                 question.key = by_text[text]
             question.key = question.key or name_item(question.name, question.text)
             question.key = question.key or f"column_{question.number + 1}"
-            question.key += "_item" * (question.key in _RESERVED)
+            question.key += "_item" * (question.key in RESERVED_COLUMNS)
             while question.key in own:
                 question.key += "_2"
             own.add(question.key)
@@ -431,7 +431,7 @@ def _drop_unmatched(
 
 def _list_scales(groups: Sequence[_Group], chosen: Mapping[str, str]) -> Iterator[ProposedScale]:
     """Make a scale of every group of items that share their options."""
-    taken = set(chosen) | _RESERVED
+    taken = set(chosen) | RESERVED_COLUMNS
     for group in groups:
         by_options: dict[str, list[str]] = defaultdict(list)
         for key in group.answers:
@@ -479,7 +479,7 @@ def _describe_survey(
         if number in items.values() or (site and column.name == site.name):
             continue
         if role in {"question", "site"}:
-            shown = len(column.values) > 1 and fold_answer(column.name) not in _RESERVED
+            shown = len(column.values) > 1 and fold_answer(column.name) not in RESERVED_COLUMNS
             role = "other" if shown else ""
         roles[role].append(column.name)
     return ProposedSurvey(

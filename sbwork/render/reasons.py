@@ -27,6 +27,7 @@ _WORDS = {
     Reason.NOT_ALIKE: "site and control were not alike before the start",
     Reason.TOO_MANY_MONTHS: "more months would be needed than can be asked for",
     Reason.SITE_MIX: "where the answers came from shifted between the waves",
+    Reason.TOO_FEW_CLUSTERS: "there are too few clusters",
     Reason.SMALL_GROUP: "a group is too small to be shown, or would follow from it",
     Reason.SMALL_COUNT: "a count is too small to be shown, or would follow from it",
     Reason.RELEASED: "with a report released before it would give a small group away",

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from sbwork.specs.documents import (
+    RESERVED_COLUMNS,
     KeyPath,
     Mistake,
     MistakesError,
@@ -48,6 +49,8 @@ HARM = "harm"
 """The outcome that sums harm weights rather than incidents, where cohort.yml gives weights."""
 
 EvidenceKind = Literal["functional", "internal quality", "interactional"]
+
+Wave = Literal["before", "after"]
 
 SurveyFormat = Literal["auto", "qualtrics", "limesurvey", "spss", "stata", "forms", "excel", "csv"]
 
@@ -186,12 +189,13 @@ class SurveySource(Spec):
 
     path: str = Field(min_length=1)
     format: SurveyFormat = "auto"
-    wave: Literal["before", "after"] | None = None
+    wave: Wave | None = None
     wave_column: str = ""
-    waves: dict[str, Literal["before", "after"]] = Field(default_factory=dict)
+    waves: dict[str, Wave] = Field(default_factory=dict)
     site: str = ""
     site_column: str = ""
     person_column: str = ""
+    cluster_column: str = ""
     weight_column: str = ""
     columns: dict[str, str] = Field(default_factory=dict)
     keep: tuple[str, ...] = ()
@@ -212,7 +216,7 @@ class SurveySource(Spec):
             raise ValueError(
                 "say where the answers come from: either 'site: NAME' or 'site_column: NAME'"
             )
-        taken = sorted({*self.keep, *self.stories} & {"wave", "site", "person", "weight"})
+        taken = sorted({*self.keep, *self.stories} & RESERVED_COLUMNS)
         if taken:
             raise ValueError(f"{list_names(taken)}: rename this column, the name is ours")
         return self
@@ -312,6 +316,7 @@ class Cohort(Spec):
     geography: Geography = Field(default_factory=Geography)
     placebo: PlaceboDesign = Field(default_factory=PlaceboDesign)
     surveys: tuple[SurveySource, ...] = ()
+    invited: dict[Wave, dict[str, Annotated[int, Field(gt=0)]]] = Field(default_factory=dict)
     weighting: Weighting = Field(default_factory=Weighting)
     outside_paths: tuple[str, ...] = ()
     accepted_losses: dict[Join, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
@@ -581,6 +586,11 @@ def _find_unknown_sites(cohort: Cohort) -> Iterator[Mistake]:
                 if site and site not in known:
                     found = f"the site '{quote(site)}' is not among the sites of this cohort"
                     yield refuse_name((part, i, role), found, site, "Sites", known)
+    for wave, counts in cohort.invited.items():
+        for site in counts:
+            if site not in known:
+                found = f"the site '{quote(site)}' is not among the sites of this cohort"
+                yield refuse_name(("invited", wave, site), found, site, "Sites", known)
 
 
 def _find_unknown_outcomes(cohort: Cohort) -> Iterator[Mistake]:

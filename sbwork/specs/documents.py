@@ -34,6 +34,9 @@ _KNOWN_TAGS = {_NULL, _TEXT, "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 KeyPath = tuple[str | int, ...]
 """The keys that lead to a place in a file, and the positions in lists, counted from 0."""
 
+RESERVED_COLUMNS = frozenset({"wave", "site", "person", "weight", "cluster"})
+"""What the frame of answers calls its own columns: no item, scale or kept column may."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mistake:

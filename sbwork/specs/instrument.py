@@ -8,12 +8,18 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from sbwork.specs.documents import KeyPath, Mistake, MistakesError, Spec, load_spec, refuse_name
+from sbwork.specs.documents import (
+    RESERVED_COLUMNS,
+    KeyPath,
+    Mistake,
+    MistakesError,
+    Spec,
+    load_spec,
+    refuse_name,
+)
 from sbwork.specs.errors import find_nearest, list_names, quote
 
 Nonresponse = Literal["dont_know", "prefer_not_to_say"]
-
-_RESERVED = {"wave", "site", "person", "weight"}
 
 
 class Option(Spec):
@@ -150,7 +156,7 @@ def _find_bad_items(instrument: Instrument) -> Iterator[Mistake]:
         yield from _find_bad_options(("options", name), options)
     for key, item in instrument.items.items():
         at = ("items", key)
-        if key in _RESERVED:
+        if key in RESERVED_COLUMNS:
             yield Mistake(at, f"an item may not be called '{key}'", "The answers' frame uses it")
         if isinstance(item.options, str) and item.options not in instrument.options:
             found, sets = f"there is no option set '{quote(item.options)}'", [*instrument.options]
@@ -176,7 +182,7 @@ def _find_bad_scales(instrument: Instrument) -> Iterator[Mistake]:
     known = {"item": list(instrument.items), "scale": list(instrument.scales)}
     for key, scale in instrument.scales.items():
         at = ("scales", key)
-        if key in instrument.items or key in _RESERVED:
+        if key in instrument.items or key in RESERVED_COLUMNS:
             yield Mistake(at, f"the name '{quote(key)}' is taken", "Use another name for the scale")
         for kind, parts in (("item", scale.items), ("scale", scale.scales)):
             for i, part in enumerate(parts):

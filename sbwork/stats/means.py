@@ -105,6 +105,7 @@ def estimate_standardised_contrast(
     *,
     estimator: str,
     links: Sequence[Link] = (),
+    clustered: Estimate | None = None,
 ) -> Estimate:
     """Estimate a contrast of cell means in pooled standard deviations, with Hedges' correction.
 
@@ -113,7 +114,8 @@ def estimate_standardised_contrast(
     weights, the variance of each cell's mean over that of its scores stands in for 1 / n, so that
     the weights and their raking count in the interval. The standard deviation is always that of the
     scores; where people are in two cells, the correlation of their scores narrows the interval
-    (Algina & Keselman 2003).
+    (Algina & Keselman 2003). Where people come in clusters, `clustered` is the contrast in points
+    with an error that allows for it, and the interval is its own in these units.
 
     Returns in standard deviations (``"sd"``); `n` is the unweighted number of answers.
 
@@ -131,6 +133,12 @@ def estimate_standardised_contrast(
         return missing(note=note, reason=Reason.NO_VARIATION)
     if df <= 1:
         return missing(note=_TOO_UNEVEN, reason=Reason.NOT_ESTIMABLE)
+    if clustered is not None:
+        unit = _correct_small_samples(df) / spread
+        ends = (clustered.estimate, clustered.ci_low, clustered.ci_high)
+        scaled = Estimate(estimator, *(end * unit for end in ends), df=clustered.df)
+        kept = {name: getattr(clustered, name) for name in ("n", "note", "flags")}
+        return replace(scaled, unit="sd", **kept)
     t = float(c @ np.array([cell.mean for cell in cells])) / (spread * factor)
     scale = _correct_small_samples(df) * factor
     low, high = (invert_noncentral_t(t, df, tail) * scale for tail in (0.975, 0.025))

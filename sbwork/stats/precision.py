@@ -33,7 +33,7 @@ def estimate_equivalence(contrast: Estimate, spread: float, bound: float) -> Est
             unit="sd",
             ci_level=0.90,
             note=contrast.note or _NO_SPREAD,
-            reason=contrast.reason or Reason.NO_VARIATION,
+            reason=contrast.reason or _find_reason(contrast),
         )
     margin = bound * spread
     above = float(stats.t.sf((contrast.estimate + margin) / contrast.se, contrast.df))
@@ -51,6 +51,11 @@ def estimate_equivalence(contrast: Estimate, spread: float, bound: float) -> Est
         n=contrast.n,
         unit="sd",
     )
+
+
+def _find_reason(contrast: Estimate) -> Reason:
+    few = Flag.FEW_CLUSTERS in contrast.flags
+    return Reason.TOO_FEW_CLUSTERS if few else Reason.NO_VARIATION
 
 
 def find_verdict(p_difference: float, p_equivalence: float, alpha: float = 0.05) -> Flag:

@@ -27,6 +27,7 @@ SITES, WAVES = ("a1", "a2", "c1", "c2"), ("before", "after")
 PAIRS = (("a1", "c1"), ("a2", "c2"))
 SHARED = (("a1", "c1"), ("a2", "c1"))
 DID, RISE, SHOCKED = "difference_in_differences", "mean_difference", "_with_shock"
+UNCLUSTERED = f"{DID}_unclustered"
 OF_PAIRS = (
     DID,
     "did_hedges_g",
@@ -404,3 +405,73 @@ def test_attrition_is_told_by_arm(panel):
     assert lost == pytest.approx(shares)
     difference = take(found, "attrition_difference", "a1", outcome="questionnaire")
     assert difference == pytest.approx(8 / 40)
+
+
+@pytest.fixture(scope="module")
+def streets():
+    """Return scores of people on eight streets a site, the same ones in both waves."""
+    scores = make_scores(n=48)
+    random = np.random.default_rng(8)
+    street = scores["site"] + np.tile(np.repeat(np.arange(8), 6), 8).astype(str)
+    own = dict(zip(street.unique(), random.normal(0, 1, 32), strict=True))
+    wave = {key: random.normal(0, 0.5) for key in zip(street, scores["wave"], strict=True)}
+    shared = [own[s] + wave[s, w] for s, w in zip(street, scores["wave"], strict=True)]
+    moved = {scale: scores[scale] + shared for scale in SCALES}
+    return scores.assign(**moved, cluster=street)
+
+
+def test_streets_count_as_clusters_in_what_leads(streets):
+    findings = compare(streets, area_shock_sd=0.1)
+    row, alone = pick(findings, DID), pick(findings, UNCLUSTERED)
+    rose = streets["site"].str.startswith("a") == (streets["wave"] == "after")
+    cell = streets["site"] + streets["wave"]
+    frame = streets.assign(cell=cell, sign=np.where(rose, 0.5, -0.5))
+    fit = sm.OLS(frame["trust"], pd.get_dummies(frame["cell"], dtype=float)).fit(
+        cov_type="cluster", cov_kwds={"groups": pd.factorize(frame["cluster"])[0]}
+    )
+    signs = frame.drop_duplicates("cell").set_index("cell")["sign"].loc[fit.params.index]
+    assert row["estimate"] == pytest.approx(fit.params @ signs, abs=EXACT)
+    # Eight streets of one size a site: CR2 is 8 / 7 where CR1 is 32 / 31 x 383 / 376.
+    ratio = math.sqrt(8 / 7 / (32 / 31 * 383 / 376))
+    assert row["se"] == pytest.approx(fit.t_test(signs.to_numpy()).sd.item() * ratio, rel=EXACT)
+    assert row["df"] == pytest.approx(28, abs=0.5)
+    assert alone["estimate"] == pytest.approx(row["estimate"], abs=EXACT)
+    assert has_flag(row, Flag.LEADS)
+    assert has_flag(row, Flag.CLUSTERED)
+    assert not has_flag(alone, Flag.LEADS)
+    assert not has_flag(alone, Flag.CLUSTERED)
+    g, tost = pick(findings, "did_hedges_g"), pick(findings, "tost")
+    assert (g["ci_low"] > 0) == (row["ci_low"] > 0)
+    assert g["ci_low"] / g["estimate"] == pytest.approx(row["ci_low"] / row["estimate"])
+    assert tost["df"] == row["df"]
+    smallest = take(findings, "smallest_detectable_difference")
+    assert smallest == pytest.approx((1.959964 + 0.8416212) * tost["se"], rel=1e-6)
+    assert pick(findings, f"{DID}{SHOCKED}")["se"] > row["se"]
+
+
+def test_people_alone_in_their_cluster_give_the_plain_error(scores):
+    alone = scores.assign(cluster=np.arange(len(scores)).astype(str))
+    row = pick(compare(alone), DID)
+    plain = pick(compare(scores), DID)
+    assert row["se"] == pytest.approx(plain["se"], rel=1e-9)
+
+
+@pytest.mark.parametrize("cluster", ["site", "one"])
+def test_one_cluster_a_site_gives_no_interval_and_says_why(scores, cluster):
+    made = scores.assign(cluster=scores["site"] if cluster == "site" else "one")
+    findings = compare(made)
+    row = pick(findings, DID)
+    assert row["estimate"] == pytest.approx(take(compare(scores), DID))
+    assert math.isnan(row["ci_low"])
+    assert has_flag(row, Flag.FEW_CLUSTERS)
+    assert "one cluster" in row["note"]
+    for estimator in ("tost", "tau_star", "smallest_detectable_difference"):
+        found = pick(findings, estimator)
+        assert found["reason"] == Reason.TOO_FEW_CLUSTERS
+        assert "one cluster" in found["note"]
+
+
+def test_whoever_has_no_cluster_is_one_alone(scores):
+    blank = scores.assign(cluster=np.where(scores["site"] == "a1", "", scores.index.astype(str)))
+    assert pick(compare(blank), DID)["se"] == pytest.approx(pick(compare(scores), DID)["se"])
+    assert (compare(scores.assign(cluster=""))["estimator"] != UNCLUSTERED).all()

@@ -37,12 +37,13 @@ class Assignment:
     wave: int | None = None
     site: int | None = None
     person: int | None = None
+    cluster: int | None = None
     weight: int | None = None
     notes: list[str] = field(default_factory=list)
 
     def list_used(self) -> set[int]:
         """Return every column that is asked for."""
-        named = {self.wave, self.site, self.person, self.weight}
+        named = {self.wave, self.site, self.person, self.cluster, self.weight}
         named |= {*self.items.values(), *self.keep.values(), *self.stories.values()}
         named |= {column for columns in self.sets.values() for column in columns}
         return {column for column in named if column is not None}
@@ -60,6 +61,7 @@ def assign_columns(table: RawTable, source: SurveySource, instrument: Instrument
         wave=finder.look_up(source.wave_column, "wave_column"),
         site=finder.look_up(source.site_column, "site_column"),
         person=finder.look_up(source.person_column, "person_column"),
+        cluster=finder.look_up(source.cluster_column, "cluster_column"),
         weight=finder.look_up(source.weight_column, "weight_column"),
         keep=finder.look_up_all(source.keep, "keep"),
         stories=finder.look_up_all(source.stories, "stories"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,8 +57,9 @@ class Responses:
     answers : pandas.DataFrame
         One row an answered questionnaire: ``wave`` (``"before"`` or ``"after"``), ``site`` (key
         of the cohort's site), ``person`` (keyed hash that links waves, empty where none),
-        ``weight`` (float64, 1 where none is given), every column of ``keep`` as text, then one
-        float64 column an item of the instrument holding the code as given (not reversed);
+        ``cluster`` (keyed hash; only where a file names a ``cluster_column``), ``weight``
+        (float64, 1 where none is given), every column of ``keep`` as text, then one float64 column
+        an item of the instrument holding the code as given (not reversed);
         NaN for no answer, "don't know" and "prefer not to say" alike.
     nonresponse : pandas.DataFrame
         How often each item has no answer and why: columns ``wave``, ``site``, ``item``, ``kind``
@@ -101,11 +102,11 @@ def read_responses(cohort: Cohort, instrument: Instrument) -> Responses:
     """Read a cohort's survey files.
 
     Personal data go as the files are read: only columns that the cohort or the instrument names
-    are kept, a ``person_column`` is replaced by a keyed hash, ``stories`` are masked, and a
-    column under ``keep`` that holds personal data is refused. Rows are left out, and counted in
-    ``quality``, when they are previews or unfinished, when wave or site is blank, or when they
-    repeat a response: a platform's own number, or an id with its answers, within a wave and a
-    site. People who share an id but not their answers are kept and not linked.
+    are kept, a ``person_column`` or ``cluster_column`` is replaced by a keyed hash, ``stories`` are
+    masked, and a column under ``keep`` that holds personal data is refused. Rows are left out, and
+    counted in ``quality``, when they are previews or unfinished, when wave or site is blank, or
+    when they repeat a response: a platform's own number, or an id with its answers, within a wave
+    and a site. People who share an id but not their answers are kept and not linked.
 
     Parameters
     ----------
@@ -131,7 +132,7 @@ def read_responses(cohort: Cohort, instrument: Instrument) -> Responses:
     key: bytes | None = None
     for spec, path in zip(cohort.surveys, paths, strict=True):
         try:
-            if spec.person_column and key is None:
+            if (spec.person_column or spec.cluster_column) and key is None:
                 files = [path for path in paths if path.is_file()]
                 for file in files:
                     measure_file(file, file.name, LARGEST_FILE)
@@ -152,7 +153,23 @@ def read_responses(cohort: Cohort, instrument: Instrument) -> Responses:
             found = f"{left} further problems of the same kinds are not listed"
             problems[_MOST_PROBLEMS:] = [Problem("and more", "", found)]
         raise InputError(problems)
-    return _join(cohort, instrument, sources, pieces)
+    responses = _join(cohort, instrument, sources, pieces)
+    if problems := list(_find_too_few_invited(cohort, responses.answers)):
+        raise InputError(problems)
+    return responses
+
+
+def _find_too_few_invited(cohort: Cohort, answers: pd.DataFrame) -> Iterator[Problem]:
+    """Find sites and waves in which more people answered than cohort.yml says were invited."""
+    answered = answers.groupby(["wave", "site"]).size()
+    for wave, counts in cohort.invited.items():
+        for site, count in counts.items():
+            number = int(answered.get((wave, site), 0))
+            if number > count:
+                place = f"key 'invited.{wave}.{site}'"
+                found = f"{count} people were invited, but {number} answered"
+                allowed = "Give how many people were asked to answer, or leave the key out"
+                yield Problem(str(cohort.folder / "cohort.yml"), place, found, allowed)
 
 
 def _read_piece(source: SurveyFile, instrument: Instrument) -> _Piece:
@@ -162,6 +179,7 @@ def _read_piece(source: SurveyFile, instrument: Instrument) -> _Piece:
         "wave": source.wave[rows],
         "site": source.site[rows],
         "person": source.person[rows],
+        "cluster": source.cluster[rows],
         "weight": _read_weight(source, problems),
     }
     for name, column in columns.keep.items():
@@ -319,8 +337,9 @@ def _join(
     pieces: Sequence[_Piece],
 ) -> Responses:
     keep = list(dict.fromkeys(name for spec in cohort.surveys for name in spec.keep))
-    texts = ["wave", "site", "person", *keep]
-    columns = ["wave", "site", "person", "weight", *keep, *instrument.items]
+    clustered = any(spec.cluster_column for spec in cohort.surveys)
+    texts = ["wave", "site", "person", *(["cluster"] if clustered else []), *keep]
+    columns = [*texts[: len(texts) - len(keep)], "weight", *keep, *instrument.items]
     frames = [piece.answers.reindex(columns=columns) for piece in pieces]
     answers = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
     answers = answers.fillna(dict.fromkeys(keep, ""))
@@ -406,7 +425,7 @@ def _list_dropped(source: SurveyFile) -> pd.DataFrame:
     sample = np.flatnonzero(source.rows)[:_SAMPLE]
     lines = []
     for column, name in enumerate(table.names):
-        if column == source.columns.person:
+        if column in {source.columns.person, source.columns.cluster}:
             lines.append((file, mask_name(name), "id, replaced by a keyed hash"))
         elif column not in used:
             values = [str(value) for value in table.read_column(column)[sample]]

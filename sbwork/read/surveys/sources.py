@@ -43,8 +43,8 @@ _REASONS = {
 class SurveyFile:
     """One file on its way: what it holds, and which of its rows stay.
 
-    `wave`, `site` and `person` (hashed) have an entry a row of the table; `rows` are those that
-    stay; `quality` are lines for the table of data quality.
+    `wave`, `site`, `person` and `cluster` (both hashed) have an entry a row of the table; `rows`
+    are those that stay; `quality` are lines for the table of data quality.
     """
 
     spec: SurveySource
@@ -53,6 +53,7 @@ class SurveyFile:
     wave: Texts
     site: Texts
     person: Texts
+    cluster: Texts
     rows: Mask
     quality: list[Check]
 
@@ -62,7 +63,7 @@ def open_survey(
 ) -> SurveyFile:
     """Read a file and decide which of its rows enter the evaluation.
 
-    `key` is what ids of people are hashed with. An InputError lists all that is wrong.
+    `key` is what ids of people and clusters are hashed with. An InputError lists all that is wrong.
     """
     table = read_table(path, spec.format)
     columns = assign_columns(table, spec, instrument)
@@ -100,16 +101,25 @@ def open_survey(
             rows = rows & ~blank
     person = np.full(len(rows), "", dtype=object)
     if columns.person is not None:
-        values = table.read_column(columns.person)
         for name in dict.fromkeys(site[rows]):
             here = rows & (site == name)
-            code = key + str(name).encode()
-            codes, texts = list_texts(values[here])
-            person[here] = np.array(hash_ids(texts, code), dtype=object)[codes]
+            person[here] = _hash_column(table, columns.person, here, key + str(name).encode())
         unlinked = float((rows & (person == "")).sum())
         note = "kept, but not linked across waves"
         quality.append(Check(CheckKind.DOUBT, "without an id", unlinked, note))
-    return SurveyFile(spec, table, columns, wave, site, person, rows, quality)
+    cluster = np.full(len(rows), "", dtype=object)
+    if columns.cluster is not None:
+        cluster[rows] = _hash_column(table, columns.cluster, rows, key + b"/cluster")
+        alone = float((rows & (cluster == "")).sum())
+        note = "kept, each as a cluster of their own"
+        quality.append(Check(CheckKind.DOUBT, "without a cluster", alone, note))
+    return SurveyFile(spec, table, columns, wave, site, person, cluster, rows, quality)
+
+
+def _hash_column(table: RawTable, column: int, rows: Mask, key: bytes) -> Texts:
+    codes, texts = list_texts(table.read_column(column)[rows])
+    hashed: Texts = np.array(hash_ids(texts, key), dtype=object)[codes]
+    return hashed
 
 
 def _leave_out(reason: str, rows: Mask, note: str) -> Check:

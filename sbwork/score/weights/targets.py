@@ -28,7 +28,7 @@ NO_ANSWER = "no answer"
 """The category of people with a blank in a column that is raked on."""
 
 _SECTION = "weights"
-_NOT_TARGETS = ("wave", "site", "person")
+_NOT_TARGETS = ("wave", "site", "person", "cluster")
 _WAVES = {"before": 0, "after": 1}
 _ALL_ZERO = Refusal(Reason.NO_ANSWERS, "Everybody's given weight is 0.")
 

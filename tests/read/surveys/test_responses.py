@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from sbwork.read.checks import find_losses
 from sbwork.read.surveys import Responses, read_responses
-from sbwork.specs.cohort import Cohort
+from sbwork.specs.cohort import Cohort, read_cohort
 from sbwork.specs.errors import InputError
 from sbwork.specs.instrument import Instrument
 
@@ -185,6 +186,45 @@ def test_personal_data_are_refused_even_under_keep(
 
 def test_hashes_are_the_same_in_every_run_on_the_same_files(toy: Responses, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(toy.answers, read(tmp_path, SOURCE).answers)
+
+
+def test_clusters_are_the_same_in_both_waves_and_no_words(tmp_path: Path) -> None:
+    rows = [["wave", "site", "road", "trust_1", "trust_2"]]
+    rows += [["pre", "n", "Zz Lane", "1", "1"], ["post", "n", " zz lane", "1", "2"],
+             ["post", "south", "ZZ LANE", "2", "2"], ["post", "south", "", "2", "3"]]  # fmt: skip
+    write(tmp_path / "w.csv", rows)
+    source = {key: SOURCE[key] for key in ("wave_column", "waves", "site_column")}
+    responses = read(tmp_path, {**source, "cluster_column": "road"})
+    cluster = responses.answers["cluster"]
+    assert (cluster == cluster[0]).tolist() == [True, True, True, False]
+    assert cluster[3] == ""
+    assert count(responses, "without a cluster") == 1
+    assert "zz lane" not in "".join(f.to_csv().casefold() for f in vars(responses).values())
+    with pytest.raises(InputError, match=r"no column 'rode'.*Did you mean 'road'"):
+        read(tmp_path, {**source, "cluster_column": "rode"})
+
+
+@pytest.mark.parametrize(
+    ("invited", "message"),
+    [
+        ({"before": {"north": 1}}, r"'invited\.before\.north'.* 1 people were invited, but 2 answ"),
+        ({"before": {"nroth": 9}}, r"site 'nroth' is not among.*[Dd]id you mean 'north'"),
+        ({"befor": {"north": 9}}, "before"),
+        ({"before": {"north": 0}}, "greater than 0"),
+    ],
+)
+def test_invited_must_fit_the_answers(
+    tmp_path: Path, invited: dict[str, dict[str, int]], message: str
+) -> None:
+    write(tmp_path / "w.csv", [["trust_1", "trust_2"], ["1", "1"], ["1", "2"]])
+    survey = {"path": "w.csv", "wave": "before", "site": "north"}
+    text = json.dumps({"name": "toy", "sites": SITES, "surveys": [survey], "invited": invited})
+    folder = tmp_path / "cohorts" / "toy"
+    folder.mkdir(parents=True)
+    (folder / "cohort.yml").write_text(text, encoding="utf-8")
+    (tmp_path / "w.csv").rename(folder / "w.csv")
+    with pytest.raises(InputError, match=message):
+        read_responses(read_cohort("toy", tmp_path), INSTRUMENT)
 
 
 def test_two_files_are_linked_and_items_not_asked_are_no_blanks(tmp_path: Path) -> None:
