@@ -135,10 +135,17 @@ def estimate_standardised_contrast(
         return missing(note=_TOO_UNEVEN, reason=Reason.NOT_ESTIMABLE)
     if clustered is not None:
         unit = _correct_small_samples(df) / spread
-        ends = (clustered.estimate, clustered.ci_low, clustered.ci_high)
-        scaled = Estimate(estimator, *(end * unit for end in ends), df=clustered.df)
-        kept = {name: getattr(clustered, name) for name in ("n", "note", "flags")}
-        return replace(scaled, unit="sd", **kept)
+        return Estimate(
+            estimator,
+            clustered.estimate * unit,
+            clustered.ci_low * unit,
+            clustered.ci_high * unit,
+            df=clustered.df,
+            n=clustered.n,
+            unit="sd",
+            note=clustered.note,
+            flags=clustered.flags,
+        )
     t = float(c @ np.array([cell.mean for cell in cells])) / (spread * factor)
     scale = _correct_small_samples(df) * factor
     low, high = (invert_noncentral_t(t, df, tail) * scale for tail in (0.975, 0.025))

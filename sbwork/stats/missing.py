@@ -1,0 +1,203 @@
+"""Means of questions that some people left out, by full-information maximum likelihood.
+
+Answers are taken as multivariate normal with any means and covariances (a saturated model), and as
+missing at random given the answers at hand. Errors are Huber and White's, from the observed
+information, as lavaan's ``missing = "fiml", estimator = "MLR"`` has them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sbwork.stats.estimate import Reason, Refusal
+
+FloatArray = NDArray[np.float64]
+
+_MOST_STEPS = 5_000
+_TOLERANCE = 1e-9
+_LARGEST_CONDITION = 1e10
+_MOST_COLUMNS = 40
+
+_TOO_FEW = Refusal(
+    Reason.TOO_FEW_PEOPLE,
+    "Fewer people than it takes for the means and covariances of so many questions.",
+)
+_CONSTANT = Refusal(Reason.NO_VARIATION, "Everybody gave the same answer to one of the questions.")
+_UNASKED = Refusal(Reason.NO_ANSWERS, "Nobody answered one of the questions.")
+_UNSETTLED = Refusal(
+    Reason.NOT_ESTIMABLE, "So much is missing that the answers do not settle on one covariance."
+)
+_TOO_MANY = Refusal(Reason.NOT_ESTIMABLE, "Too many questions for their covariances.")
+
+
+@dataclass(frozen=True, slots=True)
+class NormalFit:
+    """Means and covariances of partly answered questions.
+
+    mean, covariance: In the units of the answers; empty where there is a problem.
+    influence: What each person given adds to the error of each mean, 0 for those who answered
+        nothing; the squares sum to the sandwich variance, times n / (n - 1).
+    n: People who answered anything.
+    problem: Why there is no fit.
+    """
+
+    mean: FloatArray
+    covariance: FloatArray
+    influence: FloatArray
+    n: int
+    problem: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """People who answered the same questions: which, who, and sums of their answers."""
+
+    seen: NDArray[np.intp]
+    rows: NDArray[np.intp]
+    mass: float
+    mean: FloatArray
+    products: FloatArray
+
+    def sum_products(self, mean: FloatArray) -> FloatArray:
+        """Sum the products of deviations from a mean."""
+        gap = self.mean - mean[self.seen]
+        return self.products + self.mass * np.outer(gap, gap)
+
+
+def fit_normal(answers: ArrayLike, weights: ArrayLike | None = None) -> NormalFit:
+    """Fit means and covariances to answers, shape (n_people, n_questions), NaN where missing.
+
+    By EM; with weights by pseudo-likelihood.
+
+    Source: Little, R. J. A., & Rubin, D. B. (2020). Statistical Analysis with Missing Data, 3rd ed.
+    Wiley, section 11.2. Savalei, V. (2010). Psychological Methods, 15, 352-367 (the errors).
+    """
+    x = np.asarray(answers, dtype=np.float64)
+    w = np.ones(len(x)) if weights is None else np.asarray(weights, dtype=np.float64)
+    known = ~np.isnan(x)
+    used, p = known.any(axis=1), x.shape[1]
+    n = int(used.sum())
+    problem = _find_problem(x, known, n)
+    if problem:
+        return _report_problem(problem, n, x.shape)
+    patterns = _group(x, w, known, used)
+    start = np.nanmean(x, axis=0)
+    found = _maximise(patterns, start, np.diag(np.nanvar(x, axis=0)))
+    if found is None or np.linalg.cond(found[1]) > _LARGEST_CONDITION:
+        return _report_problem(_UNSETTLED, n, x.shape)
+    mean, covariance = found
+    scores, information = _differentiate(patterns, x, w, mean, covariance)
+    if np.linalg.cond(information) > _LARGEST_CONDITION**1.5:
+        return _report_problem(_UNSETTLED, n, x.shape)
+    influence = scores @ np.linalg.inv(information)[:, :p] * np.sqrt(n / (n - 1))
+    return NormalFit(mean, covariance, influence, n)
+
+
+def _find_problem(x: FloatArray, known: NDArray[np.bool_], n: int) -> Refusal | None:
+    if not known.any(axis=0).all():
+        return _UNASKED
+    if x.shape[1] > _MOST_COLUMNS:
+        return _TOO_MANY
+    if min(n, *known.sum(axis=0)) < x.shape[1] + 2:
+        return _TOO_FEW
+    if not (np.nanmax(x, axis=0) > np.nanmin(x, axis=0)).all():
+        return _CONSTANT
+    together = known.astype(float).T @ known.astype(float)
+    return _TOO_FEW if together.min() < 2 else None
+
+
+def _report_problem(problem: Refusal, n: int, shape: tuple[int, ...]) -> NormalFit:
+    empty = np.empty(0)
+    return NormalFit(empty, empty, np.zeros(shape), n, problem)
+
+
+def _group(
+    x: FloatArray, w: FloatArray, known: NDArray[np.bool_], used: NDArray[np.bool_]
+) -> list[_Pattern]:
+    kinds, place = np.unique(known, axis=0, return_inverse=True)
+    patterns = []
+    for number, kind in enumerate(kinds):
+        rows = np.flatnonzero((place.ravel() == number) & used)
+        if len(rows):
+            seen = np.flatnonzero(kind)
+            values, weight = x[np.ix_(rows, seen)], w[rows]
+            mean = weight @ values / weight.sum()
+            left = values - mean
+            products = left.T @ (weight[:, None] * left)
+            patterns.append(_Pattern(seen, rows, float(weight.sum()), mean, products))
+    return patterns
+
+
+def _maximise(
+    patterns: list[_Pattern], mean: FloatArray, covariance: FloatArray
+) -> tuple[FloatArray, FloatArray] | None:
+    """Run EM until neither means nor covariances move by more than a billionth of their size."""
+    total = sum(pattern.mass for pattern in patterns)
+    p = len(mean)
+    for _ in range(_MOST_STEPS):
+        sums, squares = np.zeros(p), np.zeros((p, p))
+        for pattern in patterns:
+            seen = pattern.seen
+            try:
+                slopes = np.linalg.solve(covariance[np.ix_(seen, seen)], covariance[seen])
+            except np.linalg.LinAlgError:
+                return None
+            expected = (pattern.mean - mean[seen]) @ slopes
+            sums += pattern.mass * expected
+            squares += slopes.T @ pattern.sum_products(mean) @ slopes
+            squares += pattern.mass * (covariance - covariance[:, seen] @ slopes)
+        step = sums / total
+        moved = squares / total - np.outer(step, step)
+        scale = np.sqrt(np.diag(covariance))
+        change = max(
+            float(np.abs(step / scale).max()),
+            float(np.abs((moved - covariance) / np.outer(scale, scale)).max()),
+        )
+        mean, covariance = mean + step, (moved + moved.T) / 2
+        if not (np.diag(covariance) > 0).all():
+            return None
+        if change < _TOLERANCE:
+            return mean, covariance
+    return None
+
+
+def _differentiate(
+    patterns: list[_Pattern], x: FloatArray, w: FloatArray, mean: FloatArray, covariance: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return each person's score, and the observed information, of means and covariances.
+
+    With K the inverse covariance of what a pattern has seen, g = K sum(r) and M = K sum(r r') K,
+    r the deviations, the information is N K for the means, K D g for a mean and a direction D of
+    the covariances, and tr(K D2 M D1) - N tr(K D1 K D2) / 2 for two directions.
+    """
+    p = len(mean)
+    first, second = np.triu_indices(p)
+    spread = np.zeros((p * p, len(first)))
+    at = np.arange(len(first))
+    spread[first * p + second, at] = 1.0
+    spread[second * p + first, at] = 1.0
+    scores = np.zeros((len(x), p + len(first)))
+    information = np.zeros((p + len(first),) * 2)
+    corner = np.zeros((p * p, p * p))
+    for pattern in patterns:
+        seen, inner = pattern.seen, np.zeros((p, p))
+        inner[np.ix_(seen, seen)] = np.linalg.inv(covariance[np.ix_(seen, seen)])
+        left = np.zeros((len(pattern.rows), p))
+        left[:, seen] = x[np.ix_(pattern.rows, seen)] - mean[seen]
+        weight = w[pattern.rows][:, None]
+        pulled = left @ inner
+        scores[pattern.rows, :p] = weight * pulled
+        pairs = np.einsum("ni,nj->nij", pulled, pulled) - inner
+        scores[pattern.rows, p:] = weight * (pairs.reshape(len(left), -1) @ spread) / 2
+        information[:p, :p] += pattern.mass * inner
+        summed = (weight * pulled).sum(axis=0)
+        information[:p, p:] += np.kron(summed, inner) @ spread
+        moments = pulled.T @ (weight * pulled)
+        corner += (np.kron(moments, inner) + np.kron(inner, moments)) / 2
+        corner -= pattern.mass / 2 * np.kron(inner, inner)
+    information[p:, :p] = information[:p, p:].T
+    information[p:, p:] = spread.T @ corner @ spread
+    return scores, information
