@@ -7,7 +7,8 @@ read
     `read_responses` (`Responses`), `read_incidents` (`Incidents`); what can't be read raises
     `InputError`
 score
-    `rake`, `weigh_responses`, `weighted_mean`; `score_scales`, `scale_reliability`
+    `rake`, `weigh_responses`, `weighted_mean`; `score_scales`, `scale_reliability`;
+    `fit_model` (a `ModelFit`), `refit_model`
 compare
     `compare_counts`, `compare_placebos`, `compare_scales`; each number is an `Estimate`, each
     result a long frame that `combine_findings` joins and `select_findings` searches

@@ -20,6 +20,9 @@ from .read.surveys import read_responses as read_responses
 from .render.explorers import explore_cohort as explore_cohort
 from .render.views import view as view
 from .report.results import write_results as write_results
+from .score import ModelFit as ModelFit
+from .score import fit_model as fit_model
+from .score import refit_model as refit_model
 from .score import scale_reliability as scale_reliability
 from .score import score_scales as score_scales
 from .score.weights import rake as rake

@@ -1,0 +1,354 @@
+"""Structural equation models, fitted as ``lavaan::sem`` fits them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sbwork.score.latent.checks import (
+    find_gaps,
+    find_improper,
+    find_obstacles,
+    find_sums,
+    name_lost,
+)
+from sbwork.score.latent.indices import (
+    compute_cfi,
+    compute_rmsea,
+    compute_srmr,
+    compute_tli,
+    measure_yardstick,
+)
+from sbwork.score.latent.inference import evaluate_all, invert_information, tabulate
+from sbwork.score.latent.model import Likelihood, Model
+from sbwork.score.latent.moments import Moments
+from sbwork.score.latent.sample import Sample, list_groups, select_sample
+from sbwork.score.latent.solver import Restrictions, Solution, minimise
+from sbwork.score.latent.starts import guess_parameters
+from sbwork.score.latent.table import build_table
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+FIT_INDICES = (
+    "chisq",
+    "df",
+    "p_value",
+    "cfi",
+    "tli",
+    "rmsea",
+    "rmsea_low",
+    "rmsea_high",
+    "srmr",
+    "aic",
+    "bic",
+    "loglik",
+    "n",
+    "baseline_chisq",
+    "baseline_df",
+)
+_MISSING = ("fiml", "listwise")
+_REFIT_TOLERANCE = 1e-13
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFit:
+    """A fitted structural equation model.
+
+    Attributes
+    ----------
+    estimates : pandas.DataFrame
+        One row a parameter, in lavaan's order, with ``lhs``, ``op``, ``rhs``, ``group`` (empty for
+        one group), ``estimate``, ``se``, ``z``, ``p_value``, ``ci_low``, ``ci_high`` (95%) and
+        ``standardised`` (all variables have variance 1). Fixed parameters have an ``se`` of 0 and
+        no ``z`` and ``p_value``. Parameters defined by ``:=`` come last.
+    fit : pandas.Series
+        ``chisq``, ``df``, ``p_value``, ``cfi``, ``tli``, ``rmsea`` with its 90% interval
+        ``rmsea_low`` and ``rmsea_high``, ``srmr``, ``aic``, ``bic``, ``loglik``, ``n``,
+        ``baseline_chisq``, ``baseline_df``.
+    converged : bool
+        Whether a maximum of the likelihood was reached.
+    problems : tuple of str
+        What is wrong with the data or the solution, in sentences. Where the solution can't be used,
+        all estimates are NaN and a problem says why.
+    """
+
+    estimates: pd.DataFrame
+    fit: pd.Series[float]
+    converged: bool
+    problems: tuple[str, ...]
+    _likelihood: Likelihood = field(repr=False)
+    _parameters: FloatArray = field(repr=False)
+
+    @property
+    def observed(self) -> tuple[str, ...]:
+        """The model's columns, in the order of the moments that `refit_model` takes."""
+        return self._likelihood.model.table.observed
+
+
+def fit_model(
+    data: pd.DataFrame,
+    model: str,
+    *,
+    group: str | None = None,
+    equal: Sequence[str] = (),
+    free: Sequence[str] = (),
+    missing: str = "fiml",
+    estimator: str = "ml",
+    cluster: str | None = None,
+) -> ModelFit:
+    """Fit a structural equation model by maximum likelihood, as ``lavaan::sem`` does.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        One row a respondent; the model's columns hold numbers.
+    model : str
+        lavaan's syntax: ``=~`` (is measured by), ``~`` (is regressed on), ``~~`` (covaries with),
+        ``~ 1`` (intercept), ``:=`` (defined parameter), ``==`` (equality). ``2*x`` fixes a
+        parameter, ``NA*x`` frees it, ``a*x`` labels it, ``start(2)*x`` says where to start,
+        ``c(a, b)*x`` speaks of each group. ``#`` and ``!`` begin remarks; ``;`` ends a statement.
+    group : str, optional
+        A column; the model is fitted in each of its groups, in the order of first appearance.
+    equal : sequence of str
+        What is equal in all groups: ``"loadings"``, ``"intercepts"``, ``"residuals"``,
+        ``"means"``, ``"regressions"``, ``"residual_covariances"``, ``"latent_variances"``,
+        ``"latent_covariances"``. With equal intercepts the means of latent variables are free in
+        later groups.
+    free : sequence of str
+        Parameters that are not equal all the same, such as ``"trust =~ q3"`` or ``"q3 ~ 1"``.
+    missing : {"fiml", "listwise"}
+        With ``"fiml"`` all answers are used; the model has means, and standard errors come from the
+        observed information. With ``"listwise"`` rows with a missing answer are left out; standard
+        errors come from the expected information. Rows without a covariate are left out of both:
+        covariates are the columns that only predict, and their moments are those of the sample.
+
+    Returns
+    -------
+    ModelFit
+        Estimates, indices of fit, and problems in sentences. A model or a sample that has no
+        solution is a result whose numbers are missing and whose problems say why.
+
+    Raises
+    ------
+    InputError
+        If the model can't be read, or a column is unknown, holds text or infinite values.
+
+    Notes
+    -----
+    Defaults are those of ``lavaan::sem`` (0.6): the first loading of a latent variable is 1, latent
+    variables that nothing explains covary, and so do outcomes that explain nothing. With equal
+    intercepts a latent variable that indicates another keeps a mean of 0: lavaan frees it, and
+    then can't identify it.
+
+    Source: Bollen, K. A. (1989). Structural Equations with Latent Variables. Arbuckle, J. L.
+    (1996), in Marcoulides & Schumacker, Advanced Structural Equation Modeling (missing answers).
+    Rosseel, Y. (2012). lavaan. Journal of Statistical Software, 48(2).
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> random = np.random.default_rng(1)
+    >>> trust = random.normal(size=(200, 1))
+    >>> data = pd.DataFrame(trust + random.normal(size=(200, 4)), columns=["q1", "q2", "q3", "q4"])
+    >>> fit = fit_model(data, "trust =~ q1 + q2 + q3 + q4")
+    >>> fit.estimates.loc[:3, ["lhs", "op", "rhs", "estimate"]].round(2)
+         lhs  op rhs  estimate
+    0  trust  =~  q1      1.00
+    1  trust  =~  q2      1.12
+    2  trust  =~  q3      0.87
+    3  trust  =~  q4      1.05
+    >>> round(float(fit.fit["cfi"]), 3), fit.problems
+    (1.0, ())
+    """
+    if missing not in _MISSING:
+        raise ValueError(f"missing must be one of {', '.join(_MISSING)}, found {missing!r}")
+    groups = list_groups(data, group)
+    table = build_table(model, len(groups), equal, free, means=missing == "fiml")
+    sample = select_sample(
+        data,
+        table.observed,
+        table.covariates,
+        latent=table.latent,
+        group=group,
+        missing=missing,
+        cluster=cluster,
+    )
+    layout = Model.from_table(table, len(groups))
+    notes = [*sample.notes, *find_gaps(table, sample)]
+    obstacles = find_obstacles(table, sample)
+    if obstacles:
+        return _refuse(layout, sample, notes + obstacles)
+    moments = sample.compute_moments()
+    obstacles = find_sums(table, sample.groups, [one.covariance[0] for one in moments])
+    if obstacles:
+        return _refuse(layout, sample, notes + obstacles)
+    likelihood = Likelihood.from_moments(layout, moments)
+    solution = _solve(likelihood)
+    parameters = solution.parameters[0]
+    if not solution.converged[0]:
+        return _refuse(layout, sample, [*notes, "No maximum of the likelihood was found."])
+    derivatives = likelihood.differentiate(solution.parameters)
+    information = derivatives.observed if missing == "fiml" else derivatives.expected
+    along = Restrictions(table, likelihood.fixed).span(parameters)
+    spread = invert_information(likelihood.n * information[0], along)
+    if spread.lost:
+        lost = name_lost(table, sample.groups, spread.lost)
+        return _refuse(layout, sample, [*notes, lost])
+    notes += find_improper(likelihood, sample.groups, parameters)
+    estimates = tabulate(likelihood, sample.groups, parameters, spread.covariance)
+    fit = _measure_fit(likelihood, parameters, float(solution.minimum[0]), along.shape[1])
+    return ModelFit(estimates, fit, True, tuple(notes), likelihood, parameters)
+
+
+def _solve(likelihood: Likelihood) -> Solution:
+    """Fit one sample; with missing answers, from the solution for its likeliest moments."""
+    start = guess_parameters(likelihood.model.table, likelihood.moments)[None]
+    if any(len(one.seen) > 1 for one in likelihood.moments):
+        merged = tuple(one.merge() for one in likelihood.moments)
+        near = minimise(Likelihood(likelihood.model, merged, likelihood.fixed), start)
+        start = near.parameters if near.converged[0] else start
+    return minimise(likelihood, start)
+
+
+def _refuse(model: Model, sample: Sample, problems: Sequence[str]) -> ModelFit:
+    """Return a fit without numbers, and with what is wrong."""
+    table = model.table
+    empty = [
+        Moments.from_complete(np.full((1, p), np.nan), np.full((1, p, p), np.nan), len(rows))
+        for rows in sample.rows
+        for p in [len(table.observed)]
+    ]
+    likelihood = Likelihood.from_moments(model, empty)
+    parameters = np.full(table.size, np.nan)
+    estimates = tabulate(likelihood, sample.groups, parameters, np.full((table.size,) * 2, np.nan))
+    estimates[list(estimates.columns[4:])] = np.nan
+    fit = pd.Series(np.nan, index=list(FIT_INDICES), dtype=np.float64)
+    fit["n"] = sum(len(rows) for rows in sample.rows)
+    return ModelFit(estimates, fit, False, tuple(problems), likelihood, parameters)
+
+
+def refit_model(
+    fit: ModelFit,
+    covariances: FloatArray | Sequence[FloatArray],
+    means: FloatArray | Sequence[FloatArray] | None = None,
+) -> tuple[FloatArray, BoolArray]:
+    """Fit a model again to many samples at once, from the solution that is known.
+
+    Parameters
+    ----------
+    fit : ModelFit
+        A converged fit.
+    covariances : array (draws, p, p), or a sequence of one for each group
+        Covariance matrices of complete samples, in the order of `ModelFit.observed`, divided by the
+        number of cases; groups in the order of the fit.
+    means : array (draws, p), or a sequence of one for each group, optional
+        Means; by default those of the sample of `fit`. Not used by a model without means.
+
+    Returns
+    -------
+    estimates : numpy.ndarray (draws, rows of ``fit.estimates``)
+        NaN where a draw did not converge.
+    converged : numpy.ndarray (draws,)
+        Whether a maximum was reached.
+
+    Raises
+    ------
+    ValueError
+        If the moments don't fit the model, or `fit` did not converge.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> random = np.random.default_rng(1)
+    >>> data = pd.DataFrame(random.normal(size=(80, 1)) + random.normal(size=(80, 3)))
+    >>> data.columns = ["q1", "q2", "q3"]
+    >>> fit = fit_model(data, "trust =~ q1 + q2 + q3")
+    >>> draws = [data.sample(frac=1, replace=True, random_state=seed) for seed in range(50)]
+    >>> estimates, converged = refit_model(
+    ...     fit,
+    ...     np.stack([draw.cov(ddof=0) for draw in draws]),
+    ...     np.stack([draw.mean() for draw in draws]),
+    ... )
+    >>> estimates.shape, bool(converged.all())
+    ((50, 11), True)
+    """
+    known = fit._likelihood
+    if not fit.converged:
+        raise ValueError("the fit did not converge, so no sample can be fitted from its solution")
+    spreads = _list_groups(covariances, len(known.moments), 3)
+    p = len(fit.observed)
+    if means is None:
+        centres = [
+            np.broadcast_to(sample.mean, (len(spread), p))
+            for sample, spread in zip(known.moments, spreads, strict=True)
+        ]
+    else:
+        centres = _list_groups(means, len(known.moments), 2)
+    for spread, centre in zip(spreads, centres, strict=True):
+        if spread.shape[1:] != (p, p) or centre.shape != (len(spread), p):
+            raise ValueError(
+                f"the model has {p} variables, found covariances of shape {spread.shape} and "
+                f"means of shape {centre.shape}"
+            )
+    moments = [
+        Moments.from_complete(centre, spread, sample.n)
+        for sample, centre, spread in zip(known.moments, centres, spreads, strict=True)
+    ]
+    likelihood = Likelihood.from_moments(known.model, moments)
+    solution = minimise(likelihood, fit._parameters[None], tolerance=_REFIT_TOLERANCE)
+    estimates = evaluate_all(known.model.table, likelihood.fixed, solution.parameters)
+    estimates[~solution.converged] = np.nan
+    return estimates, solution.converged
+
+
+def _list_groups(
+    moments: FloatArray | Sequence[FloatArray], groups: int, rank: int
+) -> list[FloatArray]:
+    """Return one stack of moments a group, each of `rank` axes; one group needs no list."""
+    if isinstance(moments, np.ndarray) and moments.ndim == rank:
+        moments = [moments]
+    stacks = [np.asarray(stack, dtype=np.float64) for stack in moments]
+    if len(stacks) != groups or any(stack.ndim != rank for stack in stacks):
+        raise ValueError(f"needs one array of {rank} axes for each of {groups} groups")
+    return stacks
+
+
+def _measure_fit(
+    likelihood: Likelihood, parameters: FloatArray, minimum: float, n_free: int
+) -> pd.Series[float]:
+    from scipy.special import gammaincc
+
+    n, groups = likelihood.n, len(likelihood.moments)
+    yardstick = measure_yardstick(likelihood)
+    counted = sum(
+        sample.n * float(sample.shares @ sample.seen.sum(axis=1)) for sample in likelihood.moments
+    )
+    loglik = -n * minimum - counted * math.log(2 * math.pi) / 2 - yardstick.covariates
+    chi = max(2 * (yardstick.saturated - loglik), 0.0)
+    base = 2 * (yardstick.saturated - yardstick.baseline)
+    df = yardstick.moments - n_free
+    rmsea, low, high = compute_rmsea(chi, df, n, groups)
+    values = {
+        "chisq": chi,
+        "df": df,
+        "p_value": float(gammaincc(df / 2, chi / 2)) if df > 0 else math.nan,
+        "cfi": compute_cfi(chi, df, base, yardstick.baseline_df),
+        "tli": compute_tli(chi, df, base, yardstick.baseline_df),
+        "rmsea": rmsea,
+        "rmsea_low": low,
+        "rmsea_high": high,
+        "srmr": compute_srmr(likelihood, parameters),
+        "aic": -2 * loglik + 2 * n_free,
+        "bic": -2 * loglik + math.log(n) * n_free,
+        "loglik": loglik,
+        "n": n,
+        "baseline_chisq": base,
+        "baseline_df": yardstick.baseline_df,
+    }
+    return pd.Series(values, dtype=np.float64)

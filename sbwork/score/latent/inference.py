@@ -1,0 +1,112 @@
+"""Standard errors, intervals and standardised values of a solution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sbwork.score.latent.expressions import differentiate
+from sbwork.score.latent.model import Likelihood, Model, expand
+from sbwork.score.latent.table import Table, evaluate_definitions
+
+FloatArray = NDArray[np.float64]
+
+_SMALLEST_INFORMATION = 1e-9
+_Z = 1.959963984540054
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How certain parameters are.
+
+    covariance: (q, q) of the free parameters; NaN without information.
+    lost: Numbers of the free parameters about which the sample says nothing by themselves.
+    """
+
+    covariance: FloatArray
+    lost: tuple[int, ...]
+
+
+def invert_information(information: FloatArray, along: FloatArray) -> Spread:
+    """Invert information (q, q) in the directions (q, k) that equalities leave open."""
+    scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))
+    open_ways, _ = np.linalg.qr(along / scale[:, None])
+    reduced = open_ways.T @ (information * np.outer(scale, scale)) @ open_ways
+    values, vectors = np.linalg.eigh((reduced + reduced.T) / 2)
+    if len(values) and values[0] < _SMALLEST_INFORMATION:
+        loose = np.abs(open_ways @ vectors[:, values < _SMALLEST_INFORMATION]).max(axis=1)
+        lost = tuple(np.flatnonzero(loose > 0.1 * loose.max()).tolist())
+        return Spread(np.full(information.shape, np.nan), lost)
+    turned = (scale[:, None] * open_ways) @ vectors
+    return Spread((turned / values) @ turned.T, ())
+
+
+def evaluate_all(table: Table, fixed: FloatArray, parameters: NDArray[np.inexact]) -> FloatArray:
+    """Return the values (…, n_estimates) of all rows and definitions from free parameters."""
+    values = expand(table, fixed, parameters)
+    if not table.definitions:
+        return values
+    names = evaluate_definitions(table, values)
+    defined = np.stack([names[one.name] for one in table.definitions], axis=-1)
+    return np.concatenate([values, defined], axis=-1)
+
+
+def standardise(model: Model, values: FloatArray) -> FloatArray:
+    """Return values (d, n_rows) and definitions in standard deviations of all variables."""
+    table = model.table
+    index = {name: place for place, name in enumerate((*table.observed, *table.latent))}
+    turned = np.array(values)
+    for number, group in enumerate(model.groups):
+        variances = np.diagonal(group.solve(values).covariance, axis1=1, axis2=2)
+        residual = np.zeros(variances.shape)
+        rows = [(place, row) for place, row in enumerate(table.rows) if row.group == number]
+        for place, row in rows:
+            if row.op == "~~" and row.lhs == row.rhs:
+                residual[:, index[row.lhs]] = values[:, place]
+        for place, row in rows:
+            lhs, rhs = index[row.lhs], index.get(row.rhs, -1)
+            numerator, denominator = {
+                "=~": (variances[:, lhs], variances[:, rhs]),
+                "~": (variances[:, rhs], variances[:, lhs]),
+                "~1": (1.0, variances[:, lhs]),
+                "~~": (1.0, residual[:, lhs] * residual[:, rhs]),
+            }[row.op]
+            if lhs == rhs:
+                denominator = variances[:, lhs] ** 2
+            with np.errstate(all="ignore"):
+                turned[:, place] = values[:, place] * np.sqrt(numerator / denominator)
+    if not table.definitions:
+        return turned
+    with np.errstate(all="ignore"):
+        names = evaluate_definitions(table, turned)
+    return np.column_stack([turned, *(names[one.name] for one in table.definitions)])
+
+
+def tabulate(
+    likelihood: Likelihood, groups: tuple[str, ...], parameters: FloatArray, covariance: FloatArray
+) -> pd.DataFrame:
+    """Make the frame of estimates from one solution (q,) and its covariance (q, q)."""
+    from scipy.special import ndtr
+
+    table = likelihood.model.table
+    fixed = likelihood.fixed[0]
+    with np.errstate(all="ignore"):
+        estimate = evaluate_all(table, fixed, parameters)
+        jacobian = differentiate(lambda moved: evaluate_all(table, fixed, moved), parameters)
+        variance = np.einsum("ij,jk,ik->i", jacobian, covariance, jacobian)
+        se = np.sqrt(np.where(variance > -1e-12, np.maximum(variance, 0.0), np.nan))
+        z = np.where(se > 0, estimate / se, np.nan)
+        standardised = standardise(likelihood.model, expand(table, fixed, parameters)[None])[0]
+    rows = [
+        *((row.lhs, row.op, row.rhs, groups[row.group]) for row in table.rows),
+        *((one.name, ":=", one.expression.text, "") for one in table.definitions),
+    ]
+    frame = pd.DataFrame(rows, columns=["lhs", "op", "rhs", "group"])
+    frame["estimate"], frame["se"], frame["z"] = estimate, se, z
+    frame["p_value"] = 2 * ndtr(-np.abs(z))
+    frame["ci_low"], frame["ci_high"] = estimate - _Z * se, estimate + _Z * se
+    frame["standardised"] = standardised
+    return frame

@@ -1,0 +1,135 @@
+"""Moments of samples, by pattern of what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+_MOST_EM_STEPS = 5000
+_EM_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """One group of d samples, whose cases fall into patterns by what is missing.
+
+    seen: (patterns, p) which variables a pattern has.
+    shares: (patterns,) shares of the cases.
+    means, covariances: (d, patterns, p[, p]), around the pattern's mean, divided by its cases; 0
+        for what is unseen.
+    mean, covariance: (d, p[, p]) of all cases; by maximum likelihood where some are incomplete.
+    n: Cases.
+    """
+
+    seen: BoolArray
+    shares: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+    mean: FloatArray
+    covariance: FloatArray
+    n: float
+
+    @classmethod
+    def from_complete(cls, mean: FloatArray, covariance: FloatArray, n: float) -> Moments:
+        """Take means (d, p) and covariances (d, p, p), divided by n, of complete cases."""
+        seen = np.ones((1, mean.shape[1]), dtype=np.bool_)
+        whole = mean[:, None], covariance[:, None]
+        return cls(seen, np.ones(1), *whole, mean, covariance, n)
+
+    @classmethod
+    def from_rows(cls, rows: FloatArray) -> Moments:
+        """Sort the cases (n, p) of one sample by pattern; none may miss everything."""
+        n, p = rows.shape
+        seen, pattern = np.unique(~np.isnan(rows), axis=0, return_inverse=True)
+        pattern = pattern.reshape(-1)
+        filled = np.nan_to_num(rows)
+        counts = np.bincount(pattern, minlength=len(seen)).astype(np.float64)
+        order = np.argsort(pattern, kind="stable")
+        starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.intp)
+        means = np.add.reduceat(filled[order], starts) / counts[:, None]
+        centred = (filled - means[pattern]) * seen[pattern]
+        covariances = np.zeros((len(seen), p, p))
+        ordered = centred[order]
+        for place, start in enumerate(starts):
+            block = ordered[start : start + int(counts[place])]
+            covariances[place] = block.T @ block / counts[place]
+        partial = cls(
+            seen, counts / n, means[None], covariances[None], means[:1], covariances[:1], n
+        )
+        if seen.all():
+            return partial
+        mean, covariance = _saturate(partial)
+        return cls(seen, counts / n, means[None], covariances[None], mean, covariance, n)
+
+    def take(self, rows: NDArray[np.intp]) -> Moments:
+        """Keep some of the samples."""
+        if len(self.means) == 1:
+            return self
+        parts = self.means[rows], self.covariances[rows], self.mean[rows], self.covariance[rows]
+        return Moments(self.seen, self.shares, *parts, self.n)
+
+    def slice(self, patterns: slice) -> Moments:
+        """Keep some of the patterns."""
+        if patterns.start == 0 and patterns.stop >= len(self.seen):
+            return self
+        return Moments(
+            self.seen[patterns],
+            self.shares[patterns],
+            self.means[:, patterns],
+            self.covariances[:, patterns],
+            self.mean,
+            self.covariance,
+            self.n,
+        )
+
+    def add(self, parts: FloatArray) -> FloatArray:
+        """Add over patterns (d, patterns, …), each by its share."""
+        if len(self.shares) == 1 and self.shares[0] == 1:
+            return parts[:, 0]
+        return np.asarray(np.tensordot(parts, self.shares, axes=(1, 0)))
+
+    def merge(self) -> Moments:
+        """Take the moments of all cases as if they were complete."""
+        return Moments.from_complete(self.mean, self.covariance, self.n)
+
+
+def _saturate(sample: Moments) -> tuple[FloatArray, FloatArray]:
+    """Find the likeliest mean and covariance of incomplete cases, by EM.
+
+    Source: Little, R. J. A., & Rubin, D. B. (2002). Statistical Analysis with Missing Data, 2nd
+    ed., section 11.2.
+    """
+    shares, seen = sample.shares, sample.seen
+    answered = shares @ seen
+    mean = np.einsum("p,pi->i", shares, sample.means[0]) / answered
+    away = (sample.means[0] - mean) * seen
+    second = np.diagonal(sample.covariances[0], axis1=1, axis2=2) + away**2
+    covariance = np.diag(shares @ second / answered)
+    scale = np.sqrt(np.diag(covariance))
+    both = seen[:, :, None] & seen[:, None, :]
+    unit = np.eye(len(mean))
+    for _ in range(_MOST_EM_STEPS):
+        away = (sample.means[0] - mean) * seen
+        scatter = sample.covariances[0] + away[:, :, None] * away[:, None, :]
+        try:
+            inverse = np.linalg.inv(np.where(both, covariance, unit))
+        except np.linalg.LinAlgError:
+            break
+        weight = np.where(both, inverse, 0.0)
+        slope = covariance @ weight
+        shift = shares @ (slope @ away[:, :, None])[:, :, 0]
+        total = slope @ scatter @ np.swapaxes(slope, 1, 2) + covariance - slope @ covariance
+        renewed = np.tensordot(shares, total, axes=(0, 0)) - np.outer(shift, shift)
+        moved = max(
+            np.abs(shift / scale).max(),
+            np.abs((renewed - covariance) / np.outer(scale, scale)).max(),
+        )
+        mean, covariance = mean + shift, (renewed + renewed.T) / 2
+        if moved < _EM_TOLERANCE:
+            break
+    return mean[None], covariance[None]

@@ -1,0 +1,209 @@
+"""The likeliest parameters, for many samples at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sbwork.score.latent.expressions import differentiate
+from sbwork.score.latent.model import Likelihood, expand
+from sbwork.score.latent.table import Table, evaluate_definitions
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+_MOST_ITERATIONS = 300
+_DAMPINGS = (None, 0.0, 0.01, 0.1, 1.0, 10.0, 100.0, 1e4)
+"""What is tried in turn for a step: Newton, Fisher scoring, and that damped."""
+_SMALLEST_SINGULAR = 1e-9
+_CURVATURE_STEP = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """What was found for d samples: parameters (d, q), half the discrepancy, whether least."""
+
+    parameters: FloatArray
+    minimum: FloatArray
+    converged: BoolArray
+    iterations: int
+
+
+class Restrictions:
+    """The equalities that parameters must meet, as ``h(parameters) = 0``."""
+
+    def __init__(self, table: Table, fixed: FloatArray) -> None:
+        self.table, self.fixed = table, fixed
+        self.count = len(table.restrictions)
+
+    def evaluate(self, parameters: NDArray[np.inexact]) -> NDArray[np.inexact]:
+        """Compute h (…, m): left less right of every equality."""
+        values = evaluate_definitions(self.table, expand(self.table, self.fixed, parameters))
+        sides = [
+            one.left.compute(values) - one.right.compute(values) for one in self.table.restrictions
+        ]
+        shape = parameters.shape[:-1]
+        return np.stack([np.broadcast_to(side, shape) for side in sides], axis=-1)
+
+    def differentiate(self, parameters: FloatArray) -> FloatArray:
+        """Compute the Jacobian (…, m, q)."""
+        return differentiate(self.evaluate, parameters)
+
+    def span(self, parameters: FloatArray) -> FloatArray:
+        """Find the directions (q, q - rank) in which one set of parameters (q,) may move."""
+        if not self.count:
+            return np.eye(self.table.size)
+        return _find_null_space(self.differentiate(parameters[None]))[0]
+
+    def take(self, rows: NDArray[np.intp]) -> Restrictions:
+        """Keep some of the samples."""
+        return Restrictions(self.table, self.fixed[rows] if len(self.fixed) > 1 else self.fixed)
+
+
+def minimise(
+    likelihood: Likelihood,
+    start: FloatArray,
+    *,
+    lower: FloatArray | None = None,
+    tolerance: float = 1e-18,
+) -> Solution:
+    """Minimise the discrepancy of every sample of a stack.
+
+    Newton steps where they lower the discrepancy, else Fisher scoring, damped more and more; among
+    equalities, along their tangent (sequential quadratic programming). A parameter kept at its
+    `lower` bound whose gradient pushes it further is fixed there for the step. A minimum is where
+    a Newton step would lower half the discrepancy by less than `tolerance`: that doesn't depend on
+    units.
+
+    Source: Jöreskog, K. G. (1969). Psychometrika, 34, 183-202. Nocedal, J., & Wright, S. J. (2006).
+    Numerical Optimization, chapter 18.
+    """
+    restrictions = Restrictions(likelihood.model.table, likelihood.fixed)
+    parameters = np.broadcast_to(start, (len(likelihood.fixed), start.shape[-1])).copy()
+    penalty = np.zeros(len(parameters))
+    minimum = likelihood.compute_discrepancy(parameters)
+    converged = np.zeros(len(parameters), dtype=np.bool_)
+    waiting = np.flatnonzero(np.isfinite(minimum))
+    iteration = 0
+    while len(waiting) and iteration < _MOST_ITERATIONS:
+        iteration += 1
+        current = parameters[waiting]
+        part = likelihood.take(waiting)
+        gradient, expected, observed = part.differentiate(current)
+        fixed = np.zeros(current.shape, dtype=np.bool_)
+        if lower is not None:
+            fixed = (current <= lower) & (gradient > 0)
+            gradient[fixed] = 0.0
+        bound = None
+        if restrictions.count:
+            bound = _Tangent(restrictions.take(waiting), current, gradient)
+            observed = observed + bound.curvature
+            penalty[waiting] = np.maximum(penalty[waiting], 2 * bound.pull)
+        broken = np.zeros(len(waiting)) if bound is None else bound.broken
+        merit = minimum[waiting] + penalty[waiting] * broken
+        there = np.zeros(len(waiting), dtype=np.bool_)
+        stuck = ~there
+        for damping in _DAMPINGS:
+            tried = np.flatnonzero(stuck)
+            if not len(tried):
+                break
+            curvature = (observed if damping is None else expected)[tried]
+            step, gain = _solve_step(
+                gradient[tried], curvature, fixed[tried], damping or 0.0, bound, tried
+            )
+            moved = current[tried] + step
+            if lower is not None:
+                np.maximum(moved, lower, out=moved)
+            reached = likelihood.take(waiting[tried]).compute_discrepancy(moved)
+            total = reached
+            if bound is not None:
+                with np.errstate(all="ignore"):
+                    left = np.abs(bound.restrictions.take(tried).evaluate(moved)).sum(axis=1)
+                total = reached + penalty[waiting[tried]] * np.where(
+                    np.isfinite(left), left, np.inf
+                )
+            slack = 1e-13 * (1 + np.abs(merit[tried]))
+            better = total <= merit[tried] + slack
+            if damping is None:
+                better &= gain > -tolerance
+            rows = waiting[tried]
+            parameters[rows[better]] = moved[better]
+            minimum[rows[better]] = reached[better]
+            stuck[tried[better]] = False
+            there[tried[better & (np.abs(gain) < tolerance) & (broken[tried] < 1e-9)]] = True
+        converged[waiting[there]] = True
+        waiting = waiting[~there & ~stuck]
+    return Solution(parameters, minimum, converged, iteration)
+
+
+class _Tangent:
+    """Equalities around a point: where they allow to go, and how they bend."""
+
+    def __init__(
+        self, restrictions: Restrictions, current: FloatArray, gradient: FloatArray
+    ) -> None:
+        self.restrictions = restrictions
+        with np.errstate(all="ignore"):
+            broken = np.nan_to_num(restrictions.evaluate(current), nan=1e6, posinf=1e6, neginf=-1e6)
+            jacobian = np.nan_to_num(restrictions.differentiate(current))
+        self.broken = np.abs(broken).sum(axis=1)
+        inverse = np.linalg.pinv(jacobian, rcond=_SMALLEST_SINGULAR)
+        self.back = -(inverse @ broken[..., None])[..., 0]
+        self.along = _find_null_space(jacobian)
+        multipliers = -(np.swapaxes(inverse, 1, 2) @ gradient[..., None])
+        self.pull = np.abs(multipliers).max(axis=(1, 2))
+        self.curvature = np.zeros((*gradient.shape, gradient.shape[1]))
+        for place in range(gradient.shape[1]):
+            step = np.zeros(gradient.shape[1])
+            step[place] = _CURVATURE_STEP
+            with np.errstate(all="ignore"):
+                bent = restrictions.differentiate(current + step) - restrictions.differentiate(
+                    current - step
+                )
+            bent = np.nan_to_num(bent) / (2 * _CURVATURE_STEP)
+            self.curvature[:, place] = (np.swapaxes(bent, 1, 2) @ multipliers)[..., 0]
+
+
+def _find_null_space(jacobian: FloatArray) -> FloatArray:
+    """Return directions (d, q, q - rank) that change no equality; the rank is that of most."""
+    _, singular, vectors = np.linalg.svd(jacobian)
+    rank = int(np.median((singular > _SMALLEST_SINGULAR * (1 + singular[:, :1])).sum(axis=1)))
+    return np.swapaxes(vectors[:, rank:], 1, 2)
+
+
+def _solve_step(
+    gradient: FloatArray,
+    curvature: FloatArray,
+    fixed: BoolArray,
+    damping: float,
+    bound: _Tangent | None,
+    rows: NDArray[np.intp],
+) -> tuple[FloatArray, FloatArray]:
+    """Return the step, and by how much it should lower half the discrepancy."""
+    if bound is None:
+        step = _solve(gradient, curvature, fixed, damping)
+        return step, -np.sum(gradient * step, axis=1) / 2
+    along, back = bound.along[rows], bound.back[rows]
+    pushed = gradient + (curvature @ back[..., None])[..., 0]
+    reduced = (pushed[:, None] @ along)[:, 0]
+    inner = np.swapaxes(along, 1, 2) @ curvature @ along
+    free = np.zeros(reduced.shape, dtype=np.bool_)
+    step = _solve(reduced, inner, free, damping)
+    return back + (along @ step[..., None])[..., 0], -np.sum(reduced * step, axis=1) / 2
+
+
+def _solve(
+    gradient: FloatArray, curvature: FloatArray, fixed: BoolArray, damping: float
+) -> FloatArray:
+    identity = np.eye(gradient.shape[1])
+    free = np.where(fixed[:, :, None] | fixed[:, None, :], identity, curvature)
+    diagonal = np.abs(np.diagonal(free, axis1=1, axis2=2))
+    scale = 1 / np.sqrt(np.maximum(diagonal, 1e-300))
+    free = free * (scale[:, :, None] * scale[:, None, :]) + (damping + 1e-13) * identity
+    try:
+        step = np.linalg.solve(free, (gradient * scale)[:, :, None])[:, :, 0]
+    except np.linalg.LinAlgError:
+        step = (np.linalg.pinv(free) @ (gradient * scale)[:, :, None])[:, :, 0]
+    return np.asarray(-step * scale)
