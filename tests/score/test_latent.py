@@ -11,7 +11,8 @@ from made_by_hand import read_reference
 
 from sbwork.score.latent import ModelFit, fit_model, refit_model
 
-ESTIMATE = 3e-5
+ESTIMATE = 2e-5
+IN_ERRORS = 2e-4  # where lavaan's optimiser stops, in standard errors
 LIKELIHOOD = 2e-5
 RELATIVE_ERROR = 1e-4
 
@@ -29,13 +30,14 @@ NAMES = {
 }
 
 
-def fit_case(name: str) -> ModelFit:
+def fit_case(name: str, data: pd.DataFrame | None = None) -> ModelFit:
     case = CASES[name]
+    data = DATA[case["data"]] if data is None else data
     options = {
         key: (value,) if key in ("equal", "free") and isinstance(value, str) else value
         for key, value in dict(case["options"]).items()
     }
-    return fit_model(DATA[case["data"]], case["model"], **options)
+    return fit_model(data, case["model"], **options)
 
 
 def to_array(values: list[Any]) -> np.ndarray:
@@ -54,9 +56,8 @@ def test_agrees_with_lavaan(name: str) -> None:
             case["lhs"], case["op"], case["rhs"], case["group"], strict=True
         )
     ]
-    assert frame["estimate"].to_numpy() == pytest.approx(
-        to_array(case["est"]), abs=ESTIMATE, rel=ESTIMATE
-    )
+    away = np.abs(frame["estimate"].to_numpy() - to_array(case["est"]))
+    assert (away <= ESTIMATE + IN_ERRORS * to_array(case["se"])).all()
     assert frame["se"].to_numpy() == pytest.approx(
         to_array(case["se"]), rel=RELATIVE_ERROR, abs=1e-6
     )
@@ -76,7 +77,8 @@ def test_refits_equal_fits_one_by_one(name: str) -> None:
     case, fit = CASES[name], fit_case(name)
     data, by = DATA[case["data"]], dict(case["options"]).get("group")
     labels = list(data[by].unique()) if by else [""]
-    draws = [data.sample(frac=0.9, replace=True, random_state=seed) for seed in range(3)]
+    whole = data.groupby(by, sort=False) if by else data
+    draws = [whole.sample(frac=1, replace=True, random_state=seed) for seed in range(3)]
     parts = [[draw[draw[by] == label] if by else draw for draw in draws] for label in labels]
     items = list(fit.observed)
     found, converged = refit_model(
@@ -85,8 +87,6 @@ def test_refits_equal_fits_one_by_one(name: str) -> None:
         [np.stack([draw[items].mean() for draw in part]) for part in parts],
     )
     assert converged.all()
-    if by:
-        return  # groups weigh by the sizes in the fit, not in the draw
     for draw, row in zip(draws, found, strict=True):
-        alone = fit_model(draw, case["model"], **case["options"])
+        alone = fit_case(name, draw)
         assert row == pytest.approx(alone.estimates["estimate"].to_numpy(), abs=1e-6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -28,8 +28,8 @@ from sbwork.score.latent.inference import evaluate_all, invert_information, tabu
 from sbwork.score.latent.model import Likelihood, Model
 from sbwork.score.latent.moments import Moments
 from sbwork.score.latent.sample import Sample, list_groups, select_sample
-from sbwork.score.latent.solver import Restrictions, Solution, minimise
-from sbwork.score.latent.starts import guess_parameters
+from sbwork.score.latent.solver import Restrictions, Solution, is_minimum, minimise
+from sbwork.score.latent.starts import COMMON, guess_parameters
 from sbwork.score.latent.table import build_table
 
 FloatArray = NDArray[np.float64]
@@ -207,13 +207,23 @@ def fit_model(
 
 
 def _solve(likelihood: Likelihood) -> Solution:
-    """Fit one sample; with missing answers, from the solution for its likeliest moments."""
-    start = guess_parameters(likelihood.model.table, likelihood.moments)[None]
+    """Fit one sample from one guess after the other, until one leads to a minimum.
+
+    With missing answers, the sample's likeliest moments are fitted first.
+    """
+    starts = [
+        guess_parameters(likelihood.model.table, likelihood.moments, common)[None]
+        for common in COMMON
+    ]
     if any(len(one.seen) > 1 for one in likelihood.moments):
         merged = tuple(one.merge() for one in likelihood.moments)
-        near = minimise(Likelihood(likelihood.model, merged, likelihood.fixed), start)
-        start = near.parameters if near.converged[0] else start
-    return minimise(likelihood, start)
+        near = _solve(Likelihood(likelihood.model, merged, likelihood.fixed))
+        starts.insert(0, near.parameters)
+    for start in starts:
+        solution = minimise(likelihood, start)
+        if solution.converged[0] and is_minimum(likelihood, solution):
+            return solution
+    return replace(solution, converged=np.zeros(1, dtype=np.bool_))
 
 
 def _refuse(model: Model, sample: Sample, problems: Sequence[str]) -> ModelFit:

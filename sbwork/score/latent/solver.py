@@ -17,6 +17,8 @@ BoolArray = NDArray[np.bool_]
 _MOST_ITERATIONS = 300
 _DAMPINGS = (None, 0.0, 0.01, 0.1, 1.0, 10.0, 100.0, 1e4)
 """What is tried in turn for a step: Newton, Fisher scoring, and that damped."""
+_LARGEST_NEWTON = 0.25
+"""Of a Newton step that promises more, the curvature is taken to hold nearby only."""
 _SMALLEST_SINGULAR = 1e-9
 _CURVATURE_STEP = 1e-6
 
@@ -127,7 +129,7 @@ def minimise(
             slack = 1e-13 * (1 + np.abs(merit[tried]))
             better = total <= merit[tried] + slack
             if damping is None:
-                better &= gain > -tolerance
+                better &= (gain > -tolerance) & (gain < _LARGEST_NEWTON)
             rows = waiting[tried]
             parameters[rows[better]] = moved[better]
             minimum[rows[better]] = reached[better]
@@ -136,6 +138,21 @@ def minimise(
         converged[waiting[there]] = True
         waiting = waiting[~there & ~stuck]
     return Solution(parameters, minimum, converged, iteration)
+
+
+def is_minimum(likelihood: Likelihood, solution: Solution) -> bool:
+    """Tell whether one sample's discrepancy rises in all directions, or at least does not fall."""
+    curvature = likelihood.differentiate(solution.parameters)
+    observed = curvature.observed
+    restrictions = Restrictions(likelihood.model.table, likelihood.fixed)
+    if restrictions.count:
+        tangent = _Tangent(restrictions, solution.parameters, curvature.gradient)
+        observed = observed + tangent.curvature
+    along = restrictions.span(solution.parameters[0])
+    scale = 1 / np.sqrt(np.maximum(np.diag(curvature.expected[0]), 1e-300))
+    along, _ = np.linalg.qr(along / scale[:, None])
+    reduced = along.T @ (observed[0] * np.outer(scale, scale)) @ along
+    return bool(np.linalg.eigvalsh((reduced + reduced.T) / 2).min(initial=0.0) > -1e-8)
 
 
 class _Tangent:

@@ -12,17 +12,20 @@ from sbwork.score.latent.table import Row, Table
 
 FloatArray = NDArray[np.float64]
 
-_COMMON = 0.5
-"""The share of an item's variance that its factor is taken to explain."""
+COMMON = (0.8, 0.65, 0.9, 0.5)
+"""What to try as the share of an item's variance that its factor explains: from low shares the way
+often leads to saddles and into endless valleys."""
 
 
-def guess_parameters(table: Table, moments: tuple[Moments, ...]) -> FloatArray:
+def guess_parameters(
+    table: Table, moments: tuple[Moments, ...], common: float = COMMON[0]
+) -> FloatArray:
     """Start loadings from the first principal component of each factor's items, paths from 0."""
     parameters = np.zeros(table.size)
     settled = np.zeros(table.size, dtype=np.bool_)
     for group, sample in enumerate(moments):
         rows = [row for row in table.rows if row.group == group]
-        guesses = _guess_group(table, rows, sample)
+        guesses = _guess_group(table, rows, sample, common)
         for row, guess in zip(rows, guesses, strict=True):
             if row.place >= 0 and (not settled[row.place] or math.isfinite(row.start)):
                 parameters[row.place] = guess if math.isnan(row.start) else row.start
@@ -30,7 +33,7 @@ def guess_parameters(table: Table, moments: tuple[Moments, ...]) -> FloatArray:
     return parameters
 
 
-def _guess_group(table: Table, rows: list[Row], sample: Moments) -> list[float]:
+def _guess_group(table: Table, rows: list[Row], sample: Moments, common: float) -> list[float]:
     index = {name: place for place, name in enumerate(table.observed)}
     covariance, mean = sample.covariance[0], sample.mean[0]
     loadings: dict[tuple[str, str], float] = {}
@@ -42,7 +45,7 @@ def _guess_group(table: Table, rows: list[Row], sample: Moments) -> list[float]:
         factor = next((name for name in latent if _is_ready(name, rows, known)), latent[0])
         latent.remove(factor)
         own = [row for row in rows if row.op == "=~" and row.lhs == factor]
-        weights = _weigh_items([row.rhs for row in own], index, covariance, variances)
+        weights = _weigh_items([row.rhs for row in own], index, covariance, variances, common)
         anchors = [
             (row.fixed, weight)
             for row, weight in zip(own, weights, strict=True)
@@ -65,7 +68,7 @@ def _guess_group(table: Table, rows: list[Row], sample: Moments) -> list[float]:
         if row.op == "=~":
             guess = loadings[row.lhs, row.rhs]
         elif row.op == "~~" and row.lhs == row.rhs:
-            guess = variances[row.lhs] * (_COMMON if row.lhs in index else 1.0)
+            guess = variances[row.lhs] * (1 - common if row.lhs in index else 1.0)
         elif row.op == "~1" and row.lhs in index:
             guess = float(mean[index[row.lhs]])
         guesses.append(guess)
@@ -77,7 +80,11 @@ def _is_ready(factor: str, rows: list[Row], known: set[str]) -> bool:
 
 
 def _weigh_items(
-    items: list[str], index: dict[str, int], covariance: FloatArray, variances: dict[str, float]
+    items: list[str],
+    index: dict[str, int],
+    covariance: FloatArray,
+    variances: dict[str, float],
+    common: float,
 ) -> list[float]:
     """Weigh a factor's items as if its variance were 1."""
     spread = np.sqrt([max(variances.get(item, 1.0), 1e-12) for item in items])
@@ -90,6 +97,6 @@ def _weigh_items(
                 correlations[one, other] = covariance[first, second] / (spread[one] * spread[other])
     values, vectors = np.linalg.eigh(correlations)
     leading = vectors[:, -1] * (1 if vectors[:, -1].sum() >= 0 else -1)
-    share = np.clip(leading * math.sqrt(max(_COMMON * values[-1], 0.0)), -0.9, 0.9)
+    share = np.clip(leading * math.sqrt(max(common * values[-1], 0.0)), -0.9, 0.9)
     share = np.where(np.abs(share) < 0.1, 0.1 * np.sign(share + 1e-9), share)
     return [float(value) for value in share * spread]
