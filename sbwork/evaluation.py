@@ -11,6 +11,7 @@ from sbwork.compare.accuracy import compare_accuracy
 from sbwork.compare.adjustment import adjust_counts
 from sbwork.compare.choice import assess_choice
 from sbwork.compare.counts import compare_counts, tabulate_reported
+from sbwork.compare.mechanism import compare_mechanism
 from sbwork.compare.placebo import Placebo, compare_placebos
 from sbwork.compare.robustness import analyse_panel, assess_comparability, vary_specifications
 from sbwork.compare.surveys import compare_scales
@@ -190,6 +191,7 @@ def _compare_answers(
 ) -> list[pd.DataFrame]:
     return [
         compare_scales(scores, cohort, instrument),
+        compare_mechanism(responses.answers, scores, cohort, instrument),
         score_coverage(responses.answers, instrument, cohort.weighting),
         scale_reliability(
             responses.answers[responses.answers["weight"] > 0], instrument, seed=cohort.seed

@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 
 import pandas as pd
 
+from sbwork.compare.mechanism import check_mechanism
 from sbwork.evaluation import evaluate_cohort
 from sbwork.grade.disclosure import describe_held
 from sbwork.grade.releases import list_releases, read_releases
@@ -220,6 +221,8 @@ def _check_references(
                 f"Scales: {list_names(list(instrument.scales)) or 'none'}",
                 find_nearest(name, instrument.scales),
             )
+    if instrument is not None:
+        yield from check_mechanism(cohort, instrument)
 
 
 def _describe_plan(cohort: Cohort, instrument: Instrument | None) -> Iterator[tuple[str, str]]:

@@ -249,6 +249,30 @@ class Weighting(Spec):
         return value
 
 
+class Mechanism(Spec):
+    """What a change may have run through: a scale, then a second one, on to each outcome."""
+
+    cause: str = Field(min_length=1)
+    mediator: str = Field(min_length=1)
+    outcomes: tuple[str, ...] = Field(min_length=1)
+
+    @field_validator("outcomes")
+    @classmethod
+    def _check_outcomes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _refuse_repeated(value)
+
+    @model_validator(mode="after")
+    def _check_roles(self) -> Self:
+        named = [self.cause, self.mediator, *self.outcomes]
+        repeated = _find_repeated(named)
+        if repeated:
+            raise ValueError(
+                f"{list_names(repeated)} stands in two places: cause, mediator and outcomes must "
+                "be different scales or items"
+            )
+        return self
+
+
 class ReportedFigure(Spec):
     """A figure that somebody gave and nobody here can check."""
 
@@ -322,6 +346,7 @@ class Cohort(Spec):
     accepted_losses: dict[Join, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
     confirmatory: tuple[str, ...] = ()
     confirmatory_counts: tuple[str, ...] = ()
+    mechanism: Mechanism | None = None
     smallest_meaningful_g: float = Field(default=0.2, gt=0)
     area_shock_sd: float | None = Field(default=None, ge=0)
     reported_figures: tuple[ReportedFigure, ...] = ()
