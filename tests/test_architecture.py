@@ -34,6 +34,7 @@ MOST_AT_THE_TOP = 12
 MAY_SHOW = {
     "compare.accuracy": {"read_study"},
     "compare.controls": {"LARGEST_DIFFERENCE", "ControlSearch"},
+    "compare.survey_planning": {"SurveyPlan"},
     "compare.simulation": {"describe_errors"},
     "read.checks": {"CheckKind"},
     "read.places.outlines": {"Contact", "SiteOutlines", "find_contacts"},

@@ -224,7 +224,7 @@ def _read_block(block: Mapping[str, Any]) -> str | Bullets | Table | Picture:
 
 
 def compose_picture(
-    cohort: Cohort,
+    cohort: Cohort | None,
     name: str,
     panels: Sequence[tuple[str, Callable[[Axes], None]]],
     *,
@@ -243,6 +243,7 @@ def compose_picture(
     from matplotlib.figure import Figure
 
     status = describe_status(cohort)
+    invented = cohort is not None and cohort.data_status == "invented"
     with use_style():
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots(
@@ -272,7 +273,7 @@ def compose_picture(
             figure.legend(named.values(), named.keys(), loc=legend, ncols=5, fontsize=9)
         if status:
             figure.suptitle(
-                status.rstrip(".").upper() if cohort.data_status == "invented" else status,
+                status.rstrip(".").upper() if invented else status,
                 x=0.995,
                 ha="right",
                 fontsize=9.5,
@@ -282,8 +283,10 @@ def compose_picture(
     return Picture(name, figure, f"{status} {alt}".strip(), f"{caption} {status}".strip())
 
 
-def describe_status(cohort: Cohort) -> str:
+def describe_status(cohort: Cohort | None) -> str:
     """Return the words that must stand on everything made of this cohort's data, if any."""
+    if cohort is None:
+        return ""
     if cohort.data_status == "invented":
         return "Invented data."
     if cohort.data_status == "reported":

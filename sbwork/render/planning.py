@@ -15,9 +15,9 @@ from sbwork.render.blocks import Bullets, Picture, Section, Table, compose_pictu
 from sbwork.render.style import (
     BEFORE,
     CONTROL,
-    GREY,
     INK,
     INTERVENTION,
+    LINES,
     PALE,
     name_lines,
     name_months,
@@ -53,12 +53,6 @@ _FEATURES = {
     "mix": "share of all incidents",
     "population": "residents",
 }
-_LOOKS = (
-    (INTERVENTION, "o", ""),
-    (CONTROL, "s", (4, 1.5)),
-    (GREY, "^", (5, 1.5, 1, 1.5)),
-    ("#6d3f9c", "D", (1, 1.5)),
-)
 
 
 def present_candidates(cohort: Cohort, *, search: ControlSearch) -> Section:
@@ -412,7 +406,7 @@ def draw_detectable(ax: Axes, plan: pd.DataFrame, low: float) -> None:
     import seaborn as sns
 
     months = plan["period"].str.split("+").str[0].astype(int)
-    looks = dict(zip(dict.fromkeys(plan["comparison"]), _LOOKS * len(plan), strict=False))
+    looks = dict(zip(dict.fromkeys(plan["comparison"]), LINES * len(plan), strict=False))
     colours, markers, dashes = ({n: look[part] for n, look in looks.items()} for part in range(3))
     sns.lineplot(
         plan.assign(months=months), x="months", y="estimate", hue="comparison",

@@ -27,6 +27,14 @@ WHITE_BOX = {"fc": "white", "ec": "none", "alpha": 0.85, "pad": 0.8}
 LOOKS = {"before": (BEFORE, "s"), "after": (AFTER, "o")}
 """Colour and marker of each wave."""
 
+LINES = (
+    (INTERVENTION, "o", ""),
+    (CONTROL, "s", (4, 1.5)),
+    (GREY, "^", (5, 1.5, 1, 1.5)),
+    ("#6d3f9c", "D", (1, 1.5)),
+)
+"""Colour, marker and dashes of each of some lines, which stay apart in grey."""
+
 SMALLEST_TEXT = 9.5
 """Points, in a figure 9.2 inches wide: 7 points and a little once it is printed 176 mm wide."""
 

@@ -24,6 +24,7 @@ from sbwork.render.robustness import present_robustness
 from sbwork.render.scales import present_scales
 from sbwork.render.stories import present_stories
 from sbwork.render.summary import present_summary
+from sbwork.render.survey_planning import present_survey_plan
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names
 
@@ -44,6 +45,7 @@ class Topic:
     title: str
     present: Callable[..., Section]
     needs: type = Publishable
+    does_without: bool = False
 
 
 TOPICS = {
@@ -65,7 +67,10 @@ TOPICS = {
         Topic("candidates", "Possible controls", present_candidates, Cohort),
         Topic("mixture", "A mixture of areas", present_mixture, Cohort),
         Topic("plan", "The smallest fall that would be found", present_plan, Cohort),
-        Topic("accuracy", "How often each interval errs", present_accuracy, pd.DataFrame),
+        Topic(
+            "survey_plan", "How many residents have to be asked?", present_survey_plan, Cohort, True
+        ),
+        Topic("accuracy", "How often each interval errs", present_accuracy, pd.DataFrame, True),
     )
 }
 """Every topic by its key."""
@@ -85,18 +90,18 @@ def view(
     ----------
     evaluation : Evaluation or Publishable or Cohort or pandas.DataFrame or None
         As `evaluate_cohort` returns it; only its ``publishable`` is looked at. A plan needs no more
-        than the cohort; ``"accuracy"`` takes the table that `simulate_counts` returns, or None for
-        the table that comes with the package.
+        than the cohort, and one of a survey not even that; ``"accuracy"`` takes the table that
+        `simulate_counts` returns, or None for the table that comes with the package.
     topic : str
         ``"summary"``, ``"changes"``, ``"counts"``, ``"robustness"``, ``"scales"``,
         ``"reliability"``, ``"kinds"``, ``"stories"``, ``"evidence"``, ``"limits"``, ``"quality"``
         and ``"methods"`` are the sections of a report; ``"outcome"`` is one outcome or scale;
-        ``"candidates"``, ``"mixture"`` and ``"plan"`` are those of a plan; ``"accuracy"`` is how
-        often each interval errs.
+        ``"candidates"``, ``"mixture"``, ``"plan"`` and ``"survey_plan"`` are those of a plan;
+        ``"accuracy"`` is how often each interval errs.
     **choices
         What a topic lets you choose: `outcome`, `sites` and `waves` of ``"outcome"``; the results
         that a plan shows: `search` of ``"candidates"``, `mixture`, `traced` and `names` of
-        ``"mixture"``, `plan` of ``"plan"``; `name` of ``"accuracy"``.
+        ``"mixture"``, `plan` of ``"plan"`` and of ``"survey_plan"``; `name` of ``"accuracy"``.
 
     Returns
     -------
@@ -124,7 +129,7 @@ def view(
     given: Any = getattr(evaluation, "publishable", evaluation)
     if chosen.needs is Cohort and isinstance(given, Publishable):
         given = given.cohort
-    if not isinstance(given, chosen.needs) and not (topic == "accuracy" and given is None):
+    if not isinstance(given, chosen.needs) and not (chosen.does_without and given is None):
         found = f"the topic '{topic}' needs {_name(chosen.needs)}, not {_name(type(given))}"
         raise InputError(Problem("view", "", found))
     _check_choices(chosen, choices)

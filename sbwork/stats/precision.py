@@ -7,7 +7,14 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sbwork.stats.estimate import Estimate, Flag, Reason, complete_estimate
+from sbwork.stats.estimate import (
+    Estimate,
+    Flag,
+    Reason,
+    complete_estimate,
+    find_critical_value,
+)
+from sbwork.stats.means import invert_noncentral_t
 
 _NO_SPREAD = "Everybody gave the same score, so chance cannot be gauged."
 _Z_TWO_SIDED = 1.96
@@ -93,10 +100,17 @@ def add_shocks(contrast: Estimate, shock_sd: float, shocks: float = 4.0) -> Esti
     """
     if not contrast.se > 0:
         return contrast
-    variance = contrast.se**2 + shocks * shock_sd**2
-    df = contrast.df * (variance / contrast.se**2) ** 2
+    variance, df = add_shock_variance(contrast.se**2, contrast.df, shock_sd, shocks)
     kept = {name: getattr(contrast, name) for name in ("n", "unit", "note", "flags")}
     return complete_estimate(contrast.estimator, contrast.estimate, math.sqrt(variance), df, **kept)
+
+
+def add_shock_variance(
+    variance: float, df: float, shock_sd: float, shocks: float
+) -> tuple[float, float]:
+    """Add chance shocks of known size to a variance: the sum, and its degrees of freedom."""
+    total = variance + shocks * shock_sd**2
+    return total, df * (total / variance) ** 2
 
 
 def compute_smallest_detectable_difference(
@@ -105,11 +119,82 @@ def compute_smallest_detectable_difference(
     overlap: float = 0.0,
 ) -> float:
     """Compute the contrast of means that is found four times in five, in standard deviations."""
-    from scipy.special import ndtri
-
     size = np.asarray(n, dtype=np.float64)
     c = np.ones_like(size) if coefficients is None else np.asarray(coefficients, dtype=np.float64)
     if not (size > 0).all():
         return math.nan
     variance = max(float(np.sum(c**2 / size)) + overlap, 0.0)
-    return float((ndtri(0.975) + ndtri(0.8)) * math.sqrt(variance))
+    return compute_detectable_errors() * math.sqrt(variance)
+
+
+def compute_detectable_errors(
+    df: float = math.inf, *, power: float = 0.8, alpha: float = 0.05
+) -> float:
+    """Compute how many standard errors a true difference must measure to be found so often.
+
+    By a two-sided t test with `df` degrees of freedom, in the difference's own direction: the
+    noncentrality at which t lies above its critical value with probability `power`. 2.80 for a
+    normal test at the default.
+
+    Source: Cohen, J. (1988). Statistical power analysis for the behavioral sciences, chapter 2.
+    """
+    from scipy.special import ndtri
+
+    critical = find_critical_value(df, 1 - alpha)
+    if math.isinf(df):
+        return critical + float(ndtri(power))
+    return invert_noncentral_t(critical, df, 1 - power)
+
+
+def predict_change_precision(
+    coefficients: ArrayLike,
+    before: ArrayLike,
+    after: ArrayLike,
+    both: ArrayLike = 0.0,
+    *,
+    correlation: float = 0.0,
+    clusters: ArrayLike | None = None,
+    icc: float = 0.0,
+) -> tuple[float, float]:
+    """Predict the error of a sum of coefficients times sites' changes, before anybody has answered.
+
+    Of each site: how many people answer `before`, `after` and in `both` waves, whose two scores
+    have the given correlation; and the number of `clusters` that they live in, all of one size,
+    within which scores have an intraclass correlation `icc`. With nobody in both waves each wave
+    draws clusters of its own, whose means are independent; otherwise the clusters stay, and their
+    means correlate over time as people's scores do, so that `icc` is that of the changes too.
+
+    Returns the variance in squared standard deviations of the scores, and the degrees of freedom,
+    Welch and Satterthwaite's, that `sbwork.stats.means.estimate_contrast` has on average: groups of
+    people who are in one wave, in the other or in both; with clusters, groups of clusters.
+
+    Source: Kish, L. (1965). Survey Sampling. Wiley, chapter 5. Feldman, H. A., & McKinlay, S. M.
+    (1994). Statistics in Medicine, 13, 61-78.
+    """
+    c2, b, a, s = np.broadcast_arrays(
+        np.square(np.asarray(coefficients, dtype=np.float64)), before, after, both
+    )
+    if clusters is None:
+        parts = [
+            s * (1 / b**2 + 1 / a**2 - 2 * correlation / (a * b)), (b - s) / b**2, (a - s) / a**2
+        ]  # fmt: skip
+        shares = s / b, s / a
+        freedom = [
+            np.minimum((b - 1) * shares[0], (a - 1) * shares[1]),
+            (b - 1) * (1 - shares[0]),
+            (a - 1) * (1 - shares[1]),
+        ]
+    else:
+        k = np.broadcast_to(np.asarray(clusters, dtype=np.float64), b.shape)
+        own = [(1 + (n / k - 1) * icc) / n for n in (b, a)]
+        shared = correlation * (s + (a * b / k - s) * icc) / (a * b)
+        linked = s > 0
+        parts = [
+            np.where(linked, own[0] + own[1] - 2 * shared, own[0]),
+            np.where(linked, 0, own[1]),
+        ]
+        freedom = [k - 1, k - 1]
+    variance = c2 * np.array(parts)
+    shown = variance > 0
+    total = float(variance.sum())
+    return total, total**2 / float(np.sum(variance[shown] ** 2 / np.array(freedom)[shown]))

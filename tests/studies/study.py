@@ -19,7 +19,11 @@ Rows = Iterable[dict[str, Any]] | pd.DataFrame
 
 
 def run_study(
-    name: str, simulate: Callable[..., Rows], worlds: Sequence[tuple[Any, int]], about: str
+    name: str,
+    simulate: Callable[..., Rows],
+    worlds: Sequence[tuple[Any, int]],
+    about: str,
+    folder: Path = TABLES,
 ) -> pd.DataFrame:
     """Simulate each world and write the table; with a fraction of the draws, print it instead.
 
@@ -29,6 +33,8 @@ def run_study(
         Called as ``simulate(world, n=draws, seed=seed)``, with a seed of its own for each world.
     worlds
         Worlds, each with its number of draws.
+    folder
+        Where the table goes; by default among those that the package carries.
     """
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--fraction", type=float, default=1.0, help="share of the draws")
@@ -49,5 +55,5 @@ def run_study(
     table = pd.concat(frames, ignore_index=True)
     print(table.to_string(index=False))
     if chosen.fraction == 1:
-        table.to_csv(TABLES / f"{name}.csv", index=False, float_format="%.4f", lineterminator="\n")
+        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.4f", lineterminator="\n")
     return table
