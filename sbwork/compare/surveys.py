@@ -302,10 +302,11 @@ def compare_scales(scores: pd.DataFrame, cohort: Cohort, instrument: Instrument)
         ``p_adjusted``: of the differences in differences, and of ``ancova`` where it leads, Holm
         across the confirmatory scales and Benjamini-Hochberg across the others, one family for the
         pooled figures and one for the pairs; of every other test Benjamini-Hochberg across the
-        scales, one family a group of sites. Where scores are weighted, ``n`` stays unweighted.
-        ``ancova`` uses the weights but not what they were raked on, which leaves its interval
-        rather too wide than too narrow. Somebody who answered both waves counts twice in `n`, but
-        for ``ancova``.
+        scales, one family a group of sites. Where cohort.yml names several families of
+        confirmatory scales, each is adjusted by itself, in every test. Where scores are weighted,
+        ``n`` stays unweighted. ``ancova`` uses the weights but not what they were raked on, which
+        leaves its interval rather too wide than too narrow. Somebody who answered both waves counts
+        twice in `n`, but for ``ancova``.
 
         Where people come in clusters (column ``cluster``), every difference in differences and what
         is made from it has CR2 errors by cluster and Satterthwaite's degrees of freedom
@@ -655,7 +656,7 @@ def _mark_leading(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
     did = findings["estimator"] == _DID
     place = zip(findings["outcome"], findings["site"], strict=True)
     free = pd.Series([key not in taken for key in place], index=findings.index)
-    declared = findings["outcome"].isin(cohort.confirmatory) & (did | leads)
+    declared = findings["outcome"].isin(cohort.confirmatory_scales) & (did | leads)
     flags = findings["flags"].where(~(did & free), findings["flags"] + f" {Flag.LEADS}")
     flags = flags.where(~declared, flags + f" {Flag.CONFIRMATORY}")
     return findings.assign(flags=flags.str.strip())
@@ -669,7 +670,7 @@ def adjust_p_values(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
     findings : pandas.DataFrame, columns `findings.RESULT_COLUMNS`
         Findings of that section only.
     cohort : Cohort
-        Names the confirmatory scales.
+        Names the families of confirmatory scales.
 
     Returns
     -------
@@ -680,11 +681,12 @@ def adjust_p_values(findings: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
     tested = findings["p_value"].notna() & tests
     reach = findings["site"].where(findings["site"].isin(["all", *_GROUPS]), "each")
     declared = find_flagged(findings, Flag.CONFIRMATORY)
-    declared |= findings["outcome"].isin(cohort.confirmatory) & (
+    declared |= findings["outcome"].isin(cohort.confirmatory_scales) & (
         findings["estimator"] == f"{_DID}{_SHOCKED}"
     )
+    family = findings["outcome"].map(cohort.find_family)
     adjusted = findings["p_adjusted"].copy()
-    for _, rows in findings[tested].groupby([findings["estimator"], reach]):
+    for _, rows in findings[tested].groupby([findings["estimator"], reach, family]):
         adjusted.loc[rows.index] = adjust_family(rows["p_value"], declared[rows.index])
     return findings.assign(p_adjusted=adjusted)
 

@@ -113,7 +113,7 @@ _CONDITIONS: dict[str, Condition] = {
     "means": lambda f: f.has("mean", section="scales"),
     "means before": lambda f: f.has("mean", section="scales", period="before"),
     "confirmatory scale": lambda f: any(
-        f.has(section="scales", outcome=scale) for scale in f.cohort.confirmatory
+        f.has(section="scales", outcome=scale) for scale in f.cohort.confirmatory_scales
     ),
     "pairs": lambda f: f.cohort.pairs,
     "summary": lambda f: f.cohort.summary,

@@ -212,7 +212,7 @@ def _check_references(
                 f"Kept: {list_names(kept) or 'none'}; add it under 'keep' of each survey",
                 find_nearest(name, kept),
             )
-    for name in cohort.confirmatory if instrument else ():
+    for name in cohort.confirmatory_scales if instrument else ():
         if instrument and name not in instrument.scales:
             yield Problem(
                 file,
@@ -248,7 +248,11 @@ def _describe_plan(cohort: Cohort, instrument: Instrument | None) -> Iterator[tu
             f"{len(instrument.scales)} scales",
         )
     if cohort.confirmatory:
-        yield "Confirmatory scales", _shorten(cohort.confirmatory)
+        families = [
+            f"{family}: {_shorten(scales)}" if family else _shorten(scales)
+            for family, scales in cohort.confirmatory.items()
+        ]
+        yield "Confirmatory scales", "; ".join(families)
     if cohort.confirmatory_counts:
         yield "Confirmatory outcomes", _shorten(cohort.confirmatory_counts)
 

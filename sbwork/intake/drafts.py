@@ -77,9 +77,11 @@ def draft_cohort(
 
 def draft_instrument(name: str, proposal: Proposal) -> str:
     """Write a questionnaire's file from the items that the survey files seem to hold."""
-    scales = [scale.key for scale in proposal.scales]
+    options = {item.key: item.options for item in proposal.items}
+    sets = [options[scale.items[0]] for scale in proposal.scales]
+    alike = [s.key for s, own in zip(proposal.scales, sets, strict=True) if own == sets[0]]
     return _open_templates().get_template("instrument.yml.j2").render(
-        name=name, title=_make_title(name), proposal=proposal, scales=scales
+        name=name, title=_make_title(name), proposal=proposal, alike=alike
     )  # fmt: skip
 
 

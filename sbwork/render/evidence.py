@@ -87,7 +87,7 @@ def _describe_design(cohort: Cohort, instrument: Instrument | None) -> Iterator[
         )
     titles = [cohort.title_outcome(outcome) for outcome in cohort.confirmatory_counts]
     if instrument is not None:
-        titles += [instrument.title_scale(scale) for scale in cohort.confirmatory]
+        titles += [instrument.title_scale(scale) for scale in cohort.confirmatory_scales]
     if titles:
         yield (
             f"Declared confirmatory in cohort.yml: {format_list(list(map(lower_title, titles)))}. "

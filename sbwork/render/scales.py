@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ from sbwork.stats.formats import (
     format_number,
     format_p,
     format_share,
+    lower_title,
 )
 
 if TYPE_CHECKING:
@@ -352,7 +353,11 @@ def tabulate_scales(findings: pd.DataFrame, cohort: Cohort, instrument: Instrume
         stub="Site",
         group="Scale",
         spanners={"Mean score": waves} if waves else {},
-        notes=[*notes, "n: people with a score, before / after."],
+        notes=[
+            *notes,
+            "n: people with a score, before / after.",
+            *explain_reversed(instrument, instrument.scales),
+        ],
     )
 
 
@@ -368,7 +373,7 @@ def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Ins
     chosen = select_findings(findings, section="scales")
     chosen = chosen[chosen["estimator"].isin(_COMPARED)]
     chosen = chosen.assign(
-        later=~chosen["outcome"].isin(cohort.confirmatory),
+        later=~chosen["outcome"].isin(cohort.confirmatory_scales),
         place=chosen["site"] != "all",
         beside=[not has_flag(row, Flag.LEADS) for _, row in chosen.iterrows()],
         scale=chosen["outcome"].map({key: k for k, key in enumerate(instrument.scales)}),
@@ -414,15 +419,32 @@ def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Ins
         stub="Pair",
         group="Scale",
         text=["Verdict"],
-        notes=[*notes, *_explain_adjusting(cohort, instrument)],
+        notes=[
+            *notes,
+            *_explain_adjusting(cohort, instrument),
+            *explain_reversed(instrument, instrument.scales),
+        ],
     )
+
+
+def explain_reversed(instrument: Instrument, scales: Iterable[str]) -> list[str]:
+    """Say of which scales a high score is worse; nothing where there is none."""
+    titles = [
+        lower_title(instrument.title_scale(scale))
+        for scale in scales
+        if instrument.scales[scale].reverse
+    ]
+    if not titles:
+        return []
+    it = "it" if len(titles) == 1 else "them"
+    return [f"A higher score on {format_list(titles)} means more of {it}, which is worse."]
 
 
 def _title_scale(cohort: Cohort, instrument: Instrument, scale: str) -> str:
     title = instrument.title_scale(scale)
     if not cohort.confirmatory:
         return title
-    return f"{title} ({'confirmatory' if scale in cohort.confirmatory else 'exploratory'})"
+    return f"{title} ({'confirmatory' if scale in cohort.confirmatory_scales else 'exploratory'})"
 
 
 def _title_pair(cohort: Cohort, row: pd.Series[Any]) -> str:
@@ -465,9 +487,11 @@ def _explain_adjusting(cohort: Cohort, instrument: Instrument) -> list[str]:
     counted = "the number of scales (of single pairs, for that of scales and pairs)"
     if not cohort.confirmatory:
         return [f"p adjusted: for {counted}, by {rest}."]
+    families = len(cohort.confirmatory)
+    each = f", in each of their {families} families by itself" if families > 1 else ""
     return [
         f"p adjusted: for {counted}, by Holm's method over the confirmatory scales, which were "
-        f"named in advance, and by {rest} over the others."
+        f"named in advance{each}, and by {rest} over the others."
     ]
 
 

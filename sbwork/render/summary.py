@@ -16,7 +16,7 @@ from sbwork.render.choice import describe_choice
 from sbwork.render.counts import describe_changes, describe_reported, explain_uncompared
 from sbwork.render.intervals import WAVES, describe_interval, find_known
 from sbwork.render.reasons import HIDING
-from sbwork.render.scales import NO_SCALES
+from sbwork.render.scales import NO_SCALES, explain_reversed
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Flag
@@ -271,24 +271,41 @@ def _describe_scales(
     rows = select_findings(findings, section="scales")
     if instrument is None or rows.empty:
         return [NO_SCALES] if instrument is not None and cohort.surveys else []
-    scales = list(cohort.confirmatory or instrument.scales)
-    differences = _find_leading(rows, scales)
-    if not differences:
+    families = [scales for scales in cohort.confirmatory.values() if scales]
+    families = families or [tuple(instrument.scales)]
+    scales = [scale for family in families for scale in family]
+    leading = _find_leading(rows, scales)
+    if not leading:
         own = rows["site"].isin(list(cohort.sites)) & rows["outcome"].isin(scales)
-        return [" ".join(_describe_sites(cohort, rows[own], instrument))]
-    points = [_compare_scales(instrument, differences)]
+        return [" ".join([*_describe_sites(cohort, rows[own], instrument),
+                          *explain_reversed(instrument, scales)])]  # fmt: skip
     rises = select_findings(rows, site="intervention", estimator="mean_difference")
-    changes = _find_each(rises, scales)
-    return [*points, _describe_own_changes(instrument, changes)] if changes else points
+    points = []
+    for family in families:
+        found = {scale: leading[scale] for scale in family if scale in leading}
+        changes = _find_each(rises, family)
+        if found:
+            said = [_compare_scales(instrument, found), *explain_reversed(instrument, found)]
+            points.append(" ".join(said))
+        if found and changes:
+            points.append(_describe_own_changes(instrument, changes))
+    absent = [
+        lower_title(instrument.title_scale(scale)) for scale in scales if scale not in leading
+    ]
+    if absent:
+        points.append(
+            f"No change beyond that in the control sites is known of {format_list(absent)}."
+        )
+    return points
 
 
-def _find_leading(rows: pd.DataFrame, scales: list[str]) -> dict[str, Any]:
+def _find_leading(rows: pd.DataFrame, scales: Sequence[str]) -> dict[str, Any]:
     """Find the comparison of all pairs that leads for each scale: see `Flag.LEADS`."""
     leads = rows[find_flagged(rows, Flag.LEADS) & (rows["site"] == "all")]
     return _find_each(leads, scales)
 
 
-def _find_each(rows: pd.DataFrame, scales: list[str]) -> dict[str, Any]:
+def _find_each(rows: pd.DataFrame, scales: Sequence[str]) -> dict[str, Any]:
     """Find one number a scale of those that have one."""
     found = {scale: find_known(rows, outcome=scale, period="change") for scale in scales}
     return {scale: row for scale, row in found.items() if row is not None}

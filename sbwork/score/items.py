@@ -26,7 +26,7 @@ class Part:
     name: The key of the item or scale.
     column: The codes as given, or the scores; NaN where missing.
     low, high: The lowest and highest possible value.
-    reverse: Whether it is to be turned round.
+    reverse: Whether it is to be turned round: an item of the reverse key, a scale such as fear.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Part:
     reverse: bool = False
 
     def turn(self, rows: slice | IntArray = slice(None)) -> FloatArray:
-        """Take some of the rows, turned round where the item is reversed."""
+        """Take some of the rows, turned round where it is reversed."""
         values = self.column[rows]
         return self.low + self.high - values if self.reverse else values
 
@@ -73,7 +73,15 @@ def average_scales(answers: pd.DataFrame, instrument: Instrument) -> dict[str, S
             scores[key] = ScaleScore(parts, *_average(parts, scale.required))
     for key, scale in instrument.scales.items():
         if scale.scales:
-            parts = tuple(_take_as_part(name, scores[name]) for name in scale.scales)
+            parts = tuple(
+                Part(
+                    name,
+                    scores[name].points,
+                    *instrument.find_scale_range(name),
+                    instrument.scales[name].reverse,
+                )
+                for name in scale.scales
+            )
             points, _ = _average(parts, scale.required)
             complete = np.logical_and.reduce([scores[name].complete for name in scale.scales])
             scores[key] = ScaleScore(parts, points, complete)
@@ -108,12 +116,6 @@ def _read_items(answers: pd.DataFrame, instrument: Instrument) -> dict[str, Part
         )
         for item in needed
     }
-
-
-def _take_as_part(name: str, score: ScaleScore) -> Part:
-    low = sum(part.low for part in score.parts) / len(score.parts)
-    high = sum(part.high for part in score.parts) / len(score.parts)
-    return Part(name, score.points, low, high)
 
 
 def _average(parts: Sequence[Part], required: int) -> tuple[FloatArray, BoolArray]:

@@ -96,7 +96,8 @@ def score_scales(answers: pd.DataFrame, instrument: Instrument) -> pd.DataFrame:
     Reversed items are turned round (lowest + highest code - code); the score is the mean of the
     items answered when at least `Scale.required` of them are (half, rounded up, unless the
     instrument says otherwise), else missing. A scale made of scales is the mean of their scores
-    under the same rule.
+    under the same rule; there a scale with ``reverse``, such as fear, is turned round, while its
+    own score stays as it is.
 
     Parameters
     ----------

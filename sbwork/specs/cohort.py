@@ -184,6 +184,18 @@ def _read_pool(value: Any) -> Any:
 ChosenFrom = Annotated[int | str | tuple[str, ...], BeforeValidator(_read_pool)]
 
 
+def _read_families(value: Any) -> Any:
+    """Turn a list of scales into one family without a name."""
+    if not isinstance(value, dict):
+        return {"": value} if value else {}
+    if "" in value:
+        raise ValueError("a family of scales needs a name")
+    return value
+
+
+Families = Annotated[dict[str, tuple[str, ...]], BeforeValidator(_read_families)]
+
+
 class SurveySource(Spec):
     """One survey export."""
 
@@ -344,7 +356,7 @@ class Cohort(Spec):
     weighting: Weighting = Field(default_factory=Weighting)
     outside_paths: tuple[str, ...] = ()
     accepted_losses: dict[Join, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
-    confirmatory: tuple[str, ...] = ()
+    confirmatory: Families = Field(default_factory=dict)
     confirmatory_counts: tuple[str, ...] = ()
     mechanism: Mechanism | None = None
     smallest_meaningful_g: float = Field(default=0.2, gt=0)
@@ -363,6 +375,7 @@ class Cohort(Spec):
         mistakes = [
             *_find_unknown_sites(self),
             *_find_unknown_outcomes(self),
+            *_find_shared_scales(self.confirmatory),
             *_find_bad_pairs(self.pairs),
             *_find_shared_areas(self.sites),
             *_find_shared_names(self),
@@ -403,6 +416,18 @@ class Cohort(Spec):
         """The sites of every pair, each intervention site followed by its control."""
         sites = (site for pair in self.pairs for site in (pair.intervention, pair.control))
         return tuple(site for site in sites if site)
+
+    @property
+    def confirmatory_scales(self) -> tuple[str, ...]:
+        """The scales named in advance, of all families."""
+        return tuple(scale for family in self.confirmatory.values() for scale in family)
+
+    def find_family(self, scale: str) -> str:
+        """Return the name of the family of confirmatory scales that a scale is in.
+
+        It is empty where cohort.yml gives one list of scales, and for every other scale.
+        """
+        return next((name for name, scales in self.confirmatory.items() if scale in scales), "")
 
     @property
     def shown_pairs(self) -> tuple[Pair, ...]:
@@ -624,6 +649,20 @@ def _find_unknown_outcomes(cohort: Cohort) -> Iterator[Mistake]:
         if outcome not in known:
             found = f"the outcome '{quote(outcome)}' is not among those of this cohort"
             yield refuse_name(("confirmatory_counts", i), found, outcome, "Outcomes", known)
+
+
+def _find_shared_scales(families: Families) -> Iterator[Mistake]:
+    """Find scales that are named twice: their p values would be adjusted in two ways."""
+    owner: dict[str, str] = {}
+    for family, scales in families.items():
+        at = ("confirmatory", family) if family else ("confirmatory",)
+        for i, scale in enumerate(scales):
+            if scale in owner:
+                where = list_names(list(dict.fromkeys(filter(None, (owner[scale], family)))))
+                found = f"the scale '{quote(scale)}' is named twice"
+                found += f", under {where}" if where else ""
+                yield Mistake((*at, i), found, "A scale belongs to one family")
+            owner[scale] = family
 
 
 def _find_bad_pairs(pairs: tuple[Pair, ...]) -> Iterator[Mistake]:

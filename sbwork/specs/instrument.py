@@ -48,11 +48,16 @@ class Item(Spec):
 
 
 class Scale(Spec):
-    """Items that are averaged, or scales that are (a second-order scale)."""
+    """Items that are averaged, or scales that are (a second-order scale).
+
+    `reverse`: a high score is worse, as of fear. The score itself stays as it is; where the scale
+    is part of another one it is turned round (lowest + highest - score).
+    """
 
     title: str = ""
     items: tuple[str, ...] = ()
     scales: tuple[str, ...] = ()
+    reverse: bool = False
     minimum_answered: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
@@ -90,6 +95,7 @@ class Instrument(Spec):
     @model_validator(mode="after")
     def _check_names(self) -> Self:
         mistakes = [*_find_bad_items(self), *_find_bad_scales(self)]
+        mistakes = mistakes or [*_find_mixed_ranges(self)]
         if mistakes:
             raise MistakesError(mistakes)
         return self
@@ -114,6 +120,12 @@ class Instrument(Spec):
         if spec.items:
             return spec.items
         return tuple(item for part in spec.scales for item in self.scales[part].items)
+
+    def find_scale_range(self, scale: str) -> tuple[float, float]:
+        """Return the lowest and the highest score that a scale can have."""
+        ranges = [self.find_range(item) for item in self.list_scale_items(scale)]
+        low, high = (sum(ends) / len(ranges) for ends in zip(*ranges, strict=True))
+        return low, high
 
     def title_scale(self, scale: str) -> str:
         """Return what readers call a scale."""
@@ -192,3 +204,16 @@ def _find_bad_scales(instrument: Instrument) -> Iterator[Mistake]:
                     yield Mistake(place, f"there is no {kind} '{quote(part)}'", nearest=near)
                 elif kind == "scale" and instrument.scales[part].scales:
                     yield Mistake(place, f"'{quote(part)}' is itself made of scales")
+
+
+def _find_mixed_ranges(instrument: Instrument) -> Iterator[Mistake]:
+    """Find scales of scales whose parts can't be averaged: a missing part would move the mean."""
+    for key, scale in instrument.scales.items():
+        ranges = {part: instrument.find_scale_range(part) for part in scale.scales}
+        if len(set(ranges.values())) > 1:
+            found = "; ".join(f"{part} {low:g} to {high:g}" for part, (low, high) in ranges.items())
+            yield Mistake(
+                ("scales", key, "scales"),
+                f"the scores of its parts have different ranges: {found}",
+                "Scales that are averaged need answers on one range",
+            )

@@ -36,7 +36,7 @@ HOLDS = {
     "smallest detectable difference; not planned beforehand": r"Smallest detectable",
     "why each control site was chosen": r"Why it was chosen",
     "rank among areas where nothing was done": r"Rank p",
-    "the shock to whole areas that erases it": r"Shock that erases it",
+    "the shock to whole areas that erases it": r"Shock that undoes it",
     "survey files": r"Survey files",
     "the periods": r"The periods: before is \w+ \d{4}",
     "counts before": r"counts before and after",
@@ -141,7 +141,7 @@ def test_a_missing_number_is_not_reported(durham_1, number):
 
 
 def test_confirmatory_is_cited_only_where_it_was_declared(durham_1):
-    cohort = durham_1.cohort.model_copy(update={"confirmatory": ()})
+    cohort = durham_1.cohort.model_copy(update={"confirmatory": {}})
     for number in (5, 18):
         assert "confirmatory" in find(durham_1.cohort, durham_1.findings, number)
         assert "confirmatory" not in find(cohort, durham_1.findings, number)

@@ -61,12 +61,12 @@ def test_what_was_read_is_shown(durham):
     survey = {row[:2]: row[2] for row in find_rows(durham, "Survey files")}
     assert survey["survey-before.csv", "rows read"] == "602"
     assert survey["survey-before.csv", "answers used"] == "600"
-    assert survey["survey-after.csv", "items matched"] == "12"
+    assert survey["survey-after.csv", "items matched"] == "27"
     people = find_rows(durham, "People by site and wave")
     assert people[0] == ("Area 1", "150", "150", "300")
     assert people[-1] == ("All sites", "600", "600", "1,200")
     (codes,) = find_rows(durham, "Codes met in the answers")
-    assert codes[:2] == ("agreement", "12")
+    assert codes[:2] == ("agreement", "27")
     assert "5 Strongly agree" in codes[2]
     assert "9 Prefer not to say" in codes[3]
     assert ("Covered", "2014-10 to 2017-09 (36 months)") in find_rows(durham, "Months")
@@ -85,7 +85,7 @@ ASB = "Anti-social behaviour (ASB)"
 def test_every_join_is_shown_with_what_it_lost(durham):
     joins = {row[:2]: row[2:] for row in find_rows(durham, "What was joined")}
     assert joins["survey-before.csv", "answers to sites"] == ("600", "0", "0.0%", "")
-    assert joins["survey-before.csv", "answers to options"][:3] == ("7,101", "99", "1.4%")
+    assert joins["survey-before.csv", "answers to options"][:3] == ("15,858", "342", "2.1%")
     assert joins["survey-before.csv", "rows to answers used"][:2] == ("600", "fewer than 10")
     assert joins["incidents.zip", "area codes to lookup"] == ("240", "0", "0.0%", "")
     assert joins["all files", "months to files"] == ("24", "0", "0.0%", "")
@@ -136,7 +136,7 @@ def test_small_groups_are_hidden(data):
 
 def test_problems_of_all_files_are_told_at_once(data, edit, unpack_incidents):
     street = next(unpack_incidents(data / "cohorts" / "durham-1").glob("*/*.csv"))
-    edit("confirmatory: [social_capital,", "confirmatory: [social_captial,")
+    edit("social_capital: [social_capital,", "social_capital: [social_captial,")
     edit("wave: before, site_column: Area", "wave: before, site_column: Arae")
     edit("stories: [Comment]", "stories: [Coment], not_asked: [trust_9], columns: {x: info_11}")
     street.write_text("Month,Reported by,Crime type,LSOA code\n2015-13,x,Burglary,X01000001\n")
@@ -151,7 +151,7 @@ def test_problems_of_all_files_are_told_at_once(data, edit, unpack_incidents):
 
 def test_a_missing_file_does_not_hide_the_rest(data, edit):
     edit("survey-after.csv", "survey-aftr.csv")
-    edit("confirmatory: [social_capital,", "confirmatory: [social_captial,")
+    edit("social_capital: [social_capital,", "social_capital: [social_captial,")
     found = inspect_cohort("durham-1", data)
     text = "\n".join(str(problem) for problem in found.problems)
     assert "Did you mean 'survey-after.csv'?" in text

@@ -60,7 +60,7 @@ def test_from_files_to_a_graded_evaluation_with_the_readme_only(tmp_path):
     surveys = [f"--survey={path}" for path in SURVEYS]
     done = run("new", "pilot", *surveys, f"--incidents={INCIDENTS[0]}", "--data", tmp_path)
     assert done.exit_code == 0, done.output
-    assert "12 items (3 perhaps reversed), 3 scales, 4 sites" in done.output
+    assert "27 items (8 perhaps reversed), 8 scales, 4 sites" in done.output
     assert "sbwork check pilot" in done.output
     checked = run("check", "pilot", "--data", tmp_path)
     assert checked.exit_code == 0, checked.output

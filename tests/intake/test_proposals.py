@@ -59,11 +59,14 @@ def test_a_committed_export_is_understood():
         "trust": 4,
         "info": 4,
         "vision": 4,
+        "voice": 3,
+        "cooperation": 3,
+        "life": 3,
+        "fear": 3,
+        "confidence": 3,
     }
     assert {item.key for item in proposal.items if item.reverse} == {
-        "trust_3",
-        "info_3",
-        "vision_3",
+        f"{scale.key}_3" for scale in proposal.scales
     }
     assert list(proposal.sites) == [
         "area-1",

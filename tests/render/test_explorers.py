@@ -27,6 +27,12 @@ def test_all_that_can_be_looked_at_is_offered(durham_1, durham_2):
         "information_sharing",
         "vision",
         "social_capital",
+        "voice",
+        "cooperation",
+        "life_satisfaction",
+        "fear_of_crime",
+        "potency",
+        "confidence",
     ]
     assert list_outcomes(durham_2.publishable) == {"Figures as reported": "reported"}
 

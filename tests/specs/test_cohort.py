@@ -204,6 +204,12 @@ CASES = [
      "'geography.lookup': the file 'lokup.csv' is not there. Did you mean 'lookup.csv'?"),
     ("instrument: residents", "harm_weights: harm.csv", ", line 14, key 'harm_weights': the file"),
     ("instrument: residents", "assignment: random", "Did you mean 'randomised'?"),
+    ("instrument: residents", "confirmatory: [trust, trust]", ", line 14, key 'confirmatory': the "
+     "scale 'trust' is named twice. A scale belongs to one family."),
+    ("instrument: residents", "confirmatory: {one: [trust], two: [all, trust]}", ", line 14, key "
+     "'confirmatory.two': the scale 'trust' is named twice, under 'one', 'two'."),
+    ("instrument: residents", "confirmatory: {one: trust}", ", line 14, key 'confirmatory.one': "
+     "'trust' stands here. A list is needed here"),
     ("instrument: residents", "confirmatory_counts: [asb, victim_based]",
      ", line 14, key 'confirmatory_counts': the outcome 'victim_based' is not among those of this "
      "cohort. Did you mean 'victim_based_crime'? Outcomes: 'victim_based_crime', 'asb'."),

@@ -24,8 +24,8 @@ items:
   q2: {text: Two?, options: agreement, reverse: true}
   q3:
     options:
-      - {code: 0, label: No}
-      - {code: 10, label: Yes}
+      - {code: 1, label: No}
+      - {code: 2.0, label: Yes}
 scales:
   trust: {items: [q1, q2]}
   vision: {items: [q3]}
@@ -64,7 +64,7 @@ def test_an_item_may_be_made_from_options_in_python() -> None:
 def test_options_items_and_titles_are_looked_up(residents: Instrument) -> None:
     assert [option.code for option in residents.list_answers("q1")] == [1, 2]
     assert residents.find_range("q1") == (1, 2)
-    assert residents.find_range("q3") == (0, 10)
+    assert residents.find_scale_range("capital") == (1, 2)
     assert residents.list_scale_items("capital") == ("q1", "q2", "q3")
     assert residents.list_scale_items("trust") == ("q1", "q2")
     titles = [residents.title_scale(scale) for scale in ("capital", "trust", "not_there")]
@@ -102,13 +102,13 @@ def test_the_committed_instruments_are_good() -> None:
         ("text: One, options: agreement", "text: One", ", line 8, key 'items.q1': no options"),
         ("text: One, options: agreement", "options: {code: 1}", ", line 8, key "
          "'items.q1.options': a block of 'key: value' lines stands here. A list is needed"),
-        ("code: 10, label: Yes", "label: Yes", ", line 13, key 'items.q3.options': the key 'code' "
+        ("code: 2.0, label: Yes", "label: Yes", ", line 13, key 'items.q3.options': the key 'code' "
          "is missing, or nothing stands after it."),
-        ("code: 10", "code: ten", ", line 13, key 'items.q3.options.code': 'ten' stands here. A "
+        ("code: 2.0", "code: ten", ", line 13, key 'items.q3.options.code': 'ten' stands here. A "
          "number is needed here."),
-        ("code: 10", "cod: 10, code: 10", ", line 13, key 'items.q3.options.cod': 'cod' is not a "
+        ("code: 2.0", "cod: 2, code: 2", ", line 13, key 'items.q3.options.cod': 'cod' is not a "
          "key that is known here. Did you mean 'code'? Allowed: 'code', 'label', 'nonresponse'."),
-        ("code: 10", "code: 0", ", line 11, key 'items.q3.options': two options share a code."),
+        ("code: 2.0", "code: 1", ", line 11, key 'items.q3.options': two options share a code."),
         ("label: Yes", "label: ' NO'", "two options share a label."),
         ("code: 2, label: Agree}", "code: 2, label: Agree, nonresponse: dont_know}", ", line 3, "
          "key 'options.agreement': at least two options must be real answers."),
@@ -123,6 +123,8 @@ def test_the_committed_instruments_are_good() -> None:
         ("[trust, vision]", "[trust, visoin]", ", line 17, key 'scales.capital.scales': there is "
          "no scale 'visoin'. Did you mean 'vision'?"),
         ("[trust, vision]", "[trust, capital]", "'capital' is itself made of scales."),
+        ("code: 2.0", "code: 10", ", line 17, key 'scales.capital.scales': "
+         "the scores of its parts have different ranges: trust 1 to 2; vision 1 to 10."),
         ("  vision:", "  q1:", ", line 16, key 'scales.q1': the name 'q1' is taken."),
         ("  vision:", "  wave:", "the name 'wave' is taken."),
         ("  q1: {", "  weight: {", ", line 8, key 'items.weight': an item may not be called"),
@@ -136,7 +138,7 @@ def test_what_is_wrong_is_named_with_its_place(write: Write, old: str, new: str,
     assert len([line for line in lines if said in line]) == 1, lines
 
 
-@pytest.mark.parametrize(("old", "new"), [("code: 10", "code: ten"), ("code: 8", "code: 2")])
+@pytest.mark.parametrize(("old", "new"), [("code: 2.0", "code: ten"), ("code: 8", "code: 2")])
 def test_one_mistake_makes_one_message_also_in_a_shared_set(
     write: Write, old: str, new: str
 ) -> None:

@@ -24,6 +24,25 @@ a year, and neither a parameter nor the seed was picked for where it puts the si
   about 20% and 5%).
 
 The sites' months follow the same model, except that the totals of the two years are the deck's.
+
+What the deck calls area potency has no figure in it. The answers to those questions, and to those
+on confidence in the police, are drawn from random numbers of their own once all others are there.
+Their structure was set beforehand, and nothing was adjusted to what came out, nor the seed picked:
+
+- area potency: a person's leaning, with a standard deviation of about 1, is .6 of their standing
+  on social capital (the mean of its twelve answers, less 3.1, over .7) and .8 of chance. In the two
+  areas it is .1 higher afterwards, beside what comes with social capital, so that in standard
+  deviations it rises about as much as social capital does; in the control sites nothing is added;
+- its four facets hang on that leaning by .9 (voice), .8 (cooperation), .7 (life satisfaction) and
+  -.7 (fear of crime), the rest being the facet's own, with a total standard deviation of 1;
+- confidence in the police: .5 of the leaning on potency, .15 of the standing on social capital, and
+  .8 of chance; nothing is added in the two areas;
+- an answer: 3.1 + .75 of the leaning + chance with a standard deviation of .62, the first question
+  of a facet .15 easier to agree to and the third .15 harder, rounded to 1 to 5. The same holds in
+  every site and wave, so the measurement is invariant but for rounding at the ends;
+- 3% of these answers are blank or "don't know", in all sites, but at most one of the three
+  questions of a facet, so that everybody has every score.
+
 Another version of zlib may pack the zip into other bytes; what is in it stays the same.
 """
 
@@ -82,7 +101,9 @@ SWING = {"crime": 0.05, "asb": 0.20}
 
 PEOPLE = 150
 ITEMS = [f"{scale}_{number}" for scale in ("trust", "info", "vision") for number in range(1, 5)]
-REVERSED = {"trust_3", "info_3", "vision_3"}
+LOADINGS = {"voice": 0.9, "cooperation": 0.8, "life": 0.7, "fear": -0.7}
+LATER_ITEMS = [f"{facet}_{number}" for facet in (*LOADINGS, "confidence") for number in (1, 2, 3)]
+REVERSED = {f"{scale}_3" for scale in ("trust", "info", "vision", *LOADINGS, "confidence")}
 TARGET_P = {"trust": 0.020, "info": 0.007, "vision": 0.043, "social capital": 0.010}
 TREATED = ("Area 1", "Area 2")
 COMMENTS = [
@@ -220,6 +241,7 @@ def write_surveys(rng: random.Random) -> None:
     ]
     fit_to_deck(rng, people)
     settle_controls(rng, people)
+    answer_later_items(random.Random(SEED + 2), people)
     scatter_nonresponse(rng, people)
     for wave in ("before", "after"):
         write_export(rng, wave, [person for person in people if person["wave"] == wave])
@@ -236,6 +258,28 @@ def answer(rng: random.Random, site: str, wave: str) -> dict[str, int]:
             value = round(3.1 + rise + 0.75 * leaning + 0.62 * normal(rng))
             answers[f"{scale}_{number}"] = min(5, max(1, value))
     return answers
+
+
+def answer_later_items(rng: random.Random, people: list[dict]) -> None:
+    """Answer the questions on area potency and on confidence, and leave some without an answer."""
+    for person in people:
+        answers = person["answers"]
+        capital = (fmean(answers[name] for name in ITEMS) - 3.1) / 0.7
+        rise = 0.1 if person["site"] in TREATED and person["wave"] == "after" else 0.0
+        potency = 0.6 * capital + 0.8 * normal(rng) + rise
+        leanings = {
+            facet: loading * potency + math.sqrt(1 - loading**2) * normal(rng)
+            for facet, loading in LOADINGS.items()
+        }
+        leanings["confidence"] = 0.5 * potency + 0.15 * capital + 0.8 * normal(rng)
+        for facet, leaning in leanings.items():
+            for number in (1, 2, 3):
+                level = 3.1 + 0.15 * (2 - number)
+                value = round(level + 0.75 * leaning + 0.62 * normal(rng))
+                answers[f"{facet}_{number}"] = min(5, max(1, value))
+    for person in people:
+        for facet in (*LOADINGS, "confidence"):
+            leave_out(rng, person, [f"{facet}_{number}" for number in (1, 2, 3)], most=1)
 
 
 def fit_to_deck(rng: random.Random, people: list[dict]) -> None:
@@ -370,10 +414,16 @@ def scatter_nonresponse(rng: random.Random, people: list[dict]) -> None:
     """Leave blanks and 'don't know' in the control sites, where no figure of the deck rests."""
     for person in people:
         if person["site"] not in TREATED:
-            for name in ITEMS:
-                draw = rng.random()
-                if draw < 0.03:
-                    person["answers"][name] = 8 if draw < 0.015 else 0
+            leave_out(rng, person, ITEMS, most=len(ITEMS))
+
+
+def leave_out(rng: random.Random, person: dict, names: list[str], most: int) -> None:
+    """Put 'don't know' or a blank in the place of 3% of the answers, at most so many of them."""
+    for name in names:
+        draw = rng.random()
+        if draw < 0.03 and most:
+            person["answers"][name] = 8 if draw < 0.015 else 0
+            most -= 1
 
 
 def write_export(rng: random.Random, wave: str, people: list[dict]) -> None:
@@ -394,7 +444,7 @@ def write_export(rng: random.Random, wave: str, people: list[dict]) -> None:
         "LocationLongitude": ("Location Longitude", "locationLongitude"),
         "Area": ("Area", "Area"),
     }
-    for number, item in enumerate(ITEMS, 1):
+    for number, item in enumerate([*ITEMS, *LATER_ITEMS], 1):
         # the reversed items are stored as they were answered
         columns[item] = (f"How far do you agree? - {texts[item]}", f"QID1_{number}")
     columns["Comment"] = ("What, if anything, has changed around here?", "QID2_TEXT")
@@ -410,7 +460,7 @@ def write_export(rng: random.Random, wave: str, people: list[dict]) -> None:
     preview[2] = "1"
     unfinished = export_row(rng, start, len(rows) + 2, people[1])
     unfinished[4], unfinished[6] = "38", "0"
-    unfinished[-7:] = [""] * 7
+    unfinished[-7 - len(LATER_ITEMS) :] = [""] * (7 + len(LATER_ITEMS))
     write_csv(HERE / f"survey-{wave}.csv", [*header, preview, *rows, unfinished])
 
 
@@ -422,7 +472,7 @@ def export_row(rng: random.Random, start: str, number: int, person: dict) -> lis
     ended = f"{start}-{day:02d} {10 + (minute + seconds // 60) // 60}:"
     ended += f"{(minute + seconds // 60) % 60:02d}:{seconds % 60:02d}"
     comment = pick(rng, COMMENTS) if rng.random() < 0.15 and person["wave"] == "after" else ""
-    answers = [stored(name, person["answers"][name]) for name in ITEMS]
+    answers = [stored(name, person["answers"][name]) for name in [*ITEMS, *LATER_ITEMS]]
     person_id = f"R_invented{person['wave']}{number:04d}"
     address = f"192.0.2.{1 + number % 250}"
     email = f"resident{number:04d}@example.org"

@@ -276,7 +276,7 @@ def check_confirmatory(reader: Reader, match: re.Match[str]) -> None:
     cohort = reader.cohort
     names = [cohort.title_outcome(outcome) for outcome in cohort.confirmatory_counts]
     if cohort.confirmatory:
-        names += [reader.instrument.title_scale(scale) for scale in cohort.confirmatory]
+        names += [reader.instrument.title_scale(scale) for scale in cohort.confirmatory_scales]
     confirm_names(match["names"], names)
 
 

@@ -48,10 +48,14 @@ _DIFFERENCE = (
 )
 
 
-def find_leading(reader: Reader) -> pd.DataFrame:
-    """Find the comparison of all pairs that leads for each scale that the summary is about."""
-    cohort = reader.cohort
-    scales = list(cohort.confirmatory or reader.instrument.scales)
+def find_family(reader: Reader, scale: str) -> tuple[str, ...]:
+    """Find the scales of a family, or all where none were named in advance."""
+    families = [*reader.cohort.confirmatory.values()] or [tuple(reader.instrument.scales)]
+    return next((scales for scales in families if scale in scales), ())
+
+
+def find_leading(reader: Reader, scales: Sequence[str]) -> pd.DataFrame:
+    """Find the comparison of all pairs that leads for each of some scales."""
     rows = pd.concat(
         [
             reader.known("scales", estimator, site="all", period="change")
@@ -73,8 +77,9 @@ def confirm_scale(part: re.Match[str], row: pd.Series) -> None:
 
 @form(r"Residents' answers, points of change beyond that in the control sites: (?P<parts>.+\))\.")
 def check_differences(reader: Reader, match: re.Match[str]) -> None:
-    leading = find_leading(reader)
     parts = parse_list(match["parts"], _DIFFERENCE)
+    reader.outcome = reader.find_scale(parts[0]["scale"])
+    leading = find_leading(reader, find_family(reader, reader.outcome))
     require({reader.find_scale(part["scale"]) for part in parts} == set(leading.index))
     for part in parts:
         row = leading.loc[reader.find_scale(part["scale"])]
@@ -90,7 +95,7 @@ def check_differences(reader: Reader, match: re.Match[str]) -> None:
     r"people) can tell; whole areas also move by chance\."
 )
 def check_verdicts(reader: Reader, match: re.Match[str]) -> None:
-    leading = find_leading(reader)
+    leading = find_leading(reader, find_family(reader, reader.outcome))
     clear = leading.index[leading["p_adjusted"] < ALPHA]
     if match["lone"]:
         require(len(leading) == 1)
@@ -113,17 +118,32 @@ def check_verdicts(reader: Reader, match: re.Match[str]) -> None:
     r"comparison\."
 )
 def check_own_changes(reader: Reader, match: re.Match[str]) -> None:
-    scales = reader.cohort.confirmatory or tuple(reader.instrument.scales)
-    rows = reader.known("scales", "mean_difference", site="intervention", period="change")
-    rows = rows[rows["outcome"].isin(scales)].set_index("outcome")
     item = rf"(?P<scale>.+?) (?P<change>{NUMBER}) \(p (?:= )?(?P<p>{P})\)"
     parts = parse_list(match["parts"], item)
+    scales = find_family(reader, reader.find_scale(parts[0]["scale"]))
+    rows = reader.known("scales", "mean_difference", site="intervention", period="change")
+    rows = rows[rows["outcome"].isin(scales)].set_index("outcome")
     require({reader.find_scale(part["scale"]) for part in parts} == set(rows.index))
     for part in parts:
         row = rows.loc[reader.find_scale(part["scale"])]
         confirm(part["change"], row["estimate"])
         confirm(part["p"], row["p_value"])
-    require(not find_leading(reader).empty)
+    require(not find_leading(reader, scales).empty)
+
+
+@form(r"No change beyond that in the control sites is known of (?P<scales>.+)\.")
+def check_unknown_changes(reader: Reader, match: re.Match[str]) -> None:
+    scales = reader.cohort.confirmatory_scales or tuple(reader.instrument.scales)
+    known = find_leading(reader, scales).index
+    absent = [scale for scale in scales if scale not in known]
+    confirm_names(match["scales"], [reader.instrument.title_scale(scale) for scale in absent])
+
+
+@form(r"A higher score on (?P<scales>.+) means more of (?P<them>it|them), which is worse\.")
+def check_reversed(reader: Reader, match: re.Match[str]) -> None:
+    turned = [key for key, scale in reader.instrument.scales.items() if scale.reverse]
+    confirm_names(match["scales"], [reader.instrument.title_scale(scale) for scale in turned])
+    require((match["them"] == "it") == (len(turned) == 1))
 
 
 @form(r"Residents were asked (?P<when>once, before|once, after|before and after) the start of the work\.")  # fmt: skip  # noqa: E501
@@ -293,13 +313,15 @@ def check_lost(reader: Reader, match: re.Match[str]) -> None:
 
 @form(r"No pair of sites has two waves of scores on both sides\.")
 def check_no_pair(reader: Reader, match: re.Match[str]) -> None:
-    require(reader.known("scales", "difference_in_differences").empty)
+    rows = reader.known("scales", "difference_in_differences")
+    require(len(set(rows["outcome"])) < len(reader.instrument.scales))
 
 
 @form(r"Nobody in (?P<site>.+) has a score in the wave (?P<wave>before|after)\.")
 def check_nobody(reader: Reader, match: re.Match[str]) -> None:
     site = reader.find_site(match["site"])
-    require(reader.known("scales", "mean", site=site, period=match["wave"]).empty)
+    rows = reader.known("scales", "mean", site=site, period=match["wave"])
+    require(len(rows) < len(reader.instrument.scales))
 
 
 @form(
@@ -333,11 +355,13 @@ def check_no_shock(reader: Reader, match: re.Match[str]) -> None:
 
 @form(
     r"p adjusted: for the number of scales \(of single pairs, for that of scales and pairs\), by "
-    r"(?:(?P<holm>Holm)'s method over the confirmatory scales, which were named in advance, and by "
+    r"(?:(?P<holm>Holm)'s method over the confirmatory scales, which were named in advance"
+    r"(?:, in each of their (?P<families>\d+) families by itself)?, and by "
     r"Benjamini and Hochberg's method over the others|Benjamini and Hochberg's method)\."
 )
 def check_scales_adjusted(reader: Reader, match: re.Match[str]) -> None:
     require((match["holm"] is not None) == bool(reader.cohort.confirmatory))
+    require(int(match["families"] or 1) == max(len(reader.cohort.confirmatory), 1))
 
 
 @form(rf"In standard deviations: (?P<parts>.+ \({ENDS}\))\.")
@@ -349,8 +373,11 @@ def check_standardised(reader: Reader, match: re.Match[str]) -> None:
     require([reader.find_scale(part["scale"]) for part in parts] == list(rows.index))
     for part in parts:
         row = rows.loc[reader.find_scale(part["scale"])]
-        confirm(part["g"], row["estimate"])
-        confirm_interval(part["ends"], row["ci_low"], row["ci_high"])
+        if np.isnan(row["estimate"]):
+            require(part["g"] == part["ends"] == "not available")
+        else:
+            confirm(part["g"], row["estimate"])
+            confirm_interval(part["ends"], row["ci_low"], row["ci_high"])
 
 
 @form(
@@ -416,10 +443,11 @@ def check_hidden(reader: Reader, match: re.Match[str]) -> None:
     require(int(match["fewest"] or match["hidden"]) == reader.cohort.smallest_group)
 
 
-_ANSWER = r"'(?P<text>.+?)' (?P<share>\d+%|too few to tell) above the middle \(n = (?P<n>[\d,]+)\)"
+_ANSWER = r"'(?P<text>.+?)' (?P<share>\d+%|too few to tell) above the middle"
+_ANSWER += r"(?: \(n = (?P<n>[\d,]+)\))?"
 
 
-@form(r"(?P<parts>'.+' (?:\d+%|too few to tell) above the middle \(n = [\d,]+\))\.")
+@form(r"(?P<parts>'.+' (?:\d+%|too few to tell) above the middle(?: \(n = [\d,]+\))?)\.")
 def check_answers(reader: Reader, match: re.Match[str]) -> None:
     answers = _find_answers(reader)
     scale = reader.paragraph.name.removeprefix("answers-")
@@ -430,7 +458,8 @@ def check_answers(reader: Reader, match: re.Match[str]) -> None:
         options = [option.code for option in reader.instrument.list_answers(item)]
         given = answers[answers[item].notna() & (answers["weight"] > 0)]
         above = given[item] > np.mean([min(options), max(options)])
-        confirm(part["n"], len(given))
+        require(bool(part["n"]) or len(answers) - len(given) > 0)
+        confirm(part["n"] or str(len(given)), len(given))
         few = [n for n in (above.sum(), (~above).sum()) if 0 < n < reader.cohort.smallest_group]
         require((part["share"] == "too few to tell") == bool(few))
         if not few:
