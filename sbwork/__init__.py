@@ -13,8 +13,9 @@ compare
     `compare_counts`, `compare_placebos`, `compare_scales`; each number is an `Estimate`, each
     result a long frame that `combine_findings` joins and `select_findings` searches
 plan
-    `find_controls`, `compare_synthetic`, `trace_mixture`, `plan_counts`, `plan_survey`; how often
-    each interval errs: `simulate_counts` in a `World` with known truth
+    `find_controls`, `compare_synthetic`, `trace_mixture`, `plan_counts`; `plan_survey`, with what
+    `measure_survey` finds in an earlier one; how often each interval errs: `simulate_counts` in a
+    `World` with known truth
 grade
     `grade_evidence`, `suppress_findings`
 all of it

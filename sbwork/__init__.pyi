@@ -8,6 +8,7 @@ from .compare.counts import compare_counts as compare_counts
 from .compare.placebo import compare_placebos as compare_placebos
 from .compare.simulation import World as World
 from .compare.simulation import simulate_counts as simulate_counts
+from .compare.survey_planning import measure_survey as measure_survey
 from .compare.survey_planning import plan_survey as plan_survey
 from .compare.surveys import compare_scales as compare_scales
 from .evaluation import Evaluation as Evaluation

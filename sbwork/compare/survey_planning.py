@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from sbwork.compare.linkage import link_people
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.stats import Estimate, Reason
 from sbwork.stats.estimate import Refusal
@@ -23,7 +24,7 @@ from sbwork.stats.precision import (
     predict_change_precision,
 )
 
-__all__ = ["SURVEY_PLAN_COLUMNS", "SurveyDesign", "SurveyPlan", "plan_survey"]
+__all__ = ["SURVEY_PLAN_COLUMNS", "SurveyDesign", "SurveyPlan", "measure_survey", "plan_survey"]
 
 SURVEY_PLAN_COLUMNS = (
     *("pairs", "area_shock_sd", "respondents", "respondents_after", "invited", "invited_after"),
@@ -35,6 +36,8 @@ WAVES = ("different people", "same people")
 """Who answers the second wave."""
 
 _HERE = "plan_survey"
+_MEASURED = "measure_survey"
+_FEWEST_MEASURED = 10
 _FEWEST = 2
 _SMALLEST = 0.001
 _MOST = 1e9
@@ -355,6 +358,100 @@ def plan_survey(
     usable = {n for n in tried if n >= design.fewest} or {math.ceil(design.fewest)}
     table = _tabulate_sizes(design, sorted(every), shocks, sorted(usable))
     return SurveyPlan(difference, answered, design, table, tabulate_findings(found))
+
+
+def measure_survey(scores: pd.DataFrame, scale: str) -> dict[str, Any]:
+    """Take what `plan_survey` needs to know of people from a survey that was made already.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame
+        As `score_scales` returns them; what `compare_scales` takes.
+    scale : str
+        The scale that the plan is for.
+
+    Returns
+    -------
+    dict of str to float, bool or str
+        Keyword arguments of `plan_survey`: ``sd`` within sites and waves; ``weighting_effect``;
+        where people come in clusters (column ``cluster``), ``cluster_size``, as large as the one
+        that a person is in on average, and ``icc`` by analysis of variance, 0 where it is negative;
+        where people are linked across waves, ``waves``, ``correlation`` within sites, ``attrition``
+        and ``refresh``. What fewer than ten people would show is left out.
+
+    Raises
+    ------
+    InputError
+        No such scale, fewer than ten people with a score, or everybody has the same.
+
+    References
+    ----------
+    Donner, A., & Koval, J. J. (1980). The estimation of intraclass correlation in the analysis of
+    family data. Biometrics 36, 19-25.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"trust": [2.0, 4.0] * 10, "wave": "before", "site": "a",
+    ...                        "person": "", "weight": 1.0})
+    >>> measured = measure_survey(scores, "trust")
+    >>> round(measured["sd"], 3)
+    1.026
+    >>> plan_survey(difference=0.4, pairs=1, **measured).respondents
+    197
+    """
+    if scale not in scores.columns:
+        names = [str(name) for name in scores.columns]
+        found = f"there are no scores of '{quote(scale)}'"
+        raise InputError(Problem(_MEASURED, "scale", found, nearest=find_nearest(scale, names)))
+    known = scores[scores[scale].notna() & (scores["weight"] > 0)]
+    place = [known["site"], known["wave"]]
+    sizes = known.groupby(place)[scale].transform("size")
+    freedom = len(known) - known.groupby(place).ngroups
+    left = known[scale] - known.groupby(place)[scale].transform("mean")
+    squares = float((left**2).sum())
+    if len(known) < _FEWEST_MEASURED or freedom < 1 or not squares > 0:
+        why = "too few people have a score, or all of a site and wave have the same"
+        raise InputError(Problem(_MEASURED, "scale", why, "Give 'sd' to plan_survey by itself"))
+    weight = known["weight"] / known.groupby(place)["weight"].transform("mean")
+    measured: dict[str, Any] = {
+        "sd": math.sqrt(squares / freedom),
+        "weighting_effect": max(float((weight**2).mean()), 1.0),
+    }
+    if "cluster" in known and (named := known["cluster"].fillna("") != "").any():
+        alone = pd.Series(np.arange(len(known)).astype(str), known.index)
+        cluster = [*place, ("cluster " + known["cluster"]).where(named, alone)]
+        own = known.groupby(cluster)[scale].transform("size")
+        between = known.groupby(cluster).ngroups - known.groupby(place).ngroups
+        within = len(known) - known.groupby(cluster).ngroups
+        if between > 0 and within > 0:
+            inside = known[scale] - known.groupby(cluster)[scale].transform("mean")
+            ms_within = float((inside**2).sum()) / within
+            ms_between = (squares - float((inside**2).sum())) / between
+            typical = (len(known) - float((own / sizes).sum())) / between
+            measured["cluster_size"] = float(own.mean())
+            icc = (ms_between - ms_within) / (ms_between + (typical - 1) * ms_within)
+            measured["icc"] = max(icc, 0.0)
+    return measured | _measure_links(known, scale)
+
+
+def _measure_links(known: pd.DataFrame, scale: str) -> dict[str, Any]:
+    """Measure how people's two scores correlate within sites, and who was lost."""
+    linked = link_people(known, [scale])
+    if linked is None or len(linked.rows) < _FEWEST_MEASURED:
+        return {}
+    rows = linked.rows
+    ends = rows[[f"{scale}_before", f"{scale}_after"]]
+    left = ends - ends.groupby(rows["site"]).transform("mean")
+    correlation = float(left.corr().iloc[0, 1])
+    if not abs(correlation) < 1:
+        return {}
+    before, after = ((known["wave"] == wave).sum() for wave in ("before", "after"))
+    return {
+        "waves": WAVES[1],
+        "correlation": correlation,
+        "attrition": 1 - len(rows) / int(before),
+        "refresh": bool(after > len(rows)),
+    }
 
 
 def _find_needed(

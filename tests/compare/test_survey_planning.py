@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_by_hand import read_reference
 
-from sbwork.compare.survey_planning import SURVEY_PLAN_COLUMNS, plan_survey
+from sbwork.compare.survey_planning import SURVEY_PLAN_COLUMNS, measure_survey, plan_survey
 from sbwork.specs.errors import InputError
 from sbwork.stats import Reason
 
@@ -215,6 +216,57 @@ def test_a_bad_value_gives_one_message_that_names_it(name, value):
 def test_what_does_not_go_together_is_refused(choices, words):
     with pytest.raises(InputError, match=words.replace("?", r"\?")):
         plan_survey(**choices)
+
+
+def make_scores() -> pd.DataFrame:
+    """Make the survey of survey_plan.R."""
+    cells = [
+        pd.DataFrame({"k": np.arange(24)}).assign(cell=cell, site=f"s{cell // 2}")
+        for cell in range(4)
+    ]
+    rows = pd.concat(cells, ignore_index=True)
+    k, cell = rows["k"], rows["cell"]
+    newcomer = (k % 4 == 0) & (cell % 2 == 1)
+    return rows.assign(
+        wave=np.where(cell % 2, "after", "before"),
+        cluster=cell.astype(str) + " " + (k**2 % 7).astype(str),
+        trust=1 + (k**2 % 7) / 4 + ((k**2 % 7) * 5 + k * 11 + cell * 3) % 17 / 8,
+        weight=1.0 + k % 3,
+        person=np.where(newcomer, "new ", "") + k.astype(str),
+    )
+
+
+def test_an_earlier_survey_is_measured_as_by_r():
+    measured = measure_survey(make_scores(), "trust")
+    expected = R["measured"] | {"attrition": 0.25, "refresh": True, "waves": "same people"}
+    assert measured == pytest.approx(expected, abs=EXACT)
+    assert plan_survey(difference=0.3, **measured).respondents > 0
+
+
+def test_what_an_earlier_survey_does_not_show_is_left_out():
+    scores = make_scores().assign(person="", weight=1.0)
+    assert set(measure_survey(scores, "trust")) == {
+        "sd", "weighting_effect", "cluster_size", "icc",
+    }  # fmt: skip
+    plain = measure_survey(scores.drop(columns="cluster"), "trust")
+    assert plain == {"sd": pytest.approx(R["measured"]["sd"]), "weighting_effect": 1.0}
+    missing = scores.assign(trust=scores["trust"].where(scores["k"] > 3), cluster="")
+    assert set(measure_survey(missing, "trust")) == set(plain)
+
+
+@pytest.mark.parametrize(
+    ("scores", "scale", "words"),
+    [
+        (make_scores(), "turst", "Did you mean 'trust'?"),
+        (make_scores().head(9), "trust", "too few people"),
+        (make_scores().assign(trust=3.0), "trust", "have the same"),
+        (make_scores().assign(weight=0.0), "trust", "too few people"),
+    ],
+)
+def test_a_survey_that_shows_nothing_is_refused(scores, scale, words):
+    with pytest.raises(InputError) as refused:
+        measure_survey(scores, scale)
+    assert words in str(refused.value)
 
 
 def test_power_promised_is_power_found(monkeypatch):

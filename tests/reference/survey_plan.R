@@ -58,7 +58,34 @@ others <- list(
 normal <- (qnorm(.975) + qnorm(.8)) * sqrt(4 / 150)
 floor_two_pairs <- (qnorm(.975) + qnorm(.8)) * sqrt(4 * .1^2 / 2)
 
+# An earlier survey, whole numbers by a fixed rule so that the tests can make the same: two sites in
+# two waves, 24 people in clusters of unlike size in each, the same people in both waves but for
+# every fourth.
+survey <- do.call(rbind, lapply(0:3, function(cell) {
+  k <- 0:23
+  data.frame(
+    site = cell %/% 2, wave = cell %% 2, k = k, cluster = paste(cell, (k * k) %% 7),
+    y = 1 + ((k * k) %% 7) / 4 + ((k * k) %% 7 * 5 + k * 11 + cell * 3) %% 17 / 8, w = 1 + k %% 3
+  )
+}))
+survey$cell <- paste(survey$site, survey$wave)
+mean_squares <- anova(lm(y ~ cell + cluster, data = survey))
+sizes <- table(survey$cluster)
+between <- mean_squares["cluster", "Mean Sq"]
+within <- mean_squares["Residuals", "Mean Sq"]
+typical <- (nrow(survey) - sum(sizes^2 / 24)) / mean_squares["cluster", "Df"]
+before <- survey[survey$wave == 0 & survey$k %% 4 != 0, ]
+after <- survey[survey$wave == 1 & survey$k %% 4 != 0, ]
+left <- function(rows) resid(lm(y ~ factor(site), data = rows))
+measured <- list(
+  sd = sigma(lm(y ~ cell, data = survey)),
+  weighting_effect = 24 * sum(survey$w[1:24]^2) / sum(survey$w[1:24])^2,
+  cluster_size = sum(sizes^2) / sum(sizes),
+  icc = (between - within) / (between + (typical - 1) * within),
+  correlation = cor(left(before), left(after))
+)
+
 write(toJSON(
-  list(linked = linked, others = lapply(others, as.list), normal = normal, floor = floor_two_pairs),
+  list(measured = measured, linked = linked, others = lapply(others, as.list), normal = normal, floor = floor_two_pairs),
   digits = I(12), auto_unbox = TRUE, pretty = TRUE
 ), "survey_plan.json")

@@ -3,8 +3,7 @@
 Each world is a survey that can be planned; the true difference is the smallest that the plan says
 would be found four times in five. Surveys with that difference are drawn, analysed by
 `compare_scales` as a cohort's own are, and counted as finds where the pooled difference in
-differences is significant at the planned level and has its right sign. Clusters, all of one size,
-are analysed by their means, which for them is what cluster-robust (CR2) errors come to.
+differences is significant at the planned level and has its right sign.
 
 With 2,000 draws a world, a share near .8 has a standard error of .9 percentage points.
 """
@@ -57,6 +56,11 @@ WORLDS: dict[str, dict[str, Any]] = {
     "shock .1, 400 same people": PANEL
     | {"respondents": 400, "area_shock_sd": 0.1, "correlation": 0.75, "pairs": 4},
     "shock .2, four tests": {"respondents": 50, "area_shock_sd": 0.2, "pairs": 4, "tests": 4},
+    "clusters of 10, attrition .3": PANEL
+    | {"respondents": 150, "cluster_size": 10, "icc": 0.1, "correlation": 0.5, "attrition": 0.3},
+    "clusters of 20, refreshed, shock .05": PANEL
+    | {"respondents": 200, "cluster_size": 20, "icc": 0.05, "correlation": 0.75}
+    | {"attrition": 0.4, "refresh": True, "area_shock_sd": 0.05},
 }
 
 
@@ -72,12 +76,13 @@ def draw_scores(plan: SurveyPlan, rng: np.random.Generator) -> pd.DataFrame:
     design = plan.design
     counts = np.broadcast_to(plan.respondents, 2 * design.pairs).astype(int)
     frames = []
+    linked = design.waves == "same people"
     for site, n in enumerate(counts):
         after, both = (round(float(each)) for each in design.count_answers(float(n)))
-        people = np.arange(max(n, n + after - both))
-        waves = people[:n], people[n - both : n - both + after]
-        clusters = (people // design.cluster_size).astype(int)
-        means = draw_linked(clusters[-1] + 1, design.correlation, rng)
+        people = np.arange(n + after - both)
+        waves = people[:n], people[n - both :]
+        clusters = people % round(n / design.cluster_size)
+        means = draw_linked(len(people), design.correlation, rng)
         own = draw_linked(len(people), design.correlation, rng)
         for wave, rows in enumerate(waves):
             scores = np.sqrt(design.icc) * means[wave][clusters[rows]]
@@ -86,18 +91,16 @@ def draw_scores(plan: SurveyPlan, rng: np.random.Generator) -> pd.DataFrame:
             scores += plan.difference * (wave == 1 and site % 2 == 0)
             spread = np.sqrt(design.weighting_effect - 1)
             frame = pd.DataFrame(scores, columns=[f"s{k}" for k in range(BATCH)])
-            group = clusters[rows] if design.cluster_size > 1 else rows
-            linked = design.waves == "same people"
+            drawn = f"{site}" if linked else f"{site}-{wave}"
             frame = frame.assign(
                 wave=("before", "after")[wave],
                 site=f"site-{site}",
-                person=[f"{p}" if linked else "" for p in group],
+                person=[f"{p}" if linked else "" for p in rows],
                 weight=rng.choice([1 - spread, 1 + spread], len(rows)),
-                group=group,
             )
             if design.cluster_size > 1:
-                frame = frame.groupby(["wave", "site", "person", "group"], as_index=False).mean()
-            frames.append(frame.drop(columns="group"))
+                frame = frame.assign(cluster=[f"{drawn}-{k}" for k in clusters[rows]])
+            frames.append(frame)
     return pd.concat(frames, ignore_index=True)
 
 
