@@ -81,6 +81,9 @@ class Flag(StrEnum):
     NO_SEASONS = "no_seasons"
     TOO_NARROW = "too_narrow"
     N_HIDDEN = "n_hidden"
+    INVARIANT = "invariant"
+    PARTLY_INVARIANT = "partly_invariant"
+    NOT_INVARIANT = "not_invariant"
 
 
 @dataclass(frozen=True, slots=True)
