@@ -11,6 +11,7 @@ from sbwork.compare.accuracy import compare_accuracy
 from sbwork.compare.adjustment import adjust_counts
 from sbwork.compare.choice import assess_choice
 from sbwork.compare.counts import compare_counts, tabulate_reported
+from sbwork.compare.invariance import assess_invariance, mark_invariance
 from sbwork.compare.mechanism import compare_mechanism
 from sbwork.compare.placebo import Placebo, compare_placebos
 from sbwork.compare.robustness import analyse_panel, assess_comparability, vary_specifications
@@ -140,7 +141,7 @@ def evaluate_cohort(
         enter_responses(book, responses, scores, instrument, cohort)
     if incidents:
         enter_incidents(months, incidents, cohort)
-    compared_rows = adjust_counts(combine_findings(compared), cohort)
+    compared_rows = mark_invariance(adjust_counts(combine_findings(compared), cohort))
     findings = suppress_findings(compared_rows, cohort, book, months, releases)
     findings = combine_findings(
         [findings, compare_accuracy(findings, cohort), compute_requirements(cohort, findings)]
@@ -196,6 +197,7 @@ def _compare_answers(
         scale_reliability(
             responses.answers[responses.answers["weight"] > 0], instrument, seed=cohort.seed
         ),
+        assess_invariance(responses.answers, cohort, instrument),
     ]
 
 

@@ -44,10 +44,10 @@ _TOO_FEW_ITEMS = Refusal(
 )
 _TOO_FEW_PEOPLE = Refusal(
     Reason.TOO_FEW_PEOPLE,
-    f"Fewer than two sites and waves have {_FEWEST} people with a score.",
+    "Fewer than two sites and waves have {} people with a score.",
 )
 _LEFT_OUT = Refusal(
-    Reason.TOO_FEW_PEOPLE, f"Fewer than {_FEWEST} people have a score at a site in one wave."
+    Reason.TOO_FEW_PEOPLE, "Fewer than {} people have a score at a site in one wave."
 )
 _NO_ANCHORS = Refusal(
     Reason.NOT_ESTIMABLE,
@@ -229,15 +229,16 @@ def _lay_out(
         return None, _TOO_FEW_ITEMS
     items = pd.DataFrame({f"i{j}": part.turn() for j, part in enumerate(score.parts)})
     known = ~np.isnan(score.points)
+    fewest = _count_fewest(cohort)
     people = answers[["wave", "site", "person"]].reset_index(drop=True)
     rows = pd.concat([people, items], axis=1)[known]
     sizes = rows.groupby(["site", "wave"]).size()
-    places = [place for place in product(cohort.sites, _WAVES) if sizes.get(place, 0) >= _FEWEST]
+    places = [place for place in product(cohort.sites, _WAVES) if sizes.get(place, 0) >= fewest]
     if len(places) < 2:
         return None, _TOO_FEW_PEOPLE
     n = int(sum(sizes[place] for place in places))
     whole = [site for site in cohort.sites if {(site, wave) for wave in _WAVES} <= {*places}]
-    if 2 * len(whole) == len(places) and _count_linked(rows, whole) >= _FEWEST:
+    if 2 * len(whole) == len(places) and _count_linked(rows, whole) >= fewest:
         return _set_side_by_side(rows, items, whole, n), _TOO_FEW_PEOPLE
     groups = tuple(f"{site}/{wave}" for site, wave in places)
     rows = rows.assign(group=rows["site"] + "/" + rows["wave"])
@@ -245,6 +246,10 @@ def _lay_out(
     data = data.sort_values("group", key=lambda names: names.map(groups.index), kind="stable")
     at = {place: (number, 0) for number, place in enumerate(places)}
     return _Design(data, items.shape[1], groups, ("",), at, n), _TOO_FEW_PEOPLE
+
+
+def _count_fewest(cohort: Cohort) -> int:
+    return max(_FEWEST, cohort.smallest_group)
 
 
 def _count_linked(rows: pd.DataFrame, sites: Sequence[str]) -> int:
@@ -335,6 +340,7 @@ def _fails(fit: ModelFit, before: ModelFit, step: str) -> bool:
 
 
 def _refuse(scale: str, gap: Refusal, cohort: Cohort) -> Iterator[Finding]:
+    gap = Refusal(gap.reason, gap.note.format(_count_fewest(cohort)))
     yield Finding(_SECTION, scale, "all", gap.name("invariance"), period="all")
     for _, site, comparison in _list_compared(cohort):
         missing = gap.name(_LATENT, unit="points")
@@ -383,7 +389,8 @@ def _describe_places(design: _Design, cohort: Cohort) -> str:
         for site, wave in product(cohort.sites, _WAVES)
         if (site, wave) not in design.places and site in cohort.shown_sites
     ]
-    return f"Left out, with fewer than {_FEWEST} scores: {', '.join(gone)}." if gone else ""
+    fewest = _count_fewest(cohort)
+    return f"Left out, with fewer than {fewest} scores: {', '.join(gone)}." if gone else ""
 
 
 def _describe_fit(fit: ModelFit, n: int) -> Iterator[Estimate]:
@@ -469,7 +476,8 @@ def _compare_latent(
         flags = (Flag.PAIRS_LEFT_OUT,) if left_out and answered else ()
         estimate = _read_change(fit, f"change{number}", ladder, design.n)
         if f"change{number}" not in formulas:
-            estimate = _LEFT_OUT.name(_LATENT, unit="points", n=design.n)
+            why = _LEFT_OUT.note.format(_count_fewest(cohort))
+            estimate = Refusal(_LEFT_OUT.reason, why).name(_LATENT, unit="points", n=design.n)
         yield Finding(_SECTION, scale, site, replace(estimate, flags=flags), comparison, "change")
 
 

@@ -32,6 +32,8 @@ from sbwork.stats import Flag, Reason
 __all__ = ["Ledger", "describe_held", "list_held_back", "suppress_findings"]
 
 _PEOPLE = ("scales", "scores", "reliability", "weights")
+_MODELS = ("invariance", "mechanism")
+"""Sections whose models leave out sites and waves of few people."""
 _INCIDENTS = ("choice", "counts", "panel", "placebo", "specification")
 _WAVES = ("before", "after")
 _GROUPS = ("intervention", "control")
@@ -332,7 +334,38 @@ def _enter_findings(book: Ledger, findings: pd.DataFrame, cohort: Cohort) -> dic
             # A pair left out of a group because one person answered tells of that one.
             alone = [cell for cell in singles if cell[1] == row.outcome]
             bases[row.Index] = _Basis((*bases[row.Index].rests, *alone), bases[row.Index].tells)
+    for row in findings[findings["section"].isin(_MODELS)].itertuples():
+        bases[row.Index] = _enter_model(book, row, cohort)
     return bases
+
+
+def _enter_model(book: Ledger, row: Any, cohort: Cohort) -> _Basis:
+    """Enter how many people a model rests on, beside those who were asked and have a score.
+
+    A model of many sites gives none of them back by itself; what compares sites rests on each.
+    """
+    scale = row.outcome.partition("/")[0]
+    sites = dict.fromkeys(
+        name for site in (row.site, row.comparison) for name in _list_members(site, cohort) if site
+    )
+    places = [*product(sites, (row.period,) if row.period in _WAVES else _WAVES)]
+    asked = _keep_known(book, [("asked", "", *place) for place in places])
+    scored = _keep_known(book, [("scored", scale, *place) for place in places]) or asked
+    inside = tuple(cell for cell in scored if book.counts[cell] >= cohort.smallest_group)
+    compared = inside if row.period == "change" else ()
+    if math.isnan(row.n):
+        return _Basis(compared)
+    cell = (row.section, scale, row.site, row.period)
+    if book.counts.get(cell, row.n) != row.n:
+        cell = (row.section, row.outcome, row.site, row.comparison, row.period, row.estimator)
+    book.count(cell, row.n, 0.05)
+    for parts in (asked, scored):
+        rest = ("beside", parts[0][0], *cell) if parts else ()
+        left = sum(book.counts[part] for part in parts) - row.n
+        if left >= 0 and parts:
+            book.count(rest, left)
+            book.link_exactly({cell: 1.0, rest: 1.0} | dict.fromkeys(parts, -1.0))
+    return _Basis(compared, (cell,))
 
 
 def _add_places(
