@@ -369,9 +369,7 @@ def _describe_steps(
             else Flag.NOT_INVARIANT
         )  # fmt: skip
         linked = (Flag.LINKED,) if len(design.occasions) > 1 else ()
-        verdict = Estimate(
-            "invariance", ladder.level, n=design.n, unit="steps", note=note, flags=(flag, *linked)
-        )
+        verdict = Estimate("invariance", ladder.level, n=design.n, note=note, flags=(flag, *linked))
     yield Finding(_SECTION, scale, "all", verdict, period="all")
 
 
