@@ -125,19 +125,57 @@ cases <- list(
     list(group = "arm", equal = c("loadings", "intercepts"))),
   trust_outcome = list("trust", "after =~ b1 + b2 + b3 + b4\nafter ~ p*area + a1\ncalls ~ q*after
     through := p*q", list()),
+  mlr = list("holzinger", three, list(estimator = "mlr", missing = "listwise")),
+  mlr_complete = list("holzinger", three, list(estimator = "mlr")),
+  mlr_scalar = list("holes", three, list(estimator = "mlr", group = "school",
+                                         equal = c("loadings", "intercepts"))),
+  mlr_covariates = list("holzinger", "f =~ x1 + x2 + x3 + x4\nf ~ sex + ageyr",
+                        list(estimator = "mlr", missing = "listwise")),
+  mlr_covariates_holes = list("holes", "f =~ x1 + x2 + x3 + x4\nf ~ sex + ageyr",
+                              list(estimator = "mlr")),
+  mlr_demo = list("democracy", demo, list(estimator = "mlr", missing = "listwise")),
+  mlr_trust = list("trust", waves, list(estimator = "mlr")),
+  mlm = list("holzinger", three, list(estimator = "mlm", missing = "listwise")),
+  mlm_scalar = list("holzinger", three, list(estimator = "mlm", group = "school",
+    missing = "listwise", equal = c("loadings", "intercepts"))),
+  mlm_path = list("holzinger", latent_path, list(estimator = "mlm", missing = "listwise")),
+  mlm_covariates = list("holzinger", "f =~ x1 + x2 + x3 + x4\nf ~ sex + ageyr",
+                        list(estimator = "mlm", missing = "listwise")),
+  cluster = list("trust", waves, list(cluster = "ward")),
+  cluster_listwise = list("trust", "before =~ a1 + a2 + a3 + a4; after =~ b1 + b2 + b3 + b4
+    after ~ before", list(cluster = "ward", missing = "listwise")),
+  cluster_groups = list("trust", "f =~ a1 + a2 + a3 + a4",
+    list(cluster = "ward", group = "arm", equal = c("loadings", "intercepts"))),
   one_item = list("holzinger", "f =~ x1; x1 ~~ 0.2*x1; g =~ x2 + x3 + x4; g ~ f", list())
 )
 
 words <- c(residual_covariances = "residual.covariances", latent_variances = "lv.variances",
            latent_covariances = "lv.covariances")
-run <- function(case) {
+measures <- c("chisq", "df", "pvalue", "cfi", "tli", "rmsea", "rmsea.ci.lower", "rmsea.ci.upper",
+              "srmr", "aic", "bic", "logl", "ntotal", "baseline.chisq", "baseline.df")
+robust <- c("chisq.scaled", "pvalue.scaled", "chisq.scaling.factor", "cfi.robust", "tli.robust",
+            "rmsea.robust")
+with_indices <- c("listwise", "complete", "holes", "scalar", "partial", "holes_scalar",
+                  "second_order", "latent_path", "covariates", "democracy", "growth")
+modify <- function(fit) {
+  found <- modindices(fit)
+  labels <- lavInspect(fit, "group.label")
+  list(lhs = found$lhs, op = found$op, rhs = found$rhs,
+       group = if (length(labels)) labels[found$group] else rep("", nrow(found)),
+       mi = found$mi, epc = found$epc, std = found$sepc.all)
+}
+run <- function(name) {
+  case <- cases[[name]]
   options <- case[[3]]
-  args <- list(model = case[[2]], data = data[[case[[1]]]], control = list(rel.tol = 1e-13, iter.max = 10000, eval.max = 20000),
+  args <- list(model = case[[2]], data = data[[case[[1]]]], 
+               control = list(rel.tol = 1e-13, iter.max = 10000, eval.max = 20000),
                missing = if (is.null(options$missing)) "ml" else options$missing,
                em.h1.tol = 1e-9, em.h1.iter.max = 5000)
   if (!is.null(options$group)) args$group <- options$group
   if (!is.null(options$equal)) args$group.equal <-
     unname(ifelse(options$equal %in% names(words), words[options$equal], options$equal))
+  if (!is.null(options$estimator)) args$estimator <- options$estimator
+  if (!is.null(options$cluster)) args$cluster <- options$cluster
   if (!is.null(options$free)) args$group.partial <- gsub(" ~ 1", "~1", options$free)
   fit <- suppressWarnings(do.call("sem", args))
   if (!lavInspect(fit, "converged")) {
@@ -151,12 +189,12 @@ run <- function(case) {
        lhs = found$lhs, op = found$op, rhs = found$rhs,
        group = if (length(labels)) c("", labels)[found$group + 1] else rep("", nrow(found)),
        est = found$est, se = found$se, std = found$std.all,
-       fit = as.list(fitMeasures(fit, c("chisq", "df", "pvalue", "cfi", "tli", "rmsea",
-         "rmsea.ci.lower", "rmsea.ci.upper", "srmr", "aic", "bic", "logl", "ntotal",
-         "baseline.chisq", "baseline.df"))))
+       indices = if (name %in% with_indices) modify(fit),
+       fit = as.list(fitMeasures(fit, if (is.null(options$estimator) && is.null(options$cluster))
+         measures else c(measures, robust))))
 }
 result <- lapply(names(cases), function(name) {
-  tryCatch(run(cases[[name]]), error = function(e) {message(name, ": ", conditionMessage(e));NULL})
+  tryCatch(run(name), error = function(e) stop(name, ": ", conditionMessage(e)))
 })
 names(result) <- names(cases)
 write_json(list(data = data, cases = result,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from sbwork.score.latent.model import Likelihood
@@ -22,7 +23,7 @@ _LARGEST_CORRELATION = 1 + 1e-9
 def find_obstacles(table: Table, sample: Sample) -> list[str]:
     """Say why no model can be fitted to the rows: too few, or an answer that does not vary."""
     found = []
-    for label, rows in zip(sample.groups, sample.rows, strict=True):
+    for number, (label, rows) in enumerate(zip(sample.groups, sample.rows, strict=True)):
         where = _locate(label)
         if len(rows) <= len(table.observed):
             found.append(
@@ -44,6 +45,8 @@ def find_obstacles(table: Table, sample: Sample) -> list[str]:
         ]
         if flat:
             found.append(f"Everybody{where} has the same answer to {list_names(flat)}.")
+        elif sample.clusters and len(set(sample.clusters[number].tolist())) < 2:
+            found.append(f"All rows{where} are in one cluster: errors by cluster need several.")
     return found
 
 
@@ -67,6 +70,8 @@ def find_gaps(table: Table, sample: Sample) -> list[str]:
     """Say which answers, or pairs of them, few people gave."""
     found = []
     for label, rows in zip(sample.groups, sample.rows, strict=True):
+        if not len(rows):
+            continue
         seen = (~np.isnan(rows)).astype(np.float64)
         together = seen.T @ seen / len(rows)
         for one, first in enumerate(table.observed):
@@ -84,6 +89,21 @@ def find_gaps(table: Table, sample: Sample) -> list[str]:
                 few = "No" if never else f"Fewer than {_LEAST_COVERAGE:.0%} of the"
                 found.append(f"{few} rows{_locate(label)} have '{first}' with {list_names(rare)}.")
     return found
+
+
+def count_freedom(df: int, n_free: int) -> list[str]:
+    """Say whether anything is left to test a model with."""
+    if df < 0:
+        return [
+            f"The model is not identified: it has {n_free} parameters for {n_free + df} moments."
+        ]
+    return [] if df else ["The model has no degrees of freedom, so nothing tests its fit."]
+
+
+def find_undefined(estimates: pd.DataFrame) -> list[str]:
+    """Say which defined parameters have no value at the solution."""
+    lost = estimates["lhs"][(estimates["op"] == ":=") & estimates["estimate"].isna()]
+    return [f"{list_names(list(lost))} can't be computed: no number results."] if len(lost) else []
 
 
 def name_lost(table: Table, groups: Sequence[str], lost: Sequence[int]) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sbwork.specs.errors import quote
+
 _FUNCTIONS: dict[str, Any] = {"sqrt": np.sqrt, "exp": np.exp, "log": np.log}
 _OPERATORS: dict[type, Any] = {
     ast.Add: np.add,
@@ -53,12 +55,12 @@ def parse_expression(text: str) -> Expression:
         tree = ast.parse(source, mode="eval")
         compute = _compile(tree.body, names)
     except (SyntaxError, RecursionError, MemoryError):
-        raise ValueError(f"'{text.strip()}' is no arithmetic") from None
+        raise ValueError(f"'{quote(text.strip())}' is no arithmetic") from None
     return Expression("".join(text.split()), tuple(names), compute)
 
 
 def _compile(node: ast.expr, names: list[str]) -> _Compute:
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
         value = np.float64(node.value)
         return lambda _: value
     if isinstance(node, ast.Name) and node.id not in _FUNCTIONS:

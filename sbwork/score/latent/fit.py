@@ -11,22 +11,27 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sbwork.score.latent.checks import (
+    count_freedom,
     find_gaps,
     find_improper,
     find_obstacles,
     find_sums,
+    find_undefined,
     name_lost,
 )
 from sbwork.score.latent.indices import (
+    ChiSquare,
     compute_cfi,
     compute_rmsea,
     compute_srmr,
     compute_tli,
     measure_yardstick,
 )
-from sbwork.score.latent.inference import evaluate_all, invert_information, tabulate
+from sbwork.score.latent.inference import define, invert_information, tabulate
 from sbwork.score.latent.model import Likelihood, Model
+from sbwork.score.latent.modification import MODIFICATION_COLUMNS, compute_modifications
 from sbwork.score.latent.moments import Moments
+from sbwork.score.latent.robust import Fitted, sandwich, scale_chi_squares
 from sbwork.score.latent.sample import Sample, list_groups, select_sample
 from sbwork.score.latent.solver import Restrictions, Solution, is_minimum, minimise
 from sbwork.score.latent.starts import COMMON, guess_parameters
@@ -53,6 +58,7 @@ FIT_INDICES = (
     "baseline_df",
 )
 _MISSING = ("fiml", "listwise")
+_ESTIMATORS = ("ml", "mlm", "mlr")
 _REFIT_TOLERANCE = 1e-13
 
 
@@ -70,7 +76,9 @@ class ModelFit:
     fit : pandas.Series
         ``chisq``, ``df``, ``p_value``, ``cfi``, ``tli``, ``rmsea`` with its 90% interval
         ``rmsea_low`` and ``rmsea_high``, ``srmr``, ``aic``, ``bic``, ``loglik``, ``n``,
-        ``baseline_chisq``, ``baseline_df``.
+        ``baseline_chisq``, ``baseline_df``. With a robust estimator ``chisq`` and ``p_value`` are
+        the scaled ones (times ``scaling_factor`` gives the plain chi-square), and ``cfi_robust``,
+        ``tli_robust``, ``rmsea_robust`` stand beside the plain indices.
     converged : bool
         Whether a maximum of the likelihood was reached.
     problems : tuple of str
@@ -84,11 +92,44 @@ class ModelFit:
     problems: tuple[str, ...]
     _likelihood: Likelihood = field(repr=False)
     _parameters: FloatArray = field(repr=False)
+    _groups: tuple[str, ...] = field(repr=False)
 
     @property
     def observed(self) -> tuple[str, ...]:
         """The model's columns, in the order of the moments that `refit_model` takes."""
         return self._likelihood.model.table.observed
+
+    def modification_indices(self) -> pd.DataFrame:
+        """Return what the chi-square would fall by if one more parameter were free.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``lhs``, ``op``, ``rhs``, ``group``; ``mi``, the expected fall in chi-square (a score
+            test with one degree of freedom, not scaled); ``epc``, the expected change of the
+            parameter; ``standardised``, that in standard deviations of all variables. Rows are what
+            is fixed, left out (loadings on other factors, covariances, paths among variables that
+            have paths), or equal to another parameter: then ``mi`` is for this one becoming
+            different. What could not be told from other parameters is left out, and there are no
+            rows without a solution.
+
+        Examples
+        --------
+        >>> import numpy as np, pandas as pd
+        >>> random = np.random.default_rng(1)
+        >>> data = pd.DataFrame(random.normal(size=(200, 1)) + random.normal(size=(200, 4)))
+        >>> data.columns = ["q1", "q2", "q3", "q4"]
+        >>> fit = fit_model(data, "trust =~ q1 + q2 + q3 + q4")
+        >>> fit.modification_indices().round(2).head(2)
+          lhs  op rhs group    mi   epc  standardised
+        0  q1  ~~  q2        0.94 -0.13         -0.14
+        1  q1  ~~  q3        0.10  0.03          0.04
+        """
+        if not self.converged:
+            return pd.DataFrame(columns=list(MODIFICATION_COLUMNS))
+        table = self._likelihood.model.table
+        along = Restrictions(table, self._likelihood.fixed).span(self._parameters)
+        return compute_modifications(self._likelihood, self._parameters, along, self._groups)
 
 
 def fit_model(
@@ -127,6 +168,15 @@ def fit_model(
         observed information. With ``"listwise"`` rows with a missing answer are left out; standard
         errors come from the expected information. Rows without a covariate are left out of both:
         covariates are the columns that only predict, and their moments are those of the sample.
+    estimator : {"ml", "mlm", "mlr"}
+        Estimates are those of maximum likelihood with all three. ``"mlm"`` gives errors and a test
+        that allow for answers that are not normal (Satorra and Bentler), of complete rows only:
+        it sets `missing` to ``"listwise"``. ``"mlr"`` does so with missing answers, too (errors of
+        Huber and White from the observed information, test of Yuan and Bentler as Mplus has it).
+    cluster : str, optional
+        A column, such as the street or the interviewer: people in one cluster may be alike. Sets
+        `estimator` to ``"mlr"``, with errors and test by cluster. A cluster with people in several
+        groups counts as a different one in each.
 
     Returns
     -------
@@ -148,7 +198,8 @@ def fit_model(
 
     Source: Bollen, K. A. (1989). Structural Equations with Latent Variables. Arbuckle, J. L.
     (1996), in Marcoulides & Schumacker, Advanced Structural Equation Modeling (missing answers).
-    Rosseel, Y. (2012). lavaan. Journal of Statistical Software, 48(2).
+    Rosseel, Y. (2012). lavaan. Journal of Statistical Software, 48(2). Satorra, A., & Bentler,
+    P. M. (1994). Yuan, K.-H., & Bentler, P. M. (2000). Sociological Methodology, 30, 165-200.
 
     Examples
     --------
@@ -166,10 +217,22 @@ def fit_model(
     >>> round(float(fit.fit["cfi"]), 3), fit.problems
     (1.0, ())
     """
-    if missing not in _MISSING:
-        raise ValueError(f"missing must be one of {', '.join(_MISSING)}, found {missing!r}")
+    for name, given, allowed in (
+        ("missing", missing, _MISSING),
+        ("estimator", estimator, _ESTIMATORS),
+    ):
+        if given not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}, found {given!r}")
+    if estimator == "mlm":
+        missing = "listwise"
+    if cluster is not None:
+        estimator = "mlr"
+    equal = (equal,) if isinstance(equal, str) else equal
+    free = (free,) if isinstance(free, str) else free
     groups = list_groups(data, group)
-    table = build_table(model, len(groups), equal, free, means=missing == "fiml")
+    table = build_table(
+        model, len(groups), equal, free, means=missing == "fiml" or cluster is not None
+    )
     sample = select_sample(
         data,
         table.observed,
@@ -180,10 +243,11 @@ def fit_model(
         cluster=cluster,
     )
     layout = Model.from_table(table, len(groups))
-    notes = [*sample.notes, *find_gaps(table, sample)]
+    notes = [*sample.notes]
     obstacles = find_obstacles(table, sample)
     if obstacles:
         return _refuse(layout, sample, notes + obstacles)
+    notes += find_gaps(table, sample)
     moments = sample.compute_moments()
     obstacles = find_sums(table, sample.groups, [one.covariance[0] for one in moments])
     if obstacles:
@@ -193,17 +257,31 @@ def fit_model(
     parameters = solution.parameters[0]
     if not solution.converged[0]:
         return _refuse(layout, sample, [*notes, "No maximum of the likelihood was found."])
-    derivatives = likelihood.differentiate(solution.parameters)
-    information = derivatives.observed if missing == "fiml" else derivatives.expected
     along = Restrictions(table, likelihood.fixed).span(parameters)
+    n_free = along.shape[1]
+    df = measure_yardstick(likelihood).moments - n_free
+    if df < 0:
+        return _refuse(layout, sample, notes + count_freedom(df, n_free))
+    derivatives = likelihood.differentiate(solution.parameters)
+    expected = missing == "listwise" and estimator != "mlr"
+    information = derivatives.expected if expected else derivatives.observed
     spread = invert_information(likelihood.n * information[0], along)
     if spread.lost:
         lost = name_lost(table, sample.groups, spread.lost)
         return _refuse(layout, sample, [*notes, lost])
-    notes += find_improper(likelihood, sample.groups, parameters)
-    estimates = tabulate(likelihood, sample.groups, parameters, spread.covariance)
+    notes += [*count_freedom(df, n_free), *find_improper(likelihood, sample.groups, parameters)]
     fit = _measure_fit(likelihood, parameters, float(solution.minimum[0]), along.shape[1])
-    return ModelFit(estimates, fit, True, tuple(notes), likelihood, parameters)
+    covariance = spread.covariance
+    if estimator != "ml":
+        fitted = Fitted(
+            likelihood, parameters, along, covariance, sample, centred=estimator == "mlm"
+        )
+        covariance = sandwich(fitted)
+        fit = _scale_fit(fit, fitted, len(groups), incomplete=missing == "fiml")
+    estimates = tabulate(likelihood, sample.groups, parameters, covariance)
+    notes += find_undefined(estimates)
+    found = likelihood, parameters, sample.groups
+    return ModelFit(estimates, fit, True, tuple(notes), *found)
 
 
 def _solve(likelihood: Likelihood) -> Solution:
@@ -238,9 +316,10 @@ def _refuse(model: Model, sample: Sample, problems: Sequence[str]) -> ModelFit:
     parameters = np.full(table.size, np.nan)
     estimates = tabulate(likelihood, sample.groups, parameters, np.full((table.size,) * 2, np.nan))
     estimates[list(estimates.columns[4:])] = np.nan
-    fit = pd.Series(np.nan, index=list(FIT_INDICES), dtype=np.float64)
-    fit["n"] = sum(len(rows) for rows in sample.rows)
-    return ModelFit(estimates, fit, False, tuple(problems), likelihood, parameters)
+    fit: pd.Series[float] = pd.Series(np.nan, index=list(FIT_INDICES))
+    fit["n"] = float(sum(len(rows) for rows in sample.rows))
+    found = likelihood, parameters, sample.groups
+    return ModelFit(estimates, fit, False, tuple(problems), *found)
 
 
 def refit_model(
@@ -312,7 +391,7 @@ def refit_model(
     ]
     likelihood = Likelihood.from_moments(known.model, moments)
     solution = minimise(likelihood, fit._parameters[None], tolerance=_REFIT_TOLERANCE)
-    estimates = evaluate_all(known.model.table, likelihood.fixed, solution.parameters)
+    estimates = define(known.model.table, likelihood.expand(solution.parameters))
     estimates[~solution.converged] = np.nan
     return estimates, solution.converged
 
@@ -329,6 +408,26 @@ def _list_groups(
     return stacks
 
 
+def _scale_fit(
+    fit: pd.Series[float], fitted: Fitted, groups: int, *, incomplete: bool
+) -> pd.Series[float]:
+    """Divide the chi-square by its factor, and add the indices that allow for it."""
+    from scipy.special import gammaincc
+
+    model = ChiSquare(fit["chisq"], fit["df"])
+    baseline = ChiSquare(fit["baseline_chisq"], fit["baseline_df"])
+    own, other = scale_chi_squares(fitted, model, baseline, incomplete=incomplete)
+    scaled = fit.copy()
+    scaled["scaling_factor"] = own.factor
+    if model.df:
+        scaled["chisq"] = model.value / own.factor
+        scaled["p_value"] = float(gammaincc(model.df / 2, scaled["chisq"] / 2))
+    scaled["cfi_robust"] = compute_cfi(own.for_indices, other.for_indices)
+    scaled["tli_robust"] = compute_tli(own.for_indices, other.for_indices)
+    scaled["rmsea_robust"] = compute_rmsea(own.for_indices, fit["n"], groups)[0]
+    return scaled
+
+
 def _measure_fit(
     likelihood: Likelihood, parameters: FloatArray, minimum: float, n_free: int
 ) -> pd.Series[float]:
@@ -343,13 +442,14 @@ def _measure_fit(
     chi = max(2 * (yardstick.saturated - loglik), 0.0)
     base = 2 * (yardstick.saturated - yardstick.baseline)
     df = yardstick.moments - n_free
-    rmsea, low, high = compute_rmsea(chi, df, n, groups)
+    model, baseline = ChiSquare(chi, df), ChiSquare(base, yardstick.baseline_df)
+    rmsea, low, high = compute_rmsea(model, n, groups)
     values = {
         "chisq": chi,
         "df": df,
         "p_value": float(gammaincc(df / 2, chi / 2)) if df > 0 else math.nan,
-        "cfi": compute_cfi(chi, df, base, yardstick.baseline_df),
-        "tli": compute_tli(chi, df, base, yardstick.baseline_df),
+        "cfi": compute_cfi(model, baseline),
+        "tli": compute_tli(model, baseline),
         "rmsea": rmsea,
         "rmsea_low": low,
         "rmsea_high": high,
@@ -361,4 +461,4 @@ def _measure_fit(
         "baseline_chisq": base,
         "baseline_df": yardstick.baseline_df,
     }
-    return pd.Series(values, dtype=np.float64)
+    return pd.Series(values, dtype=float)

@@ -15,6 +15,7 @@ FloatArray = NDArray[np.float64]
 
 _LOG_2PI = math.log(2 * math.pi)
 _INTERVAL = (0.95, 0.05)
+_LARGEST_CHI_SQUARE = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,8 @@ def measure_yardstick(likelihood: Likelihood) -> Yardstick:
         own = -sample.n / 2 * (k * (_LOG_2PI + 1) + float(np.linalg.slogdet(block)[1]))
         covariates += own
         saturated += sum_likelihood(sample, sample.mean[0], sample.covariance[0]) - own
+        variance = sample.list_margins()[1]
         answered = sample.shares @ sample.seen
-        mean = sample.shares @ sample.means[0] / answered
-        away = (sample.means[0] - mean) * sample.seen
-        spread = np.diagonal(sample.covariances[0], axis1=1, axis2=2) + away**2
-        variance = sample.shares @ spread / answered
         each = -sample.n / 2 * answered * (_LOG_2PI + 1 + np.log(variance))
         baseline += float(each[outer].sum())
     groups = len(likelihood.moments)
@@ -75,31 +73,43 @@ def sum_likelihood(sample: Moments, mean: FloatArray, covariance: FloatArray) ->
     return float(-sample.n / 2 * (sample.shares @ each))
 
 
-def compute_cfi(chi: float, df: float, base: float, base_df: float) -> float:
+@dataclass(frozen=True, slots=True)
+class ChiSquare:
+    """A chi-square, its degrees of freedom, and by how much it is too large for each."""
+
+    value: float
+    df: float
+    factor: float = 1.0
+
+    @property
+    def excess(self) -> float:
+        """What is above the value expected of a true model."""
+        return self.value - self.factor * self.df if self.df else self.value
+
+
+def compute_cfi(model: ChiSquare, baseline: ChiSquare) -> float:
     """Compute the comparative fit index."""
-    excess = max(chi - df, 0.0)
-    most = max(excess, base - base_df)
-    return 1 - excess / most if most > 0 else 1.0
+    most = max(model.excess, baseline.excess, 0.0)
+    return 1 - max(model.excess, 0.0) / most if most > 0 and model.df else 1.0
 
 
-def compute_tli(chi: float, df: float, base: float, base_df: float) -> float:
+def compute_tli(model: ChiSquare, baseline: ChiSquare) -> float:
     """Compute the Tucker-Lewis index."""
-    if df == 0:
-        return 1.0
-    if base_df == 0 or base == base_df:
-        return math.nan
-    return (base / base_df - chi / df) / (base / base_df - 1)
+    most = baseline.excess * model.df
+    return 1 - model.excess * baseline.df / most if most else 1.0
 
 
-def compute_rmsea(chi: float, df: float, n: float, groups: int) -> tuple[float, float, float]:
+def compute_rmsea(model: ChiSquare, n: float, groups: int) -> tuple[float, float, float]:
     """Compute the root mean square error of approximation with its 90% interval.
 
     Source: Steiger, J. H., & Lind, J. C. (1980). Browne, M. W., & Cudeck, R. (1993).
     """
-    if df == 0:
+    if model.df == 0:
         return 0.0, 0.0, 0.0
     from scipy.optimize import brentq
     from scipy.special import chndtr
+
+    chi, df = model.value / model.factor, model.df
 
     def find(level: float) -> float:
         def miss(noncentrality: float) -> float:
@@ -108,12 +118,12 @@ def compute_rmsea(chi: float, df: float, n: float, groups: int) -> tuple[float, 
         if miss(0.0) < 0:
             return 0.0
         high = max(chi, df, 10.0)
-        while miss(high) > 0 and high < 1e9:
+        while miss(high) > 0 and high < _LARGEST_CHI_SQUARE:
             high *= 2
-        return float(brentq(miss, 0.0, high, xtol=1e-10))
+        return float(brentq(miss, 0.0, high, xtol=1e-10)) if miss(high) < 0 else math.nan
 
     def scale(noncentrality: float) -> float:
-        return math.sqrt(groups * max(noncentrality, 0.0) / (df * n))
+        return math.sqrt(groups * model.factor * max(noncentrality, 0.0) / (df * n))
 
     low, high = (scale(find(level)) for level in _INTERVAL)
     return scale(chi - df), low, high

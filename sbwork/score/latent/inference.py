@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,9 +45,8 @@ def invert_information(information: FloatArray, along: FloatArray) -> Spread:
     return Spread((turned / values) @ turned.T, ())
 
 
-def evaluate_all(table: Table, fixed: FloatArray, parameters: NDArray[np.inexact]) -> FloatArray:
-    """Return the values (…, n_estimates) of all rows and definitions from free parameters."""
-    values = expand(table, fixed, parameters)
+def define(table: Table, values: NDArray[Any]) -> NDArray[Any]:
+    """Put the values of definitions behind those (…, n_rows) of all rows."""
     if not table.definitions:
         return values
     names = evaluate_definitions(table, values)
@@ -54,11 +54,11 @@ def evaluate_all(table: Table, fixed: FloatArray, parameters: NDArray[np.inexact
     return np.concatenate([values, defined], axis=-1)
 
 
-def standardise(model: Model, values: FloatArray) -> FloatArray:
-    """Return values (d, n_rows) and definitions in standard deviations of all variables."""
+def find_scales(model: Model, values: FloatArray) -> FloatArray:
+    """Return what turns values (d, n_rows) into standard deviations of all variables."""
     table = model.table
     index = {name: place for place, name in enumerate((*table.observed, *table.latent))}
-    turned = np.array(values)
+    scales = np.ones(values.shape)
     for number, group in enumerate(model.groups):
         variances = np.diagonal(group.solve(values).covariance, axis1=1, axis2=2)
         residual = np.zeros(variances.shape)
@@ -68,21 +68,23 @@ def standardise(model: Model, values: FloatArray) -> FloatArray:
                 residual[:, index[row.lhs]] = values[:, place]
         for place, row in rows:
             lhs, rhs = index[row.lhs], index.get(row.rhs, -1)
-            numerator, denominator = {
-                "=~": (variances[:, lhs], variances[:, rhs]),
-                "~": (variances[:, rhs], variances[:, lhs]),
-                "~1": (1.0, variances[:, lhs]),
-                "~~": (1.0, residual[:, lhs] * residual[:, rhs]),
-            }[row.op]
-            if lhs == rhs:
-                denominator = variances[:, lhs] ** 2
             with np.errstate(all="ignore"):
-                turned[:, place] = values[:, place] * np.sqrt(numerator / denominator)
-    if not table.definitions:
-        return turned
-    with np.errstate(all="ignore"):
-        names = evaluate_definitions(table, turned)
-    return np.column_stack([turned, *(names[one.name] for one in table.definitions)])
+                if row.op == "~1":
+                    scales[:, place] = 1 / np.sqrt(variances[:, lhs])
+                elif row.op == "=~":
+                    scales[:, place] = np.sqrt(variances[:, lhs] / variances[:, rhs])
+                elif row.op == "~":
+                    scales[:, place] = np.sqrt(variances[:, rhs] / variances[:, lhs])
+                elif lhs == rhs:
+                    scales[:, place] = 1 / variances[:, lhs]
+                else:
+                    scales[:, place] = 1 / np.sqrt(residual[:, lhs] * residual[:, rhs])
+    return scales
+
+
+def standardise(model: Model, values: FloatArray) -> FloatArray:
+    """Return values (d, n_rows), and definitions, in standard deviations of all variables."""
+    return define(model.table, values * find_scales(model, values))
 
 
 def tabulate(
@@ -94,8 +96,10 @@ def tabulate(
     table = likelihood.model.table
     fixed = likelihood.fixed[0]
     with np.errstate(all="ignore"):
-        estimate = evaluate_all(table, fixed, parameters)
-        jacobian = differentiate(lambda moved: evaluate_all(table, fixed, moved), parameters)
+        estimate = define(table, expand(table, fixed, parameters))
+        jacobian = differentiate(lambda x: define(table, expand(table, fixed, x)), parameters)
+        estimate[~np.isfinite(estimate)] = np.nan
+        jacobian[~np.isfinite(jacobian).all(axis=1)] = np.nan
         variance = np.einsum("ij,jk,ik->i", jacobian, covariance, jacobian)
         se = np.sqrt(np.where(variance > -1e-12, np.maximum(variance, 0.0), np.nan))
         z = np.where(se > 0, estimate / se, np.nan)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -189,7 +189,7 @@ class Likelihood:
         return total
 
 
-def expand(table: Table, fixed: FloatArray, parameters: FloatArray) -> FloatArray:
+def expand(table: Table, fixed: FloatArray, parameters: NDArray[Any]) -> NDArray[Any]:
     """Put free parameters (…, q) among the fixed ones (…, n_rows)."""
     places = np.array([row.place for row in table.rows], dtype=np.intp)
     free = places >= 0
@@ -326,13 +326,14 @@ def _add_curvature(
 def _scatter(whole: FloatArray, part: FloatArray, group: _Group) -> None:
     """Add a group's derivatives at the places of its parameters, of which some may be equal."""
     places = group.places[: part.shape[-1]]
-    where: tuple[object, ...] = (slice(None), places)
     if part.ndim == 3:
-        where = (slice(None), places[:, None], places[None, :])
+        crossed = places[:, None] * whole.shape[-1] + places[None, :]
+        places, part = crossed.ravel(), part.reshape(len(part), -1)
+        whole = whole.reshape(len(whole), -1)
     if group.is_distinct:
-        whole[where] += part
+        whole[:, places] += part
     else:
-        np.add.at(whole, where, part)
+        np.add.at(whole.T, places, part.T)
 
 
 def _measure(implied: FloatArray, means: FloatArray | None, sample: Moments) -> FloatArray:
@@ -362,7 +363,8 @@ def _measure(implied: FloatArray, means: FloatArray | None, sample: Moments) -> 
 def _are_regular(implied: FloatArray) -> BoolArray:
     """Tell which matrices are covariance matrices that can be inverted."""
     diagonal = np.diagonal(implied, axis1=1, axis2=2)
-    regular = (np.abs(implied) < _LARGEST_MOMENT).all(axis=(1, 2)) & (diagonal > 0).all(axis=1)
+    small = np.all(np.abs(implied) < _LARGEST_MOMENT, axis=(1, 2))
+    regular = np.asarray(small & np.all(diagonal > 0, axis=1))
     scale = np.sqrt(np.where(regular[:, None], diagonal, 1.0))
     scaled = np.where(
         regular[:, None, None],

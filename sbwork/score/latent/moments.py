@@ -93,6 +93,14 @@ class Moments:
             return parts[:, 0]
         return np.asarray(np.tensordot(parts, self.shares, axes=(1, 0)))
 
+    def list_margins(self) -> tuple[FloatArray, FloatArray]:
+        """Return every variable's mean and variance (p,) over those of one sample who have it."""
+        answered = self.shares @ self.seen
+        mean = self.shares @ self.means[0] / answered
+        away = (self.means[0] - mean) * self.seen
+        second = np.diagonal(self.covariances[0], axis1=1, axis2=2) + away**2
+        return mean, self.shares @ second / answered
+
     def merge(self) -> Moments:
         """Take the moments of all cases as if they were complete."""
         return Moments.from_complete(self.mean, self.covariance, self.n)
@@ -105,11 +113,8 @@ def _saturate(sample: Moments) -> tuple[FloatArray, FloatArray]:
     ed., section 11.2.
     """
     shares, seen = sample.shares, sample.seen
-    answered = shares @ seen
-    mean = np.einsum("p,pi->i", shares, sample.means[0]) / answered
-    away = (sample.means[0] - mean) * seen
-    second = np.diagonal(sample.covariances[0], axis1=1, axis2=2) + away**2
-    covariance = np.diag(shares @ second / answered)
+    mean, variances = sample.list_margins()
+    covariance = np.diag(variances)
     scale = np.sqrt(np.diag(covariance))
     both = seen[:, :, None] & seen[:, None, :]
     unit = np.eye(len(mean))

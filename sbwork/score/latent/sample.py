@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,12 +61,12 @@ def select_sample(
     clash = [name for name in latent if name in data.columns]
     if clash:
         found = f"'{clash[0]}' is a latent variable in the model and a column of the data"
-        raise InputError(Problem(FILE, "", found, "give the latent variable another name"))
+        raise InputError(Problem(FILE, "", found, "Give the latent variable another name"))
     values = np.column_stack([_read_column(data, name) for name in variables])
     notes: list[str] = []
     used = np.ones(len(data), dtype=np.bool_)
 
-    def leave_out(rows: NDArray[np.bool_], why: str) -> None:
+    def leave_out(rows: Any, why: str) -> None:
         count = int((rows & used).sum())
         if count:
             notes.append(f"{count} of {len(data)} rows were left out: {why}.")
@@ -115,9 +116,9 @@ def _read_column(data: pd.DataFrame, name: str) -> FloatArray:
     column = data[name]
     if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_complex_dtype(column):
         found = f"column '{name}' holds {column.dtype} values"
-        raise InputError(Problem(FILE, "", found, "the model's columns must hold numbers"))
+        raise InputError(Problem(FILE, "", found, "The model's columns must hold numbers"))
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     if np.isinf(values).any():
         found = f"column '{name}' holds {int(np.isinf(values).sum())} infinite values"
-        raise InputError(Problem(FILE, "", found, "make them missing, or leave the rows out"))
+        raise InputError(Problem(FILE, "", found, "Make them missing, or leave the rows out"))
     return values

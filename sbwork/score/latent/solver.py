@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ _DAMPINGS = (None, 0.0, 0.01, 0.1, 1.0, 10.0, 100.0, 1e4)
 _LARGEST_NEWTON = 0.25
 """Of a Newton step that promises more, the curvature is taken to hold nearby only."""
 _SMALLEST_SINGULAR = 1e-9
+_LARGEST_BREACH = 1e-9
 _CURVATURE_STEP = 1e-6
 
 
@@ -40,7 +42,7 @@ class Restrictions:
         self.table, self.fixed = table, fixed
         self.count = len(table.restrictions)
 
-    def evaluate(self, parameters: NDArray[np.inexact]) -> NDArray[np.inexact]:
+    def evaluate(self, parameters: NDArray[Any]) -> NDArray[Any]:
         """Compute h (…, m): left less right of every equality."""
         values = evaluate_definitions(self.table, expand(self.table, self.fixed, parameters))
         sides = [
@@ -57,7 +59,7 @@ class Restrictions:
         """Find the directions (q, q - rank) in which one set of parameters (q,) may move."""
         if not self.count:
             return np.eye(self.table.size)
-        return _find_null_space(self.differentiate(parameters[None]))[0]
+        return np.asarray(_find_null_space(self.differentiate(parameters[None]))[0])
 
     def take(self, rows: NDArray[np.intp]) -> Restrictions:
         """Keep some of the samples."""
@@ -134,7 +136,11 @@ def minimise(
             parameters[rows[better]] = moved[better]
             minimum[rows[better]] = reached[better]
             stuck[tried[better]] = False
-            there[tried[better & (np.abs(gain) < tolerance) & (broken[tried] < 1e-9)]] = True
+            there[
+                tried[better & (np.abs(gain) < tolerance) & (broken[tried] < _LARGEST_BREACH)]
+            ] = True
+        if bound is not None:
+            stuck |= bound.is_blocked
         converged[waiting[there]] = True
         waiting = waiting[~there & ~stuck]
     return Solution(parameters, minimum, converged, iteration)
@@ -168,6 +174,8 @@ class _Tangent:
         self.broken = np.abs(broken).sum(axis=1)
         inverse = np.linalg.pinv(jacobian, rcond=_SMALLEST_SINGULAR)
         self.back = -(inverse @ broken[..., None])[..., 0]
+        left = np.abs(broken + (jacobian @ self.back[..., None])[..., 0]).sum(axis=1)
+        self.is_blocked = (left > _LARGEST_BREACH) & (left > 0.9 * self.broken)
         self.along = _find_null_space(jacobian)
         multipliers = -(np.swapaxes(inverse, 1, 2) @ gradient[..., None])
         self.pull = np.abs(multipliers).max(axis=(1, 2))

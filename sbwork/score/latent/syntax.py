@@ -71,6 +71,7 @@ class Syntax:
 
 def refuse(line: int, found: str, allowed: str = "", nearest: str = "") -> InputError:
     """Make the error for one line of a model."""
+    allowed = allowed[:1].upper() + allowed[1:]
     return InputError(Problem(FILE, f"line {line}" if line else "", found, allowed, nearest))
 
 

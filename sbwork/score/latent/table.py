@@ -154,6 +154,29 @@ def build_table(
     return table
 
 
+def build_unrestricted(table: Table, groups: int, *, covary: bool) -> Table:
+    """Make a table of means and variances of the same variables, and covariances or none.
+
+    Moments of covariates stay those of the sample.
+    """
+    rows: list[Row] = []
+    size = 0
+    names = [
+        (one, other) for place, one in enumerate(table.observed) for other in table.observed[place:]
+    ]
+    pairs = [(one, "~~", other) for one, other in names]
+    pairs += [(one, "~1", "") for one in table.observed if table.has_means]
+    for group in range(groups):
+        for lhs, op, rhs in pairs:
+            exogenous = {lhs, rhs} <= {*table.covariates, ""}
+            if covary or op == "~1" or lhs == rhs or exogenous:
+                place = -1 if exogenous else size
+                size += not exogenous
+                rows.append(Row(lhs, op, rhs, group, exogenous=exogenous, place=place))
+    kept = table.observed, (), table.covariates, table.has_means
+    return Table(tuple(rows), (), (), *kept, size)
+
+
 def _list_rows(
     syntax: Syntax, roles: _Roles, group: int, equal: tuple[str, ...], has_means: bool
 ) -> list[Row]:
