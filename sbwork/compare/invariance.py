@@ -484,11 +484,12 @@ def _read_change(fit: ModelFit | None, name: str, ladder: _Ladder, n: int) -> Es
     if fit is None:
         gap = Refusal(Reason.NOT_ESTIMABLE, broken[0]) if broken else _NO_ANCHORS
         return gap.name(_LATENT, unit="points", n=n)
-    row = fit.estimates.set_index("lhs").loc[name] if not _list_problems(fit) else None
-    if row is None or not row["se"] > 0:
+    row = fit.estimates[fit.estimates["lhs"] == name].iloc[0]
+    if _list_problems(fit) or not row["se"] > 0:
         why = _list_problems(fit) or "The standard error can't be computed."
         return Refusal(Reason.NOT_ESTIMABLE, why).name(_LATENT, unit="points", n=n)
-    return complete_estimate(_LATENT, row["estimate"], row["se"], unit="points", n=n)
+    value, se = float(row["estimate"]), float(row["se"])
+    return complete_estimate(_LATENT, value, se, unit="points", n=n)
 
 
 def mark_invariance(findings: pd.DataFrame) -> pd.DataFrame:

@@ -355,7 +355,7 @@ def _enter_model(book: Ledger, row: Any, cohort: Cohort) -> _Basis:
     compared = inside if row.period == "change" else ()
     if math.isnan(row.n):
         return _Basis(compared)
-    cell = (row.section, scale, row.site, row.period)
+    cell: Cell = (row.section, scale, row.site, row.period)
     if book.counts.get(cell, row.n) != row.n:
         cell = (row.section, row.outcome, row.site, row.comparison, row.period, row.estimator)
     book.count(cell, row.n, 0.05)

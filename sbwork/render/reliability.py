@@ -76,7 +76,7 @@ def describe_invariance(tested: pd.DataFrame, instrument: Instrument) -> str:
         items = [_title_part(outcome, instrument) for outcome in freed["outcome"].unique()]
         parts.append(
             f"They do only in part for {name(partly)}: {format_list(items)} "
-            f"{'was' if len(items) == 1 else 'were'} answered differently by people who are alike "
+            f"{'seems' if len(items) == 1 else 'seem'} to be answered differently by people who are alike "
             "in the rest. There the comparison is also given without what these questions do."
         )
     if len(never):

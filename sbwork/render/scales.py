@@ -71,7 +71,9 @@ _COMPARED = {
     "difference_in_differences": "",
     "difference_in_differences_with_shock": ", with shocks of {shock:g} SD",
     "ancova": ", same score before",
+    "latent_difference_in_differences": ", without what is measured unlike",
 }
+_ALIKE = {Flag.INVARIANT: "yes", Flag.PARTLY_INVARIANT: "in part", Flag.NOT_INVARIANT: "no"}
 _VERDICTS = {
     Flag.EFFECT: "Effect, among {reach}",
     Flag.NO_MEANINGFUL_EFFECT: "No meaningful effect, among {reach}",
@@ -370,8 +372,12 @@ def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Ins
     """
     rows: list[dict[str, str]] = []
     notes: list[str] = []
-    chosen = select_findings(findings, section="scales")
-    chosen = chosen[chosen["estimator"].isin(_COMPARED)]
+    chosen = findings[findings["section"].isin(["scales", "invariance"])]
+    partly = set(chosen.loc[find_flagged(chosen, Flag.PARTLY_INVARIANT), "outcome"])
+    chosen = chosen[
+        chosen["estimator"].isin(_COMPARED)
+        & (chosen["section"].eq("scales") | chosen["outcome"].isin(partly))
+    ]
     chosen = chosen.assign(
         later=~chosen["outcome"].isin(cohort.confirmatory_scales),
         place=chosen["site"] != "all",
@@ -402,11 +408,12 @@ def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Ins
                 "Pair": _title_pair(cohort, row),
                 "Difference": format_number(row["estimate"]),
                 "95% interval": format_interval(row["ci_low"], row["ci_high"]),
-                "p adjusted": format_p(row["p_adjusted"]),
+                "p adjusted": format_p(row["p_adjusted"]) if row["section"] == "scales" else "",
                 "p": format_p(row["p_value"]),
                 "In SD": _write(g, whole),
                 "Smallest detectable (SD)": _write(smallest, whole),
                 "Shock that undoes it": _write_shock(shock),
+                "Measured alike": _describe_measurement(row) if whole else "",
                 "Verdict": _describe_verdict(verdict),
             }
         )
@@ -477,6 +484,11 @@ def _describe_verdict(row: pd.Series[Any] | None) -> str:
     reach = "such areas" if row["estimator"].endswith("_with_shock") else "these people"
     words = [word for flag, word in _VERDICTS.items() if has_flag(row, flag)]
     return words[0].format(reach=reach) if words else ""
+
+
+def _describe_measurement(row: pd.Series[Any]) -> str:
+    words = [word for flag, word in _ALIKE.items() if has_flag(row, flag)]
+    return words[0] if words else "not known"
 
 
 def _explain_adjusting(cohort: Cohort, instrument: Instrument) -> list[str]:
