@@ -23,7 +23,7 @@ _MOST_LOST = 0.1
 
 _SMALLEST_EIGENVALUE = 1e-10
 _LEAST_START = 0.05
-_REFIT_TOLERANCE = 1e-12
+_REFIT_TOLERANCE = 1e-7
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

@@ -59,7 +59,7 @@ FIT_INDICES = (
 )
 _MISSING = ("fiml", "listwise")
 _ESTIMATORS = ("ml", "mlm", "mlr")
-_REFIT_TOLERANCE = 1e-13
+_REFIT_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)

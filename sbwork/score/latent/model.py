@@ -25,7 +25,7 @@ from sbwork.score.latent.table import Table
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-_SMALLEST_PIVOT = 1e-5
+_SMALLEST_PIVOT = 1e-10
 _LARGEST_MOMENT = 1e12
 _MOST_AT_ONCE = 4_000_000
 
@@ -79,9 +79,14 @@ class _Group:
         )
         self.places = np.concatenate([self.free_paths[2], self.free_spread[2], self.free_means[2]])
         self.is_distinct = len(set(self.places.tolist())) == len(self.places)
+        self.is_whole = self.places.tolist() == list(range(table.size))
         leads = np.linalg.matrix_power(np.eye(self.size) + reach, self.size) > 0
         sources, targets = self.free_paths[1], self.free_paths[0]
         self.is_chained = bool(leads[np.ix_(sources, targets)].any())
+        first, second = self.free_spread[:2]
+        bends = (leads[sources][:, first] | leads[sources][:, second]).any(axis=0)
+        self.bent_spread = np.flatnonzero(bends)
+        self.bent_means = np.flatnonzero(leads[sources][:, self.free_means[0]].any(axis=0))
         self.halves = np.where(self.free_spread[0] == self.free_spread[1], 0.5, 1.0)
 
     def solve(self, values: FloatArray) -> System:
@@ -176,26 +181,26 @@ class Likelihood:
 
     def differentiate(self, parameters: FloatArray) -> Derivatives:
         """Compute the derivatives of half the discrepancy."""
-        values = self.expand(parameters)
+        values, has_means = self.expand(parameters), self.model.table.has_means
+        groups = self.model.groups
+        if len(groups) == 1 and groups[0].is_whole:
+            system = groups[0].solve(values)
+            return _differentiate(groups[0], system, self.moments[0], has_means=has_means)
         d, q = len(parameters), self.model.table.size
         total = Derivatives(np.zeros((d, q)), np.zeros((d, q, q)), np.zeros((d, q, q)))
-        for group, sample in zip(self.model.groups, self.moments, strict=True):
-            parts = _differentiate(
-                group, group.solve(values), sample, has_means=self.model.table.has_means
-            )
-            share = sample.n / self.n
+        for group, sample in zip(groups, self.moments, strict=True):
+            parts = _differentiate(group, group.solve(values), sample, has_means=has_means)
             for whole, part in zip(total, parts, strict=True):
-                _scatter(whole, part * share, group)
+                _scatter(whole, part * (sample.n / self.n), group)
         return total
 
 
 def expand(table: Table, fixed: FloatArray, parameters: NDArray[Any]) -> NDArray[Any]:
     """Put free parameters (…, q) among the fixed ones (…, n_rows)."""
-    places = np.array([row.place for row in table.rows], dtype=np.intp)
-    free = places >= 0
-    shape = np.broadcast_shapes(fixed.shape[:-1], parameters.shape[:-1])
-    values = np.broadcast_to(fixed, (*shape, len(places))).astype(parameters.dtype)
-    values[..., free] = parameters[..., places[free]]
+    free = table.places >= 0
+    values = np.empty((*parameters.shape[:-1], len(free)), dtype=parameters.dtype)
+    values[...] = fixed
+    values[..., free] = parameters[..., table.places[free]]
     return values
 
 
@@ -205,18 +210,15 @@ def list_directions(group: _Group, system: System) -> tuple[FloatArray, FloatArr
     reach = system.effects[:, :p, :]
     rows, columns = group.free_paths[0], group.free_paths[1]
     first, second = group.free_spread[0], group.free_spread[1]
-    u = np.concatenate([reach[:, :, rows], reach[:, :, first]], axis=2)
-    v = np.concatenate(
-        [system.covariance[:, :p, columns], reach[:, :, second] * group.halves], axis=2
-    )
-    shift = np.concatenate(
-        [
-            reach[:, :, rows] * system.means[:, None, columns],
-            np.zeros((len(u), p, len(first))),
-            reach[:, :, group.free_means[0]],
-        ],
-        axis=2,
-    )
+    # Not by reach[:, :, rows]: numpy lays that out so that products of matrices become slow.
+    u = np.take(reach, np.concatenate([rows, first]), axis=2)
+    n, k = len(rows), u.shape[2]
+    v = np.empty(u.shape)
+    v[:, :, :n] = np.take(system.covariance[:, :p, :], columns, axis=2)
+    v[:, :, n:] = np.take(reach, second, axis=2) * group.halves
+    shift = np.zeros((len(u), p, len(group.places)))
+    shift[:, :, :n] = u[:, :, :n] * system.means[:, None, columns]
+    shift[:, :, k:] = np.take(reach, group.free_means[0], axis=2)
     return u, v, shift
 
 
@@ -237,7 +239,7 @@ def _invert(matrices: FloatArray) -> FloatArray:
 
 def _differentiate(
     group: _Group, system: System, sample: Moments, *, has_means: bool
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+) -> Derivatives:
     """Return one group's gradient, expected and observed information, by place in the group.
 
     With W = Sigma^-1, r the mean residual, T = S + r r', K = W T W and G = W - K, the observed
@@ -262,10 +264,17 @@ def _differentiate(
         ut, vt = np.swapaxes(u, 1, 2)[:, None], np.swapaxes(v, 1, 2)[:, None]
         uwu, uwv, vwv = ut @ wu, ut @ wv, vt @ wv
         uku, ukv, vkv = ut @ (spread @ u[:, None]), ut @ kv, vt @ kv
-        vwu, vku = np.swapaxes(uwv, 2, 3), np.swapaxes(ukv, 2, 3)
-        plain = uwu * vwv + uwv * vwu
+        vwu = np.swapaxes(uwv, 2, 3)
+        plain = uwu * vwv
+        plain += uwv * vwu
         expected[:, :k, :k] += part.add(plain)
-        observed[:, :k, :k] += part.add(vku * uwv + uku * vwv + vkv * uwu + ukv * vwu - plain)
+        ukv *= vwu
+        uku *= vwv
+        vkv *= uwu
+        uku += vkv
+        uku -= plain
+        bent = part.add(ukv)
+        observed[:, :k, :k] += part.add(uku) + bent + np.swapaxes(bent, 1, 2)
         misfit += part.add(weight - spread)
         if has_means:
             turned = (weight @ residual[..., None])[..., 0]
@@ -283,7 +292,7 @@ def _differentiate(
     if has_means:
         gradient -= (pull[:, None, :] @ shift)[:, 0]
     _add_curvature(observed, group, system, misfit, pull if has_means else None)
-    return gradient, expected, observed
+    return Derivatives(gradient, expected, observed)
 
 
 def _add_curvature(
@@ -300,22 +309,22 @@ def _add_curvature(
     back = np.swapaxes(reach, 1, 2) @ misfit
     bent, mixed = back @ reach, back @ covariance[:, :p, :]
     rows, columns = group.free_paths[0], group.free_paths[1]
-    first, second = group.free_spread[0], group.free_spread[1]
-    b, s = slice(0, len(rows)), slice(len(rows), len(rows) + len(first))
+    first, second = group.free_spread[:2, group.bent_spread]
+    b, s = slice(0, len(rows)), len(rows) + group.bent_spread
     i, j, k, m = rows[:, None], columns[:, None], rows[None, :], columns[None, :]
     curved = bent[:, i, k] * covariance[:, m, j]
     if group.is_chained:
         curved += effects[:, m, i] * mixed[:, k, j] + mixed[:, i, m] * effects[:, j, k]
     crossed = bent[:, i, first] * effects[:, j, second]
     crossed += bent[:, i, second] * effects[:, j, first]
-    crossed *= group.halves
+    crossed *= group.halves[group.bent_spread]
     if pull is not None:
         turned = (pull[:, None, :] @ reach)[:, 0]
         if group.is_chained:
             curved -= effects[:, m, i] * (turned[:, k] * system.means[:, j])
             curved -= effects[:, j, k] * (turned[:, i] * system.means[:, m])
-        apart = slice(s.stop, None)
-        moved = turned[:, i] * effects[:, j, group.free_means[0]]
+        apart = len(rows) + len(group.halves) + group.bent_means
+        moved = turned[:, i] * effects[:, j, group.free_means[0, group.bent_means]]
         observed[:, b, apart] -= moved
         observed[:, apart, b] -= np.swapaxes(moved, 1, 2)
     observed[:, b, b] += curved
@@ -337,42 +346,37 @@ def _scatter(whole: FloatArray, part: FloatArray, group: _Group) -> None:
 
 
 def _measure(implied: FloatArray, means: FloatArray | None, sample: Moments) -> FloatArray:
-    """Sum log det Sigma + trace(T Sigma^-1) over patterns."""
-    regular = _are_regular(implied)
-    total = np.full(len(implied), np.inf)
-    if not regular.any():
-        return total
-    kept = sample.take(np.flatnonzero(regular)) if len(sample.means) > 1 else sample
-    implied = implied[regular]
-    spread = kept.covariances
+    """Sum log det Sigma + trace(T Sigma^-1) over patterns; infinite where Sigma is singular."""
+    padded = implied[:, None]
+    if not sample.seen.all():
+        both = sample.seen[:, :, None] & sample.seen[:, None, :]
+        padded = np.where(both, padded, np.eye(implied.shape[1]))
+    diagonal = np.diagonal(padded, axis1=2, axis2=3)
+    try:
+        pivots = np.diagonal(np.linalg.cholesky(padded), axis1=2, axis2=3)
+        inverse = np.linalg.inv(padded)
+    except np.linalg.LinAlgError:
+        return _measure_some(implied, means, sample)
+    spread = sample.covariances
     if means is not None:
-        residual = (kept.means - means[regular][:, None]) * kept.seen
+        residual = (sample.means - means[:, None]) * sample.seen
         spread = spread + residual[..., :, None] * residual[..., None, :]
-    both = kept.seen[:, :, None] & kept.seen[:, None, :]
-    padded = (
-        implied[:, None]
-        if kept.seen.all()
-        else np.where(both, implied[:, None], np.eye(implied.shape[1]))
-    )
-    log_determinant = np.linalg.slogdet(padded)[1]
-    inverse = _invert(padded)
-    total[regular] = kept.add(log_determinant + np.sum(spread * inverse, axis=(2, 3)))
+    distance = np.sum(spread * inverse, axis=(2, 3))
+    total = sample.add(2 * np.sum(np.log(pivots), axis=2) + distance)
+    total[np.min(pivots**2 / diagonal, axis=(1, 2)) < _SMALLEST_PIVOT] = np.inf
     return total
 
 
-def _are_regular(implied: FloatArray) -> BoolArray:
-    """Tell which matrices are covariance matrices that can be inverted."""
+def _measure_some(implied: FloatArray, means: FloatArray | None, sample: Moments) -> FloatArray:
+    """Measure where Sigma is a covariance matrix that can be inverted."""
+    total = np.full(len(implied), np.inf)
     diagonal = np.diagonal(implied, axis1=1, axis2=2)
     small = np.all(np.abs(implied) < _LARGEST_MOMENT, axis=(1, 2))
-    regular = np.asarray(small & np.all(diagonal > 0, axis=1))
-    scale = np.sqrt(np.where(regular[:, None], diagonal, 1.0))
-    scaled = np.where(
-        regular[:, None, None],
-        implied / (scale[:, :, None] * scale[:, None, :]),
-        np.eye(implied.shape[1]),
-    )
-    try:
-        pivots = np.diagonal(np.linalg.cholesky(scaled), axis1=1, axis2=2)
-        return np.asarray(regular & (pivots.min(axis=1) > _SMALLEST_PIVOT))
-    except np.linalg.LinAlgError:
-        return np.asarray(regular & (np.linalg.eigvalsh(scaled)[:, 0] > _SMALLEST_PIVOT**2))
+    usable = np.flatnonzero(small & np.all(diagonal > 0, axis=1))
+    scale = np.sqrt(diagonal[usable])
+    scaled = implied[usable] / (scale[:, :, None] * scale[:, None, :])
+    usable = usable[np.linalg.eigvalsh(scaled)[:, 0] > _SMALLEST_PIVOT]
+    if len(usable):
+        kept = None if means is None else means[usable]
+        total[usable] = _measure(implied[usable], kept, sample.take(usable))
+    return total

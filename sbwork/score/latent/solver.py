@@ -20,6 +20,8 @@ _DAMPINGS = (None, 0.0, 0.01, 0.1, 1.0, 10.0, 100.0, 1e4)
 """What is tried in turn for a step: Newton, Fisher scoring, and that damped."""
 _LARGEST_NEWTON = 0.25
 """Of a Newton step that promises more, the curvature is taken to hold nearby only."""
+_RIDGE = 1e-13
+_LARGEST_BLOCK = 32_000
 _SMALLEST_SINGULAR = 1e-9
 _LARGEST_BREACH = 1e-9
 _CURVATURE_STEP = 1e-6
@@ -71,21 +73,36 @@ def minimise(
     start: FloatArray,
     *,
     lower: FloatArray | None = None,
-    tolerance: float = 1e-18,
+    tolerance: float = 1e-15,
 ) -> Solution:
     """Minimise the discrepancy of every sample of a stack.
 
     Newton steps where they lower the discrepancy, else Fisher scoring, damped more and more; among
     equalities, along their tangent (sequential quadratic programming). A parameter kept at its
     `lower` bound whose gradient pushes it further is fixed there for the step. A minimum is where
-    a Newton step would lower half the discrepancy by less than `tolerance`: that doesn't depend on
-    units.
+    a step would lower half the discrepancy by less than `tolerance`, whatever the units; as that
+    step is taken, too, what is left after a Newton step is about its square.
 
     Source: Jöreskog, K. G. (1969). Psychometrika, 34, 183-202. Nocedal, J., & Wright, S. J. (2006).
     Numerical Optimization, chapter 18.
     """
+    size = start.shape[-1]
+    block = max(1, _LARGEST_BLOCK // max(size * size, 1))
+    if len(likelihood.fixed) > block:
+        blocks = [
+            minimise(likelihood.take(rows), start, lower=lower, tolerance=tolerance)
+            for rows in np.split(
+                np.arange(len(likelihood.fixed)), range(block, len(likelihood.fixed), block)
+            )
+        ]
+        return Solution(
+            np.concatenate([one.parameters for one in blocks]),
+            np.concatenate([one.minimum for one in blocks]),
+            np.concatenate([one.converged for one in blocks]),
+            max(one.iterations for one in blocks),
+        )
     restrictions = Restrictions(likelihood.model.table, likelihood.fixed)
-    parameters = np.broadcast_to(start, (len(likelihood.fixed), start.shape[-1])).copy()
+    parameters = np.broadcast_to(start, (len(likelihood.fixed), size)).copy()
     penalty = np.zeros(len(parameters))
     minimum = likelihood.compute_discrepancy(parameters)
     converged = np.zeros(len(parameters), dtype=np.bool_)
@@ -222,13 +239,14 @@ def _solve_step(
 def _solve(
     gradient: FloatArray, curvature: FloatArray, fixed: BoolArray, damping: float
 ) -> FloatArray:
-    identity = np.eye(gradient.shape[1])
-    free = np.where(fixed[:, :, None] | fixed[:, None, :], identity, curvature)
-    diagonal = np.abs(np.diagonal(free, axis1=1, axis2=2))
-    scale = 1 / np.sqrt(np.maximum(diagonal, 1e-300))
-    free = free * (scale[:, :, None] * scale[:, None, :]) + (damping + 1e-13) * identity
+    if fixed.any():
+        curvature = np.where(
+            fixed[:, :, None] | fixed[:, None, :], np.eye(gradient.shape[1]), curvature
+        )
+    free = curvature.copy()
+    diagonal = np.einsum("dii->di", free)
+    diagonal += (damping + _RIDGE) * np.abs(diagonal)
     try:
-        step = np.linalg.solve(free, (gradient * scale)[:, :, None])[:, :, 0]
+        return np.asarray(-np.linalg.solve(free, gradient[:, :, None])[:, :, 0])
     except np.linalg.LinAlgError:
-        step = (np.linalg.pinv(free) @ (gradient * scale)[:, :, None])[:, :, 0]
-    return np.asarray(-step * scale)
+        return np.asarray(-(np.linalg.pinv(free) @ gradient[:, :, None])[:, :, 0])

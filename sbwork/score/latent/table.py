@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TypeVar
 
@@ -83,6 +83,11 @@ class Table:
     covariates: tuple[str, ...]
     has_means: bool
     size: int
+    places: NDArray[np.intp] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        places = np.array([row.place for row in self.rows], dtype=np.intp)
+        object.__setattr__(self, "places", places)
 
     def find_label(self, label: str) -> Row | None:
         """Return the first parameter with a label."""
@@ -245,14 +250,20 @@ def _share(
             if known.fixed != row.fixed:
                 raise refuse(0, f"label '{row.label}' is fixed at two different values")
     places: dict[object, int] = {}
-    result = []
-    for row, key in zip(rows, keys, strict=True):
-        if key in owners:
-            row = replace(row, fixed=owners[key].fixed)
+    result = [
+        replace(row, fixed=owners[key].fixed) if key in owners else row
+        for row, key in zip(rows, keys, strict=True)
+    ]
+    for number in sorted(range(len(rows)), key=lambda number: _order_places(rows[number])):
+        row, key = result[number], keys[number]
         if math.isnan(row.fixed) and not row.exogenous:
-            row = replace(row, place=places.setdefault(key, len(places)))
-        result.append(row)
+            result[number] = replace(row, place=places.setdefault(key, len(places)))
     return result
+
+
+def _order_places(row: Row) -> tuple[int, int]:
+    """Sort parameters as matrices have them, so that derivatives are there without a search."""
+    return row.group, {"=~": 0, "~": 0, "~~": 1, "~1": 2}[row.op]
 
 
 def _classify(row: Row, roles: _Roles) -> str:
