@@ -146,6 +146,8 @@ cases <- list(
     after ~ before", list(cluster = "ward", missing = "listwise")),
   cluster_groups = list("trust", "f =~ a1 + a2 + a3 + a4",
     list(cluster = "ward", group = "arm", equal = c("loadings", "intercepts"))),
+  only_item = list("holes", "f =~ x1; g =~ x2 + x3 + x4; g ~ f; x9 ~ g + f",
+                   list(missing = "listwise")),
   one_item = list("holzinger", "f =~ x1; x1 ~~ 0.2*x1; g =~ x2 + x3 + x4; g ~ f", list())
 )
 

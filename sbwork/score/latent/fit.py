@@ -191,10 +191,10 @@ def fit_model(
 
     Notes
     -----
-    Defaults are those of ``lavaan::sem`` (0.6): the first loading of a latent variable is 1, latent
-    variables that nothing explains covary, and so do outcomes that explain nothing. With equal
-    intercepts a latent variable that indicates another keeps a mean of 0: lavaan frees it, and
-    then can't identify it.
+    Defaults are those of ``lavaan::sem`` (0.6): the first loading of a latent variable is 1, an
+    only indicator has no residual variance unless the model names it, latent variables that nothing
+    explains covary, and so do outcomes that explain nothing. With equal intercepts a latent
+    variable that indicates another keeps a mean of 0: lavaan frees it, and then can't identify it.
 
     Source: Bollen, K. A. (1989). Structural Equations with Latent Variables. Arbuckle, J. L.
     (1996), in Marcoulides & Schumacker, Advanced Structural Equation Modeling (missing answers).

@@ -27,7 +27,7 @@ BoolArray = NDArray[np.bool_]
 
 _SMALLEST_PIVOT = 1e-10
 _LARGEST_MOMENT = 1e12
-_MOST_AT_ONCE = 4_000_000
+_MOST_AT_ONCE = 200_000
 
 
 class Derivatives(NamedTuple):

@@ -11,7 +11,7 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 _MOST_EM_STEPS = 5000
-_EM_TOLERANCE = 1e-9
+_EM_TOLERANCE = 1e-7
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,9 @@ class _Roles:
         last = [name for name in outcomes if name not in {*predictors, *indicators}]
         self.outcomes = [name for name in self.latent if name in last]
         self.outcomes += [name for name in self.observed if name in last]
+        measured = [(t.lhs, t.rhs) for t in terms if t.op == "=~"]
+        factors = [factor for factor, _ in measured]
+        self.alone = {item for factor, item in measured if factors.count(factor) == 1}
         self.tops = [name for name in self.latent if name not in indicators]
 
 
@@ -129,11 +132,12 @@ def build_table(
 ) -> Table:
     """Complete a model as ``lavaan::sem`` does.
 
-    The first loading of a latent variable is 1; variances are free, and so are covariances between
-    latent variables that nothing explains and between outcomes that explain nothing; moments of
-    covariates are those of the sample; intercepts are free, means of latent variables 0, except in
-    later groups where intercepts are equal. There, the mean of a latent variable that indicates
-    another stays 0 (lavaan frees it too, and then can't find it).
+    The first loading of a latent variable is 1, and its only indicator has no residual variance
+    unless that is named. Other variances are free, and so are covariances between latent variables
+    that nothing explains, and between outcomes that explain nothing; moments of covariates are
+    those of the sample. Intercepts are free and means of latent variables 0, except in later groups
+    where intercepts are equal. There, the mean of a latent variable that indicates another stays 0
+    (lavaan frees it too, and then can't find it).
     """
     syntax = parse_model(text)
     roles = _Roles(syntax.terms)
@@ -209,7 +213,7 @@ def _list_rows(
 
     for name in (*roles.observed, *roles.latent):
         if name not in roles.covariates:
-            add(name, "~~", name)
+            add(name, "~~", name, 0.0 if name in roles.alone else math.nan)
     for lhs, rhs in (*combinations(roles.causes, 2), *combinations(roles.outcomes, 2)):
         add(lhs, "~~", rhs)
     for place, lhs in enumerate(roles.covariates):
