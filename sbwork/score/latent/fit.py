@@ -60,6 +60,7 @@ FIT_INDICES = (
 _MISSING = ("fiml", "listwise")
 _ESTIMATORS = ("ml", "mlm", "mlr")
 _REFIT_TOLERANCE = 1e-9
+_MOST_REFIT_ITERATIONS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,7 +391,12 @@ def refit_model(
         for sample, centre, spread in zip(known.moments, centres, spreads, strict=True)
     ]
     likelihood = Likelihood.from_moments(known.model, moments)
-    solution = minimise(likelihood, fit._parameters[None], tolerance=_REFIT_TOLERANCE)
+    solution = minimise(
+        likelihood,
+        fit._parameters[None],
+        tolerance=_REFIT_TOLERANCE,
+        most_iterations=_MOST_REFIT_ITERATIONS,
+    )
     estimates = define(known.model.table, likelihood.expand(solution.parameters))
     estimates[~solution.converged] = np.nan
     return estimates, solution.converged

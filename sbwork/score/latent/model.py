@@ -26,7 +26,6 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 _SMALLEST_PIVOT = 1e-10
-_LARGEST_MOMENT = 1e12
 _MOST_AT_ONCE = 200_000
 
 
@@ -371,11 +370,11 @@ def _measure_some(implied: FloatArray, means: FloatArray | None, sample: Moments
     """Measure where Sigma is a covariance matrix that can be inverted."""
     total = np.full(len(implied), np.inf)
     diagonal = np.diagonal(implied, axis1=1, axis2=2)
-    small = np.all(np.abs(implied) < _LARGEST_MOMENT, axis=(1, 2))
-    usable = np.flatnonzero(small & np.all(diagonal > 0, axis=1))
+    finite = np.all(np.isfinite(implied), axis=(1, 2))
+    usable = np.flatnonzero(finite & np.all(diagonal > 0, axis=1))
     scale = np.sqrt(diagonal[usable])
-    scaled = implied[usable] / (scale[:, :, None] * scale[:, None, :])
-    usable = usable[np.linalg.eigvalsh(scaled)[:, 0] > _SMALLEST_PIVOT]
+    scaled = implied[usable] / scale[:, :, None] / scale[:, None, :]
+    usable = usable[np.linalg.eigvalsh(np.clip(scaled, -10, 10))[:, 0] > _SMALLEST_PIVOT]
     if len(usable):
         kept = None if means is None else means[usable]
         total[usable] = _measure(implied[usable], kept, sample.take(usable))

@@ -15,12 +15,12 @@ from sbwork.score.latent.table import Table, evaluate_definitions
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-_MOST_ITERATIONS = 300
 _DAMPINGS = (None, 0.0, 0.01, 0.1, 1.0, 10.0, 100.0, 1e4)
 """What is tried in turn for a step: Newton, Fisher scoring, and that damped."""
 _LARGEST_NEWTON = 0.25
 """Of a Newton step that promises more, the curvature is taken to hold nearby only."""
 _RIDGE = 1e-13
+_TINY = 1e-300
 _LARGEST_BLOCK = 32_000
 _SMALLEST_SINGULAR = 1e-9
 _LARGEST_BREACH = 1e-9
@@ -74,6 +74,7 @@ def minimise(
     *,
     lower: FloatArray | None = None,
     tolerance: float = 1e-15,
+    most_iterations: int = 300,
 ) -> Solution:
     """Minimise the discrepancy of every sample of a stack.
 
@@ -90,7 +91,13 @@ def minimise(
     block = max(1, _LARGEST_BLOCK // max(size * size, 1))
     if len(likelihood.fixed) > block:
         blocks = [
-            minimise(likelihood.take(rows), start, lower=lower, tolerance=tolerance)
+            minimise(
+                likelihood.take(rows),
+                start,
+                lower=lower,
+                tolerance=tolerance,
+                most_iterations=most_iterations,
+            )
             for rows in np.split(
                 np.arange(len(likelihood.fixed)), range(block, len(likelihood.fixed), block)
             )
@@ -108,7 +115,7 @@ def minimise(
     converged = np.zeros(len(parameters), dtype=np.bool_)
     waiting = np.flatnonzero(np.isfinite(minimum))
     iteration = 0
-    while len(waiting) and iteration < _MOST_ITERATIONS:
+    while len(waiting) and iteration < most_iterations:
         iteration += 1
         current = parameters[waiting]
         part = likelihood.take(waiting)
@@ -243,10 +250,11 @@ def _solve(
         curvature = np.where(
             fixed[:, :, None] | fixed[:, None, :], np.eye(gradient.shape[1]), curvature
         )
-    free = curvature.copy()
-    diagonal = np.einsum("dii->di", free)
-    diagonal += (damping + _RIDGE) * np.abs(diagonal)
+    scale = 1 / np.sqrt(np.maximum(np.abs(np.einsum("dii->di", curvature)), _TINY))
+    free = curvature * scale[:, :, None] * scale[:, None, :]
+    np.einsum("dii->di", free)[...] += damping + _RIDGE
     try:
-        return np.asarray(-np.linalg.solve(free, gradient[:, :, None])[:, :, 0])
+        step = np.linalg.solve(free, (gradient * scale)[:, :, None])
     except np.linalg.LinAlgError:
-        return np.asarray(-(np.linalg.pinv(free) @ gradient[:, :, None])[:, :, 0])
+        step = np.linalg.pinv(free) @ (gradient * scale)[:, :, None]
+    return np.asarray(-step[:, :, 0] * scale)
