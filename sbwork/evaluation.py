@@ -15,6 +15,7 @@ from sbwork.compare.invariance import assess_invariance, mark_invariance
 from sbwork.compare.mechanism import compare_mechanism
 from sbwork.compare.placebo import Placebo, compare_placebos
 from sbwork.compare.robustness import analyse_panel, assess_comparability, vary_specifications
+from sbwork.compare.sample import compare_sample
 from sbwork.compare.surveys import compare_scales
 from sbwork.grade.comparability import compute_requirements
 from sbwork.grade.disclosure import Ledger, list_held_back, suppress_findings
@@ -190,8 +191,10 @@ def _compare_incidents(
 def _compare_answers(
     responses: Responses, scores: pd.DataFrame, cohort: Cohort, instrument: Instrument
 ) -> list[pd.DataFrame]:
+    scales = compare_scales(scores, cohort, instrument)
     return [
-        compare_scales(scores, cohort, instrument),
+        scales,
+        compare_sample(responses.answers, scores, scales, cohort, instrument),
         compare_mechanism(responses.answers, scores, cohort, instrument),
         score_coverage(responses.answers, instrument, cohort.weighting),
         scale_reliability(

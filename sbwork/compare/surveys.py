@@ -552,12 +552,12 @@ def _compare_pairs(measure: _Measure) -> Iterator[Finding]:
         pooled = _Contrast(gap=_Gap(_NO_PAIR, Reason.PAIR_MISSING))
     else:
         note, flags = _describe_choice(chosen, cohort)
-        pooled = measure.contrast(_weigh_pairs(chosen), note, (*flags, *clustered))
+        pooled = measure.contrast(weigh_pairs(chosen), note, (*flags, *clustered))
     contrasts = [
         (
             pair.intervention,
             str(pair.control),
-            measure.contrast(_weigh_pairs([pair]), flags=clustered),
+            measure.contrast(weigh_pairs([pair]), flags=clustered),
         )
         for pair in paired
     ]
@@ -571,7 +571,7 @@ def _compare_pairs(measure: _Measure) -> Iterator[Finding]:
             )
 
 
-def _weigh_pairs(pairs: Sequence[Pair]) -> dict[Place, float]:
+def weigh_pairs(pairs: Sequence[Pair]) -> dict[Place, float]:
     """Average the differences in differences of pairs; a control that two share counts twice."""
     weights: defaultdict[Place, float] = defaultdict(float)
     for pair in pairs:

@@ -33,6 +33,7 @@ class Heading(StrEnum):
     COUNTS = "How sure one can be: crime and ASB"
     ROBUSTNESS = "Does it hold up?"
     SCALES = "What residents answered"
+    SAMPLE = "Who answered"
     RELIABILITY = "How well the survey measures"
     KINDS = "Three kinds of evidence"
     STORIES = "Stories as data"
@@ -124,6 +125,10 @@ _CONDITIONS: dict[str, Condition] = {
     "detectable": lambda f: f.has("smallest_detectable_difference"),
     "shock": lambda f: f.has("tau_star"),
     "scored": lambda f: f.has("n_scored"),
+    "flow": lambda f: f.has("n_answered", section="sample"),
+    "balance": lambda f: f.has("standardised_difference", section="sample"),
+    "blanks": lambda f: f.has("difference_in_differences_fiml", "mean_fiml", section="sample"),
+    "clusters": lambda f: f.has("n_clusters", section="sample"),
     "rank": lambda f: f.has("placebo_p"),
     "before the start": lambda f: f.has("pre_level_ratio", "pre_trend"),
     "other models": lambda f: f.has("specification_median", "panel_quasipoisson"),
@@ -145,12 +150,16 @@ _PLACES: tuple[tuple[int, Heading, str, str], ...] = (
     (8, Heading.EVIDENCE, "why each control site was chosen", "reasons"),
     (10, Heading.COUNTS, "rank among areas where nothing was done", "rank"),
     (10, Heading.SCALES, "the shock to whole areas that erases it", "shock"),
+    (10, Heading.SAMPLE, "people of one cluster counted together", "clusters"),
     (11, Heading.METHODS, "how each number was made", "counts or scales"),
+    (11, Heading.SAMPLE, "missing answers, three ways", "blanks"),
+    (12, Heading.SAMPLE, "from invited to analysed", "flow"),
     (12, Heading.QUALITY, "survey files", "scored"),
     (13, Heading.EVIDENCE, "the periods", "periods"),
     (14, Heading.CHANGES, "counts before", "change of a pair"),
     (14, Heading.SCALES, "mean scores before", "means before"),
     (15, Heading.ROBUSTNESS, "before the start", "before the start"),
+    (15, Heading.SAMPLE, "standardised differences", "balance"),
     (16, Heading.SCALES, "n, before and after", "means"),
     (17, Heading.CHANGES, "percentage change", "change of a pair"),
     (17, Heading.COUNTS, "each area against its control site", "counts compared"),

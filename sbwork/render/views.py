@@ -21,6 +21,7 @@ from sbwork.render.planning import present_candidates, present_mixture, present_
 from sbwork.render.quality import present_quality
 from sbwork.render.reliability import present_reliability
 from sbwork.render.robustness import present_robustness
+from sbwork.render.sample import present_sample
 from sbwork.render.scales import present_scales
 from sbwork.render.stories import present_stories
 from sbwork.render.summary import present_summary
@@ -56,6 +57,7 @@ TOPICS = {
         Topic("counts", Heading.COUNTS, present_counts),
         Topic("robustness", Heading.ROBUSTNESS, present_robustness),
         Topic("scales", Heading.SCALES, present_scales),
+        Topic("sample", Heading.SAMPLE, present_sample),
         Topic("reliability", Heading.RELIABILITY, present_reliability),
         Topic("kinds", Heading.KINDS, present_kinds),
         Topic("stories", Heading.STORIES, present_stories),
@@ -93,7 +95,7 @@ def view(
         than the cohort, and one of a survey not even that; ``"accuracy"`` takes the table that
         `simulate_counts` returns, or None for the table that comes with the package.
     topic : str
-        ``"summary"``, ``"changes"``, ``"counts"``, ``"robustness"``, ``"scales"``,
+        ``"summary"``, ``"changes"``, ``"counts"``, ``"robustness"``, ``"scales"``, ``"sample"``,
         ``"reliability"``, ``"kinds"``, ``"stories"``, ``"evidence"``, ``"limits"``, ``"quality"``
         and ``"methods"`` are the sections of a report; ``"outcome"`` is one outcome or scale;
         ``"candidates"``, ``"mixture"``, ``"plan"`` and ``"survey_plan"`` are those of a plan;

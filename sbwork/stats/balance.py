@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -43,8 +44,8 @@ def estimate_standardised_mean(
 
 
 def estimate_standardised_shares(
-    one: Mapping[str, float],
-    other: Mapping[str, float],
+    one: Mapping[Any, float],
+    other: Mapping[Any, float],
     estimator: str = "standardised_difference",
 ) -> Estimate:
     """Estimate how far two groups differ in the shares of their categories, never below 0.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,7 +135,7 @@ def compute_worst_case(treated: tuple[Side, Side], control: tuple[Side, Side]) -
 def estimate_bounds(
     bounds: Sequence[Bounds],
     names: tuple[str, str],
-    clusters: Mapping[Hashable, NDArray[np.intp]] | None = None,
+    clusters: Mapping[Any, NDArray[np.intp]] | None = None,
     level: float = 0.95,
 ) -> tuple[Estimate, Estimate]:
     """Average the bounds of several pairs, each with the same say; both rows have one interval.

@@ -132,7 +132,7 @@ def _summarise_block(cell: ClusteredCell) -> _Block:
     left = cell.scores - mean
 
     def add(values: FloatArray) -> FloatArray:
-        return np.bincount(place, values, len(clusters))
+        return np.asarray(np.bincount(place, values, len(clusters)), dtype=np.float64)
 
     size = add(np.ones_like(weight))
     along = add(weight) / np.sqrt(size)

@@ -78,7 +78,7 @@ def fit_normal(answers: ArrayLike, weights: ArrayLike | None = None) -> NormalFi
     x = np.asarray(answers, dtype=np.float64)
     w = np.ones(len(x)) if weights is None else np.asarray(weights, dtype=np.float64)
     known = ~np.isnan(x)
-    used, p = known.any(axis=1), x.shape[1]
+    used, p = np.asarray(known.any(axis=1)), x.shape[1]
     n = int(used.sum())
     problem = _find_problem(x, known, n)
     if problem:

@@ -77,7 +77,7 @@ def estimate_ordered_contrast(
     row = cells * len(levels) + level
     rows, place = np.unique(row, return_inverse=True)
     model = _Model(rows // len(levels), rows % len(levels), k, len(levels))
-    mass = np.bincount(place, weight)
+    mass = np.asarray(np.bincount(place, weight), dtype=np.float64)
     found = model.fit(mass)
     if found is None:
         return _UNSETTLED.name(estimator, n=float(n), unit="ratio")

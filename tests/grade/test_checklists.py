@@ -42,6 +42,10 @@ HOLDS = {
     "counts before": r"counts before and after",
     "mean scores before": r"Mean score.* Before",
     "before the start": r"Before the start.*Site / control",
+    "from invited to analysed": r"From invited to analysed.*Answered",
+    "standardised differences": r"alike before the work\?.*Difference \(SD\)",
+    "missing answers, three ways": r"Do questions left blank.*Complete answers only",
+    "people of one cluster counted together": r"By cluster \(CR2\)",
     "n, before and after": r"n: people with a score, before / after",
     "percentage change": r"[+−]?\d+% \d[\d,]* to \d",
     "each area against its control site": r"Each area against its control site.*RIRR.*\d\.\d\d to",
@@ -108,6 +112,7 @@ def test_every_section_with_nothing_in_it_is_recognised(durham_2):
         Heading.COUNTS,
         Heading.ROBUSTNESS,
         Heading.SCALES,
+        Heading.SAMPLE,
         Heading.RELIABILITY,
         Heading.QUALITY,
     ]

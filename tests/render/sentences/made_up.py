@@ -45,6 +45,7 @@ surveys:
     person_column: person
 confirmatory: [trust]
 """
+_CLUSTERED = "person_column: person\n    cluster_column: street\n    keep: [age_group]"
 COHORTS = {
     "alone": """\
 name: alone
@@ -122,6 +123,12 @@ chosen_because: {reason: rising, outcome: asb}
     + _PERIODS,
     "linked": _LINKED.format(name="linked", assignment="chosen"),
     "lot": _LINKED.format(name="lot", assignment="randomised"),
+    "asked": _LINKED.replace("person_column: person", _CLUSTERED).format(
+        name="asked", assignment="chosen"
+    )
+    + """\
+invited: {before: {north: 300, south: 280}, after: {north: 300, south: 280}}
+""",
     "harm": """\
 name: harm
 assignment: randomised
@@ -176,7 +183,7 @@ def evaluate_made_up(name: str, folder: Path) -> Evaluation:
     (own / "cohort.yml").write_text(COHORTS[name], "utf-8")
     if "survey.csv" in COHORTS[name]:
         waves = (1,) if name == "baseline" else (1, 2)
-        answers = _draw_survey(waves, linked=name in ("linked", "lot"))
+        answers = _draw_survey(waves, linked=name in ("linked", "lot", "asked"))
         if name == "apart":
             answers = answers[(answers["area"] == "North") | (answers["round"] == 2)]
             answers = answers.reset_index(drop=True)
@@ -254,5 +261,6 @@ def _draw_survey(waves: tuple[int, ...], *, linked: bool) -> pd.DataFrame:
         frame = pd.DataFrame(
             {"round": wave, "area": area, "person": names, "age_group": ages, **items}
         ).astype(dict.fromkeys(items, int))
+        frame = frame.assign(street=[f"{area} {person % 9}" for person in range(people)])
         frames.append(frame[:80] if linked and wave == 2 and area == "South" else frame)
     return pd.concat(frames).drop(columns=[] if linked else ["person"])

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import forms_counts
 import forms_design
 import forms_models
+import forms_sample
 import forms_scales
 import forms_summary
 import matplotlib as mpl
@@ -29,7 +30,7 @@ from sbwork.evaluation import Evaluation
 
 mpl.use("Agg")
 
-MODULES = (forms_summary, forms_counts, forms_models, forms_scales, forms_design)
+MODULES = (forms_summary, forms_counts, forms_models, forms_scales, forms_sample, forms_design)
 COMMITTED = ("durham_1", "durham_2", "west_yorkshire")
 SWAPS = (
     ("none of", "1 of"), ("all pairs", "most pairs"), ("leaves out", "takes in"),
