@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sbwork.compare.latent_paths import LatentData, chain_latent, fit_latent
+from sbwork.score.latent import ModelFit
 from sbwork.specs.cohort import Cohort, Pair
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
 from sbwork.specs.instrument import Instrument
@@ -39,17 +41,19 @@ _ROLES = ("work", "cause", "mediator", "outcome")
 _MODELS = {
     "forward": ((0,), (0, 1), (0, 1, 2)),
     "reversed": ((0, 2), (0,), (0, 1, 2)),
-    "common_source": ((0,), (0, 1), (0, 1, 2)),
+    "common_source": ((0,), (0,), (0,)),
     "forward_only": ((0,), (1,), (2,)),
     "reversed_only": ((2,), (0,), (1,)),
     "direct_only": ((0,), (0,), (0,)),
 }
 """Of cause, mediator and outcome, what the equation of each holds, by their place in the chain.
 
-In ``common_source`` work reaches each directly and their errors correlate, which has the likelihood
-of ``forward``.
+In ``common_source`` the errors correlate, which between observed scores has the likelihood of
+``forward``.
 """
 _FIT = ("loglik", "chisq", "aic", "bic")
+_LATENT_FIT = ("loglik", "chisq", "cfi", "rmsea", "srmr", "aic", "bic")
+_LATENT_DRAWS = 1000
 
 _NO_PAIRS = Refusal(Reason.NO_CONTROL, "cohort.yml names no pair, so no site had the work.")
 _NO_ANSWERS = Refusal(Reason.NO_ANSWERS, "Nobody has a score on every measure of the path.")
@@ -58,6 +62,8 @@ _TOO_FEW = Refusal(
     f"No pair of sites has {_FEWEST} people with every score on both sides in both waves.",
 )
 _NO_CONTROL = "There is no control site, so a change here cannot be told from a change everywhere."
+_UNWEIGHTED = "Models of factors are not weighted."
+_LATENT = "Between factors, from complete answers; interval from 1,000 bootstrap samples."
 _WEIGHTED = "Weighted; n counts people before weighting."
 _LINKED = "Somebody who answered both waves was drawn with both answers."
 _FEW_DRAWS = "No interval: too many bootstrap samples had nothing to compute it from."
@@ -161,7 +167,10 @@ def compare_mechanism(
         at which a path would vanish, ``_clear`` those from which its interval takes in 0;
         ``area_shock`` is the chance shock to the cause per area and wave at which the interval
         of ``indirect_through_cause`` does. Outcome ``OUTCOME/MODEL``: ``loglik``, ``chisq``
-        (against the model with every path), ``aic`` and ``bic`` of six models.
+        (against the model with every path), ``aic`` and ``bic`` of six models. Outcome
+        ``OUTCOME/latent``: the same path with cause and mediator as factors, measured by their
+        items or, if made of scales, by these; ``OUTCOME/latent_MODEL``: ``loglik``, ``chisq``,
+        ``cfi``, ``rmsea``, ``srmr``, ``aic`` and ``bic`` of the six models.
 
     Raises
     ------
@@ -172,7 +181,8 @@ def compare_mechanism(
     -----
     Weighted least squares with an intercept, an effect of each site and one of the wave; work is 1
     for the answers after the work in its sites. Percentile intervals of 5,000 bootstrap samples of
-    people, drawn within site and wave; who answered both waves is drawn with both answers.
+    people, drawn within site and wave; who answered both waves is drawn with both answers. Models
+    of factors rest on complete answers, unweighted, and 1,000 samples.
     """
     mechanism = cohort.mechanism
     if mechanism is None:
@@ -190,11 +200,29 @@ def compare_mechanism(
         n = 0 if isinstance(sample, Refusal) else sample.n
         lost = Estimate("n_left_out", left_out, n=n, unit="count")
         findings.append(Finding(_SECTION, names[-1], estimate=lost, **place))
+        found = [*_describe(sample, names, cohort, instrument)]
+        parts = [_list_parts(name, answers, scores, instrument) for name in names]
+        if len(names) > 2:
+            parts[-1] = {names[-1]: measures[-1]}
+        every = [*measures, *(values for node in parts for values in node.values())]
+        sample, left_out = _lay_out(every, scores, cohort)
+        n = 0 if isinstance(sample, Refusal) else sample.n
+        found.append(("latent", Estimate("n_left_out", left_out, n=n, unit="count")))
+        found += _describe_latent(sample, [list(node) for node in parts], cohort)
         findings += [
             Finding(_SECTION, "/".join((names[-1], *model)), estimate=estimate, **place)
-            for *model, estimate in _describe(sample, names, cohort, instrument)
+            for *model, estimate in found
         ]
     return tabulate_findings(findings)
+
+
+def _list_parts(
+    name: str, answers: pd.DataFrame, scores: pd.DataFrame, instrument: Instrument
+) -> dict[str, NDArray[np.float64]]:
+    """Return what a measure is made of: the scores of its scales, or its items."""
+    spec = instrument.scales.get(name)
+    parts = (spec.scales or spec.items) if spec else (name,)
+    return {part: _take_measure(part, answers, scores, instrument) for part in parts}
 
 
 def _take_measure(
@@ -294,6 +322,74 @@ def _describe(
     if len(names) > 2:
         for model in _MODELS:
             yield from ((model, sample.name(name)) for name in _FIT)
+
+
+def _describe_latent(
+    sample: _Sample | Refusal, parts: Sequence[Sequence[str]], cohort: Cohort
+) -> Iterator[tuple[str, Estimate]]:
+    """Compute the same path between factors, and how each model of factors fits."""
+    roles = (*_ROLES[: len(parts)], _ROLES[-1])
+    models = {name: paths for name, paths in _MODELS.items() if len(parts) > 2}
+    fits: dict[str, tuple[ModelFit, str]] = {}
+    refused: Refusal | None = None
+    if isinstance(sample, Refusal):
+        refused = sample
+    else:
+        flags = tuple(flag for flag in sample.flags if flag is not Flag.WEIGHTED)
+        notes = tuple(note for note in sample.notes if note != _WEIGHTED)
+        weighted = (_UNWEIGHTED,) if len(flags) < len(sample.flags) else ()
+        sample = replace(
+            sample, weights=np.ones(sample.n), flags=flags, notes=(*weighted, *notes, _LATENT)
+        )
+        data = _measure(sample, parts)
+        for name, paths in (models or {"forward": ((0,), (0, 1))}).items():
+            fits[name] = fit_latent(data, paths, tied=name == "common_source")
+        fit, problem = fits["forward"]
+        if problem or not fit.converged:
+            refused = Refusal(Reason.NOT_ESTIMABLE, f"The latent model can't be used: {problem}")
+        else:
+            chain = chain_latent(data, fit, draws=_LATENT_DRAWS, seed=cohort.seed)
+            for estimate in _describe_chain(chain, sample, roles, cohort):
+                yield "latent", estimate
+    if refused:
+        yield from (("latent", each) for each in refused.name_each(dict(_list_units(roles))))
+    for name in fits or models or {"forward": ()}:
+        yield from ((f"latent_{name}", each) for each in _rate_latent(fits.get(name), refused))
+
+
+def _measure(sample: _Sample, parts: Sequence[Sequence[str]]) -> LatentData:
+    """Take from a sample the columns of what each variable is made of."""
+    columns = iter(sample.variables.T[len(parts) + 1 :])
+    return LatentData(
+        tuple({name: next(columns) for name in node} for node in parts),
+        sample.variables[:, 0],
+        sample.covariates[:, 1:],
+        sample.units,
+        sample.strata,
+    )
+
+
+def _rate_latent(
+    fitted: tuple[ModelFit, str] | None, refused: Refusal | None
+) -> Iterator[Estimate]:
+    if fitted is None:
+        assert refused is not None  # noqa: S101
+        yield from (refused.name(name) for name in _LATENT_FIT)
+        return
+    fit, problem = fitted
+    if problem or not fit.converged:
+        gap = Refusal(Reason.NOT_ESTIMABLE, f"The latent model can't be used: {problem}")
+        yield from (gap.name(name) for name in _LATENT_FIT)
+        return
+    indices = fit.fit
+    for name in _LATENT_FIT:
+        more: dict[str, float] = {}
+        if name == "chisq":
+            more = {"df": float(indices["df"]), "p_value": float(indices["p_value"])}
+        elif name == "rmsea":
+            more = {"ci_low": float(indices["rmsea_low"]), "ci_high": float(indices["rmsea_high"])}
+            more["ci_level"] = 0.9
+        yield Estimate(name, float(indices[name]), n=float(indices["n"]), note=_LATENT, **more)
 
 
 def _list_units(roles: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -430,7 +526,7 @@ def _compare_models(sample: _Sample, seed: int) -> Iterator[tuple[str, Estimate]
         model: fit_paths(sample.variables, sample.covariates, paths, sample.weights)
         for model, paths in _MODELS.items()
     }
-    full = fits["forward"]
+    full = fits["common_source"] = fits["forward"]
     flags = [f for f in sample.flags if f not in (Flag.LINKED, Flag.PARTLY_LINKED)]
     if len(flags) < len(sample.flags):
         flags.append(Flag.LINKED_AS_UNLINKED)

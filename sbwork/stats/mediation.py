@@ -46,6 +46,17 @@ class Chain:
     coefficients: FloatArray
     freedom: FloatArray
 
+    @classmethod
+    def from_paths(cls, coefficients: FloatArray, variances: FloatArray) -> Chain:
+        """Make a chain from its coefficients and the variances of its errors, as of a latent model.
+
+        That of the first variable is 1, which changes nothing that is computed.
+        """
+        paths = np.moveaxis(coefficients, -1, 0)
+        inverse = np.linalg.inv(np.eye(len(coefficients)) - np.nan_to_num(paths))
+        factor = np.moveaxis(inverse, 0, -1) * np.sqrt(variances)[None]
+        return cls(factor, coefficients, np.ones(coefficients.shape[-1]))
+
     @property
     def spreads(self) -> FloatArray:
         """The standard deviation that covariates and the first variable leave of each variable.
@@ -158,23 +169,35 @@ def fit_chain(
     if not (np.isfinite(weight) & (weight > 0)).all():
         raise ValueError("weights must be finite and above 0")
     columns = np.hstack([z, x - np.average(x, axis=0, weights=weight)])
-    k, p = columns.shape[1], z.shape[1]
-    upper = np.triu_indices(k)
-    rows = np.hstack(
-        [columns[:, upper[0]] * columns[:, upper[1]] * weight[:, None], weight[:, None]]
-    )
-    order = np.argsort(unit, kind="stable")
-    starts = np.flatnonzero(np.diff(unit[order], prepend=-1))
-    products = np.add.reduceat(rows[order], starts) if len(starts) < n else rows[order]
-    sums = np.hstack(
-        [products.sum(axis=0)[:, None], _draw_sums(products, stratum[order][starts], draws, seed)]
-    )
-    moments = np.empty((k, k, sums.shape[1]))
-    moments[upper] = sums[:-1]
-    moments[upper[::-1]] = sums[:-1]
-    factor = _factor(moments)[p:, p:]
+    p = z.shape[1]
+    products, own = _sum_products(columns, weight, unit, stratum)
+    whole = products.sum(axis=0)[:, None]
+    sums = np.hstack([whole, _draw_sums(products, own, draws, seed)])
+    factor = _factor(_fill(sums[:-1], columns.shape[1]))[p:, p:]
     freedom = sums[-1] * (n - p - 1) / n
     return Chain(factor, _solve(factor), freedom)
+
+
+def draw_moments(
+    values: FloatArray,
+    units: NDArray[np.intp],
+    strata: NDArray[np.intp],
+    *,
+    draws: int,
+    seed: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Compute the means (draws, p) and covariances (draws, p, p), over n, of bootstrap samples.
+
+    Units are drawn with all their rows, within strata; see `fit_chain`.
+    """
+    centre = values.mean(axis=0)
+    columns = np.hstack([np.ones((len(values), 1)), values - centre])
+    products, own = _sum_products(columns, np.ones(len(values)), units, strata)
+    sums = _draw_sums(products, own, draws, seed)
+    moments = _fill(sums[:-1], columns.shape[1]) / sums[-1]
+    means = moments[0, 1:].T
+    covariances = moments[1:, 1:] - moments[0, 1:][:, None] * moments[0, 1:][None]
+    return means + centre, np.moveaxis(covariances, -1, 0)
 
 
 def find_percentiles(draws: FloatArray, level: float = 0.95) -> tuple[float, float]:
@@ -260,6 +283,26 @@ def fit_paths(
         loglik -= n / 2 * (math.log(2 * math.pi * float(left @ left) / n) + 1)
         parameters += design.shape[1] + 1
     return PathFit(loglik, parameters, n)
+
+
+def _sum_products(
+    columns: FloatArray, weights: FloatArray, units: NDArray[np.intp], strata: NDArray[np.intp]
+) -> tuple[FloatArray, NDArray[np.intp]]:
+    """Sum what the rows of each unit add to the products of columns and, last, to the weights."""
+    one, other = np.triu_indices(columns.shape[1])
+    weight = weights[:, None]
+    rows = np.hstack([columns[:, one] * columns[:, other] * weight, weight])
+    order = np.argsort(units, kind="stable")
+    starts = np.flatnonzero(np.diff(units[order], prepend=-1))
+    return np.add.reduceat(rows[order], starts), strata[order][starts]
+
+
+def _fill(sums: FloatArray, k: int) -> FloatArray:
+    """Lay out the products of an upper triangle as symmetric matrices, shape (k, k, n)."""
+    moments = np.empty((k, k, sums.shape[1]))
+    upper = np.triu_indices(k)
+    moments[upper] = moments[upper[::-1]] = sums
+    return moments
 
 
 def _draw_sums(products: FloatArray, strata: NDArray[np.intp], draws: int, seed: int) -> FloatArray:

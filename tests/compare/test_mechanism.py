@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from made_by_hand import make_cohort, make_instrument, pick
+from made_by_hand import make_cohort, make_instrument, pick, read_reference
 
+from sbwork.compare.latent_paths import LatentData, chain_latent, fit_latent
 from sbwork.compare.mechanism import check_mechanism, compare_mechanism
 from sbwork.compare.surveys import compare_scales
 from sbwork.score import score_scales
@@ -23,6 +24,7 @@ SCALES = {
     "potency": ["p0", "p1", "p2"],
     "confidence": ["y0", "y1", "y2"],
 }
+FIT = ("logl", "chisq", "df", "cfi", "rmsea", "srmr", "aic", "bic")
 ROLES = {"cause": "social_capital", "mediator": "potency", "outcomes": ["confidence"]}
 PAIRS = (("north", "south"), ("east", "west"))
 INSTRUMENT = make_instrument(SCALES)
@@ -190,9 +192,8 @@ def keep(count: int) -> Any:
 def test_what_cannot_be_computed_is_missing_with_its_reason(change: Any, reason: str) -> None:
     answers = change(make_answers()).reset_index(drop=True)
     found = compare(answers)
-    rows = found[
-        found["outcome"].str.startswith("confidence") & (found["estimator"] != "n_left_out")
-    ]
+    rows = found[found["outcome"].str.startswith("confidence")]
+    rows = rows[rows["estimator"] != "n_left_out"]
     assert len(rows) > 40
     assert rows["estimate"].isna().all()
     assert (rows["note"] != "").all()
@@ -251,3 +252,69 @@ def test_names_that_cannot_be_used_are_refused(roles: dict[str, Any], words: str
 def test_one_measure_in_two_places_is_refused(roles: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"stands in two places|at least 1 item"):
         make_pilot(**roles)
+
+
+def make_latent() -> LatentData:
+    """Make the data of tests/reference/mechanism.R."""
+    i = np.arange(240)
+    site, after = i % 4, (i // 4) % 2
+    work = (after * (site % 2 == 0)).astype(float)
+
+    def wobble(a: int, b: int, m: int) -> Any:
+        return ((a * i**2 + b * i) % m) / m - 0.5
+
+    cause = 3 + 0.4 * work + 0.2 * after + 2 * wobble(3, 5, 31)
+    mediator = 3 + 0.5 * (cause - 3) + 0.1 * work + 2 * wobble(4, 7, 37)
+    outcome = 3 + 0.4 * (mediator - 3) + 0.2 * (cause - 3) + 0.1 * work + 2 * wobble(2, 9, 41)
+    items = [
+        {f"c{k}": (0.7 + 0.1 * k) * cause + wobble(5, 3 + k, 43) for k in (1, 2, 3)},
+        {f"m{k}": (0.6 + 0.1 * k) * mediator + wobble(7, 2 + k, 47) for k in (1, 2, 3)},
+        {"outcome": outcome},
+    ]
+    dummies = np.column_stack([site == s for s in (1, 2, 3)] + [after]).astype(float)
+    return LatentData(tuple(items), work, dummies, i, 2 * site + after)
+
+
+LATENT = {
+    "forward": ((0,), (0, 1), (0, 1, 2)),
+    "reversed": ((0, 2), (0,), (0, 1, 2)),
+    "forward_only": ((0,), (1,), (2,)),
+    "reversed_only": ((2,), (0,), (1,)),
+    "direct_only": ((0,), (0,), (0,)),
+}
+
+
+@pytest.mark.parametrize("model", LATENT)
+def test_fits_between_factors_agree_with_lavaan(model: str) -> None:
+    fit, problem = fit_latent(make_latent(), LATENT[model])
+    expected = read_reference("mechanism")["latent"][model]
+    assert problem == ""
+    found = {name: fit.fit[name.replace("logl", "loglik")] for name in FIT}
+    assert found == pytest.approx({name: expected[name] for name in FIT}, rel=1e-4, abs=1e-3)
+
+
+def test_paths_between_factors_agree_with_lavaan() -> None:
+    data = make_latent()
+    fit, _ = fit_latent(data, LATENT["forward"])
+    chain = chain_latent(data, fit, draws=200, seed=1)
+    b = chain.coefficients[:, :, 0]
+    expected = read_reference("mechanism")["latent"]["forward"]
+    found = {
+        "path_work_cause": b[1, 0],
+        "path_cause_mediator": b[2, 1],
+        "path_mediator_outcome": b[3, 2],
+        "total": b[3, 0] + b[1, 0] * b[3, 1] + (b[2, 0] + b[1, 0] * b[2, 1]) * b[3, 2],
+    }
+    assert found == pytest.approx({name: expected[name] for name in found}, abs=1e-4)
+    assert np.isfinite(chain.coefficients).all()
+    assert chain.coefficients[2, 1, 1:].mean() == pytest.approx(b[2, 1], abs=0.05)
+
+
+def test_a_factor_that_cannot_be_fitted_says_why() -> None:
+    """Two items that are one and the same leave no factor to estimate."""
+    answers = make_answers()
+    answers["p1"] = answers["p0"]
+    row = find(compare(answers), "indirect_serial", "confidence/latent")
+    assert math.isnan(row["estimate"])
+    assert row["reason"] == Reason.NOT_ESTIMABLE
+    assert find(compare(answers), "indirect_serial")["estimate"] > 0

@@ -67,6 +67,27 @@ names(fits) <- names(models)
 # The rival in which something unmeasured ties the three: their errors correlate.
 tied <- fit(paste0("cause ~ ", z, " + work\nmediator ~ ", z, " + work\noutcome ~ ", z, " + work\n",
                    "cause ~~ mediator + outcome\nmediator ~~ outcome"))
-write_json(list(plain = paths(rep(1, 240)), weighted = paths(unequal), fits = fits, tied = tied,
+# The same path between factors: cause and mediator measured by three items.
+for (k in 1:3) {
+  d[[paste0("c", k)]] <- (0.7 + 0.1 * k) * cause + wobble(5, 3 + k, 43)
+  d[[paste0("m", k)]] <- (0.6 + 0.1 * k) * mediator + wobble(7, 2 + k, 47)
+}
+latent <- lapply(names(models), function(name) {
+  held <- gsub("cause", "C", gsub("mediator", "M", models[[name]]))
+  f <- sem(paste0("C =~ c1 + c2 + c3\nM =~ m1 + m2 + m3\nC ~ ", z, " + ", held[1], "\nM ~ ", z, " + ",
+                  held[2], "\noutcome ~ ", z, " + ", held[3],
+                  "\nC ~~ 0*M + 0*outcome\nM ~~ 0*outcome"), d)
+  fit <- as.list(fitMeasures(f, c("logl", "chisq", "df", "cfi", "rmsea", "srmr", "aic", "bic")))
+  b <- parameterEstimates(f)
+  take <- function(lhs, rhs) b$est[b$lhs == lhs & b$op == "~" & b$rhs == rhs]
+  if (name == "forward") fit <- c(fit, list(
+    path_work_cause = take("C", "work"), path_cause_mediator = take("M", "C"),
+    path_mediator_outcome = take("outcome", "M"),
+    total = take("outcome", "work") + take("C", "work") * take("outcome", "C") +
+      (take("M", "work") + take("C", "work") * take("M", "C")) * take("outcome", "M")))
+  fit
+})
+names(latent) <- names(models)
+write_json(list(latent = latent, plain = paths(rep(1, 240)), weighted = paths(unequal), fits = fits, tied = tied,
                 versions = list(R = R.version.string, lavaan = packageDescription("lavaan")$Version)),
            "mechanism.json", auto_unbox = TRUE, digits = I(15), pretty = TRUE)
