@@ -194,20 +194,18 @@ def compare_mechanism(
     findings: list[Finding] = []
     for names in (first, *((*first, outcome) for outcome in mechanism.outcomes)):
         measures = [_take_measure(name, answers, scores, instrument) for name in names]
-        sample, left_out = _lay_out(measures, scores, cohort)
+        sample = _lay_out(measures, scores, cohort)
+        if not isinstance(sample, Refusal):
+            sample = _find_gap(sample, names, instrument) or sample
         comparison = "control" if any(pair.control for pair in cohort.pairs) else ""
         place = {"site": "all", "comparison": comparison, "period": "change"}
-        n = 0 if isinstance(sample, Refusal) else sample.n
-        lost = Estimate("n_left_out", left_out, n=n, unit="count")
-        findings.append(Finding(_SECTION, names[-1], estimate=lost, **place))
-        found = [*_describe(sample, names, cohort, instrument)]
+        found = [*_describe(sample, names, cohort)]
         parts = [_list_parts(name, answers, scores, instrument) for name in names]
         if len(names) > 2:
             parts[-1] = {names[-1]: measures[-1]}
         every = [*measures, *(values for node in parts for values in node.values())]
-        sample, left_out = _lay_out(every, scores, cohort)
-        n = 0 if isinstance(sample, Refusal) else sample.n
-        found.append(("latent", Estimate("n_left_out", left_out, n=n, unit="count")))
+        if not isinstance(sample, Refusal):
+            sample = _lay_out(every, scores, cohort)
         found += _describe_latent(sample, [list(node) for node in parts], cohort)
         findings += [
             Finding(_SECTION, "/".join((names[-1], *model)), estimate=estimate, **place)
@@ -238,21 +236,21 @@ def _take_measure(
 
 def _lay_out(
     measures: Sequence[NDArray[np.float64]], scores: pd.DataFrame, cohort: Cohort
-) -> tuple[_Sample | Refusal, int]:
-    """Lay out the people of the pairs that can be compared, and count those who lack a score."""
+) -> _Sample | Refusal:
+    """Lay out the people of the pairs that can be compared who have every score."""
     if not cohort.pairs:
-        return _NO_PAIRS, 0
+        return _NO_PAIRS
     weight = scores["weight"].to_numpy(dtype=np.float64)
     site, wave = (scores[name].astype(str).to_numpy() for name in ("site", "wave"))
     values = np.column_stack(measures)
     usable = np.isfinite(values).all(axis=1) & np.isfinite(weight) & (weight > 0)
     among = np.isin(site, cohort.compared_sites) & np.isin(wave, _WAVES)
     if not (usable & among).any():
-        return _NO_ANSWERS, int(among.sum())
+        return _NO_ANSWERS
     counts = pd.Series(list(zip(site, wave, strict=True)))[usable & among].value_counts()
     pairs = cohort.list_surveyed_pairs(set(counts[counts >= _FEWEST].index))
     if not pairs:
-        return _TOO_FEW, int(among.sum())
+        return _TOO_FEW
     sites = list(dict.fromkeys(s for p in pairs for s in (p.intervention, p.control) if s))
     among &= np.isin(site, sites)
     rows = np.flatnonzero(usable & among)
@@ -269,7 +267,7 @@ def _lay_out(
     if twice:
         linked = Flag.LINKED if twice == len(rows) else Flag.PARTLY_LINKED
         flags, notes = [*flags, linked], [*notes, _LINKED]
-    sample = _Sample(
+    return _Sample(
         np.column_stack([treated * after, values[rows]]),
         np.column_stack(covariates).astype(np.float64),
         weight[rows],
@@ -279,7 +277,6 @@ def _lay_out(
         tuple(flags),
         tuple(notes),
     )
-    return sample, int((among & ~usable).sum())
 
 
 def _find_units(
@@ -305,19 +302,16 @@ def _describe_pairs(pairs: Sequence[Pair], cohort: Cohort) -> tuple[list[Flag], 
 
 
 def _describe(
-    sample: _Sample | Refusal, names: Sequence[str], cohort: Cohort, instrument: Instrument
+    sample: _Sample | Refusal, names: Sequence[str], cohort: Cohort
 ) -> Iterator[tuple[str, Estimate] | tuple[Estimate]]:
     """Compute everything of one path; each number with the model it belongs to, if to one."""
     roles = (*_ROLES[: len(names)], _ROLES[-1])
     if not isinstance(sample, Refusal):
-        refused = _find_gap(sample, names, instrument)
-        chain = None if refused else _fit(sample, cohort.seed)
-        if chain is not None:
-            yield from ((estimate,) for estimate in _describe_chain(chain, sample, roles, cohort))
-            if len(names) > 2:
-                yield from _compare_models(sample, cohort.seed)
-            return
-        sample = refused or _NO_ANSWERS
+        chain = _fit(sample, cohort.seed)
+        yield from ((estimate,) for estimate in _describe_chain(chain, sample, roles, cohort))
+        if len(names) > 2:
+            yield from _compare_models(sample, cohort.seed)
+        return
     yield from ((estimate,) for estimate in sample.name_each(dict(_list_units(roles))))
     if len(names) > 2:
         for model in _MODELS:

@@ -34,6 +34,7 @@ class Heading(StrEnum):
     ROBUSTNESS = "Does it hold up?"
     SCALES = "What residents answered"
     SAMPLE = "Who answered"
+    MECHANISM = "What may have carried the change"
     RELIABILITY = "How well the survey measures"
     KINDS = "Three kinds of evidence"
     STORIES = "Stories as data"
@@ -239,7 +240,12 @@ def _describe_mechanism(facts: _Facts) -> str:
     bearing = ["residents' scales"] if facts.has(section="scales") else []
     bearing += ["stories"] if facts.cohort.stories else []
     text = " and ".join(bearing)
-    return f"{_start_sentence(text)} bear on it; its steps were not tested." if text else ""
+    steps = "a path through them was followed" if facts.has(section="mechanism") else ""
+    return (
+        f"{_start_sentence(text)} bear on it; {steps or 'its steps were not tested'}."
+        if text
+        else ""
+    )
 
 
 def _describe_moderators(facts: _Facts) -> str:

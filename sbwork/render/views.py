@@ -15,6 +15,7 @@ from sbwork.render.accuracy import present_accuracy
 from sbwork.render.blocks import Section
 from sbwork.render.counts import present_changes, present_counts
 from sbwork.render.evidence import present_evidence, present_kinds, present_limits
+from sbwork.render.mechanism import present_mechanism
 from sbwork.render.methods import present_methods
 from sbwork.render.outcomes import present_outcome
 from sbwork.render.planning import present_candidates, present_mixture, present_plan
@@ -58,6 +59,7 @@ TOPICS = {
         Topic("robustness", Heading.ROBUSTNESS, present_robustness),
         Topic("scales", Heading.SCALES, present_scales),
         Topic("sample", Heading.SAMPLE, present_sample),
+        Topic("mechanism", Heading.MECHANISM, present_mechanism),
         Topic("reliability", Heading.RELIABILITY, present_reliability),
         Topic("kinds", Heading.KINDS, present_kinds),
         Topic("stories", Heading.STORIES, present_stories),
@@ -96,8 +98,9 @@ def view(
         `simulate_counts` returns, or None for the table that comes with the package.
     topic : str
         ``"summary"``, ``"changes"``, ``"counts"``, ``"robustness"``, ``"scales"``, ``"sample"``,
-        ``"reliability"``, ``"kinds"``, ``"stories"``, ``"evidence"``, ``"limits"``, ``"quality"``
-        and ``"methods"`` are the sections of a report; ``"outcome"`` is one outcome or scale;
+        ``"mechanism"``, ``"reliability"``, ``"kinds"``, ``"stories"``, ``"evidence"``,
+        ``"limits"``, ``"quality"`` and ``"methods"`` are the sections of a report; ``"outcome"`` is
+        one outcome or scale;
         ``"candidates"``, ``"mixture"``, ``"plan"`` and ``"survey_plan"`` are those of a plan;
         ``"accuracy"`` is how often each interval errs.
     **choices

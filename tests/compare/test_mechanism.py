@@ -124,14 +124,13 @@ def test_no_share_is_taken_of_no_change() -> None:
     assert share["reason"] == Reason.NOT_APPLICABLE
 
 
-def test_weights_of_nothing_leave_people_out_and_are_counted() -> None:
+def test_weights_of_nothing_leave_people_out() -> None:
     answers = make_answers()
     answers.loc[[3, 60, 300], "weight"] = [0.0, np.nan, np.inf]
     answers.loc[400, ["y0", "y1", "y2"]] = np.nan
     found = compare(answers)
-    assert find(found, "n_left_out")["estimate"] == 4
-    assert find(found, "n_left_out", "potency")["estimate"] == 3
     assert find(found, "total")["n"] == 476
+    assert find(found, "total", "potency")["n"] == 477
     weighted = answers.drop([3, 60, 300]).assign(weight=lambda rows: 1 + rows.index % 3)
     row = find(compare(weighted.reset_index(drop=True)), "total")
     assert Flag.WEIGHTED in row["flags"]
@@ -193,7 +192,6 @@ def test_what_cannot_be_computed_is_missing_with_its_reason(change: Any, reason:
     answers = change(make_answers()).reset_index(drop=True)
     found = compare(answers)
     rows = found[found["outcome"].str.startswith("confidence")]
-    rows = rows[rows["estimator"] != "n_left_out"]
     assert len(rows) > 40
     assert rows["estimate"].isna().all()
     assert (rows["note"] != "").all()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import forms_counts
 import forms_design
+import forms_mechanism
 import forms_models
 import forms_sample
 import forms_scales
@@ -30,7 +31,10 @@ from sbwork.evaluation import Evaluation
 
 mpl.use("Agg")
 
-MODULES = (forms_summary, forms_counts, forms_models, forms_scales, forms_sample, forms_design)
+MODULES = (
+    forms_summary, forms_counts, forms_models, forms_scales, forms_sample, forms_mechanism,
+    forms_design,
+)  # fmt: skip
 COMMITTED = ("durham_1", "durham_2", "west_yorkshire")
 SWAPS = (
     ("none of", "1 of"), ("all pairs", "most pairs"), ("leaves out", "takes in"),
