@@ -241,11 +241,8 @@ def _describe_mechanism(facts: _Facts) -> str:
     bearing += ["stories"] if facts.cohort.stories else []
     text = " and ".join(bearing)
     steps = "a path through them was followed" if facts.has(section="mechanism") else ""
-    return (
-        f"{_start_sentence(text)} bear on it; {steps or 'its steps were not tested'}."
-        if text
-        else ""
-    )
+    steps = steps or "its steps were not tested"
+    return f"{_start_sentence(text)} bear on it; {steps}." if text else ""
 
 
 def _describe_moderators(facts: _Facts) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Row = pd.Series
 
 _NONE = "cohort.yml names no 'mechanism', so what may have carried a change was not looked into."
+_NO_ANSWERS = "No survey was given, so the path that cohort.yml names can't be followed."
 _CANNOT = (
     "The measures were asked in the same sitting, so which came first can't be seen.",
     "Answers are self-reports from the same questionnaire: a good or bad mood can tie them.",
@@ -108,8 +109,10 @@ def present_mechanism(evaluation: Publishable) -> Section:
     cohort, findings, instrument = evaluation.cohort, evaluation.findings, evaluation.instrument
     mechanism = cohort.mechanism
     rows = select_findings(findings, section="mechanism")
-    if mechanism is None or instrument is None or rows.empty:
+    if mechanism is None:
         return Section([_NONE])
+    if instrument is None or rows.empty:
+        return Section([_NO_ANSWERS])
     shown = _Shown(cohort, mechanism, instrument, rows)
     cannot = [*_CANNOT, *([_INVENTED] if cohort.data_status == "invented" else [])]
     blocks: list[Any] = [

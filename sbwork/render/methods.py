@@ -17,6 +17,12 @@ _WEIGHTS = (
     "are linearised, as for people drawn with replacement (Lumley 2010), which without weights is "
     "the same as HC2. Alpha, omega and the numbers of people are not weighted."
 )
+_MECHANISM = (
+    "Mechanism: recursive least squares with an effect of each site and of the wave, weighted "
+    "where the answers are; percentile intervals of 5,000 bootstrap samples of people within site and "
+    "wave (MacKinnon 2008). Between factors: maximum likelihood, 1,000 samples. Sensitivity: Imai, "
+    "Keele and Yamamoto (2010)."
+)
 _RAKING = (
     " The answers of each site and wave are raked to the population's shares by iterative "
     "proportional fitting (Deming and Stephan 1940); standard errors take out what those shares "
@@ -107,6 +113,8 @@ def _list_methods(evaluation: Publishable) -> Iterator[str]:
             "Reliability: Cronbach's alpha with Feldt's interval; omega total from a one-factor "
             "maximum-likelihood model with a bootstrap interval."
         )
+        if len(select_findings(evaluation.findings, section="mechanism")):
+            yield _MECHANISM
         yield (
             f"Groups of fewer than {evaluation.cohort.smallest_group} people are hidden, and so is "
             "any figure that would give them back; questionnaires that were left out are counted."
