@@ -101,6 +101,8 @@ _RHO_NOTES = (
     "nothing (Imai, Keele and Yamamoto 2010).",
     "Share of each: what that something would have to explain of what site, wave and the measures "
     "before leave over, if it explained as much of both ends.",
+    "Area shock: the standard deviation, in points per area and wave, of chance movements of the "
+    "first measure that would be enough; so few areas can't show how much they move by themselves.",
 )
 
 
@@ -126,7 +128,6 @@ def present_mechanism(evaluation: Publishable) -> Section:
         _EQUIVALENT,
         *filter(None, [shown.compare_orders()]),
         shown.tabulate_models(),
-        *filter(None, [shown.describe_shock()]),
         shown.tabulate_sensitivity(),
     ]
     return Section(blocks)
@@ -400,17 +401,6 @@ class _Shown:
             notes=[*_FIT_NOTES, *notes],
         )
 
-    def describe_shock(self) -> str:
-        row = self.know(self.mechanism.mediator, "area_shock")
-        if row is None:
-            return ""
-        return (
-            f"If chance moves the {self.names['cause']} of whole areas by "
-            f"{format_number(row['estimate'])} points (standard deviation per area and wave), the "
-            f"change in {self.names['mediator']} that ran along with it can be that chance; so few "
-            "areas can't show how much they move by themselves."
-        )
-
     def tabulate_sensitivity(self) -> Table:
         rows, notes = [], []
         cause, mediator = self.names["cause"], self.names["mediator"]
@@ -421,6 +411,7 @@ class _Shown:
         for key, role, start, end in named:
             rho, clear = (self.find(key, f"rho_{role}_outcome{end_}") for end_ in ("", "_clear"))
             notes += [_explain_gap(rho), _explain_gap(clear)]
+            shock = self.find(key, "area_shock")
             rows.append(
                 {
                     "Path": f"{start[:1].upper()}{start[1:]} → {end}",
@@ -429,6 +420,7 @@ class _Shown:
                     "Share": _describe_share(rho),
                     "From": describe_value(clear, format_number),
                     "Share from": _describe_share(clear),
+                    "Shock": describe_value(shock, format_number) if role == "cause" else "",
                 }
             )
         return Table(
@@ -438,7 +430,7 @@ class _Shown:
             stub="Path",
             spanners={
                 "For the path to vanish": ["Correlation", "Interval", "Share"],
-                "For the change along it to be chance": ["From", "Share from"],
+                "For the change along it to be chance": ["From", "Share from", "Shock"],
             },
             labels={
                 "Correlation": "Correlation of errors",
@@ -446,6 +438,7 @@ class _Shown:
                 "Share": "Share of each",
                 "From": "Correlation of errors",
                 "Share from": "Share of each",
+                "Shock": "Area shock",
             },
             notes=[*_RHO_NOTES, *notes],
         )

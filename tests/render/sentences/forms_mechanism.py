@@ -17,6 +17,13 @@ fix(
         "No trial raised the first measure of the path by design, so something unmeasured may "
         "stand behind both ends of each arrow.",
         "Coefficients in standard deviations with their 95% intervals.",
+        "χ² of observed scores: against the model with every path; of factors: against the "
+        "answers' own means and covariances.",
+        "Area shock: the standard deviation, in points per area and wave, of chance movements of "
+        "the first measure that would be enough; so few areas can't show how much they move by "
+        "themselves.",
+        "Not available: The interval of the indirect change takes in no change already, so nothing "
+        "more is needed.",
         "Mechanism: recursive least squares with an effect of each site and of the wave, weighted "
         "where the answers are; percentile intervals of 5,000 bootstrap samples of people within "
         "site and wave (MacKinnon 2008).",
@@ -191,25 +198,3 @@ def check_orders(reader: Reader, match: re.Match[str]) -> None:
     for (_, _, model), outcome in zip(parts, outcomes, strict=True):
         bics = {m: find(reader, f"{outcome}/{m}", "bic")["estimate"] for m in words.values()}
         require(bics[words[model.casefold()]] == min(bics.values()))
-
-
-@form(
-    rf"If chance moves the (?P<cause>.+?) of whole areas by (?P<x>{NUMBER}) points \(standard "
-    r"deviation per area and wave\), the change in (?P<mediator>.+?) that ran along with it can be "
-    r"that chance; so few areas can't show how much they move by themselves\."
-)
-def check_shock(reader: Reader, match: re.Match[str]) -> None:
-    cause, mediator, _ = take_roles(reader)
-    require(reader.find_scale(match["cause"]) == cause)
-    require(reader.find_scale(match["mediator"]) == mediator)
-    confirm(match["x"], find(reader, mediator, "area_shock")["estimate"])
-
-
-@form(
-    r"Not available: The interval of the indirect change takes in no change already, so nothing "
-    r"more is needed\."
-)
-def check_not_clear(reader: Reader, match: re.Match[str]) -> None:
-    rows = reader.rows("mechanism", "rho_cause_outcome_clear")
-    more = reader.rows("mechanism", "rho_mediator_outcome_clear")
-    require(bool(pd.concat([rows, more])["estimate"].isna().any()))
