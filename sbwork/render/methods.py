@@ -20,8 +20,8 @@ _WEIGHTS = (
 _MECHANISM = (
     "Mechanism: recursive least squares with an effect of each site and of the wave, weighted "
     "where the answers are; percentile intervals of 5,000 bootstrap samples of people within site "
-    "and wave (MacKinnon 2008). Between factors: maximum likelihood, 1,000 samples. Sensitivity: Imai, "
-    "Keele and Yamamoto (2010)."
+    "and wave (MacKinnon 2008). Between factors: maximum likelihood, 1,000 samples. Sensitivity: "
+    "Imai, Keele and Yamamoto (2010)."
 )
 _RAKING = (
     " The answers of each site and wave are raked to the population's shares by iterative "

@@ -54,7 +54,7 @@ class Chain:
         """
         paths = np.moveaxis(coefficients, -1, 0)
         inverse = np.linalg.inv(np.eye(len(coefficients)) - np.nan_to_num(paths))
-        factor = np.moveaxis(inverse, 0, -1) * np.sqrt(variances)[None]
+        factor = np.asarray(np.moveaxis(inverse, 0, -1) * np.sqrt(variances)[None])
         return cls(factor, coefficients, np.ones(coefficients.shape[-1]))
 
     @property
