@@ -193,7 +193,7 @@ def hide(answers: pd.DataFrame, item: str, rows: slice) -> pd.DataFrame:
             "Everybody in group 'south' has the same answer to 'q2'",
         ),
         (ANSWERS, TRUST, {"cluster": "street"}, "All rows are in one cluster"),
-        (ANSWERS, "trust =~ q1 + q2", {}, "6 parameters for 5 moments"),
+        (ANSWERS, "trust =~ q1 + q2", {}, "these apart: 'trust =~ q2', 'q1 ~~ q1'"),
         (ANSWERS, f"{TRUST}; trust ~ 1", {}, "these apart: 'trust ~ 1', 'q1 ~ 1'"),
         (ANSWERS, "trust =~ q1 + a*q2 + q3 + q4; a^2 == -1", {}, "No maximum"),
     ],

@@ -91,15 +91,6 @@ def find_gaps(table: Table, sample: Sample) -> list[str]:
     return found
 
 
-def count_freedom(df: int, n_free: int) -> list[str]:
-    """Say whether anything is left to test a model with."""
-    if df < 0:
-        return [
-            f"The model is not identified: it has {n_free} parameters for {n_free + df} moments."
-        ]
-    return [] if df else ["The model has no degrees of freedom, so nothing tests its fit."]
-
-
 def find_undefined(estimates: pd.DataFrame) -> list[str]:
     """Say which defined parameters have no value at the solution."""
     lost = estimates["lhs"][(estimates["op"] == ":=") & estimates["estimate"].isna()]

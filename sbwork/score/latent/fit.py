@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sbwork.score.latent.checks import (
-    count_freedom,
     find_gaps,
     find_improper,
     find_obstacles,
@@ -33,7 +32,13 @@ from sbwork.score.latent.modification import MODIFICATION_COLUMNS, compute_modif
 from sbwork.score.latent.moments import Moments
 from sbwork.score.latent.robust import Fitted, sandwich, scale_chi_squares
 from sbwork.score.latent.sample import Sample, list_groups, select_sample
-from sbwork.score.latent.solver import Restrictions, Solution, is_minimum, minimise
+from sbwork.score.latent.solver import (
+    Restrictions,
+    Solution,
+    find_unidentified,
+    is_minimum,
+    minimise,
+)
 from sbwork.score.latent.starts import COMMON, guess_parameters
 from sbwork.score.latent.table import build_table
 
@@ -189,6 +194,10 @@ def fit_model(
     ------
     InputError
         If the model can't be read, or a column is unknown, holds text or infinite values.
+    TypeError
+        If `data` is no DataFrame, or `model` no text.
+    ValueError
+        If `missing` or `estimator` is unknown.
 
     Notes
     -----
@@ -228,6 +237,9 @@ def fit_model(
         missing = "listwise"
     if cluster is not None:
         estimator = "mlr"
+    if not isinstance(data, pd.DataFrame) or not isinstance(model, str):
+        found = f"{type(data).__name__} and {type(model).__name__}"
+        raise TypeError(f"data must be a DataFrame and the model text, found {found}")
     equal = (equal,) if isinstance(equal, str) else equal
     free = (free,) if isinstance(free, str) else free
     groups = list_groups(data, group)
@@ -254,15 +266,14 @@ def fit_model(
     if obstacles:
         return _refuse(layout, sample, notes + obstacles)
     likelihood = Likelihood.from_moments(layout, moments)
+    lost = find_unidentified(likelihood, guess_parameters(table, moments))
+    if lost:
+        return _refuse(layout, sample, [*notes, name_lost(table, sample.groups, lost)])
     solution = _solve(likelihood)
     parameters = solution.parameters[0]
     if not solution.converged[0]:
         return _refuse(layout, sample, [*notes, "No maximum of the likelihood was found."])
     along = Restrictions(table, likelihood.fixed).span(parameters)
-    n_free = along.shape[1]
-    df = measure_yardstick(likelihood).moments - n_free
-    if df < 0:
-        return _refuse(layout, sample, notes + count_freedom(df, n_free))
     derivatives = likelihood.differentiate(solution.parameters)
     expected = missing == "listwise" and estimator != "mlr"
     information = derivatives.expected if expected else derivatives.observed
@@ -270,8 +281,10 @@ def fit_model(
     if spread.lost:
         lost = name_lost(table, sample.groups, spread.lost)
         return _refuse(layout, sample, [*notes, lost])
-    notes += [*count_freedom(df, n_free), *find_improper(likelihood, sample.groups, parameters)]
+    notes += find_improper(likelihood, sample.groups, parameters)
     fit = _measure_fit(likelihood, parameters, float(solution.minimum[0]), along.shape[1])
+    if not fit["df"]:
+        notes.append("The model has no degrees of freedom, so nothing tests its fit.")
     covariance = spread.covariance
     if estimator != "ml":
         fitted = Fitted(

@@ -58,7 +58,7 @@ def compute_modifications(
     found = []
     for number, row in enumerate(rows):
         is_free = row.place >= 0 and shared[row.place] == 1
-        lost = left[number] <= _SMALLEST_SHARE * information[number, number]
+        lost = left[number] <= _SMALLEST_SHARE * abs(information[number, number])
         if is_free or lost or row.exogenous:
             continue
         change = -gradient[number] / left[number]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sbwork.score.latent.expressions import differentiate
+from sbwork.score.latent.inference import invert_information
 from sbwork.score.latent.model import Likelihood, expand
 from sbwork.score.latent.table import Table, evaluate_definitions
 
@@ -21,6 +22,7 @@ _LARGEST_NEWTON = 0.25
 """Of a Newton step that promises more, the curvature is taken to hold nearby only."""
 _RIDGE = 1e-13
 _TINY = 1e-300
+_SEED, _AWAY, _MOST_HALVINGS = 1, 0.1, 10
 _LARGEST_BLOCK = 32_000
 _SMALLEST_SINGULAR = 1e-9
 _LARGEST_BREACH = 1e-9
@@ -46,7 +48,8 @@ class Restrictions:
 
     def evaluate(self, parameters: NDArray[Any]) -> NDArray[Any]:
         """Compute h (…, m): left less right of every equality."""
-        values = evaluate_definitions(self.table, expand(self.table, self.fixed, parameters))
+        fixed = self.fixed.reshape(len(self.fixed), *(1,) * (parameters.ndim - 2), -1)
+        values = evaluate_definitions(self.table, expand(self.table, fixed, parameters))
         sides = [
             one.left.compute(values) - one.right.compute(values) for one in self.table.restrictions
         ]
@@ -74,7 +77,7 @@ def minimise(
     *,
     lower: FloatArray | None = None,
     tolerance: float = 1e-15,
-    most_iterations: int = 300,
+    most_iterations: int = 120,
 ) -> Solution:
     """Minimise the discrepancy of every sample of a stack.
 
@@ -185,6 +188,25 @@ def is_minimum(likelihood: Likelihood, solution: Solution) -> bool:
     return bool(np.linalg.eigvalsh((reduced + reduced.T) / 2).min(initial=0.0) > -1e-8)
 
 
+def find_unidentified(likelihood: Likelihood, start: FloatArray) -> tuple[int, ...]:
+    """Return the free parameters that no sample could tell apart, judged a little off `start` (q,).
+
+    Source: Bekker, P. A., Merckens, A., & Wansbeek, T. J. (1994). Identification, Equivalent
+    Models, and Computer Algebra (the rank at a point drawn at random).
+    """
+    restrictions = Restrictions(likelihood.model.table, likelihood.fixed)
+    information = likelihood.differentiate(start[None]).expected[0]
+    away = np.random.default_rng(_SEED).normal(size=len(start))
+    away *= _AWAY / np.sqrt(np.maximum(np.diag(information), _TINY ** (1 / 10)))
+    for _ in range(_MOST_HALVINGS):
+        point = start + away
+        if np.isfinite(likelihood.compute_discrepancy(point[None]))[0]:
+            information = likelihood.differentiate(point[None]).expected[0]
+            return invert_information(information, restrictions.span(point)).lost
+        away /= 2
+    return ()
+
+
 class _Tangent:
     """Equalities around a point: where they allow to go, and how they bend."""
 
@@ -203,16 +225,11 @@ class _Tangent:
         self.along = _find_null_space(jacobian)
         multipliers = -(np.swapaxes(inverse, 1, 2) @ gradient[..., None])
         self.pull = np.abs(multipliers).max(axis=(1, 2))
-        self.curvature = np.zeros((*gradient.shape, gradient.shape[1]))
-        for place in range(gradient.shape[1]):
-            step = np.zeros(gradient.shape[1])
-            step[place] = _CURVATURE_STEP
-            with np.errstate(all="ignore"):
-                bent = restrictions.differentiate(current + step) - restrictions.differentiate(
-                    current - step
-                )
-            bent = np.nan_to_num(bent) / (2 * _CURVATURE_STEP)
-            self.curvature[:, place] = (np.swapaxes(bent, 1, 2) @ multipliers)[..., 0]
+        step = _CURVATURE_STEP * np.eye(gradient.shape[1])
+        with np.errstate(all="ignore"):
+            ahead = restrictions.differentiate(current[:, None] + step)
+            bent = (ahead - restrictions.differentiate(current[:, None] - step)) / _CURVATURE_STEP
+        self.curvature = np.einsum("diqj,dq->dij", np.nan_to_num(bent) / 2, multipliers[..., 0])
 
 
 def _find_null_space(jacobian: FloatArray) -> FloatArray:
