@@ -36,7 +36,6 @@ class Solution:
     parameters: FloatArray
     minimum: FloatArray
     converged: BoolArray
-    iterations: int
 
 
 class Restrictions:
@@ -109,7 +108,6 @@ def minimise(
             np.concatenate([one.parameters for one in blocks]),
             np.concatenate([one.minimum for one in blocks]),
             np.concatenate([one.converged for one in blocks]),
-            max(one.iterations for one in blocks),
         )
     restrictions = Restrictions(likelihood.model.table, likelihood.fixed)
     parameters = np.broadcast_to(start, (len(likelihood.fixed), size)).copy()
@@ -117,9 +115,9 @@ def minimise(
     minimum = likelihood.compute_discrepancy(parameters)
     converged = np.zeros(len(parameters), dtype=np.bool_)
     waiting = np.flatnonzero(np.isfinite(minimum))
-    iteration = 0
-    while len(waiting) and iteration < most_iterations:
-        iteration += 1
+    for _ in range(most_iterations):
+        if not len(waiting):
+            break
         current = parameters[waiting]
         part = likelihood.take(waiting)
         gradient, expected, observed = part.differentiate(current)
@@ -170,7 +168,7 @@ def minimise(
             stuck |= bound.is_blocked
         converged[waiting[there]] = True
         waiting = waiting[~there & ~stuck]
-    return Solution(parameters, minimum, converged, iteration)
+    return Solution(parameters, minimum, converged)
 
 
 def is_minimum(likelihood: Likelihood, solution: Solution) -> bool:

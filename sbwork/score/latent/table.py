@@ -89,10 +89,6 @@ class Table:
         places = np.array([row.place for row in self.rows], dtype=np.intp)
         object.__setattr__(self, "places", places)
 
-    def find_label(self, label: str) -> Row | None:
-        """Return the first parameter with a label."""
-        return next((row for row in self.rows if row.label == label), None)
-
 
 class _Roles:
     """Which variable is what, as the text uses it."""
