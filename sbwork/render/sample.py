@@ -22,6 +22,7 @@ from sbwork.stats.balance import IMBALANCE
 from sbwork.stats.findings import find_flagged, find_row, has_flag, select_findings
 from sbwork.stats.formats import (
     MISSING,
+    describe_p,
     format_count,
     format_list,
     format_number,
@@ -60,6 +61,10 @@ _LIMITS_NOTE = "Marked *: more than 0.1; **: more than 0.25."
 _BOUNDS_NOTE = (
     "Lee's bounds (Lee 2009) compare those who would answer either way; worst case (Manski 1990) "
     "puts the missing scores at the ends of the scale. Intervals are Imbens and Manski's (2004)."
+)
+_NO_BOUNDS = (
+    "How far those who did not answer could move the result can't be said: that takes the numbers "
+    "invited, or ids by which the same people are known in both waves."
 )
 _CHECKS = {"": "Scored", "_fiml": "All answers at hand", "_complete_cases": "Complete answers only"}
 
@@ -319,7 +324,9 @@ def tabulate_shift(moved: pd.DataFrame, cohort: Cohort, instrument: Instrument) 
     )
 
 
-def _show_bounds(findings: pd.DataFrame, cohort: Cohort, instrument: Instrument) -> Iterator[Table]:
+def _show_bounds(
+    findings: pd.DataFrame, cohort: Cohort, instrument: Instrument
+) -> Iterator[str | Table]:
     chosen = select_findings(findings, section="sample", period="change")
     kinds = {
         "lee": "Lee's bounds",
@@ -329,7 +336,12 @@ def _show_bounds(findings: pd.DataFrame, cohort: Cohort, instrument: Instrument)
     kinds = {kind: title for kind, title in kinds.items()
              if chosen["estimator"].eq(f"{kind}_lower").any()}  # fmt: skip
     rows, notes = [], []
-    for scale, site in _list_places(chosen, cohort, instrument, "manski_invited_lower"):
+    places = _list_places(chosen, cohort, instrument, "manski_invited_lower")
+    known = chosen[chosen["estimator"].str.startswith(tuple(kinds))]
+    if places and (known["reason"] == Reason.NOT_STATED).all():
+        yield _NO_BOUNDS
+        return
+    for scale, site in places:
         did = find_row(findings, section="scales", outcome=scale, site=site, estimator=_DID)
         row = {
             "Scale": instrument.title_scale(scale),
@@ -363,15 +375,16 @@ def _show_missing(
     rows, notes = [], []
     names = [_DID, "mean_difference", "mean"]
     chosen = select_findings(findings, section="sample")
-    for _, filled in chosen[
-        chosen["estimator"].isin([f"{name}_fiml" for name in names])
-    ].iterrows():
+    chosen = chosen[chosen["estimator"].isin([f"{name}_fiml" for name in names])]
+    together = chosen["site"] == "all"
+    for _, filled in chosen[together if together.any() else slice(None)].iterrows():
         name = str(filled["estimator"]).removesuffix("_fiml")
         place = {key: filled[key] for key in ("outcome", "site", "period")}
-        title = cohort.title_pair(filled["site"]) if filled["comparison"] else cohort.title_site(
-            filled["site"])  # fmt: skip
+        named = cohort.title_pair if filled["comparison"] else cohort.title_site
+        title = named(filled["site"])
         wave = "" if filled["period"] == "change" else f", {filled['period']}"
-        row = {"Scale": instrument.title_scale(filled["outcome"]), "Pair": title + wave}
+        row = {"Scale": instrument.title_scale(filled["outcome"])}
+        row |= {} if together.any() else {"Pair": title + wave}
         for suffix, heading in _CHECKS.items():
             section = "sample" if suffix else "scales"
             found = find_row(findings, section=section, estimator=f"{name}{suffix}", **place)
@@ -389,8 +402,8 @@ def _show_missing(
             name="missing-answers",
             title="Do questions left blank move the result?",
             subtitle="Points of the scale, by how blanks are treated (STROBE item 12c)",
-            stub="Pair",
-            group="Scale",
+            stub="Scale" if together.any() else "Pair",
+            group="" if together.any() else "Scale",
             spanners={title: [title, f"{title} interval"] for title in titles},
             labels=dict.fromkeys(titles, "Estimate")
             | {f"{title} interval": "95% interval" for title in titles},
@@ -401,7 +414,11 @@ def _show_missing(
 def _show_order(findings: pd.DataFrame, cohort: Cohort, instrument: Instrument) -> Iterator[Table]:
     chosen = select_findings(findings, section="sample")
     rows, notes = [], []
-    for scale, site in _list_places(chosen, cohort, instrument, "ordered_logit"):
+    places = _list_places(chosen, cohort, instrument, "ordered_logit")
+    together = any(site == "all" for _, site in places)
+    for scale, site in places:
+        if together and site != "all":
+            continue
         odds = find_row(chosen, outcome=scale, site=site, estimator="ordered_logit")
         assert odds is not None  # noqa: S101
         notes.append(str(odds["note"]))
@@ -409,7 +426,7 @@ def _show_order(findings: pd.DataFrame, cohort: Cohort, instrument: Instrument) 
         rows.append(
             {
                 "Scale": instrument.title_scale(scale),
-                "Pair": cohort.title_pair(site),
+                **({} if together else {"Pair": cohort.title_pair(site)}),
                 "Odds ratio": _write(odds, format_number),
                 "95% interval": describe_interval(odds),
                 "p": format_p(odds["p_value"]),
@@ -424,8 +441,8 @@ def _show_order(findings: pd.DataFrame, cohort: Cohort, instrument: Instrument) 
             name="ordinal",
             title="Does it hold if only the order of answers counts?",
             subtitle="Difference in differences as an odds ratio of a higher score; 1 means none",
-            stub="Pair",
-            group="Scale",
+            stub="Scale" if together else "Pair",
+            group="" if together else "Scale",
             text=["With the means"],
             notes=[
                 *notes,
@@ -435,21 +452,21 @@ def _show_order(findings: pd.DataFrame, cohort: Cohort, instrument: Instrument) 
         )
     ranks = chosen[chosen["estimator"] == "probability_of_superiority"]
     if len(ranks):
+        lines: dict[str, dict[str, str]] = {}
+        sites = list(dict.fromkeys(ranks["site"]))
+        for _, row in ranks.iterrows():
+            title = instrument.title_scale(row["outcome"])
+            line = lines.setdefault(title, {"Scale": title} | dict.fromkeys(sites, MISSING))
+            known = not math.isnan(row["estimate"])
+            p = f" ({describe_p(row['p_value'])})" if known else ""
+            line[str(row["site"])] = f"{_write(row, format_share)}{p}"
         yield Table(
-            [
-                {
-                    "Scale": instrument.title_scale(row["outcome"]),
-                    "Site": cohort.title_site(row["site"]),
-                    "Higher after": _write(row, format_share),
-                    "p": format_p(row["p_value"]),
-                }
-                for _, row in ranks.iterrows()
-            ],
+            list(lines.values()),
             name="ranks",
             title="Each site by ranks",
             subtitle="How often a score after is above one before, ties counted half: 50% is none",
-            stub="Site",
-            group="Scale",
+            stub="Scale",
+            labels={site: cohort.title_site(site) for site in sites},
             notes=ranks["note"],
         )
 

@@ -66,6 +66,10 @@ def compute_lee_bounds(treated: Side, control: Side) -> Bounds:
     the bottom (upper end) of the values; where a value is shared by many, part of them is cut. The
     error allows for what was cut being estimated. At least one value must be known on each side.
 
+    In 4,000 simulated samples of 150 people a side in which the truth was the upper end, the 95%
+    interval of both ends held it in 94.7%; that of the people who stayed in 20%
+    (``tests/studies/sim_sample.py``).
+
     Source: Lee, D. S. (2009). Review of Economic Studies, 76, 1071-1102, propositions 2 and 3.
     """
     shares = [

@@ -75,6 +75,11 @@ def estimate_clustered_contrast(
     `Flag.FEW_CLUSTERS` is set below 4 degrees of freedom; where a cell holds one cluster only, the
     estimate has no interval.
 
+    In 4,000 simulated samples of two sites in two waves, with 10% of the variance shared by the
+    people of a street in a wave, 95% intervals held the truth in 94.6% with 8 streets a site of one
+    size, in 95.1% with uneven ones (4 to 39 people), and in 95.3% with 4 uneven ones; without
+    clusters in 77%, 71% and 71% (``tests/studies/sim_sample.py``).
+
     Source: Bell, R. M., & McCaffrey, D. F. (2002). Survey Methodology, 28, 169-181. Pustejovsky,
     J. E., & Tipton, E. (2018). Journal of Business & Economic Statistics, 36, 672-683.
     """

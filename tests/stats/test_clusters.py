@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from made_by_hand import read_reference
+from sim_sample import cover_clusters
 
 from sbwork.stats import Flag, Reason
 from sbwork.stats.clusters import ClusteredCell, count_clusters, estimate_clustered_contrast
@@ -108,3 +109,11 @@ def test_weights_must_be_positive_and_finite(weight):
 def test_clusters_are_counted_once():
     assert count_clusters(make_cells(8)) == 16
     assert count_clusters([]) == 0
+
+
+@pytest.mark.parametrize("uneven", [False, True])
+def test_eight_streets_a_site_are_covered(uneven):
+    """Of 500 samples, 95% within three standard errors; without clusters far fewer."""
+    held = cover_clusters(500, 3, streets=8, uneven=uneven)
+    assert held["cr2"] == pytest.approx(0.95, abs=0.03)
+    assert held["hc2"] < 0.85

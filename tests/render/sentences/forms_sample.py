@@ -77,6 +77,15 @@ def check_unstated(reader: Reader, match: re.Match[str]) -> None:
     require(bool((rows["reason"] == "not_stated").any()))
 
 
+@form(
+    r"How far those who did not answer could move the result can't be said: that takes the numbers "
+    r"invited, or ids by which the same people are known in both waves\."
+)
+def check_no_bounds(reader: Reader, match: re.Match[str]) -> None:
+    require(reader.known("sample", "manski_invited_lower").empty)
+    require(reader.known("sample", "manski_lower").empty)
+
+
 @form(r"No survey was given, so there is nobody to count\.")
 def check_no_survey(reader: Reader, match: re.Match[str]) -> None:
     require(not reader.cohort.surveys)
