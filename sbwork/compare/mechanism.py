@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sbwork.compare.latent_paths import LatentData, chain_latent, fit_latent
+from sbwork.compare.latent_paths import LatentData, Paths, chain_latent, fit_latent
 from sbwork.score.latent import ModelFit
 from sbwork.specs.cohort import Cohort, Pair
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
@@ -38,7 +38,7 @@ _FEWEST = 10
 _MOST_LOST = 0.05
 _DRAWS = 5000
 _ROLES = ("work", "cause", "mediator", "outcome")
-_MODELS = {
+_MODELS: dict[str, Paths] = {
     "forward": ((0,), (0, 1), (0, 1, 2)),
     "reversed": ((0, 2), (0,), (0, 1, 2)),
     "common_source": ((0,), (0,), (0,)),
@@ -51,6 +51,8 @@ _MODELS = {
 In ``common_source`` the errors correlate, which between observed scores has the likelihood of
 ``forward``.
 """
+_SHORT: dict[str, Paths] = {"forward": ((0,), (0, 1))}
+"""The same without an outcome."""
 _FIT = ("loglik", "chisq", "aic", "bic")
 _LATENT_FIT = ("loglik", "chisq", "cfi", "rmsea", "srmr", "aic", "bic")
 _LATENT_DRAWS = 1000
@@ -323,7 +325,7 @@ def _describe_latent(
 ) -> Iterator[tuple[str, Estimate]]:
     """Compute the same path between factors, and how each model of factors fits."""
     roles = (*_ROLES[: len(parts)], _ROLES[-1])
-    models = {name: paths for name, paths in _MODELS.items() if len(parts) > 2}
+    models = _MODELS if len(parts) > 2 else _SHORT
     fits: dict[str, tuple[ModelFit, str]] = {}
     refused: Refusal | None = None
     if isinstance(sample, Refusal):
@@ -336,7 +338,7 @@ def _describe_latent(
             sample, weights=np.ones(sample.n), flags=flags, notes=(*weighted, *notes, _LATENT)
         )
         data = _measure(sample, parts)
-        for name, paths in (models or {"forward": ((0,), (0, 1))}).items():
+        for name, paths in models.items():
             fits[name] = fit_latent(data, paths, tied=name == "common_source")
         fit, problem = fits["forward"]
         if problem or not fit.converged:
@@ -347,7 +349,7 @@ def _describe_latent(
                 yield "latent", estimate
     if refused:
         yield from (("latent", each) for each in refused.name_each(dict(_list_units(roles))))
-    for name in fits or models or {"forward": ()}:
+    for name in models:
         yield from ((f"latent_{name}", each) for each in _rate_latent(fits.get(name), refused))
 
 
@@ -377,7 +379,7 @@ def _rate_latent(
         return
     indices = fit.fit
     for name in _LATENT_FIT:
-        more: dict[str, float] = {}
+        more: dict[str, Any] = {}
         if name == "chisq":
             more = {"df": float(indices["df"]), "p_value": float(indices["p_value"])}
         elif name == "rmsea":
