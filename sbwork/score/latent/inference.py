@@ -16,6 +16,7 @@ from sbwork.score.latent.table import Table, evaluate_definitions
 FloatArray = NDArray[np.float64]
 
 _SMALLEST_INFORMATION = 1e-9
+_TINY = 1e-300
 _Z = 1.959963984540054
 
 
@@ -31,17 +32,31 @@ class Spread:
     lost: tuple[int, ...]
 
 
+def decompose(
+    information: FloatArray, scale: FloatArray, along: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return eigenvalues (k,) and eigenvectors (q, k) of information in the directions (q, k).
+
+    Parameters are first multiplied by `scale`, and directions made orthogonal.
+    """
+    scaled = information * np.outer(scale, scale)
+    if along.shape[0] == along.shape[1]:
+        values, vectors = np.linalg.eigh(scaled)
+        return values, vectors
+    ways, _ = np.linalg.qr(along / scale[:, None])
+    values, vectors = np.linalg.eigh(ways.T @ scaled @ ways)
+    return values, ways @ vectors
+
+
 def invert_information(information: FloatArray, along: FloatArray) -> Spread:
     """Invert information (q, q) in the directions (q, k) that equalities leave open."""
-    scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), 1e-300))
-    open_ways, _ = np.linalg.qr(along / scale[:, None])
-    reduced = open_ways.T @ (information * np.outer(scale, scale)) @ open_ways
-    values, vectors = np.linalg.eigh((reduced + reduced.T) / 2)
+    scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), _TINY))
+    values, vectors = decompose(information, scale, along)
     if len(values) and values[0] < _SMALLEST_INFORMATION:
-        loose = np.abs(open_ways @ vectors[:, values < _SMALLEST_INFORMATION]).max(axis=1)
+        loose = np.abs(vectors[:, values < _SMALLEST_INFORMATION]).max(axis=1)
         lost = tuple(np.flatnonzero(loose > 0.1 * loose.max()).tolist())
         return Spread(np.full(information.shape, np.nan), lost)
-    turned = (scale[:, None] * open_ways) @ vectors
+    turned = scale[:, None] * vectors
     return Spread((turned / values) @ turned.T, ())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,10 @@ class Moments:
     def from_rows(cls, rows: FloatArray) -> Moments:
         """Sort the cases (n, p) of one sample by pattern; none may miss everything."""
         n, p = rows.shape
+        if not np.isnan(rows).any():
+            mean = rows.mean(axis=0)
+            centred = rows - mean
+            return cls.from_complete(mean[None], (centred.T @ centred / n)[None], n)
         seen, pattern = np.unique(~np.isnan(rows), axis=0, return_inverse=True)
         pattern = pattern.reshape(-1)
         filled = np.nan_to_num(rows)
@@ -61,10 +65,8 @@ class Moments:
         partial = cls(
             seen, counts / n, means[None], covariances[None], means[:1], covariances[:1], n
         )
-        if seen.all():
-            return partial
         mean, covariance = _saturate(partial)
-        return cls(seen, counts / n, means[None], covariances[None], mean, covariance, n)
+        return replace(partial, mean=mean, covariance=covariance)
 
     def take(self, rows: NDArray[np.intp]) -> Moments:
         """Keep some of the samples."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sbwork.score.latent.expressions import differentiate
-from sbwork.score.latent.inference import invert_information
+from sbwork.score.latent.inference import decompose, invert_information
 from sbwork.score.latent.model import Likelihood, expand
 from sbwork.score.latent.table import Table, evaluate_definitions
 
@@ -26,6 +26,7 @@ _SEED, _AWAY, _MOST_HALVINGS = 1, 0.1, 10
 _LARGEST_BLOCK = 32_000
 _SMALLEST_SINGULAR = 1e-9
 _LARGEST_BREACH = 1e-9
+_LARGEST_FALL = 1e-8
 _CURVATURE_STEP = 1e-6
 
 
@@ -180,10 +181,9 @@ def is_minimum(likelihood: Likelihood, solution: Solution) -> bool:
         tangent = _Tangent(restrictions, solution.parameters, curvature.gradient)
         observed = observed + tangent.curvature
     along = restrictions.span(solution.parameters[0])
-    scale = 1 / np.sqrt(np.maximum(np.diag(curvature.expected[0]), 1e-300))
-    along, _ = np.linalg.qr(along / scale[:, None])
-    reduced = along.T @ (observed[0] * np.outer(scale, scale)) @ along
-    return bool(np.linalg.eigvalsh((reduced + reduced.T) / 2).min(initial=0.0) > -1e-8)
+    scale = 1 / np.sqrt(np.maximum(np.diag(curvature.expected[0]), _TINY))
+    values, _ = decompose(observed[0], scale, along)
+    return bool(values.min(initial=0.0) > -_LARGEST_FALL)
 
 
 def find_unidentified(likelihood: Likelihood, start: FloatArray) -> tuple[int, ...]:
