@@ -79,9 +79,8 @@ def scale_chi_squares(
         if not chi.df:
             scaled.append(Scaled(np.nan, chi))
             continue
-        implied = _imply_saturated(one, saturated)
-        whole = implied if fitted.centred else saturated
-        own = _inform_by_moments(one, implied) if fitted.sample.clusters else one
+        whole = _imply_saturated(one, saturated) if fitted.centred else saturated
+        own = _inform_by_moments(one, saturated) if fitted.sample.clusters else one
         factor = (_trace(whole) - _trace(own)) / chi.df
         for_indices = replace(chi, factor=factor)
         if incomplete:
@@ -122,11 +121,12 @@ def _imply_saturated(fitted: Fitted, saturated: Fitted) -> Fitted:
     return fitted.move(saturated.likelihood, parameters)
 
 
-def _inform_by_moments(one: Fitted, implied: Fitted) -> Fitted:
+def _inform_by_moments(one: Fitted, saturated: Fitted) -> Fitted:
     """Take the information about a model from that about the moments that it implies.
 
     lavaan does so for tests by cluster, and for these only.
     """
+    implied = _imply_saturated(one, saturated)
     whole = implied.likelihood
     known = whole.n * whole.differentiate(implied.parameters[None]).observed[0]
     change = _relate(one, implied) @ one.along

@@ -90,28 +90,32 @@ def minimise(
     Source: Jöreskog, K. G. (1969). Psychometrika, 34, 183-202. Nocedal, J., & Wright, S. J. (2006).
     Numerical Optimization, chapter 18.
     """
-    size = start.shape[-1]
+    size, count = start.shape[-1], len(likelihood.fixed)
+    starts = np.broadcast_to(start, (count, size))
+    bounds = np.full(size, -np.inf) if lower is None else lower
     block = max(1, _LARGEST_BLOCK // max(size * size, 1))
-    if len(likelihood.fixed) > block:
-        blocks = [
-            minimise(
-                likelihood.take(rows),
-                start,
-                lower=lower,
-                tolerance=tolerance,
-                most_iterations=most_iterations,
-            )
-            for rows in np.split(
-                np.arange(len(likelihood.fixed)), range(block, len(likelihood.fixed), block)
-            )
-        ]
-        return Solution(
-            np.concatenate([one.parameters for one in blocks]),
-            np.concatenate([one.minimum for one in blocks]),
-            np.concatenate([one.converged for one in blocks]),
+    blocks = [
+        _minimise_block(
+            likelihood.take(rows), starts[rows].copy(), bounds, tolerance, most_iterations
         )
+        for rows in np.split(np.arange(count), range(block, count, block))
+    ]
+    return Solution(
+        np.concatenate([one.parameters for one in blocks]),
+        np.concatenate([one.minimum for one in blocks]),
+        np.concatenate([one.converged for one in blocks]),
+    )
+
+
+def _minimise_block(
+    likelihood: Likelihood,
+    parameters: FloatArray,
+    lower: FloatArray,
+    tolerance: float,
+    most_iterations: int,
+) -> Solution:
+    """Minimise from `parameters` (d, q) for so many samples that their arrays stay in the cache."""
     restrictions = Restrictions(likelihood.model.table, likelihood.fixed)
-    parameters = np.broadcast_to(start, (len(likelihood.fixed), size)).copy()
     penalty = np.zeros(len(parameters))
     minimum = likelihood.compute_discrepancy(parameters)
     converged = np.zeros(len(parameters), dtype=np.bool_)
@@ -122,10 +126,8 @@ def minimise(
         current = parameters[waiting]
         part = likelihood.take(waiting)
         gradient, expected, observed = part.differentiate(current)
-        fixed = np.zeros(current.shape, dtype=np.bool_)
-        if lower is not None:
-            fixed = (current <= lower) & (gradient > 0)
-            gradient[fixed] = 0.0
+        fixed = (current <= lower) & (gradient > 0)
+        gradient[fixed] = 0.0
         bound = None
         if restrictions.count:
             bound = _Tangent(restrictions.take(waiting), current, gradient)
@@ -143,28 +145,21 @@ def minimise(
             step, gain = _solve_step(
                 gradient[tried], curvature, fixed[tried], damping or 0.0, bound, tried
             )
-            moved = current[tried] + step
-            if lower is not None:
-                np.maximum(moved, lower, out=moved)
+            moved = np.maximum(current[tried] + step, lower)
             reached = likelihood.take(waiting[tried]).compute_discrepancy(moved)
             total = reached
             if bound is not None:
-                with np.errstate(all="ignore"):
-                    left = np.abs(bound.restrictions.take(tried).evaluate(moved)).sum(axis=1)
-                total = reached + penalty[waiting[tried]] * np.where(
-                    np.isfinite(left), left, np.inf
-                )
-            slack = 1e-13 * (1 + np.abs(merit[tried]))
-            better = total <= merit[tried] + slack
+                total = reached + penalty[waiting[tried]] * bound.measure_breach(moved, tried)
+            better = total <= merit[tried] + 1e-13 * (1 + np.abs(merit[tried]))
             if damping is None:
                 better &= (gain > -tolerance) & (gain < _LARGEST_NEWTON)
             rows = waiting[tried]
             parameters[rows[better]] = moved[better]
             minimum[rows[better]] = reached[better]
             stuck[tried[better]] = False
-            there[
-                tried[better & (np.abs(gain) < tolerance) & (broken[tried] < _LARGEST_BREACH)]
-            ] = True
+            if not damping:
+                still = (np.abs(gain) < tolerance) & (broken[tried] < _LARGEST_BREACH)
+                there[tried[better & still]] = True
         if bound is not None:
             stuck |= bound.is_blocked
         converged[waiting[there]] = True
@@ -228,6 +223,12 @@ class _Tangent:
             ahead = restrictions.differentiate(current[:, None] + step)
             bent = (ahead - restrictions.differentiate(current[:, None] - step)) / _CURVATURE_STEP
         self.curvature = np.einsum("diqj,dq->dij", np.nan_to_num(bent) / 2, multipliers[..., 0])
+
+    def measure_breach(self, moved: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
+        """Add up by how much other points of some samples miss the equalities."""
+        with np.errstate(all="ignore"):
+            left = np.abs(self.restrictions.take(rows).evaluate(moved)).sum(axis=1)
+        return np.where(np.isfinite(left), left, np.inf)
 
 
 def _find_null_space(jacobian: FloatArray) -> FloatArray:
