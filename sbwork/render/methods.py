@@ -30,6 +30,18 @@ _RAKING = (
 )
 
 
+_SAMPLE = (
+    "Who answered: standardised differences as in Austin (2009), of categories as in Yang and "
+    "Dalton (2012); bounds of Lee (2009) and Manski (1990), with the interval of Imbens and Manski "
+    "(2004); blanks by full-information maximum likelihood with Huber and White's errors; order "
+    "alone by the cumulative logit model (McCullagh 1980) and Mann and Whitney's test."
+)
+_CLUSTERS = (
+    "People come in clusters, so differences in differences have CR2 errors by cluster and "
+    "Satterthwaite's degrees of freedom (Pustejovsky and Tipton 2018)."
+)
+
+
 def present_methods(evaluation: Publishable) -> Section:
     """Say how each number was made, and attach the TREND checklist."""
     cohort = evaluation.cohort
@@ -113,6 +125,9 @@ def _list_methods(evaluation: Publishable) -> Iterator[str]:
             "Reliability: Cronbach's alpha with Feldt's interval; omega total from a one-factor "
             "maximum-likelihood model with a bootstrap interval."
         )
+        yield _SAMPLE
+        if (evaluation.findings["estimator"] == "n_clusters").any():
+            yield _CLUSTERS
         if len(select_findings(evaluation.findings, section="mechanism")):
             yield _MECHANISM
         yield (

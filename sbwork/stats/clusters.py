@@ -100,7 +100,7 @@ def estimate_clustered_contrast(
         return Estimate(estimator, estimate, n=n, unit="points", note=_ALONE, flags=flags)
     variance, df = _combine_blocks(blocks, c)
     spread = max(float(np.ptp(cell.scores)) for cell in cells)
-    if not variance > _NULL * spread**2 / n:
+    if spread == 0 or not variance > _NULL * spread**2 / n:
         return Estimate(
             estimator, estimate, n=n, unit="points", note=_ALIKE, flags=(Flag.NO_INTERVAL,)
         )

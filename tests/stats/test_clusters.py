@@ -82,14 +82,15 @@ def test_clusters_as_one_matrix_agree():
     ("change", "flags", "reason"),
     [
         (lambda s, w, g: (s, w, np.zeros_like(g)), {Flag.NO_INTERVAL, Flag.FEW_CLUSTERS}, ""),
-        (lambda s, w, g: (np.ones_like(s), w, g), {Flag.NO_INTERVAL}, ""),
+        (lambda s, w, g: (np.full_like(s, 0.3), w, g), {Flag.NO_INTERVAL}, ""),
         (lambda s, w, g: (s[:1], w[:1], g[:1]), set(), Reason.TOO_FEW_PEOPLE),
     ],
 )
 def test_what_cannot_be_gauged_is_missing(change, flags, reason):
     """One cluster a site, constant scores, or nobody: no interval, or a reason."""
     cells = [
-        ClusteredCell(*change(cell.scores, cell.weights, cell.clusters)) for cell in make_cells(4)
+        ClusteredCell(*change(cell.scores, cell.weights, cell.clusters))
+        for cell in make_cells(4, weighted=True)
     ]
     found = estimate_clustered_contrast(cells, SIGNS, estimator="did")
     assert flags <= set(found.flags)

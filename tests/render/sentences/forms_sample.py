@@ -40,6 +40,13 @@ fix(
         "scale.",
         "People of one cluster count together: CR2 errors, Satterthwaite's degrees of freedom.",
         "What people of one street, interviewer or household share",
+        "Who answered: standardised differences as in Austin (2009), of categories as in Yang and "
+        "Dalton (2012); bounds of Lee (2009) and Manski (1990), with the interval of Imbens and "
+        "Manski (2004); blanks by full-information maximum likelihood with Huber and White's "
+        "errors; order alone by the cumulative logit model (McCullagh 1980) and Mann and "
+        "Whitney's test.",
+        "People come in clusters, so differences in differences have CR2 errors by cluster and "
+        "Satterthwaite's degrees of freedom (Pustejovsky and Tipton 2018).",
         "df: Satterthwaite's degrees of freedom; below 4 the interval is rough.",
     )
 )
