@@ -472,8 +472,9 @@ def _compare_latent(
     for number, (pairs, site, comparison) in enumerate(compared):
         left_out = site == "all" and len(answered) < len(pairs)
         flags = (Flag.PAIRS_LEFT_OUT,) if left_out and answered else ()
-        estimate = _read_change(fit, f"change{number}", ladder, design.n)
-        if f"change{number}" not in formulas:
+        if f"change{number}" in formulas:
+            estimate = _read_change(fit, f"change{number}", ladder, design.n)
+        else:
             why = _LEFT_OUT.note.format(_count_fewest(cohort))
             estimate = Refusal(_LEFT_OUT.reason, why).name(_LATENT, unit="points", n=design.n)
         yield Finding(_SECTION, scale, site, replace(estimate, flags=flags), comparison, "change")
