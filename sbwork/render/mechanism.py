@@ -93,7 +93,8 @@ _FIT_NOTES = (
 _ROUTE_NOTES = (
     "In standard deviations within sites and waves, with the 95% interval of bootstrap samples of "
     "people.",
-    "Observed: the scores themselves; between factors: measurement error taken out.",
+    "Observed: the scores themselves; between factors: measurement error taken out, among "
+    "complete answers.",
     "People without a score on a measure of the path are left out.",
 )
 _RHO_NOTES = (
@@ -329,6 +330,7 @@ class _Shown:
                         "n": _describe_n(pair[0]),
                         "Observed": cells[0][0],
                         "Observed interval": cells[0][1],
+                        "Factors n": _describe_n(pair[1]),
                         "Factors": cells[1][0],
                         "Factors interval": cells[1][1],
                     }
@@ -340,12 +342,13 @@ class _Shown:
             stub="Route",
             group="Outcome",
             spanners={
-                "Between observed scores": ["Observed", "Observed interval"],
-                "Between factors": ["Factors", "Factors interval"],
+                "Between observed scores": ["n", "Observed", "Observed interval"],
+                "Between factors": ["Factors n", "Factors", "Factors interval"],
             },
             labels={
                 "Observed": "Estimate",
                 "Observed interval": "95% interval",
+                "Factors n": "n",
                 "Factors": "Estimate",
                 "Factors interval": "95% interval",
             },
