@@ -16,6 +16,7 @@ from sbwork.score.latent.table import Table, evaluate_definitions
 FloatArray = NDArray[np.float64]
 
 _SMALLEST_INFORMATION = 1e-9
+_CLEAR_INFORMATION = 1e-5
 _TINY = 1e-300
 _Z = 1.959963984540054
 
@@ -32,31 +33,42 @@ class Spread:
     lost: tuple[int, ...]
 
 
-def decompose(
+def reduce_information(
     information: FloatArray, scale: FloatArray, along: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return eigenvalues (k,) and eigenvectors (q, k) of information in the directions (q, k).
+    """Return information (k, k) in the directions (q, k), and these, made orthogonal.
 
-    Parameters are first multiplied by `scale`, and directions made orthogonal.
+    Parameters are first multiplied by `scale`.
     """
     scaled = information * np.outer(scale, scale)
     if along.shape[0] == along.shape[1]:
-        values, vectors = np.linalg.eigh(scaled)
-        return values, vectors
+        return scaled, along
     ways, _ = np.linalg.qr(along / scale[:, None])
-    values, vectors = np.linalg.eigh(ways.T @ scaled @ ways)
-    return values, ways @ vectors
+    return ways.T @ scaled @ ways, ways
+
+
+def is_positive(matrix: FloatArray, least: float) -> bool:
+    """Tell whether a matrix (k, k) has a Cholesky factor with squared pivots above `least`."""
+    try:
+        pivots = np.diag(np.linalg.cholesky(matrix))
+    except np.linalg.LinAlgError:
+        return False
+    return bool(np.min(pivots**2, initial=1.0) > least)
 
 
 def invert_information(information: FloatArray, along: FloatArray) -> Spread:
     """Invert information (q, q) in the directions (q, k) that equalities leave open."""
     scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(information)), _TINY))
-    values, vectors = decompose(information, scale, along)
-    if len(values) and values[0] < _SMALLEST_INFORMATION:
-        loose = np.abs(vectors[:, values < _SMALLEST_INFORMATION]).max(axis=1)
+    reduced, ways = reduce_information(information, scale, along)
+    turned = scale[:, None] * ways
+    if is_positive(reduced, _CLEAR_INFORMATION):
+        return Spread(turned @ np.linalg.inv(reduced) @ turned.T, ())
+    values, vectors = np.linalg.eigh(reduced)
+    if values[0] < _SMALLEST_INFORMATION:
+        loose = np.abs(ways @ vectors[:, values < _SMALLEST_INFORMATION]).max(axis=1)
         lost = tuple(np.flatnonzero(loose > 0.1 * loose.max()).tolist())
         return Spread(np.full(information.shape, np.nan), lost)
-    turned = scale[:, None] * vectors
+    turned = turned @ vectors
     return Spread((turned / values) @ turned.T, ())
 
 

@@ -9,7 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sbwork.score.latent.expressions import differentiate
-from sbwork.score.latent.inference import decompose, invert_information
+from sbwork.score.latent.inference import (
+    invert_information,
+    is_positive,
+    reduce_information,
+)
 from sbwork.score.latent.model import Likelihood, expand
 from sbwork.score.latent.table import Table, evaluate_definitions
 
@@ -177,8 +181,8 @@ def is_minimum(likelihood: Likelihood, solution: Solution) -> bool:
         observed = observed + tangent.curvature
     along = restrictions.span(solution.parameters[0])
     scale = 1 / np.sqrt(np.maximum(np.diag(curvature.expected[0]), _TINY))
-    values, _ = decompose(observed[0], scale, along)
-    return bool(values.min(initial=0.0) > -_LARGEST_FALL)
+    reduced, _ = reduce_information(observed[0], scale, along)
+    return is_positive(reduced + _LARGEST_FALL * np.eye(len(reduced)), 0.0)
 
 
 def find_unidentified(likelihood: Likelihood, start: FloatArray) -> tuple[int, ...]:
