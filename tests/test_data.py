@@ -18,6 +18,8 @@ import pytest
 import yaml
 from scipy import stats
 
+from sbwork.stats.multiplicity import adjust_benjamini_hochberg, adjust_holm
+
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "data"
 DURHAM = DATA / "cohorts" / "durham-1"
@@ -187,6 +189,33 @@ def test_the_mean_of_the_areas_own_changes_gives_the_p_values_of_the_deck(
         squared = parts.sum()
         df = squared**2 / (parts**2 / (n - 1)).sum()
     assert f"{2 * stats.t.sf(change / 2 / np.sqrt(squared), df):.3f}"[1:] == p
+
+
+def test_the_deck_s_scales_are_adjusted_as_if_area_potency_had_not_been_asked(durham_1) -> None:
+    """The four p values of the deck, and their adjusted ones, do not rest on other scales."""
+    scales = durham_1.cohort.confirmatory["social_capital"]
+    rows = durham_1.findings[durham_1.findings["outcome"].isin(scales)]
+    for site, estimator, adjust in (
+        ("intervention", "mean_difference", adjust_benjamini_hochberg),
+        ("all", "difference_in_differences", adjust_holm),
+    ):
+        found = rows[(rows["site"] == site) & (rows["estimator"] == estimator)]
+        p = dict(zip(found["outcome"], found["p_value"], strict=True))
+        assert found["p_adjusted"].to_numpy() == pytest.approx(adjust(found["p_value"]))
+        if site == "intervention":
+            printed = {scale: f"{p[scale]:.3f}"[1:] for scale in scales}
+            assert printed == {"social_capital": ".010", "trust": ".020",
+                               "information_sharing": ".007", "vision": ".043"}  # fmt: skip
+
+
+def test_area_potency_moves_with_social_capital_person_by_person(durham_1) -> None:
+    scores = durham_1.scores
+    assert scores["social_capital"].corr(scores["potency"]) == pytest.approx(0.55, abs=0.05)
+    assert scores[["potency", "confidence"]].notna().all(axis=None)
+    parts = durham_1.instrument.scales["potency"].scales
+    correlations = scores[list(parts)].corr()["voice"]
+    assert (correlations.drop("fear_of_crime") > 0.3).all()
+    assert correlations["fear_of_crime"] < -0.3
 
 
 @pytest.mark.parametrize("scale", ["all", *ITEMS])

@@ -33,6 +33,7 @@ class Heading(StrEnum):
     COUNTS = "How sure one can be: crime and ASB"
     ROBUSTNESS = "Does it hold up?"
     SCALES = "What residents answered"
+    POTENCY = "Area potency"
     SAMPLE = "Who answered"
     MECHANISM = "What may have carried the change"
     RELIABILITY = "How well the survey measures"

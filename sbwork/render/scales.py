@@ -13,7 +13,7 @@ import pandas as pd
 from sbwork.grade.publishable import Publishable
 from sbwork.render.answers import picture_answers, tabulate_multiple
 from sbwork.render.blocks import Picture, Section, Table, compose_picture
-from sbwork.render.intervals import WAVES, describe_interval, describe_value
+from sbwork.render.intervals import WAVES, describe_interval, describe_value, find_known
 from sbwork.render.reasons import HIDING
 from sbwork.render.style import (
     AFTER,
@@ -49,7 +49,7 @@ NO_SCALES = (
     "The answers were read, but the questionnaire's file groups no items under 'scales', so there "
     "is no score to compare."
 )
-_ILLUSTRATIVE = (
+ILLUSTRATIVE = (
     "The questions are illustrative: this project wrote them to try the method, and they are not "
     "the published scale."
 )
@@ -73,6 +73,7 @@ _COMPARED = {
     "ancova": ", same score before",
     "latent_difference_in_differences": ", without what is measured unlike",
 }
+_GAPS = {Reason.NO_ANSWERS, Reason.TOO_FEW_PEOPLE, Reason.PAIR_MISSING}
 _ALIKE = {Flag.INVARIANT: "yes", Flag.PARTLY_INVARIANT: "in part", Flag.NOT_INVARIANT: "no"}
 _VERDICTS = {
     Flag.EFFECT: "Effect, among {reach}",
@@ -87,7 +88,7 @@ def present_scales(evaluation: Publishable) -> Section:
     answers = evaluation.answers
     if instrument is None or answers is None:
         return Section(["No survey was given, so nothing can be said of what residents think."])
-    blocks: list[Any] = [_ILLUSTRATIVE] if instrument.illustrative else []
+    blocks: list[Any] = [ILLUSTRATIVE] if instrument.illustrative else []
     if not instrument.scales:
         return Section([*blocks, NO_SCALES])
     if len(select_findings(findings, section="weights")):
@@ -305,7 +306,7 @@ def describe_spread(spread: pd.DataFrame, cohort: Cohort, instrument: Instrument
 def tabulate_scales(findings: pd.DataFrame, cohort: Cohort, instrument: Instrument) -> Table:
     """Lay out every scale by site: n, means by wave, the difference with its tests."""
     rows: list[dict[str, str]] = []
-    notes: list[str] = []
+    shown: list[pd.Series[Any]] = []
     chosen = select_findings(findings, section="scales")
     chosen = chosen[chosen["estimator"].isin(_RISES)]
     linked = False
@@ -322,7 +323,7 @@ def tabulate_scales(findings: pd.DataFrame, cohort: Cohort, instrument: Instrume
         ]
         g = None if people else find_row(findings, **place, estimator="hedges_g")
         linked |= has_flag(row, Flag.LINKED) or has_flag(row, Flag.PARTLY_LINKED)
-        notes.append(row["note"])
+        shown.append(row)
         title = _title_group(cohort, row["site"])
         rows.append(
             {
@@ -356,7 +357,7 @@ def tabulate_scales(findings: pd.DataFrame, cohort: Cohort, instrument: Instrume
         group="Scale",
         spanners={"Mean score": waves} if waves else {},
         notes=[
-            *notes,
+            *list_notes(shown, instrument),
             "n: people with a score, before / after.",
             *explain_reversed(instrument, instrument.scales),
         ],
@@ -371,7 +372,7 @@ def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Ins
     the one with a stated shock.
     """
     rows: list[dict[str, str]] = []
-    notes: list[str] = []
+    noted: list[pd.Series[Any]] = []
     chosen = findings[findings["section"].isin(["scales", "invariance"])]
     partly = set(chosen.loc[find_flagged(chosen, Flag.PARTLY_INVARIANT), "outcome"])
     chosen = chosen[
@@ -399,7 +400,7 @@ def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Ins
         verdict = find(estimator=f"tost{stated}") if whole or stated else None
         within = verdict is not None and has_flag(verdict, Flag.NO_MEANINGFUL_EFFECT)
         shock = find(estimator="tau_star_equivalence" if within else "tau_star") if whole else None
-        notes += [str(each["note"]) for each in (row, shock, verdict) if each is not None]
+        noted += [each for each in (row, shock, verdict) if each is not None]
         if whole:
             people[_describe_people(row)] = None
         rows.append(
@@ -427,11 +428,32 @@ def tabulate_differences(findings: pd.DataFrame, cohort: Cohort, instrument: Ins
         group="Scale",
         text=["Verdict"],
         notes=[
-            *notes,
+            *list_notes(noted, instrument),
             *_explain_adjusting(cohort, instrument),
             *explain_reversed(instrument, instrument.scales),
         ],
     )
+
+
+def find_leading(rows: pd.DataFrame, scales: Sequence[str]) -> dict[str, pd.Series[Any]]:
+    """Find the comparison of all pairs that leads for each scale that has one: `Flag.LEADS`."""
+    leads = rows[find_flagged(rows, Flag.LEADS) & (rows["site"] == "all")]
+    found = {scale: find_known(leads, outcome=scale, period="change") for scale in scales}
+    return {scale: row for scale, row in found.items() if row is not None}
+
+
+def list_notes(rows: Iterable[pd.Series[Any]], instrument: Instrument) -> list[str]:
+    """List what is to be known of some numbers; of gaps, in which scales where not in all."""
+    shown = list(rows)
+    scales: dict[str, dict[str, None]] = {}
+    for row in shown:
+        scales.setdefault(str(row["note"]), {})[instrument.title_scale(row["outcome"])] = None
+    gaps = {str(row["note"]) for row in shown if row["reason"] in _GAPS}
+    every = len({row["outcome"] for row in shown})
+    return [
+        f"{format_list(list(titles))}: {note}" if note in gaps and len(titles) < every else note
+        for note, titles in scales.items()
+    ]
 
 
 def explain_reversed(instrument: Instrument, scales: Iterable[str]) -> list[str]:

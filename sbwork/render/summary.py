@@ -16,11 +16,11 @@ from sbwork.render.choice import describe_choice
 from sbwork.render.counts import describe_changes, describe_reported, explain_uncompared
 from sbwork.render.intervals import WAVES, describe_interval, find_known
 from sbwork.render.reasons import HIDING
-from sbwork.render.scales import NO_SCALES, explain_reversed
+from sbwork.render.scales import NO_SCALES, explain_reversed, find_leading
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
 from sbwork.stats import Flag
-from sbwork.stats.findings import find_flagged, find_row, has_flag, select_findings
+from sbwork.stats.findings import find_row, has_flag, select_findings
 from sbwork.stats.formats import (
     describe_p,
     format_change,
@@ -274,7 +274,7 @@ def _describe_scales(
     families = [scales for scales in cohort.confirmatory.values() if scales]
     families = families or [tuple(instrument.scales)]
     scales = [scale for family in families for scale in family]
-    leading = _find_leading(rows, scales)
+    leading = find_leading(rows, scales)
     if not leading:
         own = rows["site"].isin(list(cohort.sites)) & rows["outcome"].isin(scales)
         return [" ".join([*_describe_sites(cohort, rows[own], instrument),
@@ -297,12 +297,6 @@ def _describe_scales(
             f"No change beyond that in the control sites is known of {format_list(absent)}."
         )
     return points
-
-
-def _find_leading(rows: pd.DataFrame, scales: Sequence[str]) -> dict[str, Any]:
-    """Find the comparison of all pairs that leads for each scale: see `Flag.LEADS`."""
-    leads = rows[find_flagged(rows, Flag.LEADS) & (rows["site"] == "all")]
-    return _find_each(leads, scales)
 
 
 def _find_each(rows: pd.DataFrame, scales: Sequence[str]) -> dict[str, Any]:

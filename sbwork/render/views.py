@@ -19,6 +19,7 @@ from sbwork.render.mechanism import present_mechanism
 from sbwork.render.methods import present_methods
 from sbwork.render.outcomes import present_outcome
 from sbwork.render.planning import present_candidates, present_mixture, present_plan
+from sbwork.render.potency import present_potency
 from sbwork.render.quality import present_quality
 from sbwork.render.reliability import present_reliability
 from sbwork.render.robustness import present_robustness
@@ -58,6 +59,7 @@ TOPICS = {
         Topic("counts", Heading.COUNTS, present_counts),
         Topic("robustness", Heading.ROBUSTNESS, present_robustness),
         Topic("scales", Heading.SCALES, present_scales),
+        Topic("potency", Heading.POTENCY, present_potency),
         Topic("sample", Heading.SAMPLE, present_sample),
         Topic("mechanism", Heading.MECHANISM, present_mechanism),
         Topic("reliability", Heading.RELIABILITY, present_reliability),
@@ -97,10 +99,10 @@ def view(
         than the cohort, and one of a survey not even that; ``"accuracy"`` takes the table that
         `simulate_counts` returns, or None for the table that comes with the package.
     topic : str
-        ``"summary"``, ``"changes"``, ``"counts"``, ``"robustness"``, ``"scales"``, ``"sample"``,
-        ``"mechanism"``, ``"reliability"``, ``"kinds"``, ``"stories"``, ``"evidence"``,
-        ``"limits"``, ``"quality"`` and ``"methods"`` are the sections of a report; ``"outcome"`` is
-        one outcome or scale;
+        ``"summary"``, ``"changes"``, ``"counts"``, ``"robustness"``, ``"scales"``,
+        ``"potency"``, ``"sample"``, ``"mechanism"``, ``"reliability"``, ``"kinds"``,
+        ``"stories"``, ``"evidence"``, ``"limits"``, ``"quality"`` and ``"methods"`` are the
+        sections of a report; ``"outcome"`` is one outcome or scale;
         ``"candidates"``, ``"mixture"``, ``"plan"`` and ``"survey_plan"`` are those of a plan;
         ``"accuracy"`` is how often each interval errs.
     **choices

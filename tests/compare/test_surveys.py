@@ -310,6 +310,20 @@ def test_p_values_are_adjusted_in_the_families_that_were_declared(findings):
         assert rows["p_adjusted"].to_numpy() == pytest.approx(adjust(rows["p_value"]))
 
 
+def test_families_that_are_named_are_adjusted_each_by_itself(scores):
+    """Each family has the p values that it has as the only one, whatever is tested beside it."""
+    families = {"one": ["trust", "vision"], "two": ["sharing"]}
+    found = compare(scores, confirmatory=families)
+    for scales in [*families.values(), ["voice"]]:
+        others = [scale for scale in SCALES if scale not in scales]
+        declared = scales if scales != ["voice"] else []
+        alone = compare(scores.drop(columns=others), confirmatory=declared)
+        rows = found[found["outcome"].isin(scales)]
+        for column in ("p_value", "p_adjusted"):
+            assert rows[column].to_numpy() == pytest.approx(alone[column].to_numpy(), nan_ok=True)
+        assert rows["flags"].tolist() == alone["flags"].tolist()
+
+
 def test_with_one_pair_the_pooled_figure_is_the_pairs(scores):
     found = compare(scores, PAIRS[:1])
     columns = ["estimate", "ci_low", "p_value", "p_adjusted", "n"]

@@ -112,6 +112,7 @@ def test_every_section_with_nothing_in_it_is_recognised(durham_2):
         Heading.COUNTS,
         Heading.ROBUSTNESS,
         Heading.SCALES,
+        Heading.POTENCY,
         Heading.SAMPLE,
         Heading.RELIABILITY,
         Heading.QUALITY,

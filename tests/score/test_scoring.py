@@ -238,6 +238,59 @@ def test_reliability_of_a_scale_of_scales_rests_on_their_scores() -> None:
     assert found["n"] == len(scores)
 
 
+def reverse_vision(**changes: Any) -> Instrument:
+    """Make an instrument in which a high score on vision is worse."""
+    scales = make_instrument().model_dump()["scales"]
+    scales = {key: {k: v for k, v in scale.items() if v} for key, scale in scales.items()}
+    scales["capital"]["scales"] = ["trust", "vision"]
+    scales["vision"]["reverse"] = True
+    return make_instrument(scales=scales, **changes)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_a_scale_where_high_is_worse_is_turned_round_in_the_scale_that_it_is_part_of(
+    missing: float,
+) -> None:
+    answers, instrument = make_answers(missing=missing), reverse_vision()
+    found = score_scales(answers, instrument)
+    plain = score_plainly(answers)
+    np.testing.assert_allclose(found["vision"], plain["vision"], atol=EXACT)
+    expected = pd.DataFrame({"trust": plain["trust"], "vision": 6 - plain["vision"]}).mean(axis=1)
+    np.testing.assert_allclose(found["capital"], expected, atol=EXACT)
+
+
+def test_reliability_of_a_scale_of_scales_is_that_of_the_parts_as_they_are_averaged() -> None:
+    """Answering the part's questions the other way round, or turning it, is the same."""
+    turned = make_answers()
+    turned[["v1", "v2", "v3"]] = 6 - turned[["v1", "v2", "v3"]]
+    straight = reverse_vision()
+    straight = straight.model_copy(
+        update={"scales": straight.scales | {"vision": make_instrument().scales["vision"]}}
+    )
+    found, expected = (
+        scale_reliability(answers, instrument, draws=100)
+        for answers, instrument in ((turned, reverse_vision()), (make_answers(), straight))
+    )
+    rows = [frame["outcome"].str.startswith("capital") for frame in (found, expected)]
+    one, other = found[rows[0]].reset_index(drop=True), expected[rows[1]].reset_index(drop=True)
+    assert (one["estimator"] == other["estimator"]).all()
+    assert one.loc[one["estimator"] == "alpha", "estimate"].notna().all()
+    for column in ("estimate", "ci_low", "ci_high", "n"):
+        np.testing.assert_allclose(one[column], other[column], rtol=1e-9)
+    assert (one["flags"] == other["flags"]).all()
+
+
+def test_the_ends_of_a_scale_of_scales_are_those_of_its_parts_as_they_are_averaged() -> None:
+    best = {f"t{i}": 1.0 if i == 2 else 5.0 for i in range(1, 5)} | {
+        f"v{i}": 1.0 for i in (1, 2, 3)
+    }
+    worst = {item: 6 - code for item, code in best.items()}
+    found = scale_reliability(pd.DataFrame([best, best, worst, best]), reverse_vision(), draws=0)
+    for outcome, floor, ceiling in (("capital", 0.25, 0.75), ("vision", 0.75, 0.25)):
+        shares = pick(found, outcome=outcome).set_index("estimator")["estimate"]
+        assert (shares["floor_share"], shares["ceiling_share"]) == (floor, ceiling)
+
+
 def test_bootstrap_follows_its_seed() -> None:
     answers = make_answers()
     runs = [

@@ -38,6 +38,11 @@ fix(
         "n: people who answered; a weight of 1 is the average",
         "n: people in the category; never weighted.",
         "Such answers are never scored.",
+        "Area potency beside the control sites",
+        "Change from before to after, in points of the scale, of all pairs together",
+        "n: answers of both waves and sides.",
+        "Whole areas also move by chance, which no interval here allows for, and a difference "
+        "doesn't say what brought it about.",
     )
 )
 
@@ -142,6 +147,8 @@ def check_unknown_changes(reader: Reader, match: re.Match[str]) -> None:
 @form(r"A higher score on (?P<scales>.+) means more of (?P<them>it|them), which is worse\.")
 def check_reversed(reader: Reader, match: re.Match[str]) -> None:
     turned = [key for key, scale in reader.instrument.scales.items() if scale.reverse]
+    if reader.paragraph.section == "potency":
+        turned = [key for key in turned if key in list_potency(reader)]
     confirm_names(match["scales"], [reader.instrument.title_scale(scale) for scale in turned])
     require((match["them"] == "it") == (len(turned) == 1))
 
@@ -241,7 +248,7 @@ def check_baseline(reader: Reader, match: re.Match[str]) -> None:
         confirm(part["mean"], reader.row("scales", "mean", period=wave, **place)["estimate"])
 
 
-@form(r"No survey was given, so (?:nothing can be said of what residents think|there is no scale whose reliability to report)\.")  # fmt: skip  # noqa: E501
+@form(r"No survey was given, so (?:nothing can be said of what residents think|area potency was not measured|there is no scale whose reliability to report)\.")  # fmt: skip  # noqa: E501
 def check_no_survey(reader: Reader, match: re.Match[str]) -> None:
     require(not reader.cohort.surveys and reader.evaluation.responses is None)
 
@@ -311,17 +318,33 @@ def check_lost(reader: Reader, match: re.Match[str]) -> None:
         confirm_interval(part["ends"], row["ci_low"], row["ci_high"], scale=100)
 
 
-@form(r"No pair of sites has two waves of scores on both sides\.")
+def find_lacking(reader: Reader, titles: str | None) -> list[str]:
+    """Find the scales that a gap is said of; all, or those of area potency, where none is named."""
+    if titles is not None:
+        named = parse_list(titles, r"(?:(?! and |, ).)+")
+        reader.outcome = reader.find_scale(named[0][0])
+        return [reader.find_scale(match[0]) for match in named]
+    if reader.outcome:
+        return [reader.outcome]
+    if reader.paragraph.section == "potency":
+        return list(reader.cohort.confirmatory["potency"])
+    return list(reader.instrument.scales)
+
+
+@form(r"(?:(?P<scales>[^:]+): )?No pair of sites has two waves of scores on both sides\.")
 def check_no_pair(reader: Reader, match: re.Match[str]) -> None:
-    rows = reader.known("scales", "difference_in_differences")
-    require(len(set(rows["outcome"])) < len(reader.instrument.scales))
+    rows = reader.known("scales", "difference_in_differences", site="all")
+    require(not set(find_lacking(reader, match["scales"])) & set(rows["outcome"]))
 
 
-@form(r"Nobody in (?P<site>.+) has a score in the wave (?P<wave>before|after)\.")
+@form(
+    r"(?:(?P<scales>[^:]+): )?Nobody in (?P<site>.+) has a score in the wave "
+    r"(?P<wave>before|after)\."
+)
 def check_nobody(reader: Reader, match: re.Match[str]) -> None:
     site = reader.find_site(match["site"])
     rows = reader.known("scales", "mean", site=site, period=match["wave"])
-    require(len(rows) < len(reader.instrument.scales))
+    require(not set(find_lacking(reader, match["scales"])) & set(rows["outcome"]))
 
 
 @form(
@@ -370,9 +393,15 @@ def check_standardised(reader: Reader, match: re.Match[str]) -> None:
     parts = parse_list(
         match["parts"], rf"(?P<scale>.+?) (?P<g>{NUMBER}|not available) \((?P<ends>{ENDS})\)", "; "
     )
-    require([reader.find_scale(part["scale"]) for part in parts] == list(rows.index))
-    for part in parts:
-        row = rows.loc[reader.find_scale(part["scale"])]
+    named = [part["scale"].removesuffix(" (lower is better)") for part in parts]
+    scales = [reader.find_scale(title) for title in named]
+    turned = [part["scale"] not in named for part in parts]
+    family = list_potency(reader) if reader.paragraph.section == "potency" else list(rows.index)
+    require(scales == family)
+    if reader.paragraph.section == "potency":
+        require(turned == [reader.instrument.scales[scale].reverse for scale in scales])
+    for scale, part in zip(scales, parts, strict=True):
+        row = rows.loc[scale]
         if np.isnan(row["estimate"]):
             require(part["g"] == part["ends"] == "not available")
         else:
@@ -388,6 +417,81 @@ def check_standardised(reader: Reader, match: re.Match[str]) -> None:
 def check_bound(reader: Reader, match: re.Match[str]) -> None:
     require(("smallest_meaningful_g" in reader.cohort.model_fields_set) == bool(match["set"]))
     confirm(match["set"] or match["default"], reader.cohort.smallest_meaningful_g)
+
+
+def list_potency(reader: Reader) -> list[str]:
+    """List the scales that the section on area potency is about."""
+    named = list(reader.cohort.confirmatory.get("potency", ()))
+    whole = reader.instrument.scales.get("potency")
+    return named or (["potency", *whole.scales] if whole else [])
+
+
+def find_better(reader: Reader) -> pd.DataFrame:
+    """Find the leading comparisons of area potency, and which way is better."""
+    rows = find_leading(reader, list_potency(reader))
+    turned = [reader.instrument.scales[scale].reverse for scale in rows.index]
+    return rows.assign(better=rows["estimate"] * np.where(turned, -1, 1))
+
+
+def confirm_scales(reader: Reader, text: str, scales: Sequence[str]) -> None:
+    """Fail unless a list names some scales and those on which lower is better as such."""
+    titles = [reader.instrument.title_scale(scale) for scale in scales]
+    turned = [title for title, scale in zip(titles, scales, strict=True)
+              if reader.instrument.scales[scale].reverse]  # fmt: skip
+    require(text.count("(where lower is better)") == len(turned))
+    require(all(f"{title.lower()} (where lower is better)" in text for title in turned))
+    confirm_names(text.replace(" (where lower is better)", ""), titles)
+
+
+@form(
+    r"Area potency was not measured: no scale of the questionnaire, and no family of confirmatory "
+    r"scales in cohort\.yml, is called 'potency'\."
+)
+def check_unmeasured(reader: Reader, match: re.Match[str]) -> None:
+    require(list_potency(reader) == [])
+
+
+@form(
+    r"After adjustment (?P<clear>none|\d+) of the (?P<all>\d+) differences from the control sites "
+    r"are clear of zero(?: \((?P<which>.+)\))?, as far as chance among people can tell\."
+)
+def check_clear(reader: Reader, match: re.Match[str]) -> None:
+    rows = find_better(reader)
+    clear = rows.index[rows["p_adjusted"] < ALPHA]
+    require(int(match["all"]) == len(rows))
+    require((0 if match["clear"] == "none" else int(match["clear"])) == len(clear))
+    if match["which"]:
+        confirm_scales(reader, match["which"], list(clear))
+
+
+@form(
+    r"In direction, sure or not, they favour (?:the areas on (?P<areas>[^;]+?))?(?:; )?"
+    r"(?:the control sites on (?P<controls>[^;]+?))?(?:; )?(?:neither on (?P<neither>[^;]+?))?\."
+)
+def check_direction(reader: Reader, match: re.Match[str]) -> None:
+    better = find_better(reader)["better"]
+    for side, rows in (
+        ("areas", better > 0),
+        ("controls", better < 0),
+        ("neither", better == 0),
+    ):
+        require((match[side] is not None) == rows.any())
+        if match[side]:
+            confirm_scales(reader, match[side], list(better.index[rows]))
+
+
+@form(
+    rf"(?P<scale>.+): (?P<change>{NUMBER}) points of change beyond that in the control sites, on a "
+    rf"scale from (?P<low>{NUMBER}) to (?P<high>{NUMBER}) \(95% interval (?P<ends>{ENDS}); "
+    rf"p (?:= )?(?P<p>{P})(?:, adjusted (?P<adjusted>{P}))\)\."
+)
+def check_potency(reader: Reader, match: re.Match[str]) -> None:
+    scale = reader.find_scale(match["scale"])
+    require(scale == "potency")
+    confirm_scale(match, find_better(reader).loc[scale])
+    ends = reader.instrument.find_range(reader.instrument.list_scale_items(scale)[0])
+    confirm(match["low"], ends[0])
+    confirm(match["high"], ends[1])
 
 
 _MEAN = rf"(?:{NUMBER}|not available)"

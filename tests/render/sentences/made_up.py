@@ -169,7 +169,7 @@ surveys:
     wave_column: round
     waves: {"1": before, "2": after}
     site_column: area
-confirmatory: {trust: [trust], safety: [safety]}
+confirmatory: {trust: [trust], potency: [safety]}
 """,
 }
 
