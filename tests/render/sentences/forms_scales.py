@@ -344,7 +344,10 @@ def check_no_pair(reader: Reader, match: re.Match[str]) -> None:
 def check_nobody(reader: Reader, match: re.Match[str]) -> None:
     site = reader.find_site(match["site"])
     rows = reader.known("scales", "mean", site=site, period=match["wave"])
-    require(not set(find_lacking(reader, match["scales"])) & set(rows["outcome"]))
+    if reader.paragraph.section == "sample":
+        require(len(set(rows["outcome"])) < len(reader.instrument.scales))
+    else:
+        require(not set(find_lacking(reader, match["scales"])) & set(rows["outcome"]))
 
 
 @form(
