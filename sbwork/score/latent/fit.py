@@ -279,8 +279,7 @@ def fit_model(
     information = derivatives.expected if expected else derivatives.observed
     spread = invert_information(likelihood.n * information[0], along)
     if spread.lost:
-        lost = name_lost(table, sample.groups, spread.lost)
-        return _refuse(layout, sample, [*notes, lost])
+        return _refuse(layout, sample, [*notes, name_lost(table, sample.groups, spread.lost)])
     notes += find_improper(likelihood, sample.groups, parameters)
     fit = _measure_fit(likelihood, parameters, float(solution.minimum[0]), along.shape[1])
     if not fit["df"]:
