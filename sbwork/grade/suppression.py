@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -141,7 +141,7 @@ def hide_cells(
     values = np.asarray(counts, dtype=np.float64)
     if not values.size:
         return np.zeros(0, np.bool_)
-    links = np.unique(np.asarray(relations, np.float64).reshape(-1, len(values)), axis=0)
+    links = _list_distinct(np.asarray(relations, np.float64).reshape(-1, len(values)))
     if np.abs(links @ values).max(initial=0.0) > _NEAR:
         raise ValueError("the counts don't add up as the relations say")
     small = (values >= 1) & (values < smallest)
@@ -181,6 +181,21 @@ def hide_cells(
     return hidden
 
 
+def _list_distinct(rows: Vector) -> Vector:
+    """Return the distinct rows in ascending order, as ``numpy.unique`` does, but by few numbers."""
+    width = rows.shape[1]
+
+    def _place(row: Vector) -> list[tuple[float, float]]:
+        at = np.flatnonzero(row)
+        return [
+            *zip((np.sign(row[at]) * (width - at)).tolist(), row[at].tolist(), strict=True),
+            (0.0, 0.0),
+        ]
+
+    distinct = {tuple(_place(row)): row for row in rows}
+    return np.array([distinct[key] for key in sorted(distinct)]).reshape(-1, width)
+
+
 def _choose_moments(moments: Moments | None, inside: NDArray[np.intp]) -> Moments | None:
     if moments is None:
         return None
@@ -207,9 +222,11 @@ def _hide_linked(
     beliefs = _limit_openness(values, links, beliefs)
     forced = hidden = small | secret | ~np.isnan(beliefs.open_low)
 
-    def _find_faults(away: Flags) -> Iterator[Cut]:
-        yield from _find_remainders(values, links, people, away, smallest)
-        yield from _audit(values, links, away, beliefs, tables)
+    find_remainders = _prepare_remainders(values, links, people, smallest)
+
+    def _find_faults(away: Flags, near: Flags | None = None) -> Iterator[Cut]:
+        yield from find_remainders(away)
+        yield from _audit(values, links, away, beliefs, tables, near)
 
     for pattern in beliefs.patterns:
         if next(_find_faults(pattern | forced), None) is None:
@@ -220,9 +237,13 @@ def _hide_linked(
             break
         cuts += fresh
         hidden = _propose(forced, cost, cuts) if turn < _ROUNDS else _cover(hidden, cost, fresh)
+    # What one cell less tells of others, it tells of those that hidden cells tie it to.
+    tied = np.zeros((len(values), len(values)), np.bool_)
+    for inside, _ in _list_linked(links, hidden):
+        tied[np.ix_(inside, inside)] = True
     for cell in sorted(np.flatnonzero(hidden & ~forced), key=lambda at: -cost[at]):
         hidden[cell] = False
-        hidden[cell] = next(_find_faults(hidden), None) is not None
+        hidden[cell] = next(_find_faults(hidden, tied[cell]), None) is not None
     if moments is not None:
         for cell in np.flatnonzero(small & ~np.isnan(moments.sums)):
             _open_mean(values, links, hidden, cost, moments, int(cell))
@@ -285,24 +306,30 @@ def _cover(hidden: Flags, cost: Vector, cuts: Sequence[Cut]) -> Flags:
 
 
 def _audit(
-    values: Vector, links: Vector, hidden: Flags, beliefs: Beliefs, tables: list[Vector]
+    values: Vector,
+    links: Vector,
+    hidden: Flags,
+    beliefs: Beliefs,
+    tables: list[Vector],
+    near: Flags | None,
 ) -> Iterator[Cut]:
     """Yield a cut for each bound of a cell that a reader could narrow too far.
 
-    `tables` are others that obey the sums, found before; those found now are added.
+    `tables` are others that obey the sums, found before; those found now are added. Only the cells
+    in `near` are looked at, where they are given.
     """
     low, high = beliefs.low, beliefs.high
     alike = [table for table in tables if not np.any((table != values) & ~hidden)]
-    for cells, rows in _list_linked(links, hidden):
+    reach = np.array([values, *alike])
+    widest = {1.0: reach.max(axis=0), -1.0: reach.min(axis=0)}
+    for cells, rows in _list_linked(links, hidden if near is None else hidden & near):
         lines = links[rows]
         for cell in cells[~np.isnan(beliefs.open_low[cells])]:
             ends = ((1.0, beliefs.open_high[cell]), (-1.0, beliefs.open_low[cell]))
             for sign, end in ends:
                 need = sign * (end - values[cell])
                 enough = need - _NEAR
-                if need <= _NEAR or any(
-                    sign * (table[cell] - values[cell]) >= enough for table in alike
-                ):
+                if need <= _NEAR or sign * (widest[sign][cell] - values[cell]) >= enough:
                     continue
                 aim = np.zeros(len(values))
                 aim[cell] = -sign
@@ -311,7 +338,10 @@ def _audit(
                     table = values.copy()
                     table[cells] = found.x
                     tables.append(table)
-                    alike.append(table)
+                    widest = {
+                        1.0: np.maximum(widest[1.0], table),
+                        -1.0: np.minimum(widest[-1.0], table),
+                    }
                     continue
                 reduced = aim - lines.T @ found.eqlin.marginals
                 up, down = np.maximum(-reduced, 0), np.maximum(reduced, 0)
@@ -347,29 +377,36 @@ def _list_linked(
     cells = np.flatnonzero(marked)
     touched = csr_array((links[:, cells] != 0).astype(np.int8))
     count, label = connected_components(touched.T @ touched, directed=False)
+    rows = np.flatnonzero(np.diff(touched.indptr))
+    owner = label[touched.indices[touched.indptr[rows]]]
     for number in range(count):
-        inside = cells[label == number]
-        yield inside, np.flatnonzero(np.any(links[:, inside] != 0, axis=1))
+        yield cells[label == number], rows[owner == number]
 
 
-def _find_remainders(
-    values: Vector, links: Vector, people: Flags, hidden: Flags, smallest: int
-) -> Iterator[Cut]:
-    """Yield a cut for each sum, or difference of two, that leaves a few hidden people together."""
-    left = {}
-    for number, link in enumerate(links):
-        total = link < 0
-        if (
-            people[link != 0].all()
-            and not hidden[total].any()
-            and hidden[~total & (link != 0)].any()
-        ):
-            left[number] = frozenset(np.flatnonzero((link > 0) & hidden).tolist())
-    for number, cells in left.items():
-        inner = {frozenset[int](), *(other for other in left.values() if other < cells)}
-        if any(1 <= values[list(cells - part)].sum() < smallest for part in inner):
+def _prepare_remainders(
+    values: Vector, links: Vector, people: Flags, smallest: int
+) -> Callable[[Flags], Iterator[Cut]]:
+    """Return what finds sums, or differences of two, that leave a few hidden people together."""
+    from scipy.sparse import csr_array
+
+    counted = np.flatnonzero(~((links != 0) & ~people).any(axis=1))
+    parts = csr_array((links[counted] > 0).astype(np.float64))
+    totals = csr_array((links[counted] < 0).astype(np.float64))
+
+    def _find_remainders(hidden: Flags) -> Iterator[Cut]:
+        away = hidden.astype(np.float64)
+        known = np.flatnonzero((totals @ away == 0) & (parts @ away > 0))
+        left = csr_array(parts[known] * away)
+        size, held = left.sum(axis=1), left @ values
+        # A difference is known where all hidden parts of the one sum are parts of the other.
+        within = ((left @ left.T).toarray() == size) & (size < size[:, None])
+        apart = np.where(within, held[:, None] - held, 0.0)
+        few = ((held >= 1) & (held < smallest)) | ((apart >= 1) & (apart < smallest)).any(axis=1)
+        for number in counted[known[few]]:
             cut = (links[number] != 0) & ~hidden
             yield cut.astype(np.float64), 1.0
+
+    return _find_remainders
 
 
 def _roof(values: Vector, smallest: int) -> float:
