@@ -313,6 +313,11 @@ def _enter_findings(book: Ledger, findings: pd.DataFrame, cohort: Cohort) -> dic
     bases: dict[int, _Basis] = {}
     for row in single.itertuples():
         bases[row.Index] = _enter_row(book, row)
+    models = findings[findings["section"].isin([*_MODELS, "sample"])]
+    for row in models[models["section"] == "sample"].itertuples():
+        counted = None if math.isnan(row.estimate) else _enter_flow(book, row)
+        if counted is not None:
+            bases[row.Index] = counted
     answered = {
         scale: _list_answered(people, scale) for scale in people["outcome"].unique().tolist()
     }
@@ -334,13 +339,38 @@ def _enter_findings(book: Ledger, findings: pd.DataFrame, cohort: Cohort) -> dic
             # A pair left out of a group because one person answered tells of that one.
             alone = [cell for cell in singles if cell[1] == row.outcome]
             bases[row.Index] = _Basis((*bases[row.Index].rests, *alone), bases[row.Index].tells)
-    for row in findings[findings["section"].isin(_MODELS)].itertuples():
-        bases[row.Index] = _enter_model(book, row, cohort)
+    for row in models.itertuples():
+        if row.Index not in bases:
+            bases[row.Index] = _enter_model(book, row, cohort)
     return bases
 
 
+def _enter_flow(book: Ledger, row: Any) -> _Basis | None:
+    """Enter what one row of the sample counts: people, or those of a category; None for others."""
+    place = (row.site, row.period)
+    asked, used, scored = ((kind, "", *place) for kind in ("asked", "used", "scored at all"))
+    if row.estimator == "n_answered":
+        book.count(asked, row.estimate, 0.1)
+        return _Basis((asked,))
+    if row.estimator in ("n_used", "n_scored"):
+        whole, part = (asked, used) if row.estimator == "n_used" else (used, scored)
+        _split(book, whole, part, ("not", *part), row.estimate, 0.1)
+        return _Basis((part,))
+    if row.estimator == "n_linked":
+        stayed = ("stayed", "", *place)
+        book.count(stayed, row.estimate, 0.1)
+        return _Basis((stayed,))
+    if row.estimator in ("n_invited", "response_rate"):
+        return _Basis(() if row.estimator == "n_invited" else (asked,))
+    if row.estimator == "share" and "/" in row.outcome:
+        category = ("category", row.outcome, *place)
+        book.count(category, row.n, 1.0)
+        return _Basis((category,))
+    return None
+
+
 def _enter_model(book: Ledger, row: Any, cohort: Cohort) -> _Basis:
-    """Enter how many people a model rests on, beside those who were asked and have a score.
+    """Enter how many people a figure rests on, beside those who were asked and have a score.
 
     A model of many sites gives none of them back by itself; what compares sites rests on each.
     """
@@ -348,24 +378,32 @@ def _enter_model(book: Ledger, row: Any, cohort: Cohort) -> _Basis:
     sites = dict.fromkeys(
         name for site in (row.site, row.comparison) for name in _list_members(site, cohort) if site
     )
-    places = [*product(sites, (row.period,) if row.period in _WAVES else _WAVES)]
-    asked = _keep_known(book, [("asked", "", *place) for place in places])
-    scored = _keep_known(book, [("scored", scale, *place) for place in places]) or asked
-    inside = tuple(cell for cell in scored if book.counts[cell] >= cohort.smallest_group)
-    compared = inside if row.period == "change" else ()
+    waves = (row.period,) if row.period in _WAVES else _WAVES
+    if row.estimator.endswith(("_lower", "_upper")):
+        waves = waves if "invited" in row.estimator else ("before",)
+    places = [*product(sites, waves)]
+    asked, scored, complete = (
+        _keep_known(book, [(kind, name, *place) for place in places])
+        for kind, name in (("asked", ""), ("scored", scale), ("complete", scale))
+    )
+    rests = scored or asked
+    if row.section in _MODELS:
+        rests = tuple(cell for cell in rests if book.counts[cell] >= cohort.smallest_group)
+        rests = rests if row.period == "change" else ()
     if math.isnan(row.n):
-        return _Basis(compared)
+        return _Basis(rests)
     cell: Cell = (row.section, scale, row.site, row.period)
     if book.counts.get(cell, row.n) != row.n:
         cell = (row.section, row.outcome, row.site, row.comparison, row.period, row.estimator)
     book.count(cell, row.n, 0.05)
-    for parts in (asked, scored):
-        rest = ("beside", parts[0][0], *cell) if parts else ()
+    whole = row.estimator.endswith("_complete_cases")
+    for parts in (asked, scored, *([complete] if whole else [])):
         left = sum(book.counts[part] for part in parts) - row.n
         if left >= 0 and parts:
+            rest = ("beside", parts[0][0], *cell)
             book.count(rest, left)
             book.link_exactly({cell: 1.0, rest: 1.0} | dict.fromkeys(parts, -1.0))
-    return _Basis(compared, (cell,))
+    return _Basis(rests, (cell,))
 
 
 def _add_places(

@@ -395,7 +395,8 @@ def _prepare_remainders(
 
     def _find_remainders(hidden: Flags) -> Iterator[Cut]:
         away = hidden.astype(np.float64)
-        known = np.flatnonzero((totals @ away == 0) & (parts @ away > 0))
+        behind, inside = np.asarray(totals @ away), np.asarray(parts @ away)
+        known = np.flatnonzero((behind == 0) & (inside > 0))
         left = csr_array(parts[known] * away)
         size, held = left.sum(axis=1), left @ values
         # A difference is known where all hidden parts of the one sum are parts of the other.
