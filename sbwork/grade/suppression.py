@@ -165,7 +165,7 @@ def hide_cells(
         beliefs.patterns,
     )
     hidden = secret | small | ~np.isnan(beliefs.open_low)
-    for inside, rows in _list_linked(links, np.ones_like(small)):
+    for inside, rows in _list_linked(_mark_spots(links), np.ones_like(small)):
         if hidden[inside].any() and not np.isnan(beliefs.open_low[inside]).all():
             hidden[inside] = _hide_linked(
                 values[inside],
@@ -216,17 +216,18 @@ def _hide_linked(
     beliefs: Beliefs,
 ) -> Flags:
     cuts: list[Cut] = []
-    tables: list[Vector] = []
+    tables: list[tuple[NDArray[np.intp], Vector]] = []
     roof = _roof(values, smallest)
     beliefs = replace(beliefs, high=np.fmin(beliefs.high, roof + 0 * values))
     beliefs = _limit_openness(values, links, beliefs)
     forced = hidden = small | secret | ~np.isnan(beliefs.open_low)
 
+    spots = _mark_spots(links)
     find_remainders = _prepare_remainders(values, links, people, smallest)
 
     def _find_faults(away: Flags, near: Flags | None = None) -> Iterator[Cut]:
         yield from find_remainders(away)
-        yield from _audit(values, links, away, beliefs, tables, near)
+        yield from _audit(values, links, spots, away, beliefs, tables, near)
 
     for pattern in beliefs.patterns:
         if next(_find_faults(pattern | forced), None) is None:
@@ -239,7 +240,7 @@ def _hide_linked(
         hidden = _propose(forced, cost, cuts) if turn < _ROUNDS else _cover(hidden, cost, fresh)
     # What one cell less tells of others, it tells of those that hidden cells tie it to.
     tied = np.zeros((len(values), len(values)), np.bool_)
-    for inside, _ in _list_linked(links, hidden):
+    for inside, _ in _list_linked(spots, hidden):
         tied[np.ix_(inside, inside)] = True
     for cell in sorted(np.flatnonzero(hidden & ~forced), key=lambda at: -cost[at]):
         hidden[cell] = False
@@ -308,25 +309,27 @@ def _cover(hidden: Flags, cost: Vector, cuts: Sequence[Cut]) -> Flags:
 def _audit(
     values: Vector,
     links: Vector,
+    spots: Any,
     hidden: Flags,
     beliefs: Beliefs,
-    tables: list[Vector],
+    tables: list[tuple[NDArray[np.intp], Vector]],
     near: Flags | None,
 ) -> Iterator[Cut]:
     """Yield a cut for each bound of a cell that a reader could narrow too far.
 
-    `tables` are others that obey the sums, found before; those found now are added. Only the cells
-    in `near` are looked at, where they are given.
+    `tables` are others that obey the sums, where they differ; those found now are added. Only the
+    cells in `near` are looked at, where they are given.
     """
     low, high = beliefs.low, beliefs.high
-    alike = [table for table in tables if not np.any((table != values) & ~hidden)]
-    reach = np.array([values, *alike])
-    widest = {1.0: reach.max(axis=0), -1.0: reach.min(axis=0)}
-    for cells, rows in _list_linked(links, hidden if near is None else hidden & near):
-        lines = links[rows]
-        for cell in cells[~np.isnan(beliefs.open_low[cells])]:
-            ends = ((1.0, beliefs.open_high[cell]), (-1.0, beliefs.open_low[cell]))
-            for sign, end in ends:
+    widest = {1.0: values.copy(), -1.0: values.copy()}
+    for cells, table in tables:
+        if (near is None or near[cells[0]]) and hidden[cells].all():
+            _widen(widest, cells, table)
+    for cells, rows in _list_linked(spots, hidden if near is None else hidden & near):
+        asked = cells[~np.isnan(beliefs.open_low[cells])]
+        lines = links[rows] if len(asked) else links[:0]
+        for cell in asked:
+            for sign, end in ((1.0, beliefs.open_high[cell]), (-1.0, beliefs.open_low[cell])):
                 need = sign * (end - values[cell])
                 enough = need - _NEAR
                 if need <= _NEAR or sign * (widest[sign][cell] - values[cell]) >= enough:
@@ -335,13 +338,9 @@ def _audit(
                 aim[cell] = -sign
                 found = _solve(aim[cells], lines[:, cells], values[cells], low[cells], high[cells])
                 if sign * found.x[cells == cell][0] >= enough + sign * values[cell]:
-                    table = values.copy()
-                    table[cells] = found.x
-                    tables.append(table)
-                    widest = {
-                        1.0: np.maximum(widest[1.0], table),
-                        -1.0: np.minimum(widest[-1.0], table),
-                    }
+                    moved = found.x != values[cells]
+                    tables.append((cells[moved], found.x[moved]))
+                    _widen(widest, *tables[-1])
                     continue
                 reduced = aim - lines.T @ found.eqlin.marginals
                 up, down = np.maximum(-reduced, 0), np.maximum(reduced, 0)
@@ -350,13 +349,19 @@ def _audit(
                 yield cut, enough
 
 
+def _widen(widest: dict[float, Vector], cells: NDArray[np.intp], table: Vector) -> None:
+    """Note how far up and down some cells can go."""
+    widest[1.0][cells] = np.maximum(widest[1.0][cells], table)
+    widest[-1.0][cells] = np.minimum(widest[-1.0][cells], table)
+
+
 def _limit_openness(values: Vector, links: Vector, beliefs: Beliefs) -> Beliefs:
     """Ask of no cell to be more open than it is where everything is hidden that is not known."""
     low, high = beliefs.low, beliefs.high
     ends = np.array([beliefs.open_low, beliefs.open_high])
     if not ((low > 0) | (low == high)).any():
         return beliefs
-    for cells, rows in _list_linked(links, low < high):
+    for cells, rows in _list_linked(_mark_spots(links), low < high):
         lines = links[np.ix_(rows, cells)]
         for cell in cells[~np.isnan(ends[0][cells])]:
             aim = (cells == cell).astype(np.float64)
@@ -367,20 +372,24 @@ def _limit_openness(values: Vector, links: Vector, beliefs: Beliefs) -> Beliefs:
     return replace(beliefs, open_low=ends[0], open_high=ends[1])
 
 
-def _list_linked(
-    links: Vector, marked: Flags
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+def _mark_spots(links: Vector) -> Any:
+    """Return which cells stand in which sums, column by column."""
+    from scipy.sparse import csc_array
+
+    return csc_array((links != 0).astype(np.int8))
+
+
+def _list_linked(spots: Any, marked: Flags) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Yield the marked cells that sums tie to one another, and those sums."""
-    from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
     cells = np.flatnonzero(marked)
-    touched = csr_array((links[:, cells] != 0).astype(np.int8))
+    touched = spots[:, cells]
     count, label = connected_components(touched.T @ touched, directed=False)
-    rows = np.flatnonzero(np.diff(touched.indptr))
-    owner = label[touched.indices[touched.indptr[rows]]]
+    owner = np.full(spots.shape[0], -1)
+    owner[touched.indices] = label[np.repeat(np.arange(len(cells)), np.diff(touched.indptr))]
     for number in range(count):
-        yield cells[label == number], rows[owner == number]
+        yield cells[label == number], np.flatnonzero(owner == number)
 
 
 def _prepare_remainders(
