@@ -160,6 +160,8 @@ class Reader:
         for row in evaluation.findings.to_dict("records"):
             if row["section"] in ("scales", "scores", "reliability", "weights"):
                 self._read(row)
+            elif row["section"] in ("sample", "invariance"):
+                self._read_sample(row)
         self._read_answers()
 
     def _say(self, line: Line, low: float, high: float | None = None) -> None:
@@ -177,6 +179,9 @@ class Reader:
             truth["m", *place] = (rows["sex"] == "m").sum()
             truth["f", *place] = (rows["sex"] == "f").sum()
             say({("m", *place): 1, ("f", *place): 1, ("asked", *place): -1}, 0)
+            scored = self.scores.loc[rows.index, list(self.world.scales)].notna()
+            truth["any scale", *place] = scored.any(axis=1).sum()
+            say({("any scale", *place): 1, ("asked", *place): -1}, -math.inf, 0)
             for scale, (items, points) in self.world.scales.items():
                 at = (scale, *place)
                 own = self.scores.loc[rows.index, scale].dropna()
@@ -184,6 +189,10 @@ class Reader:
                 truth["scored", *at] = len(own)
                 truth["unscored", *at] = len(rows) - len(own)
                 truth["complete", *at] = given.all(axis=1).sum()
+                truth["any item", *at] = given.any(axis=1).sum()
+                say({("any item", *at): 1, ("scored", *at): -1}, 0, math.inf)
+                say({("any item", *at): 1, ("asked", *place): -1}, -math.inf, 0)
+                say({("any scale", *place): 1, ("scored", *at): -1}, 0, math.inf)
                 truth["short", *at] = len(own) - truth["complete", *at]
                 say({("scored", *at): 1, ("unscored", *at): 1, ("asked", *place): -1}, 0)
                 say({("scored", *at): 1, ("complete", *at): -1, ("short", *at): -1}, 0)
@@ -296,6 +305,46 @@ class Reader:
                     self._say(_sum("scored"), row["df"] + 1)
         if single and estimator in ("mean", "sd") and len(places) == 1 and not self.weighted:
             self._say_moment(scale, places[0], estimator, value, off)
+
+    def _list_sides(self, row: dict[str, Any], side: str) -> list[Place]:
+        """List the places of a site or an arm: of a comparison of changes, those compared."""
+        cohort, arms = self.evaluation.cohort, ("intervention", "control")
+        if (row["comparison"] and row["period"] == "change") or side not in arms:
+            return self._list_places(row | {"site": side})
+        arm = [str(getattr(pair, side)) for pair in cohort.pairs if pair.control]
+        waves = (row["period"],) if row["period"] in WAVES else WAVES
+        found = itertools.product(dict.fromkeys(arm), waves)
+        return [place for place in found if ("asked", *place) in self.truth]
+
+    def _read_sample(self, row: dict[str, Any]) -> None:
+        """Write down what one row on the sample, or on a model of it, says."""
+        estimator, value, n = row["estimator"], row["estimate"], row["n"]
+        sides = [row["site"], row["comparison"]] if row["period"] != "all" else ["all"]
+        sides = ["intervention", "control"] if row["site"] == "all" and row["comparison"] else sides
+        places = {place: 1.0 for side in sides if side for place in self._list_sides(row, side)}
+        scale, _, category = row["outcome"].partition("/")
+
+        def _sum(*kind: str) -> Line:
+            return {(*kind, *place): 1.0 for place in places}
+
+        if row["outcome"] == "questionnaire":
+            kinds = {"n_answered": "asked", "n_scored": "any scale"}
+            if estimator in kinds and not math.isnan(value):
+                self._say(_sum(kinds[estimator]), value)
+            if estimator == "n_linked" and self.world.stayed and not math.isnan(value):
+                self._say({("stayed", site): 1.0 for site, _ in places}, value)
+        elif math.isnan(n) or estimator.endswith(("_lower", "_upper")):
+            return
+        elif category in ("m", "f"):
+            self._say(_sum(category), n)
+        elif row["section"] == "invariance":
+            large = {p: 1.0 for p in places if self.truth["scored", scale, *p] >= 30}
+            self._say({("scored", scale, *place): 1.0 for place in large}, n)
+        elif scale in self.world.scales:
+            kind = {"complete_cases": "complete", "fiml": "any item"}.get(
+                estimator.removeprefix("difference_in_differences_").removeprefix("mean_"), "scored"
+            )
+            self._say(_sum(kind, scale), n)
 
     def _say_kish(self, place: Place, n_eff: float) -> None:
         """Two categories raked to a half each: their sizes follow from the effective number."""
