@@ -67,7 +67,7 @@ class _Design:
     groups: The values of ``group``.
     occasions: What each factor's columns end in; one empty ending where people are not linked.
     places: The site and wave of every factor, by group and occasion.
-    n: Questionnaires.
+    sizes: Questionnaires of each site and wave.
     """
 
     data: pd.DataFrame
@@ -75,7 +75,11 @@ class _Design:
     groups: tuple[str, ...]
     occasions: tuple[str, ...]
     places: Mapping[Place, tuple[int, int]]
-    n: int
+    sizes: Mapping[Place, int]
+
+    @property
+    def n(self) -> int:
+        return sum(self.sizes.values())
 
     def write(self, step: str, freed: Sequence[Freed], defined: Mapping[str, str]) -> str:
         """Write the model of a step; the first group's first factor has mean 0 and variance 1."""
@@ -236,16 +240,16 @@ def _lay_out(
     places = [place for place in product(cohort.sites, _WAVES) if sizes.get(place, 0) >= fewest]
     if len(places) < 2:
         return None, _TOO_FEW_PEOPLE
-    n = int(sum(sizes[place] for place in places))
+    counted = {place: int(sizes[place]) for place in places}
     whole = [site for site in cohort.sites if {(site, wave) for wave in _WAVES} <= {*places}]
     if 2 * len(whole) == len(places) and _count_linked(rows, whole) >= fewest:
-        return _set_side_by_side(rows, items, whole, n), _TOO_FEW_PEOPLE
+        return _set_side_by_side(rows, items, whole, counted), _TOO_FEW_PEOPLE
     groups = tuple(f"{site}/{wave}" for site, wave in places)
     rows = rows.assign(group=rows["site"] + "/" + rows["wave"])
     data = rows.loc[rows["group"].isin(groups), [*items, "group"]]
     data = data.sort_values("group", key=lambda names: names.map(groups.index), kind="stable")
     at = {place: (number, 0) for number, place in enumerate(places)}
-    return _Design(data, items.shape[1], groups, ("",), at, n), _TOO_FEW_PEOPLE
+    return _Design(data, items.shape[1], groups, ("",), at, counted), _TOO_FEW_PEOPLE
 
 
 def _count_fewest(cohort: Cohort) -> int:
@@ -261,7 +265,7 @@ def _count_linked(rows: pd.DataFrame, sites: Sequence[str]) -> int:
 
 
 def _set_side_by_side(
-    rows: pd.DataFrame, items: pd.DataFrame, sites: Sequence[str], n: int
+    rows: pd.DataFrame, items: pd.DataFrame, sites: Sequence[str], sizes: Mapping[Place, int]
 ) -> _Design:
     """Give each person a row with the items of both waves; one wave is missing of some."""
     person = rows["person"].fillna("").astype("str")
@@ -278,7 +282,8 @@ def _set_side_by_side(
     data = wide.reset_index("site").rename(columns={"site": "group"}).reset_index(drop=True)
     data = data.sort_values("group", key=lambda s: s.map(list(sites).index), kind="stable")
     at = {(site, wave): (g, o) for g, site in enumerate(sites) for o, wave in enumerate(_WAVES)}
-    return _Design(data, items.shape[1], tuple(sites), tuple(f"_{wave}" for wave in _WAVES), at, n)
+    endings = tuple(f"_{wave}" for wave in _WAVES)
+    return _Design(data, items.shape[1], tuple(sites), endings, at, sizes)
 
 
 def _climb(design: _Design) -> _Ladder:
@@ -450,18 +455,21 @@ def _compare_latent(
     known = {*design.places}
     answered = [pair for pair in cohort.list_surveyed_pairs(known) if pair.control]
     formulas: dict[str, str] = {}
+    people: list[int] = []
     loadings = [
         design._label("l", j, 0, ("loading", j) in ladder.freed) for j in range(design.items)
     ]
     anchors = [name for name in loadings if "(" not in name]
     for number, (pairs, site, _) in enumerate(compared):
         inside = answered if site == "all" else [pair for pair in pairs if pair in answered]
-        terms = [
-            f"{sign}{design.name_mean((place, wave))}"
+        places = [
+            ((str(place), wave), sign)
             for pair in inside
-            for place, side in ((pair.intervention, 1), (str(pair.control), -1))
-            for wave, sign in (("after", "+-"[side < 0]), ("before", "-+"[side < 0]))
+            for place, signs in ((pair.intervention, "-+"), (pair.control, "+-"))
+            for wave, sign in zip(_WAVES, signs, strict=True)
         ]
+        terms = [f"{sign}{design.name_mean(place)}" for place, sign in places]
+        people.append(sum(design.sizes[place] for place, _ in dict.fromkeys(places)))
         if terms:
             mean = f"({' + '.join(anchors)}) / {len(anchors)}"
             formulas[f"change{number}"] = f"{mean} * ({' '.join(terms)}) / {len(inside)}"
@@ -473,10 +481,10 @@ def _compare_latent(
         left_out = site == "all" and len(answered) < len(pairs)
         flags = (Flag.PAIRS_LEFT_OUT,) if left_out and answered else ()
         if f"change{number}" in formulas:
-            estimate = _read_change(fit, f"change{number}", ladder, design.n)
+            estimate = _read_change(fit, f"change{number}", ladder, people[number])
         else:
             why = _LEFT_OUT.note.format(_count_fewest(cohort))
-            estimate = Refusal(_LEFT_OUT.reason, why).name(_LATENT, unit="points", n=design.n)
+            estimate = Refusal(_LEFT_OUT.reason, why).name(_LATENT, unit="points")
         yield Finding(_SECTION, scale, site, replace(estimate, flags=flags), comparison, "change")
 
 

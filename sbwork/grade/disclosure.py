@@ -315,7 +315,7 @@ def _enter_findings(book: Ledger, findings: pd.DataFrame, cohort: Cohort) -> dic
         bases[row.Index] = _enter_row(book, row)
     models = findings[findings["section"].isin([*_MODELS, "sample"])]
     for row in models[models["section"] == "sample"].itertuples():
-        counted = None if math.isnan(row.estimate) else _enter_flow(book, row)
+        counted = None if math.isnan(row.estimate) else _enter_flow(book, row, cohort)
         if counted is not None:
             bases[row.Index] = counted
     answered = {
@@ -345,7 +345,7 @@ def _enter_findings(book: Ledger, findings: pd.DataFrame, cohort: Cohort) -> dic
     return bases
 
 
-def _enter_flow(book: Ledger, row: Any) -> _Basis | None:
+def _enter_flow(book: Ledger, row: Any, cohort: Cohort) -> _Basis | None:
     """Enter what one row of the sample counts: people, or those of a category; None for others."""
     place = (row.site, row.period)
     asked, used, scored = ((kind, "", *place) for kind in ("asked", "used", "scored at all"))
@@ -363,6 +363,9 @@ def _enter_flow(book: Ledger, row: Any) -> _Basis | None:
     if row.estimator in ("n_invited", "response_rate"):
         return _Basis(() if row.estimator == "n_invited" else (asked,))
     if row.estimator == "share" and "/" in row.outcome:
+        sites = _list_members(row.site, cohort)
+        parts = _keep_known(book, [("asked", "", site, row.period) for site in sites])
+        book.count(asked, sum(book.counts[part] for part in parts))
         category = ("category", row.outcome, *place)
         book.count(category, row.n, 1.0)
         return _Basis((category,))

@@ -74,10 +74,11 @@ def describe_invariance(tested: pd.DataFrame, instrument: Instrument) -> str:
     if len(partly):
         freed = tested[tested["estimator"].isin(["intercept_spread", "loading_spread"])]
         items = [_title_part(outcome, instrument) for outcome in freed["outcome"].unique()]
+        verb = "seems" if len(items) == 1 else "seem"
         parts.append(
-            f"They do only in part for {name(partly)}: {format_list(items)} "
-            f"{'seems' if len(items) == 1 else 'seem'} to be answered differently by people who are alike "
-            "in the rest. There the comparison is also given without what these questions do."
+            f"They do only in part for {name(partly)}: {format_list(items)} {verb} to be answered "
+            "differently by people who are alike in the rest. There the comparison is also given "
+            "without what these questions do."
         )
     if len(never):
         parts.append(

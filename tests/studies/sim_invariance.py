@@ -73,7 +73,7 @@ def main() -> None:
                     )
                     latent.append(change["estimate"])
                     means = answers.assign(score=answers[keys].mean(axis=1))
-                    means = means.groupby(["site", "wave"])["score"].mean().unstack()
+                    means = means.groupby(["wave", "site"])["score"].mean()
                     rises = means["after"] - means["before"]
                     scored.append((rises["a"] - rises["c"] + rises["b"] - rises["d"]) / 2)
                 shares = "  ".join(
