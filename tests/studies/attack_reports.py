@@ -338,7 +338,11 @@ class Reader:
         elif category in ("m", "f"):
             self._say(_sum(category), n)
         elif row["section"] == "invariance":
-            large = {p: 1.0 for p in places if self.truth["scored", scale, *p] >= 30}
+            large = [p for p in places if self.truth["scored", scale, *p] >= 30]
+            if row["site"] == "all" and row["comparison"]:
+                compared = self.evaluation.cohort.list_surveyed_pairs(set(large))
+                chosen = {site for pair in compared for site in pair.sites}
+                large = [place for place in large if place[0] in chosen]
             self._say({("scored", scale, *place): 1.0 for place in large}, n)
         elif scale in self.world.scales:
             kind = {"complete_cases": "complete", "fiml": "any item"}.get(

@@ -656,3 +656,73 @@ def check_largest(reader: Reader, match: re.Match[str]) -> None:
     rows = reader.rows("weights", "largest_weight", outcome="weight")
     require(bool(rows["estimate"].notna().all()))
     confirm(match["most"], rows["estimate"].max())
+
+
+fix(
+    (
+        "Means can be compared only where the same answers mean the same at every site and in both "
+        "waves (measurement invariance).",
+        "Do the questions mean the same at every site and in both waves?",
+        "Factor models of all sites and waves, each step asking for more",
+        "A step fails where CFI falls by .010 or more and RMSEA rises by .015 or more, or SRMR by "
+        ".030 (loadings) or .010 (intercepts) (Chen 2007).",
+        "Changes are against the step before; of a model that holds in part, against the first.",
+        "There the comparison is also given without what these questions do.",
+    )
+)
+
+
+def _list_verdicts(reader: Reader, flag: str) -> list[str]:
+    rows = reader.known("invariance", "invariance")
+    scales = rows.loc[rows["flags"].str.split().map(lambda flags: flag in flags), "outcome"]
+    return [reader.instrument.title_scale(scale) for scale in scales]
+
+
+@form(r"By the usual rule they do for (?P<names>.+)\.")
+def check_invariant(reader: Reader, match: re.Match[str]) -> None:
+    confirm_names(match["names"], _list_verdicts(reader, "invariant"))
+
+
+@form(
+    r"They do only in part for (?P<names>.+?): (?P<items>.+) (?P<verb>seems?) to be answered "
+    r"differently by people who are alike in the rest\."
+)
+def check_partly_invariant(reader: Reader, match: re.Match[str]) -> None:
+    confirm_names(match["names"], _list_verdicts(reader, "partly_invariant"))
+    rows = reader.known("invariance", "intercept_spread")
+    parts = [outcome.partition("/")[2] for outcome in rows["outcome"]]
+    items = reader.instrument.items
+    names = [
+        f'"{items[part].text}"'
+        if part in items and items[part].text
+        else reader.instrument.title_scale(part)
+        for part in dict.fromkeys(parts)
+    ]
+    require((match["verb"] == "seems") == (len(names) == 1))
+    require(all(name in match["items"] for name in names))
+
+
+@form(
+    r"They do not for (?P<names>.+): a difference between means may be a difference in how the "
+    r"questions are understood\."
+)
+def check_not_invariant(reader: Reader, match: re.Match[str]) -> None:
+    confirm_names(match["names"], _list_verdicts(reader, "not_invariant"))
+
+
+@form(r"Not tested: (?P<names>.+?) \((?P<why>.+)\)\.")
+def check_untested(reader: Reader, match: re.Match[str]) -> None:
+    rows = reader.rows("invariance", "invariance")
+    missing = rows.loc[rows["estimate"].isna(), "outcome"]
+    titles = [reader.instrument.title_scale(scale) for scale in missing]
+    confirm_names(match["names"], titles)
+
+
+@form(r"Left out, with fewer than (?P<fewest>\d+) scores: (?P<places>.+)\.")
+def check_left_out(reader: Reader, match: re.Match[str]) -> None:
+    require(int(match["fewest"]) == max(30, reader.cohort.smallest_group))
+    for place in match["places"].split(", "):
+        title, _, wave = place.rpartition(" ")
+        where = {"site": reader.find_site(title), "period": wave}
+        sizes = reader.known("scales", "n", **where)["estimate"]
+        require(bool((sizes < int(match["fewest"])).any()) or sizes.empty)
