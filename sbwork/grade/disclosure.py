@@ -365,10 +365,10 @@ def _enter_flow(book: Ledger, row: Any, cohort: Cohort) -> _Basis | None:
     if row.estimator == "share" and "/" in row.outcome:
         sites = _list_members(row.site, cohort)
         parts = _keep_known(book, [("asked", "", site, row.period) for site in sites])
-        book.count(asked, sum(book.counts[part] for part in parts))
+        book.count(asked, sum(book.counts[part] for part in parts), 0.1)
         category = ("category", row.outcome, *place)
         book.count(category, row.n, 1.0)
-        return _Basis((category,))
+        return _Basis((category, asked))
     return None
 
 
