@@ -27,6 +27,8 @@ _SHARE_OF_SCALE = 0.25
 """How wide the bounds of a hidden mean must stay, as a share of the scale."""
 _ROUNDS = 12
 """How often the cheapest pattern is looked for before any that is safe is taken."""
+_AT_ONCE = 60
+"""How many faults are then mended before others are looked for."""
 _NODES = 100
 
 Vector = NDArray[np.float64]
@@ -215,6 +217,8 @@ def _hide_linked(
     moments: Moments | None,
     beliefs: Beliefs,
 ) -> Flags:
+    from scipy.sparse import csr_array
+
     cuts: list[Cut] = []
     tables: list[tuple[NDArray[np.intp], Vector]] = []
     roof = _roof(values, smallest)
@@ -222,18 +226,18 @@ def _hide_linked(
     beliefs = _limit_openness(values, links, beliefs)
     forced = hidden = small | secret | ~np.isnan(beliefs.open_low)
 
-    spots = _mark_spots(links)
+    sums, spots = csr_array(links), _mark_spots(links)
     find_remainders = _prepare_remainders(values, links, people, smallest)
 
     def _find_faults(away: Flags, near: Flags | None = None) -> Iterator[Cut]:
         yield from find_remainders(away)
-        yield from _audit(values, links, spots, away, beliefs, tables, near)
+        yield from _audit(values, sums, spots, away, beliefs, tables, near)
 
     for pattern in beliefs.patterns:
         if next(_find_faults(pattern | forced), None) is None:
             return pattern | forced
     for turn in itertools.count():
-        fresh = list(_find_faults(hidden))
+        fresh = list(itertools.islice(_find_faults(hidden), None if turn < _ROUNDS else _AT_ONCE))
         if not fresh:
             break
         cuts += fresh
@@ -308,7 +312,7 @@ def _cover(hidden: Flags, cost: Vector, cuts: Sequence[Cut]) -> Flags:
 
 def _audit(
     values: Vector,
-    links: Vector,
+    sums: Any,
     spots: Any,
     hidden: Flags,
     beliefs: Beliefs,
@@ -327,22 +331,25 @@ def _audit(
             _widen(widest, cells, table)
     for cells, rows in _list_linked(spots, hidden if near is None else hidden & near):
         asked = cells[~np.isnan(beliefs.open_low[cells])]
-        lines = links[rows] if len(asked) else links[:0]
+        programme: _Programme | None = None
         for cell in asked:
             for sign, end in ((1.0, beliefs.open_high[cell]), (-1.0, beliefs.open_low[cell])):
                 need = sign * (end - values[cell])
                 enough = need - _NEAR
                 if need <= _NEAR or sign * (widest[sign][cell] - values[cell]) >= enough:
                     continue
+                if programme is None:
+                    lines = sums[rows]
+                    programme = _Programme(lines[:, cells], values[cells], low[cells], high[cells])
                 aim = np.zeros(len(values))
                 aim[cell] = -sign
-                found = _solve(aim[cells], lines[:, cells], values[cells], low[cells], high[cells])
-                if sign * found.x[cells == cell][0] >= enough + sign * values[cell]:
-                    moved = found.x != values[cells]
-                    tables.append((cells[moved], found.x[moved]))
+                table, prices = programme.solve(aim[cells])
+                if sign * table[cells == cell][0] >= enough + sign * values[cell]:
+                    moved = table != values[cells]
+                    tables.append((cells[moved], table[moved]))
                     _widen(widest, *tables[-1])
                     continue
-                reduced = aim - lines.T @ found.eqlin.marginals
+                reduced = aim - lines.T @ prices
                 up, down = np.maximum(-reduced, 0), np.maximum(reduced, 0)
                 cut = np.minimum(up * (high - values) + down * (values - low), need)
                 cut[hidden & (cut < _NEAR)] = 0.0
@@ -362,12 +369,11 @@ def _limit_openness(values: Vector, links: Vector, beliefs: Beliefs) -> Beliefs:
     if not ((low > 0) | (low == high)).any():
         return beliefs
     for cells, rows in _list_linked(_mark_spots(links), low < high):
-        lines = links[np.ix_(rows, cells)]
+        programme = _Programme(links[np.ix_(rows, cells)], values[cells], low[cells], high[cells])
         for cell in cells[~np.isnan(ends[0][cells])]:
             aim = (cells == cell).astype(np.float64)
-            limits = (values[cells], low[cells], high[cells])
-            ends[0][cell] = max(ends[0][cell], _solve(aim, lines, *limits).fun)
-            ends[1][cell] = min(ends[1][cell], -_solve(-aim, lines, *limits).fun)
+            ends[0][cell] = max(ends[0][cell], programme.solve(aim)[0] @ aim)
+            ends[1][cell] = min(ends[1][cell], programme.solve(-aim)[0] @ aim)
     ends[:, low == high] = np.nan
     return replace(beliefs, open_low=ends[0], open_high=ends[1])
 
@@ -424,15 +430,37 @@ def _roof(values: Vector, smallest: int) -> float:
     return float(2 * np.abs(values).max(initial=0.0) + 10.0 * smallest)
 
 
-def _solve(
-    aim: Vector, links: Vector, values: Vector, low: Vector | float, high: Vector | float
-) -> Any:
-    """Find the table with the least sum of `aim` whose sums are those of `values`."""
-    from scipy.optimize import linprog
+class _Programme:
+    """All tables whose sums are those of `values`, for one aim after the other.
 
-    ends = (np.broadcast_to(end, values.shape).tolist() for end in (low, high))
-    limits = list(zip(*ends, strict=True))
-    return linprog(aim, A_eq=links, b_eq=links @ values, bounds=limits, method="highs")
+    Each aim starts from the solution of the one before, which is mostly near.
+    """
+
+    def __init__(self, links: Any, values: Vector, low: Vector, high: Vector) -> None:
+        import highspy
+        from scipy.sparse import csc_array
+
+        sparse = csc_array(links)
+        model = highspy.HighsLp()
+        model.num_row_, model.num_col_ = links.shape
+        model.col_cost_ = np.zeros(links.shape[1])
+        model.col_lower_, model.col_upper_ = low, high
+        model.row_lower_ = model.row_upper_ = links @ values
+        model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        model.a_matrix_.start_, model.a_matrix_.index_ = sparse.indptr, sparse.indices
+        model.a_matrix_.value_ = sparse.data
+        self._solver = highspy.Highs()
+        self._solver.silent()
+        self._solver.setOptionValue("threads", 1)
+        self._solver.passModel(model)
+        self._columns = np.arange(links.shape[1], dtype=np.int32)
+
+    def solve(self, aim: Vector) -> tuple[Vector, Vector]:
+        """Find the table with the least sum of `aim`, and what each sum costs it."""
+        self._solver.changeColsCost(len(aim), self._columns, aim)
+        self._solver.run()
+        found = self._solver.getSolution()
+        return np.array(found.col_value), np.array(found.row_dual)
 
 
 def bound_table(

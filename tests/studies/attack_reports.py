@@ -339,7 +339,7 @@ class Reader:
             self._say(_sum(category), n)
         elif row["section"] == "invariance":
             large = [p for p in places if self.truth["scored", scale, *p] >= 30]
-            if row["site"] == "all" and row["comparison"]:
+            if row["site"] == "all" and row["period"] == "change":
                 compared = self.evaluation.cohort.list_surveyed_pairs(set(large))
                 chosen = {site for pair in compared for site in pair.sites}
                 large = [place for place in large if place[0] in chosen]
