@@ -350,7 +350,7 @@ def _enter_flow(book: Ledger, row: Any, cohort: Cohort) -> _Basis | None:
     place = (row.site, row.period)
     asked, used, scored = ((kind, "", *place) for kind in ("asked", "used", "scored at all"))
     if row.estimator == "n_answered":
-        book.count(asked, row.estimate, 0.1 * _worth(row.site))
+        book.count(asked, row.estimate, _worth(row.site))
         return _Basis((asked,))
     if row.estimator in ("n_used", "n_scored"):
         whole, part = (asked, used) if row.estimator == "n_used" else (used, scored)
