@@ -22,7 +22,7 @@ from sbwork.render.views import REPORT
 mpl.use("Agg")
 
 SMALL = 6
-SIZES = {("a", "before"): SMALL, ("a", "after"): 121, ("b", "before"): 263, ("b", "after"): 527,
+SIZES = {("a", "before"): SMALL, ("a", "after"): 121, ("b", "before"): 263, ("b", "after"): 517,
          ("c", "before"): 1055, ("c", "after"): 2111}  # fmt: skip
 """Six people among groups whose sums differ by more than any printed number is off."""
 ITEMS = ("t1", "t2", "t3")
@@ -120,8 +120,18 @@ def list_numbers(evaluation: Evaluation) -> dict[str, list[float]]:
 def find_telling(
     numbers: dict[str, list[float]], sizes: dict[tuple[str, str], int], secret: tuple[str, str]
 ) -> list[str]:
-    """Find numbers that are a sum of groups with the small one in it, or one or two below it."""
-    others = [size for place, size in sizes.items() if place != secret]
+    """Find numbers that are a sum of groups with the small one in it, or one or two below it.
+
+    Groups that are hidden too leave a sum open.
+    """
+    others = [
+        size
+        for (site, wave), size in sizes.items()
+        if (site, wave) != secret
+        and not np.isnan(
+            numbers.get(f"sample questionnaire {site} {wave} n_answered estimate", 0)
+        ).any()
+    ]
     sums = {
         sizes[secret] + sum(some)
         for count in range(1, len(others) + 1)
