@@ -18,7 +18,7 @@ _WEIGHTS = (
     "the same as HC2. Alpha, omega and the numbers of people are not weighted."
 )
 _MECHANISM = (
-    "Mechanism: recursive least squares with an effect of each site and of the wave, weighted "
+    "Mechanism: recursive least squares with a term for each site and for the wave, weighted "
     "where the answers are; percentile intervals of 5,000 bootstrap samples of people within site "
     "and wave (MacKinnon 2008). Between factors: maximum likelihood, 1,000 samples. Sensitivity: "
     "Imai, Keele and Yamamoto (2010)."

@@ -24,7 +24,7 @@ fix(
         "themselves.",
         "Not available: The interval of the indirect change takes in no change already, so nothing "
         "more is needed.",
-        "Mechanism: recursive least squares with an effect of each site and of the wave, weighted "
+        "Mechanism: recursive least squares with a term for each site and for the wave, weighted "
         "where the answers are; percentile intervals of 5,000 bootstrap samples of people within "
         "site and wave (MacKinnon 2008).",
         "Between factors: maximum likelihood, 1,000 samples.",

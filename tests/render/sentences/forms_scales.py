@@ -670,6 +670,7 @@ fix(
         "Of scales of three questions that do measure alike, this rule doubts about one in ten, of "
         "longer ones about one in fifty (simulated, 150 people a site and wave).",
         "There the comparison is also given without what these questions do.",
+        "This takes at least 3 items or subscales.",
     )
 )
 
@@ -691,8 +692,9 @@ def check_invariant(reader: Reader, match: re.Match[str]) -> None:
 )
 def check_partly_invariant(reader: Reader, match: re.Match[str]) -> None:
     confirm_names(match["names"], _list_verdicts(reader, "partly_invariant"))
-    rows = reader.known("invariance", "intercept_spread")
-    parts = [outcome.partition("/")[2] for outcome in rows["outcome"]]
+    rows = reader.findings
+    freed = rows[rows["estimator"].isin(["intercept_spread", "loading_spread"])]
+    parts = [outcome.partition("/")[2] for outcome in freed["outcome"]]
     items = reader.instrument.items
     names = [
         f'"{items[part].text}"'
@@ -704,27 +706,9 @@ def check_partly_invariant(reader: Reader, match: re.Match[str]) -> None:
     require(all(name in match["items"] for name in names))
 
 
-@form(
-    r"They do not for (?P<names>.+): a difference between means may be a difference in how the "
-    r"questions are understood\."
-)
-def check_not_invariant(reader: Reader, match: re.Match[str]) -> None:
-    confirm_names(match["names"], _list_verdicts(reader, "not_invariant"))
-
-
 @form(r"Not tested: (?P<names>.+?) \((?P<why>.+)\)\.")
 def check_untested(reader: Reader, match: re.Match[str]) -> None:
     rows = reader.rows("invariance", "invariance")
     missing = rows.loc[rows["estimate"].isna(), "outcome"]
     titles = [reader.instrument.title_scale(scale) for scale in missing]
     confirm_names(match["names"], titles)
-
-
-@form(r"Left out, with fewer than (?P<fewest>\d+) scores: (?P<places>.+)\.")
-def check_left_out(reader: Reader, match: re.Match[str]) -> None:
-    require(int(match["fewest"]) == max(30, reader.cohort.smallest_group))
-    for place in match["places"].split(", "):
-        title, _, wave = place.rpartition(" ")
-        where = {"site": reader.find_site(title), "period": wave}
-        sizes = reader.known("scales", "n", **where)["estimate"]
-        require(bool((sizes < int(match["fewest"])).any()) or sizes.empty)
