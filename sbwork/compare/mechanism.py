@@ -55,7 +55,6 @@ _SHORT: dict[str, Paths] = {"forward": ((0,), (0, 1))}
 """The same without an outcome."""
 _FIT = ("loglik", "chisq", "aic", "bic")
 _LATENT_FIT = ("loglik", "chisq", "cfi", "rmsea", "srmr", "aic", "bic")
-_LATENT_DRAWS = 1000
 
 _NO_PAIRS = Refusal(Reason.NO_CONTROL, "cohort.yml names no pair, so no site had the work.")
 _NO_ANSWERS = Refusal(Reason.NO_ANSWERS, "Nobody has a score on every measure of the path.")
@@ -65,7 +64,7 @@ _TOO_FEW = Refusal(
 )
 _NO_CONTROL = "There is no control site, so a change here cannot be told from a change everywhere."
 _UNWEIGHTED = "Models of factors are not weighted."
-_LATENT = "Between factors, from complete answers; interval from 1,000 bootstrap samples."
+_LATENT = "Between factors, from complete answers."
 _WEIGHTED = "Weighted, each person's weight as given; n counts people before weighting."
 _LINKED = "Somebody who answered both waves was drawn with both answers."
 _FEW_DRAWS = "No interval: too many bootstrap samples had nothing to compute it from."
@@ -184,7 +183,7 @@ def compare_mechanism(
     Weighted least squares with an intercept, an effect of each site and one of the wave; work is 1
     for the answers after the work in its sites. Percentile intervals of 5,000 bootstrap samples of
     people, drawn within site and wave; who answered both waves is drawn with both answers. Models
-    of factors rest on complete answers, unweighted, and 1,000 samples.
+    of factors rest on complete answers, unweighted.
     """
     mechanism = cohort.mechanism
     if mechanism is None:
@@ -344,7 +343,7 @@ def _describe_latent(
         if problem or not fit.converged:
             refused = Refusal(Reason.NOT_ESTIMABLE, f"The latent model can't be used: {problem}")
         else:
-            chain = chain_latent(data, fit, draws=_LATENT_DRAWS, seed=cohort.seed)
+            chain = chain_latent(data, fit, draws=_DRAWS, seed=cohort.seed)
             for estimate in _describe_chain(chain, sample, roles, cohort):
                 yield "latent", estimate
     if refused:

@@ -20,7 +20,7 @@ _WEIGHTS = (
 _MECHANISM = (
     "Mechanism: recursive least squares with a term for each site and for the wave, weighted "
     "where the answers are; percentile intervals of 5,000 bootstrap samples of people within site "
-    "and wave (MacKinnon 2008). Between factors: maximum likelihood, 1,000 samples. Sensitivity: "
+    "and wave (MacKinnon 2008). Between factors: maximum likelihood. Sensitivity: "
     "Imai, Keele and Yamamoto (2010)."
 )
 _RAKING = (

@@ -319,8 +319,11 @@ class Reader:
     def _read_sample(self, row: dict[str, Any]) -> None:
         """Write down what one row on the sample, or on a model of it, says."""
         estimator, value, n = row["estimator"], row["estimate"], row["n"]
-        sides = [row["site"], row["comparison"]] if row["period"] != "all" else ["all"]
-        sides = ["intervention", "control"] if row["site"] == "all" and row["comparison"] else sides
+        sides = [row["site"], row["comparison"]]
+        if row["period"] == "all":
+            sides = ["all"]
+        elif row["site"] == "all" and row["comparison"]:
+            sides = ["intervention", "control"]
         places = {place: 1.0 for side in sides if side for place in self._list_sides(row, side)}
         scale, _, category = row["outcome"].partition("/")
 

@@ -27,7 +27,7 @@ fix(
         "Mechanism: recursive least squares with a term for each site and for the wave, weighted "
         "where the answers are; percentile intervals of 5,000 bootstrap samples of people within "
         "site and wave (MacKinnon 2008).",
-        "Between factors: maximum likelihood, 1,000 samples.",
+        "Between factors: maximum likelihood.",
         "Sensitivity: Imai, Keele and Yamamoto (2010).",
         "Dashed arrows: the interval takes in 0.",
         "In standard deviations within sites and waves, with the 95% interval of bootstrap samples "
