@@ -9,15 +9,14 @@ from typing import Any
 import pandas as pd
 
 from sbwork.grade.publishable import Publishable
-from sbwork.render.blocks import Picture, Section, Table, compose_picture
+from sbwork.render.blocks import Picture, Section, Table
 from sbwork.render.intervals import describe_interval, describe_value
 from sbwork.render.scales import (
     ILLUSTRATIVE,
-    describe_differences,
-    draw_differences,
     explain_reversed,
     find_leading,
     list_notes,
+    picture_differences,
 )
 from sbwork.specs.cohort import Cohort
 from sbwork.specs.instrument import Instrument
@@ -190,20 +189,8 @@ def _picture_potency(
     rows = select_findings(findings, estimator="did_hedges_g", site="all")
     order = [scale for scale in scales if scale in set(rows["outcome"])]
     rows = rows.set_index("outcome", drop=False).reindex(order)
-    if not rows["estimate"].notna().any():
-        return
     labels = [
         instrument.title_scale(scale) + " (lower is better)" * instrument.scales[scale].reverse
         for scale in rows.index
     ]
-    band = cohort.smallest_meaningful_g
-    yield compose_picture(
-        cohort,
-        "potency",
-        [("", partial(draw_differences, rows=rows, labels=labels, band=band))],
-        size=(8.2, 1.3 + 0.45 * len(rows)),
-        alt=describe_differences(rows, labels),
-        caption="All pairs together: how much more the areas rose than their control sites, with "
-        f"the 95% interval. The shaded band ends at {cohort.describe_bound()}: smaller differences "
-        "count as too small to matter.",
-    )
+    yield from picture_differences(cohort, "potency", rows, labels)

@@ -181,12 +181,19 @@ def _picture_differences(
     cohort: Cohort, findings: pd.DataFrame, instrument: Instrument
 ) -> Iterator[Picture]:
     rows = select_findings(findings, section="scales", estimator="did_hedges_g", site="all")
+    labels = [instrument.title_scale(scale) for scale in rows["outcome"]]
+    yield from picture_differences(cohort, "differences", rows, labels)
+
+
+def picture_differences(
+    cohort: Cohort, name: str, rows: pd.DataFrame, labels: list[str]
+) -> Iterator[Picture]:
+    """Draw standardised differences of all pairs together; nothing where none is known."""
     if rows["estimate"].notna().any():
-        labels = [instrument.title_scale(scale) for scale in rows["outcome"]]
         band = cohort.smallest_meaningful_g
         yield compose_picture(
             cohort,
-            "differences",
+            name,
             [("", partial(draw_differences, rows=rows, labels=labels, band=band))],
             size=(8.2, 1.3 + 0.45 * len(rows)),
             alt=describe_differences(rows, labels),
