@@ -61,11 +61,6 @@ class _Pattern:
     mean: FloatArray
     products: FloatArray
 
-    def sum_products(self, mean: FloatArray) -> FloatArray:
-        """Sum the products of deviations from a mean."""
-        gap = self.mean - mean[self.seen]
-        return self.products + self.mass * np.outer(gap, gap)
-
 
 def fit_normal(answers: ArrayLike, weights: ArrayLike | None = None) -> NormalFit:
     """Fit means and covariances to answers, shape (n_people, n_questions), NaN where missing.
@@ -134,34 +129,64 @@ def _group(
 def _maximise(
     patterns: list[_Pattern], mean: FloatArray, covariance: FloatArray
 ) -> tuple[FloatArray, FloatArray] | None:
-    """Run EM until neither means nor covariances move by more than a billionth of their size."""
-    total = sum(pattern.mass for pattern in patterns)
-    p = len(mean)
+    """Run EM over the patterns; None where it does not settle."""
+    p, masses = len(mean), np.array([pattern.mass for pattern in patterns])
+    seen = np.zeros((len(patterns), p), dtype=np.bool_)
+    means, covariances = np.zeros((len(patterns), p)), np.zeros((len(patterns), p, p))
+    for number, pattern in enumerate(patterns):
+        seen[number, pattern.seen] = True
+        means[number, pattern.seen] = pattern.mean
+        at = np.ix_(pattern.seen, pattern.seen)
+        covariances[number][at] = pattern.products / pattern.mass
+    shares = masses / masses.sum()
+    mean, covariance, settled = run_em(
+        seen, shares, means, covariances, mean, covariance, tolerance=_TOLERANCE
+    )
+    return (mean, covariance) if settled and (np.diag(covariance) > 0).all() else None
+
+
+def run_em(
+    seen: NDArray[np.bool_],
+    shares: FloatArray,
+    means: FloatArray,
+    covariances: FloatArray,
+    mean: FloatArray,
+    covariance: FloatArray,
+    *,
+    tolerance: float,
+) -> tuple[FloatArray, FloatArray, bool]:
+    """Find the likeliest mean and covariance of incomplete cases, by EM.
+
+    `seen`, `means` and `covariances` (patterns, p[, p]) are of cases that have the same variables,
+    0 for what is unseen, and `shares` (patterns,) theirs of all. It settles where neither means nor
+    covariances move by more than `tolerance` standard deviations of the start.
+
+    Source: Little, R. J. A., & Rubin, D. B. (2020). Statistical Analysis with Missing Data, 3rd ed.
+    Wiley, section 11.2.
+    """
+    scale = np.sqrt(np.diag(covariance))
+    both = seen[:, :, None] & seen[:, None, :]
+    unit = np.eye(len(mean))
     for _ in range(_MOST_STEPS):
-        sums, squares = np.zeros(p), np.zeros((p, p))
-        for pattern in patterns:
-            seen = pattern.seen
-            try:
-                slopes = np.linalg.solve(covariance[np.ix_(seen, seen)], covariance[seen])
-            except np.linalg.LinAlgError:
-                return None
-            expected = (pattern.mean - mean[seen]) @ slopes
-            sums += pattern.mass * expected
-            squares += slopes.T @ pattern.sum_products(mean) @ slopes
-            squares += pattern.mass * (covariance - covariance[:, seen] @ slopes)
-        step = sums / total
-        moved = squares / total - np.outer(step, step)
-        scale = np.sqrt(np.diag(covariance))
-        change = max(
-            float(np.abs(step / scale).max()),
-            float(np.abs((moved - covariance) / np.outer(scale, scale)).max()),
+        away = (means - mean) * seen
+        scatter = covariances + away[:, :, None] * away[:, None, :]
+        try:
+            inverse = np.linalg.inv(np.where(both, covariance, unit))
+        except np.linalg.LinAlgError:
+            break
+        weight = np.where(both, inverse, 0.0)
+        slope = covariance @ weight
+        shift = shares @ (slope @ away[:, :, None])[:, :, 0]
+        total = slope @ scatter @ np.swapaxes(slope, 1, 2) + covariance - slope @ covariance
+        renewed = np.tensordot(shares, total, axes=(0, 0)) - np.outer(shift, shift)
+        moved = max(
+            np.abs(shift / scale).max(),
+            np.abs((renewed - covariance) / np.outer(scale, scale)).max(),
         )
-        mean, covariance = mean + step, (moved + moved.T) / 2
-        if not (np.diag(covariance) > 0).all():
-            return None
-        if change < _TOLERANCE:
-            return mean, covariance
-    return None
+        mean, covariance = mean + shift, (renewed + renewed.T) / 2
+        if moved < tolerance:
+            return mean, covariance, True
+    return mean, covariance, False
 
 
 def _differentiate(

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sbwork.stats.missing import run_em
+
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-_MOST_EM_STEPS = 5000
 _EM_TOLERANCE = 1e-7
 
 
@@ -65,8 +66,12 @@ class Moments:
         partial = cls(
             seen, counts / n, means[None], covariances[None], means[:1], covariances[:1], n
         )
-        mean, covariance = _saturate(partial)
-        return replace(partial, mean=mean, covariance=covariance)
+        mean, variances = partial.list_margins()
+        mean, covariance, _ = run_em(
+            seen, partial.shares, means, covariances, mean, np.diag(variances),
+            tolerance=_EM_TOLERANCE,
+        )  # fmt: skip
+        return replace(partial, mean=mean[None], covariance=covariance[None])
 
     def take(self, rows: NDArray[np.intp]) -> Moments:
         """Keep some of the samples."""
@@ -106,37 +111,3 @@ class Moments:
     def merge(self) -> Moments:
         """Take the moments of all cases as if they were complete."""
         return Moments.from_complete(self.mean, self.covariance, self.n)
-
-
-def _saturate(sample: Moments) -> tuple[FloatArray, FloatArray]:
-    """Find the likeliest mean and covariance of incomplete cases, by EM.
-
-    Source: Little, R. J. A., & Rubin, D. B. (2002). Statistical Analysis with Missing Data, 2nd
-    ed., section 11.2.
-    """
-    shares, seen = sample.shares, sample.seen
-    mean, variances = sample.list_margins()
-    covariance = np.diag(variances)
-    scale = np.sqrt(np.diag(covariance))
-    both = seen[:, :, None] & seen[:, None, :]
-    unit = np.eye(len(mean))
-    for _ in range(_MOST_EM_STEPS):
-        away = (sample.means[0] - mean) * seen
-        scatter = sample.covariances[0] + away[:, :, None] * away[:, None, :]
-        try:
-            inverse = np.linalg.inv(np.where(both, covariance, unit))
-        except np.linalg.LinAlgError:
-            break
-        weight = np.where(both, inverse, 0.0)
-        slope = covariance @ weight
-        shift = shares @ (slope @ away[:, :, None])[:, :, 0]
-        total = slope @ scatter @ np.swapaxes(slope, 1, 2) + covariance - slope @ covariance
-        renewed = np.tensordot(shares, total, axes=(0, 0)) - np.outer(shift, shift)
-        moved = max(
-            np.abs(shift / scale).max(),
-            np.abs((renewed - covariance) / np.outer(scale, scale)).max(),
-        )
-        mean, covariance = mean + shift, (renewed + renewed.T) / 2
-        if moved < _EM_TOLERANCE:
-            break
-    return mean[None], covariance[None]
