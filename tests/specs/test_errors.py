@@ -5,10 +5,11 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sbwork.specs.errors import InputError, Problem, find_nearest, list_names, quote
+from sbwork.specs.masks import mask_name
 
 
 @pytest.mark.parametrize(
@@ -66,11 +67,13 @@ def test_a_long_list_of_names_says_how_many_are_left_out(count: int, end: str) -
 
 
 @given(st.text())
+@example("@A")
 def test_quoted_text_is_one_short_printable_line(text: str) -> None:
-    shown = quote(text)
+    shown, masked = quote(text), mask_name(text)
     assert len(shown) <= 80
     assert shown.isprintable()
-    assert shown == text or not text.isprintable() or len(text) > 80
+    assert shown == masked or not text.isprintable() or len(masked) > 80
+    assert masked == text or " removed]" in masked
 
 
 def test_quoting_hides_what_turns_or_ends_a_line() -> None:
